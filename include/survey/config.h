@@ -1,0 +1,94 @@
+/*
+ * The config of a survey.
+ *
+ * One table in config.c names every key with its section, type, default and
+ * bounds; parser, --dump-config, the manual's test and the example config's
+ * test all read it.
+ */
+/* Layer: model */
+#ifndef SURVEY_CONFIG_H
+#define SURVEY_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "survey/port.h"
+
+enum scan_mode { SCAN_ZMAP, SCAN_LIST };
+enum dns_mode { DNS_MANAGED, DNS_UNBOUND_DOT, DNS_UNBOUND, DNS_ADDRESS, DNS_SYSTEM };
+
+struct config_list {
+	char **v;
+	size_t n;
+};
+
+struct config_upstream {
+	char *address; /* address or address#port of a DoT resolver */
+	char *hostname; /* name that its certificate must carry */
+	char *pin; /* base64 of the SHA-256 of its SPKI, or "" */
+	char *ca_file; /* PEM file to trust instead of the system's, or "" */
+};
+
+struct config {
+	char *path; /* of the file, absolute */
+	struct {
+		char *name, *directory, *user;
+		struct config_list countries, targets, target_files, asns, allow_reserved;
+		long max_age_days;
+	} run;
+	struct {
+		char *country_mmdb, *asn_mmdb, *csv;
+	} geo;
+	struct {
+		int mode; /* enum scan_mode */
+		char *list;
+		long port, rate_pps, probes, shards, cooldown_s, seed;
+		char *interface, *source_ip, *gateway_mac, *quiet_hours, *zmap;
+		struct config_list block_files;
+		char *opt_out_file;
+	} scan;
+	struct {
+		double rate_hosts, rate_per_24, rate_per_as;
+		long in_flight, http_max_size, restarts;
+		struct config_list ports; /* as written; see port */
+		bool port[NPORTS]; /* by row of port_table: is it looked at? */
+		struct config_list timeouts;
+		long timeout_ms[NPORTS];
+		char *user_agent, *ehlo, *zgrab2;
+		bool all_ssh_host_keys, tls13, ehlo_override, drop_secrets, second_pass;
+	} grab;
+	struct {
+		int mode; /* enum dns_mode */
+		char *address, *root_hints, *unbound, *stubby;
+		long window, rcvbuf, timeout_ms, tries;
+		bool validate;
+		struct config_upstream *upstreams;
+		size_t nupstreams;
+	} dns;
+	struct {
+		long pairs_up_to, max_line, threads;
+	} analysis;
+	struct {
+		long full_up_to, workers, timeout_s, memory_mb;
+		struct config_list formats;
+	} graph;
+	struct {
+		char *title;
+	} report;
+	struct {
+		char *smtp_probe;
+	} doctor;
+};
+
+/*
+ * Read a config file.  Paths in it are relative to its directory.  Returns
+ * NULL after one message for each thing that is wrong, with file:line, the
+ * key and what was expected.
+ */
+struct config *config_read(const char *path);
+void config_free(struct config *c);
+/* All keys, one a line: section.key, type, default (tab-separated). */
+void config_dump(FILE *out);
+
+#endif

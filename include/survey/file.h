@@ -1,0 +1,36 @@
+/* Layer: base.  Files that appear whole or not at all. */
+#ifndef SURVEY_FILE_H
+#define SURVEY_FILE_H
+
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+/* A file under a temporary name beside its final one. */
+struct outfile {
+	FILE *f;
+	char *path;
+	char *tmp;
+};
+
+/* Returns 0, or -1 with errno set. Mode 0600. */
+int outfile_open(struct outfile *o, const char *path);
+/* Flush, fsync, rename to the final name.  Returns 0, or -1 with errno set and nothing left behind. */
+int outfile_commit(struct outfile *o);
+/* Remove the temporary file.  Harmless after a commit. */
+void outfile_abort(struct outfile *o);
+
+/* The whole file in memory (NUL-terminated, the caller frees), or NULL with errno set; EFBIG over max. */
+char *file_read(const char *path, size_t max, size_t *len);
+/* Write len bytes as path, atomically.  Returns 0, or -1 with errno set. */
+int file_write(const char *path, const void *data, size_t len);
+/* Make path and its missing parents with mode.  Returns 0, or -1 with errno set. */
+int file_mkdirs(const char *path, mode_t mode);
+/* fsync the directory that holds path, so that a rename in it lasts. */
+int file_sync_dir(const char *path);
+/* a/b, or b when b is absolute or a is empty; the caller frees. */
+char *path_join(const char *a, const char *b);
+/* Everything before the last slash, "." when there is none; the caller frees. */
+char *path_dir(const char *path);
+
+#endif

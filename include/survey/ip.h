@@ -1,0 +1,80 @@
+/* Layer: base.  Addresses, prefixes and sets of them. */
+#ifndef SURVEY_IP_H
+#define SURVEY_IP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define IP_STRLEN 46 /* the longest text form and its NUL */
+
+/* An IPv4 (4 bytes used, the rest zero) or IPv6 address in network order. */
+struct ip {
+	uint8_t family; /* 4 or 6; 0 is no address */
+	uint8_t a[16];
+};
+
+/*
+ * Parse the len bytes of s as an address in its usual text form: dotted quad
+ * without leading zeros, or RFC 4291 without a zone.  IPv4-mapped IPv6 becomes
+ * IPv4.  Returns false when it is anything else.
+ */
+bool ip_parse(const char *s, size_t len, struct ip *ip);
+/* Canonical text (RFC 5952) into buf; returns buf. */
+const char *ip_format(const struct ip *ip, char buf[static IP_STRLEN]);
+/* IPv4 before IPv6, then by value: <0, 0, >0. */
+int ip_cmp(const struct ip *a, const struct ip *b);
+struct ip ip_from_v4(uint32_t host_order);
+uint32_t ip_to_v4(const struct ip *ip);
+
+struct cidr {
+	struct ip ip; /* host bits zero */
+	uint8_t len;
+};
+
+/* "198.18.0.0/15" or a bare address; host bits that are set are an error. */
+bool cidr_parse(const char *s, size_t len, struct cidr *c);
+const char *cidr_format(const struct cidr *c, char buf[static IP_STRLEN + 4]);
+
+/*
+ * A set of addresses as sorted, disjoint, inclusive ranges.
+ *
+ * ipset_add_*() append; ipset_normalise() sorts and merges and must come
+ * before anything that reads the set.  The operations below return
+ * normalised sets.
+ */
+struct ip_range {
+	struct ip lo, hi; /* same family */
+};
+
+struct ipset {
+	struct ip_range *r;
+	size_t n, cap;
+};
+
+void ipset_init(struct ipset *s);
+void ipset_fini(struct ipset *s);
+void ipset_add_range(struct ipset *s, const struct ip *lo, const struct ip *hi);
+void ipset_add_cidr(struct ipset *s, const struct cidr *c);
+void ipset_add_set(struct ipset *s, const struct ipset *more);
+void ipset_normalise(struct ipset *s);
+bool ipset_contains(const struct ipset *s, const struct ip *ip);
+void ipset_subtract(struct ipset *s, const struct ipset *take); /* s = s \ take */
+void ipset_intersect(struct ipset *s, const struct ipset *with);
+/* Number of addresses of a family, as a double: IPv6 sets do not fit an integer. */
+double ipset_count(const struct ipset *s, int family);
+/* Each range cut into the fewest prefixes, in order; stops at the first non-zero result and returns it. */
+int ipset_each_cidr(const struct ipset *s, int (*fn)(const struct cidr *c, void *arg), void *arg);
+
+/* Special-purpose addresses that are never targets (IANA registries, RFC 6890 and successors). */
+void ipset_add_reserved(struct ipset *s);
+
+/*
+ * Add the addresses, prefixes and ranges "a-b" of a file, one a line, with #
+ * comments.  Returns 0; or -1 with the reason, file and line in *error (the
+ * caller frees it), the set unchanged in meaning.
+ */
+int ipset_read_file(struct ipset *s, const char *path, char **error);
+
+#endif

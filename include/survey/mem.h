@@ -1,0 +1,31 @@
+/* Layer: base.  Allocation that cannot fail: out of memory aborts with a message. */
+#ifndef SURVEY_MEM_H
+#define SURVEY_MEM_H
+
+#include <stddef.h>
+
+void *xmalloc(size_t size);
+void *xcalloc(size_t n, size_t size);
+void *xreallocarray(void *p, size_t n, size_t size);
+char *xstrdup(const char *s);
+char *xstrndup(const char *s, size_t len);
+char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Grow the array *p of elements of size bytes so that it holds at least need; *cap is its room. */
+void mem_grow(void *p, size_t *cap, size_t need, size_t size);
+
+/*
+ * A region of memory that is freed as a whole.  Strings and arrays that live
+ * as long as a run go here: no header and no free list per object.
+ */
+struct arena {
+	struct arena_block *head;
+	size_t used; /* bytes given out, for cost accounting */
+};
+
+void arena_init(struct arena *a);
+void arena_fini(struct arena *a);
+void *arena_alloc(struct arena *a, size_t size); /* aligned for any type, not cleared */
+char *arena_strndup(struct arena *a, const char *s, size_t len);
+
+#endif

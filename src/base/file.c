@@ -1,0 +1,182 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "survey/file.h"
+#include "survey/mem.h"
+
+int
+outfile_open(struct outfile *o, const char *path)
+{
+	int fd, saved;
+
+	o->path = xstrdup(path);
+	o->tmp = xasprintf("%s.XXXXXX", path);
+	o->f = NULL;
+	if ((fd = mkostemp(o->tmp, O_CLOEXEC)) == -1)
+		goto fail;
+	if ((o->f = fdopen(fd, "w")) == NULL) {
+		saved = errno;
+		close(fd);
+		unlink(o->tmp);
+		errno = saved;
+		goto fail;
+	}
+	setvbuf(o->f, NULL, _IOFBF, 1 << 16);
+	return 0;
+fail:
+	saved = errno;
+	free(o->path);
+	free(o->tmp);
+	o->path = o->tmp = NULL;
+	errno = saved;
+	return -1;
+}
+
+int
+outfile_commit(struct outfile *o)
+{
+	int saved;
+	FILE *f = o->f;
+
+	if (fflush(f) != 0 || ferror(f) || fsync(fileno(f)) != 0)
+		goto fail;
+	o->f = NULL;
+	if (fclose(f) != 0)
+		goto fail;
+	if (rename(o->tmp, o->path) != 0 || file_sync_dir(o->path) != 0)
+		goto fail;
+	free(o->tmp);
+	o->tmp = NULL;
+	outfile_abort(o);
+	return 0;
+fail:
+	saved = errno != 0 ? errno : EIO;
+	outfile_abort(o);
+	errno = saved;
+	return -1;
+}
+
+void
+outfile_abort(struct outfile *o)
+{
+	if (o->f != NULL)
+		fclose(o->f);
+	if (o->tmp != NULL)
+		unlink(o->tmp);
+	free(o->tmp);
+	free(o->path);
+	o->f = NULL;
+	o->path = o->tmp = NULL;
+}
+
+char *
+file_read(const char *path, size_t max, size_t *len)
+{
+	char *data = NULL;
+	size_t cap = 0, used = 0, n;
+	FILE *f;
+	int saved = 0;
+
+	if ((f = fopen(path, "re")) == NULL)
+		return NULL;
+	do {
+		mem_grow(&data, &cap, used + (1 << 14) + 1, 1);
+		errno = 0;
+		n = fread(data + used, 1, cap - used - 1, f);
+		used += n;
+		if (ferror(f))
+			saved = errno != 0 ? errno : EIO;
+		else if (used > max)
+			saved = EFBIG;
+	} while (n > 0 && saved == 0);
+	fclose(f);
+	if (saved != 0) {
+		free(data);
+		errno = saved;
+		return NULL;
+	}
+	data[used] = '\0';
+	if (len != NULL)
+		*len = used;
+	return data;
+}
+
+int
+file_write(const char *path, const void *data, size_t len)
+{
+	struct outfile o;
+	int saved;
+
+	if (outfile_open(&o, path) != 0)
+		return -1;
+	if (fwrite(data, 1, len, o.f) != len) {
+		saved = errno;
+		outfile_abort(&o);
+		errno = saved;
+		return -1;
+	}
+	return outfile_commit(&o);
+}
+
+int
+file_mkdirs(const char *path, mode_t mode)
+{
+	char *copy = xstrdup(path);
+	int rc = 0;
+
+	for (char *p = copy + 1; rc == 0 && copy[0] != '\0'; p++) {
+		char c = *p;
+
+		if (c != '/' && c != '\0')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, mode) == -1 && errno != EEXIST)
+			rc = -1;
+		*p = c;
+		if (c == '\0')
+			break;
+	}
+	free(copy);
+	return rc;
+}
+
+int
+file_sync_dir(const char *path)
+{
+	char *dir = path_dir(path);
+	int rc, saved, fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	free(dir);
+	if (fd == -1)
+		return -1;
+	rc = fsync(fd);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	/* Some file systems cannot sync a directory; the rename is as safe there as it gets. */
+	return rc == -1 && saved == EINVAL ? 0 : rc;
+}
+
+char *
+path_join(const char *a, const char *b)
+{
+	if (a == NULL || a[0] == '\0' || b[0] == '/')
+		return xstrdup(b);
+	return xasprintf("%s%s%s", a, a[strlen(a) - 1] == '/' ? "" : "/", b);
+}
+
+char *
+path_dir(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		return xstrdup(".");
+	if (slash == path)
+		return xstrdup("/");
+	return xstrndup(path, (size_t)(slash - path));
+}

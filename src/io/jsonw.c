@@ -1,0 +1,195 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "survey/escape.h"
+#include "survey/jsonw.h"
+
+#define FLUSH_AT ((size_t)1 << 16)
+
+void
+jsonw_init(struct jsonw *w, FILE *f)
+{
+	w->f = f;
+	w->comma = false;
+	w->error = 0;
+	buf_init(&w->out);
+}
+
+void
+jsonw_fini(struct jsonw *w)
+{
+	buf_fini(&w->out);
+}
+
+int
+jsonw_flush(struct jsonw *w)
+{
+	if (w->f != NULL && w->out.len > 0) {
+		errno = 0;
+		if (w->error == 0 && fwrite(w->out.data, 1, w->out.len, w->f) != w->out.len)
+			w->error = errno != 0 ? errno : EIO;
+		buf_clear(&w->out);
+	}
+	if (w->error != 0) {
+		errno = w->error;
+		return -1;
+	}
+	return 0;
+}
+
+/* A comma where one is due; what follows is a value or a key. */
+static void
+separate(struct jsonw *w)
+{
+	if (w->comma)
+		buf_addc(&w->out, ',');
+	w->comma = true;
+	if (w->f != NULL && w->out.len >= FLUSH_AT)
+		jsonw_flush(w);
+}
+
+static void
+begin(struct jsonw *w, char c)
+{
+	separate(w);
+	buf_addc(&w->out, c);
+	w->comma = false;
+}
+
+static void
+end(struct jsonw *w, char c)
+{
+	buf_addc(&w->out, c);
+	w->comma = true;
+}
+
+void
+jsonw_object(struct jsonw *w)
+{
+	begin(w, '{');
+}
+
+void
+jsonw_end_object(struct jsonw *w)
+{
+	end(w, '}');
+}
+
+void
+jsonw_array(struct jsonw *w)
+{
+	begin(w, '[');
+}
+
+void
+jsonw_end_array(struct jsonw *w)
+{
+	end(w, ']');
+}
+
+void
+jsonw_key(struct jsonw *w, const char *key)
+{
+	jsonw_string(w, key);
+	buf_addc(&w->out, ':');
+	w->comma = false;
+}
+
+void
+jsonw_string(struct jsonw *w, const char *s)
+{
+	jsonw_stringn(w, s, strlen(s));
+}
+
+void
+jsonw_stringn(struct jsonw *w, const char *s, size_t len)
+{
+	size_t plain = 0;
+
+	separate(w);
+	buf_addc(&w->out, '"');
+	while (plain < len && s[plain] >= 0x20 && s[plain] < 0x7f && s[plain] != '"' &&
+	       s[plain] != '\\')
+		plain++;
+	buf_add(&w->out, s, plain);
+	if (plain < len)
+		escape_json(&w->out, s + plain, len - plain);
+	buf_addc(&w->out, '"');
+}
+
+void
+jsonw_int(struct jsonw *w, int64_t v)
+{
+	separate(w);
+	buf_printf(&w->out, "%" PRId64, v);
+}
+
+void
+jsonw_uint(struct jsonw *w, uint64_t v)
+{
+	char digits[20];
+	size_t n = sizeof(digits);
+
+	separate(w);
+	do
+		digits[--n] = (char)('0' + v % 10);
+	while ((v /= 10) != 0);
+	buf_add(&w->out, digits + n, sizeof(digits) - n);
+}
+
+void
+jsonw_double(struct jsonw *w, double v, int decimals)
+{
+	if (!isfinite(v)) {
+		jsonw_null(w);
+		return;
+	}
+	separate(w);
+	buf_printf(&w->out, "%.*f", decimals, v);
+}
+
+void
+jsonw_bool(struct jsonw *w, bool v)
+{
+	separate(w);
+	buf_adds(&w->out, v ? "true" : "false");
+}
+
+void
+jsonw_null(struct jsonw *w)
+{
+	separate(w);
+	buf_adds(&w->out, "null");
+}
+
+void
+jsonw_hex(struct jsonw *w, const uint8_t *p, size_t len)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	separate(w);
+	buf_addc(&w->out, '"');
+	for (size_t i = 0; i < len; i++) {
+		buf_addc(&w->out, digit[p[i] >> 4]);
+		buf_addc(&w->out, digit[p[i] & 15]);
+	}
+	buf_addc(&w->out, '"');
+}
+
+void
+jsonw_raw(struct jsonw *w, const char *json, size_t len)
+{
+	separate(w);
+	buf_add(&w->out, json, len);
+}
+
+void
+jsonw_newline(struct jsonw *w)
+{
+	buf_addc(&w->out, '\n');
+	w->comma = false;
+	if (w->f != NULL && w->out.len >= FLUSH_AT)
+		jsonw_flush(w);
+}

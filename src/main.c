@@ -1,0 +1,88 @@
+#include <ldns/ldns.h>
+#include <json-c/json.h>
+#include <maxminddb.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+#include "survey/config.h"
+#include "survey/log.h"
+
+#include "commands.h"
+
+static const struct command *const commands[] = {
+#define X(name) &command_##name,
+	COMMANDS(X)
+#undef X
+	    NULL,
+};
+
+static void
+print_help(FILE *out)
+{
+	fprintf(out,
+	    "usage: survey COMMAND [options] [arguments]\n\n"
+	    "Which mail hosts of a country, or of your own networks, share SSH and TLS keys?\n\n"
+	    "commands:\n");
+	for (size_t i = 0; commands[i] != NULL; i++)
+		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+	fprintf(out, "\nsurvey COMMAND --help explains one command; survey(1) and survey.conf(5) "
+		     "explain all.\n"
+		     "survey --version prints the versions of survey and its libraries.\n");
+}
+
+static void
+print_version(void)
+{
+	printf("survey %s\n", SURVEY_VERSION);
+	printf("json-c %s, ldns %s, libmaxminddb %s, libuv %s, SQLite %s\n", json_c_version(),
+	    ldns_version(), MMDB_lib_version(), uv_version_string(), sqlite3_libversion());
+}
+
+/* Every command and option, one a line, for the tests of manual and completion. */
+static void
+dump_options(void)
+{
+	for (size_t i = 0; commands[i] != NULL; i++) {
+		const struct command_option *o = commands[i]->options;
+
+		printf("%s\n", commands[i]->name);
+		for (; o != NULL && o->name != NULL; o++)
+			printf("%s\t--%s\t%s\n", commands[i]->name, o->name,
+			    o->arg != NULL ? o->arg : "");
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : NULL;
+
+	if (name == NULL) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+		print_help(stdout);
+		return EXIT_COMPLETE;
+	}
+	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+		print_version();
+		return EXIT_COMPLETE;
+	}
+	if (strcmp(name, "--dump-options") == 0) {
+		dump_options();
+		return EXIT_COMPLETE;
+	}
+	if (strcmp(name, "--dump-config") == 0) {
+		config_dump(stdout);
+		return EXIT_COMPLETE;
+	}
+	for (size_t i = 0; commands[i] != NULL; i++) {
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i]->run(argc - 1, argv + 1);
+	}
+	log_error("unknown command %s; see survey --help", name);
+	return EXIT_USAGE;
+}
