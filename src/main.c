@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "survey/config.h"
+#include "survey/guard.h"
 #include "survey/log.h"
 
 #include "commands.h"
@@ -59,6 +60,8 @@ main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
 
+	if (guard_wanted(argc, argv))
+		return guard_main(argc, argv);
 	if (name == NULL) {
 		print_help(stderr);
 		return EXIT_USAGE;

@@ -1,0 +1,83 @@
+/*
+ * A supervised child process on a libuv loop, run under a guard (guard.h).
+ *
+ * A child has ended when its exit status and the EOFs of its pipes are all
+ * in, in any order; on_exit() is called once, then, with every handle closed,
+ * and the child is freed after it returns.
+ */
+/* Layer: io */
+#ifndef SURVEY_CHILD_H
+#define SURVEY_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct child;
+
+struct child_status {
+	int exec_errno; /* not 0: the tool never ran */
+	int code; /* exit code, -1 when killed by a signal */
+	int signal; /* 0 when it exited by itself */
+	bool lost; /* its guard died first: the status is not known */
+	double wall_s;
+	double user_s;
+	double sys_s;
+	long maxrss_kb;
+};
+
+typedef void (*child_data_fn)(struct child *c, const char *buf, size_t len, void *arg);
+typedef void (*child_exit_fn)(struct child *c, const struct child_status *st, void *arg);
+
+struct child_opts {
+	const char *name; /* for messages; copied */
+	const char *const
+	    *argv; /* NULL-terminated; argv[0] a path, or looked up in $PATH; copied */
+	const char *const *env; /* NULL-terminated, NULL = ours */
+	const char *cwd; /* NULL = ours */
+	bool want_stdin; /* a pipe for child_write(); else /dev/null */
+	bool no_new_privs; /* never for a tool that has a file capability: it would lose it */
+	child_data_fn on_stdout; /* NULL: /dev/null */
+	child_data_fn on_stderr; /* may be NULL: the tail is kept all the same */
+	child_exit_fn on_exit;
+	void *arg;
+	/* When req_len > 0: ask this broker instead of executing argv; no stdin then. */
+	int broker_fd;
+	const void *req;
+	size_t req_len;
+};
+
+/*
+ * Start a child.  Returns NULL with errno set when not even the guard could
+ * be started; everything later, a tool that cannot be executed included, comes
+ * through on_exit().  Ignores SIGPIPE for the process.
+ */
+struct child *child_spawn(uv_loop_t *loop, const struct child_opts *o);
+
+/* Queue bytes for its stdin; copied.  Silently dropped once stdin is closed. */
+void child_write(struct child *c, const void *buf, size_t len);
+/* Bytes not yet taken by the kernel. */
+size_t child_write_pending(const struct child *c);
+/* Close its stdin after what is queued has been written. */
+void child_close_stdin(struct child *c);
+/* Stop and resume reading its stdout; its pipe then fills and it blocks. */
+void child_pause(struct child *c);
+void child_resume(struct child *c);
+
+/* Send a signal to its process group. */
+void child_kill(struct child *c, int sig);
+/* SIGTERM, and SIGKILL when it has not ended grace_ms later. */
+void child_stop(struct child *c, uint64_t grace_ms);
+
+const char *child_name(const struct child *c);
+/* The tool's process id, 0 while it is not known. */
+int child_pid(const struct child *c);
+/* The end of what it wrote to stderr, as it wrote it: remote text, escape before showing. */
+const char *child_stderr(const struct child *c);
+
+/* "exit status 1", "killed by signal 9 (Killed)", …; returns buf. */
+const char *child_status_text(const struct child_status *st, char *buf, size_t size);
+bool child_status_ok(const struct child_status *st);
+
+#endif

@@ -1,0 +1,353 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "survey/guard.h"
+
+/* argv: survey --guard FLAGS FD -- tool arg...; FLAGS is "n" for no_new_privs, "-" for none. */
+enum { ARG_FLAGS = 2, ARG_FD = 3, ARG_DASHES = 4, ARG_TOOL = 5 };
+
+/* How long a killed group is waited for before the guard leaves it to init. */
+enum { REAP_TRIES = 100, REAP_STEP_MS = 10 };
+
+/* There to interrupt ppoll(). */
+static void
+on_sigchld(int sig)
+{
+	(void)sig;
+}
+
+static void
+reset_signals(void)
+{
+	struct sigaction sa;
+	sigset_t none;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = SIG_DFL;
+	for (int sig = 1; sig < NSIG; sig++)
+		sigaction(sig, &sa, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void
+tell(int fd, const char *line)
+{
+	ssize_t n;
+
+	do
+		n = send(fd, line, strlen(line), MSG_NOSIGNAL);
+	while (n == -1 && errno == EINTR);
+}
+
+static void
+run_tool(int lifeline, bool no_new_privs, char **argv)
+{
+	char line[32];
+
+	setpgid(0, 0);
+	reset_signals();
+	if (no_new_privs)
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	execvp(argv[0], argv);
+	snprintf(line, sizeof(line), "err %d\n", errno);
+	tell(lifeline, line);
+	_exit(127);
+}
+
+/* The guard must not keep the tool's pipes open: survey waits for their EOF. */
+static void
+let_go_of_stdio(void)
+{
+	int fd;
+
+	if ((fd = open("/dev/null", O_RDWR)) == -1)
+		return;
+	for (int i = 0; i <= 2; i++)
+		dup2(fd, i);
+	if (fd > 2)
+		close(fd);
+}
+
+/* Returns false once the other end has closed. */
+static bool
+serve_lifeline(int fd, pid_t group)
+{
+	unsigned char sig[16];
+	ssize_t n;
+
+	if ((n = recv(fd, sig, sizeof(sig), MSG_DONTWAIT)) == 0)
+		return false;
+	if (n == -1)
+		return errno == EAGAIN || errno == EINTR;
+	for (ssize_t i = 0; i < n; i++)
+		if (sig[i] > 0 && sig[i] < NSIG)
+			kill(-group, sig[i]);
+	return true;
+}
+
+static void
+report_end(int fd, int status, const struct rusage *ru)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "end %d %d %lld %lld %ld\n",
+	    WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+	    WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+	    (long long)ru->ru_utime.tv_sec * 1000000 + ru->ru_utime.tv_usec,
+	    (long long)ru->ru_stime.tv_sec * 1000000 + ru->ru_stime.tv_usec, ru->ru_maxrss);
+	tell(fd, line);
+}
+
+/* Kill what is left of the group, the tool included, and leave no zombie. */
+static void
+kill_group(pid_t group)
+{
+	kill(-group, SIGKILL);
+	for (int i = 0; i < REAP_TRIES && waitpid(-1, NULL, WNOHANG) >= 0; i++) {
+		kill(-group, SIGKILL);
+		poll(NULL, 0, REAP_STEP_MS);
+	}
+}
+
+static int
+guard_loop(int lifeline, bool no_new_privs, char **argv)
+{
+	struct sigaction sa;
+	struct rusage ru;
+	sigset_t block, orig;
+	char line[32];
+	pid_t pid;
+	int status;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_sigchld;
+	sigaction(SIGCHLD, &sa, NULL);
+	sa.sa_handler = SIG_IGN; /* only survey, or its death, ends a guard */
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	sigaction(SIGPIPE, &sa, NULL);
+	sigemptyset(&block);
+	sigaddset(&block, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &block, &orig);
+	sigdelset(&orig, SIGCHLD);
+
+	/* What the tool leaves behind is ours to reap. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	if ((pid = fork()) == -1) {
+		snprintf(line, sizeof(line), "err %d\n", errno);
+		tell(lifeline, line);
+		return 1;
+	}
+	if (pid == 0)
+		run_tool(lifeline, no_new_privs, argv);
+	setpgid(pid, pid); /* in both, so that neither order of events matters */
+	let_go_of_stdio();
+	snprintf(line, sizeof(line), "pid %d\n", (int)pid);
+	tell(lifeline, line);
+
+	for (;;) {
+		struct pollfd pfd = { .fd = lifeline, .events = POLLIN };
+
+		if (wait4(pid, &status, WNOHANG, &ru) == pid)
+			break;
+		if (ppoll(&pfd, 1, NULL, &orig) > 0 && !serve_lifeline(lifeline, pid)) {
+			kill_group(pid);
+			return 1;
+		}
+	}
+	kill_group(pid); /* its own children */
+	report_end(lifeline, status, &ru);
+	return 0;
+}
+
+bool
+guard_wanted(int argc, char **argv)
+{
+	return argc > ARG_TOOL && strcmp(argv[1], GUARD_ARG) == 0 &&
+	       strcmp(argv[ARG_DASHES], "--") == 0;
+}
+
+int
+guard_main(int argc, char **argv)
+{
+	char *end;
+	long fd;
+
+	(void)argc;
+	fd = strtol(argv[ARG_FD], &end, 10);
+	if (*end != '\0' || fd < 3 || fd > INT_MAX)
+		return 2;
+	if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1)
+		return 2;
+	return guard_loop((int)fd, strchr(argv[ARG_FLAGS], 'n') != NULL, &argv[ARG_TOOL]);
+}
+
+/* Returns the request's length, 0 when the other end has closed, -1 for one to ignore. */
+static ssize_t
+receive_request(int fd, void *req, size_t size, int fds[3])
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(3 * sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = req, .iov_len = size };
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	struct cmsghdr *cm;
+	ssize_t n;
+
+	do
+		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+	while (n == -1 && errno == EINTR);
+	if (n <= 0)
+		return 0;
+	cm = CMSG_FIRSTHDR(&msg);
+	if (cm == NULL || cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+		return -1;
+	if (cm->cmsg_len != CMSG_LEN(3 * sizeof(int))) {
+		size_t nfds = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		for (size_t i = 0; i < nfds; i++) {
+			int stray;
+
+			memcpy(&stray, CMSG_DATA(cm) + i * sizeof(int), sizeof(stray));
+			close(stray);
+		}
+		return -1;
+	}
+	memcpy(fds, CMSG_DATA(cm), 3 * sizeof(int));
+	return n;
+}
+
+/* The process that a request becomes: a guard with the given life-line, stdout and stderr. */
+static int
+serve_request(char **argv, const int fds[3])
+{
+	int null;
+
+	setsid();
+	if ((null = open("/dev/null", O_RDONLY)) == -1)
+		return 1;
+	dup2(null, 0);
+	dup2(fds[1], 1);
+	dup2(fds[2], 2);
+	close(fds[1]);
+	close(fds[2]);
+	return guard_loop(fds[0], false, argv);
+}
+
+static void
+broker_loop(int fd, guard_build_fn build, void *arg)
+{
+	unsigned char req[GUARD_REQ_MAX];
+	ssize_t n;
+	int fds[3];
+
+	while ((n = receive_request(fd, req, sizeof(req), fds)) != 0) {
+		char **argv;
+		pid_t pid;
+
+		if (n < 0)
+			continue;
+		argv = build(req, (size_t)n, arg);
+		if (argv == NULL || (pid = fork()) == -1) {
+			tell(fds[0], argv == NULL ? "err 1\n" : "err 11\n");
+		} else if (pid == 0) {
+			close(fd);
+			reset_signals();
+			_exit(serve_request(argv, fds));
+		}
+		for (int i = 0; i < 3; i++)
+			close(fds[i]);
+	}
+}
+
+int
+guard_broker_start(struct guard_broker *b, guard_build_fn build, void *arg)
+{
+	int sv[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) == -1)
+		return -1;
+	if ((pid = fork()) == -1) {
+		int saved = errno;
+
+		close(sv[0]);
+		close(sv[1]);
+		errno = saved;
+		return -1;
+	}
+	if (pid == 0) {
+		struct sigaction sa;
+
+		close(sv[0]);
+		setsid();
+		reset_signals();
+		memset(&sa, 0, sizeof(sa));
+		sa.sa_handler = SIG_DFL;
+		sa.sa_flags = SA_NOCLDWAIT;
+		sigaction(SIGCHLD, &sa, NULL);
+		let_go_of_stdio();
+		broker_loop(sv[1], build, arg);
+		_exit(0);
+	}
+	close(sv[1]);
+	b->fd = sv[0];
+	b->pid = (int)pid;
+	return 0;
+}
+
+void
+guard_broker_stop(struct guard_broker *b)
+{
+	if (b->fd == -1)
+		return;
+	close(b->fd);
+	b->fd = -1;
+	waitpid(b->pid, NULL, 0);
+}
+
+int
+guard_broker_request(int broker_fd, const void *req, size_t len, const int fds[3])
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(3 * sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)req, .iov_len = len };
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	struct cmsghdr *cm;
+
+	if (len == 0 || len > GUARD_REQ_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	memset(&control, 0, sizeof(control));
+	cm = CMSG_FIRSTHDR(&msg);
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(3 * sizeof(int));
+	memcpy(CMSG_DATA(cm), fds, 3 * sizeof(int));
+	return sendmsg(broker_fd, &msg, MSG_NOSIGNAL) == -1 ? -1 : 0;
+}

@@ -1,0 +1,364 @@
+/* The supervisor against children that misbehave.  Re-executes itself as the guard. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "survey/buf.h"
+#include "survey/child.h"
+#include "survey/guard.h"
+
+struct result {
+	uv_loop_t loop;
+	struct buf out;
+	struct child_status st;
+	char tail[64];
+	int exits;
+	int pid;
+};
+
+static void
+on_out(struct child *c, const char *buf, size_t len, void *arg)
+{
+	struct result *r = arg;
+
+	r->pid = child_pid(c);
+	buf_add(&r->out, buf, len);
+}
+
+static void
+on_exit_cb(struct child *c, const struct child_status *st, void *arg)
+{
+	struct result *r = arg;
+
+	r->st = *st;
+	strncpy(r->tail, child_stderr(c), sizeof(r->tail) - 1);
+	r->exits++;
+}
+
+static struct child *
+start(struct result *r, const char *const *argv, bool want_stdin)
+{
+	struct child_opts o = { .name = "fake",
+		.argv = argv,
+		.want_stdin = want_stdin,
+		.on_stdout = on_out,
+		.on_exit = on_exit_cb,
+		.arg = r };
+
+	return child_spawn(&r->loop, &o);
+}
+
+static struct child *
+start_sh(struct result *r, const char *script, bool want_stdin)
+{
+	const char *const argv[] = { "sh", "-c", script, NULL };
+
+	return start(r, argv, want_stdin);
+}
+
+static void
+finish(struct result *r)
+{
+	uv_run(&r->loop, UV_RUN_DEFAULT);
+	assert_int_equal(r->exits, 1);
+	/* No zombie: libuv reaped the guard, the guard its tool. */
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+}
+
+static int
+setup(void **state)
+{
+	struct result *r = calloc(1, sizeof(*r));
+
+	uv_loop_init(&r->loop);
+	buf_init(&r->out);
+	*state = r;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct result *r = *state;
+	int rc = uv_loop_close(&r->loop);
+
+	buf_fini(&r->out);
+	free(r);
+	return rc;
+}
+
+/* Wait up to 10 s for a process to be gone; a zombie of someone else counts as gone. */
+static bool
+gone(int pid)
+{
+	for (int i = 0; i < 1000; i++) {
+		char path[64], state = 0;
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+		if ((f = fopen(path, "r")) == NULL)
+			return true;
+		if (fscanf(f, "%*d (%*[^)]) %c", &state) == 1 && state == 'Z') {
+			fclose(f);
+			return true;
+		}
+		fclose(f);
+		poll(NULL, 0, 10);
+	}
+	return false;
+}
+
+static void
+test_output_and_status(void **state)
+{
+	struct result *r = *state;
+
+	assert_non_null(start_sh(r, "echo out; echo err >&2; exit 3", false));
+	finish(r);
+	assert_string_equal(r->out.data, "out\n");
+	assert_string_equal(r->tail, "err\n");
+	assert_int_equal(r->st.code, 3);
+	assert_int_equal(r->st.signal, 0);
+	assert_false(child_status_ok(&r->st));
+}
+
+static void
+test_missing_tool(void **state)
+{
+	const char *const argv[] = { "/nonexistent/tool", NULL };
+	struct result *r = *state;
+	char text[128];
+
+	assert_non_null(start(r, argv, false));
+	finish(r);
+	assert_int_equal(r->st.exec_errno, ENOENT);
+	assert_string_equal(child_status_text(&r->st, text, sizeof(text)),
+	    "could not be started: No such file or directory");
+}
+
+static void
+test_stdin_drains(void **state)
+{
+	struct result *r = *state;
+	struct child *c = start_sh(r, "sleep 0.2; cat", true);
+	char *big = malloc(3000000);
+
+	memset(big, 'x', 3000000);
+	child_write(c, big, 3000000);
+	child_close_stdin(c);
+	child_write(c, "late", 4);
+	finish(r);
+	assert_int_equal(r->out.len, 3000000);
+	assert_true(child_status_ok(&r->st));
+	free(big);
+}
+
+/* The tool's exit must not cut off what it wrote before. */
+static void
+test_exit_before_eof(void **state)
+{
+	struct result *r = *state;
+
+	assert_non_null(start_sh(r, "head -c 900000 /dev/zero; kill -9 $$", false));
+	finish(r);
+	assert_int_equal(r->out.len, 900000);
+	assert_int_equal(r->st.signal, SIGKILL);
+}
+
+/* A grandchild that keeps stdout open dies with its parent. */
+static void
+test_grandchild(void **state)
+{
+	struct result *r = *state;
+
+	assert_non_null(start_sh(r, "(trap '' TERM; sleep 1000) & echo $!", false));
+	finish(r);
+	assert_true(gone(atoi(r->out.data)));
+}
+
+static void
+on_stop_timer(uv_timer_t *t)
+{
+	child_stop(t->data, 100);
+	uv_close((uv_handle_t *)t, NULL);
+}
+
+static void
+test_stop_ignoring_term(void **state)
+{
+	struct result *r = *state;
+	struct child *c = start_sh(
+	    r, "trap '' TERM; echo ready; while :; do sleep 0.1; done", false);
+	uv_timer_t t;
+
+	uv_timer_init(&r->loop, &t);
+	t.data = c;
+	uv_timer_start(&t, on_stop_timer, 300, 0);
+	finish(r);
+	assert_int_equal(r->st.signal, SIGKILL);
+}
+
+static void
+test_stopped_child_is_killed(void **state)
+{
+	struct result *r = *state;
+	struct child *c = start_sh(r, "echo ready; kill -STOP $$; echo never", false);
+	uv_timer_t t;
+
+	uv_timer_init(&r->loop, &t);
+	t.data = c;
+	uv_timer_start(&t, on_stop_timer, 300, 0);
+	finish(r);
+	assert_string_equal(r->out.data, "ready\n");
+	assert_int_equal(r->st.signal, SIGKILL);
+}
+
+/* Dispositions and mask that survey changed must not reach the tool. */
+static void
+test_dispositions_reset(void **state)
+{
+	struct result *r = *state;
+	sigset_t set, old;
+
+	signal(SIGINT, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	assert_non_null(start_sh(r, "grep -E '^Sig(Blk|Ign)' /proc/self/status", false));
+	finish(r);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	signal(SIGINT, SIG_DFL);
+	assert_string_equal(r->out.data, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
+static void
+test_no_new_privs(void **state)
+{
+	const char *const argv[] = { "grep", "NoNewPrivs", "/proc/self/status", NULL };
+	struct result *r = *state;
+	struct child_opts o = { .name = "fake",
+		.argv = argv,
+		.no_new_privs = true,
+		.on_stdout = on_out,
+		.on_exit = on_exit_cb,
+		.arg = r };
+
+	assert_non_null(child_spawn(&r->loop, &o));
+	finish(r);
+	assert_string_equal(r->out.data, "NoNewPrivs:\t1\n");
+}
+
+/* kill -9 of the supervisor: the tool goes too. */
+static void
+test_supervisor_killed(void **state)
+{
+	char buf[32];
+	int fds[2], pid, tool;
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	if ((pid = fork()) == 0) {
+		struct result r = { .exits = 0 };
+
+		uv_loop_init(&r.loop);
+		buf_init(&r.out);
+		start_sh(&r, "trap '' TERM INT HUP; echo $$; while :; do sleep 1; done", false);
+		while (r.out.len == 0)
+			uv_run(&r.loop, UV_RUN_ONCE);
+		if (write(fds[1], r.out.data, r.out.len) < 0)
+			_exit(1);
+		kill(getpid(), SIGKILL);
+	}
+	n = read(fds[0], buf, sizeof(buf) - 1);
+	assert_true(n > 0);
+	buf[n] = '\0';
+	tool = atoi(buf);
+	waitpid(pid, NULL, 0);
+	assert_true(tool > 1);
+	assert_true(gone(tool));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* kill -9 of the guard: survey itself sees to the tool. */
+static void
+test_guard_killed(void **state)
+{
+	struct result *r = *state;
+
+	assert_non_null(start_sh(r, "echo ready; kill -9 $PPID; while :; do sleep 1; done", false));
+	finish(r);
+	assert_true(r->st.lost);
+	assert_true(gone(r->pid));
+}
+
+static char **
+build_echo(const void *req, size_t len, void *arg)
+{
+	static char *argv[] = { "sh", "-c", "echo served; cat >&2; exit 4", NULL };
+
+	return len == 2 && memcmp(req, arg, 2) == 0 ? argv : NULL;
+}
+
+static void
+test_broker(void **state)
+{
+	struct result *r = *state;
+	struct guard_broker b;
+	struct child_opts o = { .name = "fake",
+		.on_stdout = on_out,
+		.on_exit = on_exit_cb,
+		.arg = r,
+		.req = "ok",
+		.req_len = 2 };
+
+	assert_int_equal(guard_broker_start(&b, build_echo, "ok"), 0);
+	o.broker_fd = b.fd;
+	assert_non_null(child_spawn(&r->loop, &o));
+	uv_run(&r->loop, UV_RUN_DEFAULT);
+	assert_int_equal(r->exits, 1);
+	assert_string_equal(r->out.data, "served\n");
+	assert_int_equal(r->st.code, 4);
+
+	o.req = "no";
+	assert_non_null(child_spawn(&r->loop, &o));
+	uv_run(&r->loop, UV_RUN_DEFAULT);
+	assert_int_equal(r->exits, 2);
+	assert_int_equal(r->st.exec_errno, EPERM);
+	guard_broker_stop(&b);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_output_and_status, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_missing_tool, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stdin_drains, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_exit_before_eof, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_grandchild, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_ignoring_term, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stopped_child_is_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dispositions_reset, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_new_privs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_supervisor_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_guard_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_broker, setup, teardown),
+	};
+
+	if (guard_wanted(argc, argv))
+		return guard_main(argc, argv);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
