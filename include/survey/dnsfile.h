@@ -1,0 +1,58 @@
+/* Layer: dns.  dns.ndjson, one answer a line, and the lines of verdicts.ndjson. */
+#ifndef SURVEY_DNSFILE_H
+#define SURVEY_DNSFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "survey/answers.h"
+#include "survey/verdict.h"
+
+struct jsonw;
+
+struct dnsfile_counts {
+	uint64_t lines; /* lines with an answer */
+	uint64_t bad; /* lines that are none; a torn last line counts */
+};
+
+enum dnsfile_want {
+	DNSFILE_ALL,
+	DNSFILE_KNOWN, /* leave out servfail, refused and timeout: they are to be asked again */
+};
+
+/*
+ * Read dns.ndjson into t; the last line of a question wins.  Lines that are
+ * no answer are counted and skipped.  Returns 0, or -1 with errno set.
+ */
+int dnsfile_read(
+    const char *path, enum dnsfile_want want, struct answers *t, struct dnsfile_counts *counts);
+
+/* One line without its newline, any bytes.  Returns false when it is no answer. */
+bool dnsfile_parse(const char *line, size_t len, enum dnsfile_want want, struct answers *t);
+
+/* One answer as a line with its newline. */
+void dnsfile_line(struct jsonw *w, const struct answer *a);
+
+/* One host as a line of verdicts.ndjson with its newline. */
+void dnsfile_verdict_line(struct jsonw *w, const struct verdict *v, uint64_t ip_record);
+
+/* Write all of t as path, sorted, each question once; atomically.  Returns 0, or -1 with errno set. */
+int dnsfile_compact(const char *path, const struct answers *t);
+
+/*
+ * Appending.  dnsfile_open() creates the file (mode 0600) if need be and cuts
+ * off a last line that a crash left without its end.  dnsfile_append() only
+ * collects; dnsfile_flush() hands the lines to the kernel, and whoever wants
+ * them on the disk calls fdatasync on dnsfile_fd().  -1 and NULL come with
+ * errno set; after an error the lines that were not written are kept.
+ */
+struct dnsfile *dnsfile_open(const char *path);
+void dnsfile_append(struct dnsfile *f, const struct answer *a);
+size_t dnsfile_pending(const struct dnsfile *f); /* bytes collected */
+int dnsfile_flush(struct dnsfile *f);
+int dnsfile_fd(const struct dnsfile *f);
+/* Flush, fsync, close, free.  Returns 0, or -1 with errno set; f is gone in either case. */
+int dnsfile_close(struct dnsfile *f);
+
+#endif

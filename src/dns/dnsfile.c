@@ -1,0 +1,422 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "survey/dnsfile.h"
+#include "survey/escape.h"
+#include "survey/file.h"
+#include "survey/jsonw.h"
+#include "survey/mem.h"
+#include "survey/name.h"
+
+#define LINE_MAX_BYTES (4u << 20) /* a TCP answer is 64 kB; as text it is under 1 MB */
+
+struct dnsfile {
+	struct jsonw w;
+	int fd;
+};
+
+static void
+write_time(struct jsonw *w, int64_t at)
+{
+	time_t t = (time_t)at;
+	struct tm tm;
+	char text[32];
+
+	if (gmtime_r(&t, &tm) == NULL ||
+	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		jsonw_null(w);
+	else
+		jsonw_string(w, text);
+}
+
+static void
+write_addrs(struct jsonw *w, const struct answer *a)
+{
+	char text[IP_STRLEN];
+
+	for (size_t i = 0; i < a->naddrs; i++)
+		jsonw_string(w, ip_format(&a->addrs[i], text));
+}
+
+void
+dnsfile_line(struct jsonw *w, const struct answer *a)
+{
+	jsonw_object(w);
+	jsonw_key(w, "name");
+	jsonw_string(w, a->name);
+	jsonw_key(w, "type");
+	jsonw_string(w, dns_type_name(a->type));
+	jsonw_key(w, "outcome");
+	jsonw_string(w, dns_outcome_name(a->outcome));
+	jsonw_key(w, "answers");
+	jsonw_array(w);
+	write_addrs(w, a);
+	for (size_t i = 0; i < a->nnames; i++)
+		jsonw_string(w, a->names[i]);
+	jsonw_end_array(w);
+	if (a->ncnames > 0) {
+		jsonw_key(w, "cname");
+		jsonw_array(w);
+		for (size_t i = 0; i < a->ncnames; i++)
+			jsonw_string(w, a->cnames[i]);
+		jsonw_end_array(w);
+	}
+	jsonw_key(w, "at");
+	write_time(w, a->at);
+	jsonw_key(w, "ms");
+	jsonw_uint(w, a->ms);
+	if (a->ede != DNS_EDE_NONE) {
+		jsonw_key(w, "ede");
+		jsonw_int(w, a->ede);
+	}
+	if (a->ede_text != NULL) {
+		jsonw_key(w, "ede_text");
+		jsonw_string(w, a->ede_text);
+	}
+	jsonw_end_object(w);
+	jsonw_newline(w);
+}
+
+void
+dnsfile_verdict_line(struct jsonw *w, const struct verdict *v, uint64_t ip_record)
+{
+	char text[IP_STRLEN];
+
+	jsonw_object(w);
+	jsonw_key(w, "ip");
+	jsonw_string(w, ip_format(&v->ip, text));
+	jsonw_key(w, "ip_record");
+	jsonw_uint(w, ip_record);
+	jsonw_key(w, "verdict");
+	jsonw_string(w, host_verdict_name(v->verdict));
+	jsonw_key(w, "names");
+	jsonw_array(w);
+	for (size_t i = 0; i < v->n; i++) {
+		const struct verdict_name *vn = &v->names[i];
+
+		jsonw_object(w);
+		jsonw_key(w, "key");
+		jsonw_string(w, vn->key);
+		jsonw_key(w, "name");
+		jsonw_string(w, vn->name);
+		jsonw_key(w, "verdict");
+		jsonw_string(w, name_verdict_name(vn->verdict));
+		jsonw_key(w, "addresses");
+		jsonw_array(w);
+		if (vn->answer != NULL)
+			write_addrs(w, vn->answer);
+		jsonw_end_array(w);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+	jsonw_end_object(w);
+	jsonw_newline(w);
+}
+
+/* A member that is a string without NUL bytes, or NULL. */
+static const char *
+get_text(struct json_object *o, const char *key)
+{
+	struct json_object *v;
+	const char *s;
+
+	if (!json_object_object_get_ex(o, key, &v) || !json_object_is_type(v, json_type_string))
+		return NULL;
+	s = json_object_get_string(v);
+	return strlen(s) == (size_t)json_object_get_string_len(v) ? s : NULL;
+}
+
+static size_t
+get_array(struct json_object *o, const char *key, struct json_object **array)
+{
+	if (!json_object_object_get_ex(o, key, array) ||
+	    !json_object_is_type(*array, json_type_array))
+		return 0;
+	return json_object_array_length(*array);
+}
+
+static int64_t
+parse_time(const char *s)
+{
+	struct tm tm = { 0 };
+	const char *end;
+
+	if (s == NULL || (end = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm)) == NULL)
+		return 0;
+	if (*end == '.')
+		end += 1 + strspn(end + 1, "0123456789");
+	return strcmp(end, "Z") == 0 ? (int64_t)timegm(&tm) : 0;
+}
+
+static int
+ip_cmp_void(const void *a, const void *b)
+{
+	return ip_cmp(a, b);
+}
+
+static int
+string_cmp_void(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The strings of an array, borrowed from it; false when one of them is no plain string. */
+static bool
+array_strings(struct json_object *array, size_t n, const char **out)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *v = json_object_array_get_idx(array, i);
+
+		if (!json_object_is_type(v, json_type_string))
+			return false;
+		out[i] = json_object_get_string(v);
+		if (strlen(out[i]) != (size_t)json_object_get_string_len(v))
+			return false;
+	}
+	return true;
+}
+
+static bool
+parse_addrs(const char **text, size_t n, struct answer *a, struct ip *addrs)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!ip_parse(text[i], strlen(text[i]), &addrs[i]))
+			return false;
+	qsort(addrs, n, sizeof(*addrs), ip_cmp_void);
+	for (size_t i = 0; i < n; i++)
+		if (k == 0 || ip_cmp(&addrs[i], &addrs[k - 1]) != 0)
+			addrs[k++] = addrs[i];
+	a->addrs = addrs;
+	a->naddrs = k;
+	return true;
+}
+
+static bool
+parse_object(struct json_object *o, struct answer *a, char name[NAME_SIZE])
+{
+	const char *s, *type = get_text(o, "type"), *outcome = get_text(o, "outcome");
+	struct json_object *v;
+	int i;
+
+	if ((s = get_text(o, "name")) == NULL || name_canonical(s, strlen(s), name) != NAME_OK)
+		return false;
+	a->name = name;
+	if (type == NULL || (i = dns_type_from(type, strlen(type))) == -1)
+		return false;
+	a->type = (enum dns_type)i;
+	if (outcome == NULL || (i = dns_outcome_from(outcome, strlen(outcome))) == -1)
+		return false;
+	a->outcome = (enum dns_outcome)i;
+	a->at = parse_time(get_text(o, "at"));
+	if (json_object_object_get_ex(o, "ms", &v) && json_object_is_type(v, json_type_int)) {
+		int64_t ms = json_object_get_int64(v);
+
+		a->ms = ms < 0 ? 0 : ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+	}
+	a->ede = DNS_EDE_NONE;
+	if (json_object_object_get_ex(o, "ede", &v) && json_object_is_type(v, json_type_int))
+		a->ede = json_object_get_int(v);
+	a->ede_text = get_text(o, "ede_text");
+	return true;
+}
+
+bool
+dnsfile_parse(const char *line, size_t len, enum dnsfile_want want, struct answers *t)
+{
+	struct json_object *o = NULL, *array = NULL, *chain = NULL;
+	struct json_tokener *tok;
+	struct answer a = { 0 };
+	char name[NAME_SIZE];
+	const char **text = NULL;
+	struct ip *addrs = NULL;
+	size_t n, nchain;
+	bool ok = false;
+
+	if (len > LINE_MAX_BYTES || (tok = json_tokener_new_ex(8)) == NULL)
+		return false;
+	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	o = json_tokener_parse_ex(tok, line, (int)len);
+	if (!json_object_is_type(o, json_type_object) || !parse_object(o, &a, name))
+		goto out;
+	n = get_array(o, "answers", &array);
+	nchain = get_array(o, "cname", &chain);
+	text = xcalloc(n + nchain + 1, sizeof(*text));
+	if (!array_strings(array, n, text) || !array_strings(chain, nchain, text + n))
+		goto out;
+	a.cnames = text + n;
+	a.ncnames = nchain;
+	if (a.type == DNS_PTR) {
+		qsort(text, n, sizeof(*text), string_cmp_void);
+		a.names = text;
+		a.nnames = n;
+	} else {
+		addrs = xcalloc(n + 1, sizeof(*addrs));
+		if (!parse_addrs(text, n, &a, addrs))
+			goto out;
+	}
+	ok = true;
+	if (want == DNSFILE_ALL || dns_outcome_known(a.outcome))
+		answers_put(t, &a);
+out:
+	free(addrs);
+	free(text);
+	json_object_put(o);
+	json_tokener_free(tok);
+	return ok;
+}
+
+int
+dnsfile_read(
+    const char *path, enum dnsfile_want want, struct answers *t, struct dnsfile_counts *counts)
+{
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t n;
+	FILE *f;
+	int error;
+
+	memset(counts, 0, sizeof(*counts));
+	if ((f = fopen(path, "re")) == NULL)
+		return -1;
+	while ((n = getline(&line, &cap, f)) > 0) {
+		bool whole = line[n - 1] == '\n';
+
+		if (whole && --n == 0)
+			continue;
+		if (whole && dnsfile_parse(line, (size_t)n, want, t))
+			counts->lines++;
+		else
+			counts->bad++;
+	}
+	error = ferror(f) ? EIO : 0;
+	free(line);
+	fclose(f);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+int
+dnsfile_compact(const char *path, const struct answers *t)
+{
+	const struct answer **all = answers_sorted(t);
+	size_t n = answers_count(t);
+	struct outfile o;
+	struct jsonw w;
+	int rc = -1;
+
+	if (outfile_open(&o, path) == -1) {
+		free(all);
+		return -1;
+	}
+	jsonw_init(&w, o.f);
+	for (size_t i = 0; i < n; i++)
+		dnsfile_line(&w, all[i]);
+	if (jsonw_flush(&w) == 0)
+		rc = outfile_commit(&o);
+	else
+		outfile_abort(&o);
+	jsonw_fini(&w);
+	free(all);
+	return rc;
+}
+
+/* Returns the length of the file up to and with its last newline, or -1. */
+static off_t
+whole_lines(int fd)
+{
+	char block[4096];
+	off_t end = lseek(fd, 0, SEEK_END);
+
+	while (end > 0) {
+		off_t start = end > (off_t)sizeof(block) ? end - (off_t)sizeof(block) : 0;
+		ssize_t n = pread(fd, block, (size_t)(end - start), start);
+
+		if (n == -1)
+			return -1;
+		while (n > 0)
+			if (block[--n] == '\n')
+				return start + n + 1;
+		end = start;
+	}
+	return end;
+}
+
+struct dnsfile *
+dnsfile_open(const char *path)
+{
+	struct dnsfile *f;
+	off_t end;
+	int fd, saved;
+
+	if ((fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0600)) == -1)
+		return NULL;
+	if ((end = whole_lines(fd)) == -1 || ftruncate(fd, end) == -1) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return NULL;
+	}
+	f = xcalloc(1, sizeof(*f));
+	f->fd = fd;
+	jsonw_init(&f->w, NULL);
+	return f;
+}
+
+void
+dnsfile_append(struct dnsfile *f, const struct answer *a)
+{
+	dnsfile_line(&f->w, a);
+}
+
+size_t
+dnsfile_pending(const struct dnsfile *f)
+{
+	return f->w.out.len;
+}
+
+int
+dnsfile_flush(struct dnsfile *f)
+{
+	while (f->w.out.len > 0) {
+		ssize_t n = write(f->fd, f->w.out.data, f->w.out.len);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		buf_drop(&f->w.out, (size_t)n);
+	}
+	return 0;
+}
+
+int
+dnsfile_fd(const struct dnsfile *f)
+{
+	return f->fd;
+}
+
+int
+dnsfile_close(struct dnsfile *f)
+{
+	int error = 0;
+
+	if (f == NULL)
+		return 0;
+	if (dnsfile_flush(f) == -1 || fsync(f->fd) == -1)
+		error = errno;
+	if (close(f->fd) == -1 && error == 0)
+		error = errno;
+	jsonw_fini(&f->w);
+	free(f);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
