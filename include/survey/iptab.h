@@ -1,0 +1,33 @@
+/*
+ * Addresses numbered in the order in which they were first added.
+ *
+ * 17 bytes an address and 4 to 8 for its place in the hash table: a million
+ * is about 25 MB.
+ */
+/* Layer: model */
+#ifndef SURVEY_IPTAB_H
+#define SURVEY_IPTAB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "survey/ip.h"
+
+#define IPTAB_NONE UINT32_MAX
+
+struct iptab {
+	struct ip *ip; /* by number */
+	size_t n, cap;
+	uint32_t *slot; /* number + 1, 0 = empty */
+	size_t nslots; /* a power of two, or 0 */
+};
+
+void iptab_init(struct iptab *t);
+void iptab_fini(struct iptab *t);
+/* The address's number; *is_new tells whether it was added now. */
+uint32_t iptab_add(struct iptab *t, const struct ip *ip, bool *is_new);
+/* Its number, or IPTAB_NONE. */
+uint32_t iptab_find(const struct iptab *t, const struct ip *ip);
+
+#endif

@@ -1,0 +1,155 @@
+/* Pure: zmap's command line and its progress lines. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/mem.h"
+#include "survey/scan.h"
+
+#include "zmap.h"
+
+#define REQUEST_MAGIC 0x7a6d6170u
+#define MAX_ARGS 48
+
+struct args {
+	char *v[MAX_ARGS];
+	size_t n;
+};
+
+static void
+push(struct args *a, char *owned)
+{
+	if (a->n == MAX_ARGS - 1)
+		abort(); /* more options than this file knows of */
+	a->v[a->n++] = owned;
+}
+
+static void
+option(struct args *a, const char *name, const char *value)
+{
+	push(a, xstrdup(name));
+	push(a, xstrdup(value));
+}
+
+static void
+number(struct args *a, const char *name, uint64_t value)
+{
+	push(a, xstrdup(name));
+	push(a, xasprintf("%" PRIu64, value));
+}
+
+char **
+zmap_argv(const struct zmap_params *p, unsigned shard)
+{
+	struct args a = { .n = 0 };
+	char **argv;
+
+	push(&a, xstrdup(p->zmap));
+	option(&a, "-C", p->conf_file);
+	number(&a, "-p", p->port);
+	option(&a, "-i", p->interface);
+	option(&a, "-G", p->gateway_mac);
+	if (p->source_ip[0] != '\0')
+		option(&a, "-S", p->source_ip);
+	/* The short names: 2.x and 4.x disagree on the long ones. */
+	option(&a, "-w", p->allow_file);
+	option(&a, "-b", p->block_file);
+	number(&a, "-r", p->rate_pps);
+	number(&a, "-P", p->probes);
+	number(&a, "-c", p->cooldown_s);
+	number(&a, "-T", 1); /* a shard's addresses depend on the number of threads */
+	push(&a, xasprintf("--seed=%" PRIu64, p->seed));
+	push(&a, xasprintf("--shards=%u", p->shards));
+	push(&a, xasprintf("--shard=%u", shard));
+	push(&a, xstrdup("--disable-syslog"));
+	push(&a, NULL);
+	argv = xcalloc(a.n, sizeof(*argv));
+	memcpy(argv, a.v, a.n * sizeof(*argv));
+	return argv;
+}
+
+void
+zmap_argv_free(char **argv)
+{
+	for (size_t i = 0; argv != NULL && argv[i] != NULL; i++)
+		free(argv[i]);
+	free(argv);
+}
+
+char **
+zmap_request_build(const void *req, size_t len, void *arg)
+{
+	const struct zmap_params *base = arg;
+	struct zmap_params p = *base;
+	struct zmap_request r;
+
+	if (len != sizeof(r))
+		return NULL;
+	memcpy(&r, req, sizeof(r));
+	if (r.magic != REQUEST_MAGIC || r.shards == 0 || r.shards > 65535 || r.shard >= r.shards ||
+	    r.seed == 0)
+		return NULL;
+	p.shards = r.shards;
+	p.seed = r.seed;
+	return zmap_argv(&p, r.shard);
+}
+
+struct zmap_request
+zmap_request_make(const struct zmap_params *p, unsigned shard)
+{
+	return (struct zmap_request){
+		.magic = REQUEST_MAGIC, .shard = shard, .shards = p->shards, .seed = p->seed
+	};
+}
+
+/* The number after label; false when there is none. */
+static bool
+number_after(const char *line, const char *label, double *v)
+{
+	const char *p = strstr(line, label);
+	char *end;
+
+	if (p == NULL)
+		return false;
+	p += strlen(label);
+	*v = strtod(p, &end);
+	if (end == p || !(*v >= 0))
+		return false;
+	if (strncmp(end, " K", 2) == 0)
+		*v *= 1e3;
+	else if (strncmp(end, " M", 2) == 0)
+		*v *= 1e6;
+	return true;
+}
+
+/*
+ * " 0:01 33%; send: 1024 done (8.56 Kp/s avg); recv: 42 41 p/s (41 p/s avg);
+ * drops: 0 p/s (0 p/s avg); hitrate: 4.10%", also with "(2m left)" before
+ * the first semicolon and the current rate instead of "done".
+ */
+bool
+zmap_progress_parse(const char *line, size_t len, struct zmap_progress *p)
+{
+	char text[512];
+	const char *percent, *send;
+	double v, sent, recv;
+
+	if (len >= sizeof(text) || memchr(line, '\0', len) != NULL)
+		return false;
+	memcpy(text, line, len);
+	text[len] = '\0';
+	send = strstr(text, "send: ");
+	percent = strchr(text, '%');
+	if (send == NULL || percent == NULL || percent > send ||
+	    !number_after(text, "send: ", &sent) || !number_after(text, "recv: ", &recv))
+		return false;
+	while (percent > text && strchr("0123456789.", percent[-1]) != NULL)
+		percent--;
+	v = strtod(percent, NULL);
+	p->percent = v >= 0 && v <= 100 ? v : 0;
+	p->sent = (uint64_t)sent;
+	p->received = (uint64_t)recv;
+	p->sent_all = strstr(send, " done (") != NULL;
+	p->drops_pps = number_after(text, "drops: ", &v) ? v : 0;
+	return true;
+}
