@@ -5,7 +5,8 @@
 #include "survey/command.h"
 
 /* One row a command, in the order of --help; a new command adds its row here. */
-#define COMMANDS(X)
+#define COMMANDS(X) \
+	X(geo)
 
 #define X(name) extern const struct command command_##name;
 COMMANDS(X)

@@ -38,7 +38,8 @@ struct geo_db *geo_db_open(const char *country_path, const char *asn_path, char 
 /*
  * Open what a directory has: of each kind the *.mmdb whose metadata say so,
  * a country database before a city one.  A directory with no database at all
- * is an error; one without ASNs gives results without them.
+ * is an error; one without ASNs gives results without them.  dir may also be
+ * one file of either kind.
  */
 struct geo_db *geo_db_open_dir(const char *dir, char **error);
 void geo_db_close(struct geo_db *db);

@@ -25,6 +25,9 @@ bool ip_parse(const char *s, size_t len, struct ip *ip);
 const char *ip_format(const struct ip *ip, char buf[static IP_STRLEN]);
 /* IPv4 before IPv6, then by value: <0, 0, >0. */
 int ip_cmp(const struct ip *a, const struct ip *b);
+/* The next and the previous address; false when it wraps. */
+bool ip_next(struct ip *ip);
+bool ip_prev(struct ip *ip);
 struct ip ip_from_v4(uint32_t host_order);
 uint32_t ip_to_v4(const struct ip *ip);
 
@@ -35,13 +38,14 @@ struct cidr {
 
 /* "198.18.0.0/15" or a bare address; host bits that are set are an error. */
 bool cidr_parse(const char *s, size_t len, struct cidr *c);
+struct ip cidr_last(const struct cidr *c);
 const char *cidr_format(const struct cidr *c, char buf[static IP_STRLEN + 4]);
 
 /*
  * A set of addresses as sorted, disjoint, inclusive ranges.
  *
- * ipset_add_*() append; ipset_normalise() sorts and merges and must come
- * before anything that reads the set.  The operations below return
+ * ipset_add_*() append (or grow the last range); ipset_normalise() sorts and
+ * merges and must come before anything that reads the set.  The operations below return
  * normalised sets.
  */
 struct ip_range {
@@ -67,13 +71,31 @@ double ipset_count(const struct ipset *s, int family);
 /* Each range cut into the fewest prefixes, in order; stops at the first non-zero result and returns it. */
 int ipset_each_cidr(const struct ipset *s, int (*fn)(const struct cidr *c, void *arg), void *arg);
 
+/* The prefixes of one family (0: of both), one a line.  Returns 0, or -1 with errno set. */
+int ipset_write(const struct ipset *s, int family, FILE *f);
+
+/* An address block that is no target, what it is for and the document that says so. */
+struct ip_special {
+	const char *network;
+	const char *purpose;
+	const char *source;
+};
+
+extern const struct ip_special ip_special_table[];
+extern const size_t ip_special_count;
+
+/* The narrowest block that holds ip, or NULL when it is an ordinary address. */
+const struct ip_special *ip_special_find(const struct ip *ip);
+
 /* Special-purpose addresses that are never targets (IANA registries, RFC 6890 and successors). */
 void ipset_add_reserved(struct ipset *s);
 
 /*
- * Add the addresses, prefixes and ranges "a-b" of a file, one a line, with #
- * comments.  Returns 0; or -1 with the reason, file and line in *error (the
- * caller frees it), the set unchanged in meaning.
+ * Add the addresses, prefixes and ranges "a-b" of a file, one a line, to s
+ * and normalise it.  Comments start with # or ; and blank lines mean nothing.
+ * path "-" is stdin.  Returns 0; or -1 with s as it was and *error naming
+ * file, line and fault of the first bad lines (the caller frees it): a block
+ * list that is only half understood blocks nothing reliably.
  */
 int ipset_read_file(struct ipset *s, const char *path, char **error);
 

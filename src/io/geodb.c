@@ -144,18 +144,43 @@ geo_db_open(const char *country_path, const char *asn_path, char **error)
 	return db;
 }
 
+/* One file of either kind. */
+static struct geo_db *
+open_file(const char *path, char **error)
+{
+	bool fits[GEO_NKINDS];
+	struct geo_file f;
+
+	if (geo_file_open(&f, path, error) == -1)
+		return NULL;
+	for (int k = 0; k < GEO_NKINDS; k++)
+		fits[k] = type_rank(f.type, (enum geo_kind)k) > 0;
+	if (!fits[GEO_COUNTRY] && !fits[GEO_ASN])
+		*error = xasprintf("%s: its type \"%s\" is neither country nor ASN", path, f.type);
+	geo_file_close(&f);
+	if (*error != NULL)
+		return NULL;
+	return geo_db_open(fits[GEO_COUNTRY] ? path : NULL, fits[GEO_ASN] ? path : NULL, error);
+}
+
 struct geo_db *
 geo_db_open_dir(const char *dir, char **error)
 {
-	char *country = geo_dir_find(dir, GEO_COUNTRY), *asn = geo_dir_find(dir, GEO_ASN);
+	char *country, *asn;
 	struct geo_db *db = NULL;
 	struct stat st;
 
 	*error = NULL;
+	if (stat(dir, &st) == -1) {
+		*error = xasprintf("%s: %m", dir);
+		return NULL;
+	}
+	if (!S_ISDIR(st.st_mode))
+		return open_file(dir, error);
+	country = geo_dir_find(dir, GEO_COUNTRY);
+	asn = geo_dir_find(dir, GEO_ASN);
 	if (country != NULL || asn != NULL)
 		db = geo_db_open(country, asn, error);
-	else if (stat(dir, &st) == -1)
-		*error = xasprintf("%s: %m", dir);
 	else
 		*error = xasprintf("%s: no readable country or ASN database (*.mmdb) in it", dir);
 	free(country);

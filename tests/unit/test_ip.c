@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "survey/buf.h"
@@ -120,6 +121,293 @@ test_each_cidr(void **state)
 	buf_fini(&out);
 }
 
+static uint64_t seed = 0x9e3779b97f4a7c15u;
+
+static uint32_t
+roll(uint32_t n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (uint32_t)((seed >> 16) % n);
+}
+
+/* Address i of a small world that spans a carry in IPv4 and IPv6 and both ends of each family. */
+static struct ip
+world(uint32_t i)
+{
+	static const char *const base[] = { "0.0.0.0", "198.18.255.240", "255.255.255.224",
+		"::", "2a00::ffff:ffff:fff0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffe0" };
+	struct ip ip = addr(base[i / 32]);
+
+	for (uint32_t k = 0; k < i % 32; k++)
+		assert_true(ip_next(&ip));
+	return ip;
+}
+
+#define WORLD (6 * 32)
+
+static void
+check_form(const struct ipset *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct ip after = s->r[i].hi;
+
+		assert_int_equal(s->r[i].lo.family, s->r[i].hi.family);
+		assert_true(ip_cmp(&s->r[i].lo, &s->r[i].hi) <= 0);
+		if (i + 1 < s->n && ip_next(&after))
+			assert_true(ip_cmp(&after, &s->r[i + 1].lo) < 0);
+	}
+}
+
+static int
+mark_cidr(const struct cidr *c, void *arg)
+{
+	bool *in = arg;
+	struct ip last = cidr_last(c);
+
+	for (uint32_t i = 0; i < WORLD; i++) {
+		struct ip ip = world(i);
+
+		if (ip_cmp(&ip, &c->ip) >= 0 && ip_cmp(&ip, &last) <= 0) {
+			assert_false(in[i]); /* prefixes do not overlap */
+			in[i] = true;
+		}
+	}
+	return 0;
+}
+
+/* The set algebra over both families against a bitmap; every result is in normal form. */
+static void
+test_world_against_bitmap(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 600; round++) {
+		struct ipset s[2];
+		bool in[2][WORLD] = { { false } }, cidrs[WORLD] = { false };
+		uint32_t op = roll(3);
+
+		for (int k = 0; k < 2; k++) {
+			ipset_init(&s[k]);
+			for (uint32_t n = roll(14); n > 0; n--) {
+				uint32_t block = roll(6) * 32, lo = roll(32);
+				uint32_t hi = lo + roll(32 - lo);
+				struct ip l = world(block + lo), h = world(block + hi);
+
+				ipset_add_range(&s[k], &l, &h);
+				for (uint32_t i = lo; i <= hi; i++)
+					in[k][block + i] = true;
+			}
+			ipset_normalise(&s[k]);
+			check_form(&s[k]);
+		}
+		if (op == 0) {
+			ipset_subtract(&s[0], &s[1]);
+		} else if (op == 1) {
+			ipset_intersect(&s[0], &s[1]);
+		} else {
+			ipset_add_set(&s[0], &s[1]);
+			ipset_normalise(&s[0]);
+		}
+		check_form(&s[0]);
+		ipset_each_cidr(&s[0], mark_cidr, cidrs);
+		for (uint32_t i = 0; i < WORLD; i++) {
+			struct ip ip = world(i);
+			bool want = op == 0   ? in[0][i] && !in[1][i]
+				    : op == 1 ? in[0][i] && in[1][i]
+					      : in[0][i] || in[1][i];
+
+			assert_int_equal(ipset_contains(&s[0], &ip), want);
+			assert_int_equal(cidrs[i], want);
+		}
+		ipset_fini(&s[0]);
+		ipset_fini(&s[1]);
+	}
+}
+
+/* In order or shuffled, whole or in pieces: the same set. */
+static void
+test_order_means_nothing(void **state)
+{
+	struct ipset whole, pieces;
+	struct ip lo = addr("5.0.0.0"), hi = addr("5.0.3.255");
+
+	(void)state;
+	ipset_init(&whole);
+	ipset_init(&pieces);
+	ipset_add_range(&whole, &lo, &hi);
+	for (uint32_t i = 0; i < 1024; i++) {
+		struct ip ip = ip_from_v4(ip_to_v4(&lo) + (i * 5 + 3) % 1024);
+
+		ipset_add_range(&pieces, &ip, &ip);
+	}
+	ipset_normalise(&pieces);
+	assert_int_equal(pieces.n, 1);
+	assert_int_equal(ip_cmp(&pieces.r[0].lo, &lo), 0);
+	assert_int_equal(ip_cmp(&pieces.r[0].hi, &hi), 0);
+	ipset_fini(&whole);
+	ipset_fini(&pieces);
+}
+
+static void
+test_empty_sets(void **state)
+{
+	struct ipset a, b;
+	struct ip ip = addr("1.1.1.1");
+
+	(void)state;
+	ipset_init(&a);
+	ipset_init(&b);
+	ipset_normalise(&a);
+	ipset_subtract(&a, &b);
+	ipset_intersect(&a, &b);
+	ipset_add_set(&a, &b);
+	assert_int_equal(a.n, 0);
+	assert_false(ipset_contains(&a, &ip));
+	assert_true(ipset_count(&a, 6) == 0.0);
+	ipset_fini(&a);
+	ipset_fini(&b);
+}
+
+static void
+test_special_table(void **state)
+{
+	struct ipset s;
+	struct ip ip;
+
+	(void)state;
+	ipset_init(&s);
+	ipset_add_reserved(&s);
+	check_form(&s);
+	for (size_t i = 0; i < ip_special_count; i++) {
+		const struct ip_special *row = &ip_special_table[i];
+		struct cidr c;
+
+		assert_true(cidr_parse(row->network, strlen(row->network), &c));
+		assert_true(ipset_contains(&s, &c.ip));
+		assert_non_null(strstr(row->source, "RFC "));
+	}
+	/* Of IPv6 only 2000::/3 can be left. */
+	ip = addr("1fff:ffff::");
+	assert_true(ipset_contains(&s, &ip));
+	ip = addr("4000::");
+	assert_true(ipset_contains(&s, &ip));
+	ip = addr("2001:db8::1");
+	assert_string_equal(ip_special_find(&ip)->source, "RFC 3849");
+	ip = addr("198.18.0.1");
+	assert_string_equal(ip_special_find(&ip)->purpose, "benchmarking");
+	ip = addr("255.255.255.255");
+	assert_string_equal(ip_special_find(&ip)->purpose, "limited broadcast");
+	ip = addr("193.1.1.1");
+	assert_null(ip_special_find(&ip));
+	ipset_fini(&s);
+}
+
+static void
+write_text(const char *path, const char *text, size_t len)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(text, 1, len, f), len);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
+test_read_file(void **state)
+{
+	static const char good[] = "\xef\xbb\xbf# comment\r\n 198.18.0.0/15 # lab\r\n\n"
+				   "1.2.3.4;SBL1\n5.0.0.0 - 5.0.0.9\n2a00::/16\nfd00::1-fd00::f";
+	static const char *const bad[][2] = {
+		{ "10.1.2.3/8\n", ":1: \"10.1.2.3/8\": bits are set" },
+		{ "1.1.1.1\n1.1.1.1/33\n", ":2: " },
+		{ "mail.example\n", "no address" },
+		{ "5.0.0.9-5.0.0.1\n", "ends before" },
+		{ "5.0.0.9-::1\n", "ends before" },
+		{ "-\n", "no address" },
+		{ "1.1.1.1 2.2.2.2\n", "no address" },
+		{ "a\nb\nc\nd\ne\n", "and 2 more bad lines" },
+	};
+	char path[] = "/tmp/test_ip.XXXXXX", *error, long_line[3000];
+	int fd = mkstemp(path);
+	struct ipset s;
+	struct ip ip;
+
+	(void)state;
+	assert_int_not_equal(fd, -1);
+	close(fd);
+	ipset_init(&s);
+	write_text(path, good, sizeof(good) - 1);
+	assert_int_equal(ipset_read_file(&s, path, &error), 0);
+	assert_int_equal(s.n, 5);
+	ip = addr("5.0.0.9");
+	assert_true(ipset_contains(&s, &ip));
+	ip = addr("fd00::10");
+	assert_false(ipset_contains(&s, &ip));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		write_text(path, bad[i][0], strlen(bad[i][0]));
+		assert_int_equal(ipset_read_file(&s, path, &error), -1);
+		assert_non_null(strstr(error, path));
+		assert_non_null(strstr(error, bad[i][1]));
+		free(error);
+		assert_int_equal(s.n, 5); /* as it was */
+	}
+	write_text(path, "1.1.1.1\0\n", 9);
+	assert_int_equal(ipset_read_file(&s, path, &error), -1);
+	free(error);
+	memset(long_line, '1', sizeof(long_line));
+	write_text(path, long_line, sizeof(long_line));
+	assert_int_equal(ipset_read_file(&s, path, &error), -1);
+	assert_non_null(strstr(error, "too long"));
+	free(error);
+	unlink(path);
+	assert_int_equal(ipset_read_file(&s, path, &error), -1);
+	assert_non_null(strstr(error, "No such file"));
+	free(error);
+	ipset_fini(&s);
+}
+
+static void
+test_cidr_parse(void **state)
+{
+	static const char *const good[] = { "0.0.0.0/0", "::/0", "1.2.3.4/32", "1.2.3.4",
+		"2001:db8::/32", "::1/128", "128.0.0.0/1" };
+	static const char *const bad[] = { "", "/", "/8", "1.2.3.0/", "1.2.3.0/24 ", "1.2.3.0/33",
+		"1.2.3.0/0024", "::/129", "1.2.3.4/31x", "1.2.3.0/-1", "1.2.3.0/+24", "1.2.3.1/24",
+		"2001:db8::1/32", "1.2.3/24", "1.2.3.0/24/24" };
+	char text[IP_STRLEN + 4];
+	struct cidr c, again;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(cidr_parse(good[i], strlen(good[i]), &c));
+		cidr_format(&c, text);
+		assert_true(cidr_parse(text, strlen(text), &again));
+		assert_int_equal(c.len, again.len);
+		assert_int_equal(ip_cmp(&c.ip, &again.ip), 0);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(cidr_parse(bad[i], strlen(bad[i]), &c));
+}
+
+/* Formatting then parsing gives the address back, whatever its bytes. */
+static void
+test_round_trip(void **state)
+{
+	char text[IP_STRLEN];
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		struct ip ip = { .family = i % 2 ? 4 : 6 }, back;
+
+		for (int k = 0; k < (ip.family == 4 ? 4 : 16); k++)
+			ip.a[k] = roll(3) == 0 ? 0 : (uint8_t)roll(256);
+		ip_format(&ip, text);
+		assert_true(ip_parse(text, strlen(text), &back));
+		assert_int_equal(ip_cmp(&ip, &back), 0);
+	}
+}
+
 static void
 test_reserved(void **state)
 {
@@ -152,6 +440,13 @@ main(void)
 		cmocka_unit_test(test_sets_against_bitmap),
 		cmocka_unit_test(test_each_cidr),
 		cmocka_unit_test(test_reserved),
+		cmocka_unit_test(test_world_against_bitmap),
+		cmocka_unit_test(test_order_means_nothing),
+		cmocka_unit_test(test_empty_sets),
+		cmocka_unit_test(test_special_table),
+		cmocka_unit_test(test_read_file),
+		cmocka_unit_test(test_cidr_parse),
+		cmocka_unit_test(test_round_trip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

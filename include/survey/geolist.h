@@ -1,0 +1,65 @@
+/*
+ * The networks of countries and ASes out of a geo database.
+ */
+/* Layer: geo */
+#ifndef SURVEY_GEOLIST_H
+#define SURVEY_GEOLIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "survey/ip.h"
+
+/*
+ * Where the networks come from.  A path may be NULL; what a query needs and
+ * no path gives is an error.  The MMDB paths win over csv_dir, that over
+ * legacy_file.
+ */
+struct geo_source {
+	const char *country_mmdb;
+	const char *asn_mmdb;
+	const char *csv_dir; /* GeoLite2 Blocks and Locations, or a folder of GeoLite2-*-CSV_* */
+	const char *legacy_file; /* GeoIPCountryWhois.csv: countries only */
+};
+
+/* What is wanted: the union of the countries and the ASes; neither is every network of every country. */
+struct geo_query {
+	const char *const *countries; /* two upper-case letters each */
+	size_t ncountries;
+	const uint32_t *asns;
+	size_t nasns;
+	bool v4, v6;
+};
+
+struct geo_stats {
+	uint64_t networks; /* rows or leaves read */
+	uint64_t matched;
+	uint64_t bad; /* CSV rows that could not be read */
+	char *first_bad; /* "file:line: reason" of the first of them, or NULL; the caller frees */
+};
+
+/*
+ * Add the networks to out and normalise it.  Returns 0, or -1 with the reason
+ * in *error (the caller frees it) and out in an unspecified state.  A damaged
+ * MMDB tree is an error: half a country is no list of it.
+ */
+int geo_list(const struct geo_source *src, const struct geo_query *q, struct ipset *out,
+    struct geo_stats *stats, char **error);
+
+/*
+ * Write the IPv4 networks of the query's countries (none: all) as
+ * GeoIPCountryWhois.csv: first and last address, both as numbers, code, name;
+ * sorted, neighbours of one country merged.  Nothing is taken out: it is the
+ * database in another form.  Returns as geo_list().
+ */
+int geo_write_legacy(const struct geo_source *src, const struct geo_query *q, const char *path,
+    struct geo_stats *stats, char **error);
+
+/* Take the reserved ranges out of s, but for what allow (normalised) names. */
+void geo_take_reserved(struct ipset *s, const struct ipset *allow);
+
+/* Short English name of a country code; NULL when there is no such code. */
+const char *country_name(const char *code);
+
+#endif

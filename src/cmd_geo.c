@@ -1,0 +1,335 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/file.h"
+#include "survey/geo.h"
+#include "survey/geolist.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+
+#include "commands.h"
+
+enum { COUNTRY, ASN, MMDB, CSV, LEGACY, V4, V6, BLOCK, ALLOW, OUT, WRITE_LEGACY };
+
+static const struct command_option options[] = {
+	[COUNTRY] = { "country", 'c', "CC[,CC…]", "networks of a country, two letters; XX is any" },
+	[ASN] = { "asn", 'a', "N[,N…]", "networks of an AS" },
+	[MMDB] = { "mmdb", 'm', "DIR", "folder with country and ASN *.mmdb, or one such file" },
+	[CSV] = { "csv", 0, "DIR", "folder with GeoLite2 Blocks and Locations CSV files" },
+	[LEGACY] = { "legacy", 0, "FILE", "GeoIPCountryWhois.csv" },
+	[V4] = { "ipv4", '4', NULL, "IPv4 only" },
+	[V6] = { "ipv6", '6', NULL, "IPv6 only" },
+	[BLOCK] = { "block", 'b', "FILE", "take these addresses, prefixes and ranges out" },
+	[ALLOW] = { "allow-reserved", 0, "CIDR", "leave this reserved range in (laboratories)" },
+	[OUT] = { "output", 'o', "FILE", "write the list here (default: standard output)" },
+	[WRITE_LEGACY] = { "write-legacy", 0, "FILE",
+	    "write GeoIPCountryWhois.csv; without -o no list is printed" },
+	{ NULL, 0, NULL, NULL },
+};
+
+static int cmd_geo(int argc, char **argv);
+
+const struct command command_geo = {
+	"geo",
+	"(--mmdb DIR | --csv DIR | --legacy FILE)",
+	"Print the networks of countries or ASes, merged and sorted",
+	"IPv4 comes before IPv6.  Special-purpose ranges of the IANA registries and the\n"
+	"block list are taken out.  Without --country and --asn the networks of all\n"
+	"countries are listed.  Options may be repeated.",
+	options,
+	cmd_geo,
+};
+
+struct request {
+	struct geo_source src;
+	struct geo_query q;
+	char **countries;
+	size_t ncountries, ccap;
+	uint32_t *asns;
+	size_t acap;
+	struct ipset block, allow;
+	const char *out, *write_legacy;
+	char *found[GEO_NKINDS]; /* paths that we own */
+	bool any;
+};
+
+static int
+add_country(struct request *r, const char *text)
+{
+	char *cc = xstrdup(text);
+
+	for (char *p = cc; *p != '\0'; p++) {
+		if (*p >= 'a' && *p <= 'z')
+			*p = (char)(*p - 'a' + 'A');
+	}
+	if (strcmp(cc, "XX") == 0) {
+		r->any = true;
+		free(cc);
+		return 0;
+	}
+	if (strlen(cc) != 2 || strspn(cc, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 2) {
+		log_error(
+		    "geo: \"%s\" is no country code: two letters as in IE, or XX for any", text);
+		free(cc);
+		return -1;
+	}
+	if (country_name(cc) == NULL)
+		log_warn("geo: %s is no ISO 3166 country code%s", cc,
+		    strcmp(cc, "UK") == 0 ? "; the United Kingdom is GB" : "");
+	mem_grow(&r->countries, &r->ccap, r->ncountries + 1, sizeof(*r->countries));
+	r->countries[r->ncountries++] = cc;
+	return 0;
+}
+
+static int
+add_asn(struct request *r, const char *text)
+{
+	const char *digits = strncasecmp(text, "AS", 2) == 0 ? text + 2 : text;
+	long long n;
+
+	if (command_number(&command_geo, "asn", digits, 1, UINT32_MAX, &n) == -1)
+		return -1;
+	mem_grow(&r->asns, &r->acap, r->q.nasns + 1, sizeof(*r->asns));
+	r->asns[r->q.nasns++] = (uint32_t)n;
+	return 0;
+}
+
+/* Each item of a list separated by commas. */
+static int
+add_items(struct request *r, const char *list, int (*add)(struct request *, const char *))
+{
+	for (;;) {
+		size_t len = strcspn(list, ",");
+		char *item = xstrndup(list, len);
+		int rc = add(r, item);
+
+		free(item);
+		if (rc == -1 || list[len] == '\0')
+			return rc;
+		list += len + 1;
+	}
+}
+
+static int
+add_file(struct ipset *s, const char *path)
+{
+	char *error;
+
+	if (ipset_read_file(s, path, &error) == 0)
+		return 0;
+	log_error("geo: %s", error);
+	free(error);
+	return -1;
+}
+
+static int
+add_allow(struct request *r, const char *text)
+{
+	struct cidr c;
+
+	if (!cidr_parse(text, strlen(text), &c)) {
+		log_error(
+		    "geo: --allow-reserved wants a prefix as in 198.18.0.0/15, not \"%s\"", text);
+		return -1;
+	}
+	ipset_add_cidr(&r->allow, &c);
+	return 0;
+}
+
+/* A folder of databases, or one database of either kind. */
+static int
+find_mmdb(struct request *r, const char *path)
+{
+	char *error = NULL;
+	struct geo_db *db = geo_db_open_dir(path, &error);
+
+	if (db == NULL) {
+		log_error("geo: %s", error);
+		free(error);
+		return -1;
+	}
+	for (int k = 0; k < GEO_NKINDS; k++) {
+		const char *p = geo_db_path(db, (enum geo_kind)k);
+
+		free(r->found[k]);
+		r->found[k] = p != NULL ? xstrdup(p) : NULL;
+	}
+	r->src.country_mmdb = r->found[GEO_COUNTRY];
+	r->src.asn_mmdb = r->found[GEO_ASN];
+	geo_db_close(db);
+	return 0;
+}
+
+static int
+read_option(struct request *r, int option, const char *value)
+{
+	switch (option) {
+	case COUNTRY:
+		return add_items(r, value, add_country);
+	case ASN:
+		return add_items(r, value, add_asn);
+	case MMDB:
+		return find_mmdb(r, value);
+	case CSV:
+		r->src.csv_dir = value;
+		return 0;
+	case LEGACY:
+		r->src.legacy_file = value;
+		return 0;
+	case V4:
+		r->q.v4 = true;
+		return 0;
+	case V6:
+		r->q.v6 = true;
+		return 0;
+	case BLOCK:
+		return add_file(&r->block, value);
+	case ALLOW:
+		return add_allow(r, value);
+	case OUT:
+		r->out = value;
+		return 0;
+	case WRITE_LEGACY:
+		r->write_legacy = value;
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+/* "--country IE GB": further codes and numbers come as operands. */
+static int
+read_operand(struct request *r, const char *text)
+{
+	if (text[0] >= '0' && text[0] <= '9' && r->q.nasns > 0)
+		return add_asn(r, text);
+	if (r->ncountries > 0 || r->any)
+		return add_country(r, text);
+	log_error("geo: what is \"%s\"? see survey geo --help", text);
+	return -1;
+}
+
+static int
+check_request(struct request *r)
+{
+	int sources = (r->src.country_mmdb != NULL || r->src.asn_mmdb != NULL) +
+		      (r->src.csv_dir != NULL) + (r->src.legacy_file != NULL);
+
+	if (sources != 1) {
+		log_error("geo: give one of --mmdb, --csv and --legacy; see survey geo --help");
+		return -1;
+	}
+	if (r->src.legacy_file != NULL && r->q.nasns > 0) {
+		log_error("geo: --legacy has countries only; --asn wants --mmdb or --csv");
+		return -1;
+	}
+	if (r->any && r->q.nasns > 0) {
+		log_error("geo: --country XX and --asn do not go together");
+		return -1;
+	}
+	if (!r->q.v4 && !r->q.v6)
+		r->q.v4 = r->q.v6 = true;
+	r->q.countries = (const char *const *)r->countries;
+	r->q.ncountries = r->any ? 0 : r->ncountries;
+	r->q.asns = r->asns;
+	ipset_normalise(&r->allow);
+	return 0;
+}
+
+static int
+write_list(const struct ipset *s, const char *path)
+{
+	struct outfile o;
+
+	if (path == NULL || strcmp(path, "-") == 0) {
+		if (ipset_write(s, 0, stdout) == -1 || fflush(stdout) != 0) {
+			log_error("geo: standard output: %m");
+			return -1;
+		}
+		return 0;
+	}
+	if (outfile_open(&o, path) == -1) {
+		log_error("geo: %s: %m", path);
+		return -1;
+	}
+	if (ipset_write(s, 0, o.f) == -1) {
+		log_error("geo: %s: %m", path);
+		outfile_abort(&o);
+		return -1;
+	}
+	if (outfile_commit(&o) == -1) {
+		log_error("geo: %s: %m", path);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+make_list(struct request *r, struct geo_stats *stats, char **error)
+{
+	struct ipset s;
+	int rc;
+
+	ipset_init(&s);
+	rc = geo_list(&r->src, &r->q, &s, stats, error);
+	if (rc == 0 && stats->matched == 0) {
+		*error = xstrdup("the database has no such network");
+		rc = -1;
+	}
+	if (rc == 0) {
+		geo_take_reserved(&s, &r->allow);
+		ipset_subtract(&s, &r->block);
+		if (s.n == 0)
+			log_warn("geo: nothing is left after reserved ranges and block list");
+		rc = write_list(&s, r->out);
+	}
+	ipset_fini(&s);
+	return rc;
+}
+
+static int
+cmd_geo(int argc, char **argv)
+{
+	struct command_args args = { .command = &command_geo, .argc = argc, .argv = argv };
+	struct geo_stats stats = { 0 };
+	struct request r = { 0 };
+	char *error = NULL;
+	int option, status = EXIT_USAGE, rc = 0;
+
+	while ((option = command_next(&args)) >= 0) {
+		if (read_option(&r, option, args.value) == -1)
+			goto out;
+	}
+	if (option != COMMAND_END) {
+		status = option == COMMAND_HELP ? EXIT_COMPLETE : EXIT_USAGE;
+		goto out;
+	}
+	for (int i = args.at; i < argc; i++) {
+		if (read_operand(&r, argv[i]) == -1)
+			goto out;
+	}
+	if (check_request(&r) == -1)
+		goto out;
+	if (r.write_legacy != NULL)
+		rc = geo_write_legacy(&r.src, &r.q, r.write_legacy, &stats, &error);
+	if (rc == 0 && (r.write_legacy == NULL || r.out != NULL))
+		rc = make_list(&r, &stats, &error);
+	if (error != NULL)
+		log_error("geo: %s", error);
+	if (stats.bad > 0)
+		log_warn("geo: %llu rows could not be read, the first: %s",
+		    (unsigned long long)stats.bad, stats.first_bad);
+	status = rc != 0 ? EXIT_FAILED : stats.bad > 0 ? EXIT_INCOMPLETE : EXIT_COMPLETE;
+out:
+	for (size_t i = 0; i < r.ncountries; i++)
+		free(r.countries[i]);
+	free(r.countries);
+	free(r.asns);
+	ipset_fini(&r.block);
+	ipset_fini(&r.allow);
+	free(r.found[GEO_COUNTRY]);
+	free(r.found[GEO_ASN]);
+	free(stats.first_bad);
+	free(error);
+	return status;
+}
