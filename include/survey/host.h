@@ -1,0 +1,103 @@
+/*
+ * One host as its records show it: an address, the keys of its ports with
+ * what goes with them, and the names it gave.
+ *
+ * The same type serves for one line of a record file and for a host whose
+ * lines have been merged.  Texts are borrowed from whoever made the host.
+ */
+/* Layer: model */
+#ifndef SURVEY_HOST_H
+#define SURVEY_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "survey/ip.h"
+#include "survey/port.h"
+#include "survey/rfc3339.h"
+
+struct arena;
+
+#define KEY_LEN	      32   /* SHA-256 */
+#define HOST_SANS_MAX 100  /* names of a certificate that are used */
+#define HOST_NAME_BYTES 1024 /* bytes; longer ones are no names */
+#define HOST_GRABS_MAX 64  /* grabs of one line that are used */
+
+enum fact { FACT_NO, FACT_YES, FACT_UNKNOWN };
+
+/* One key that one port showed, and the facts beside it; each may be missing. */
+struct host_grab {
+	uint8_t port;  /* row of port_table */
+	uint8_t kind;  /* enum key_kind */
+	uint8_t trusted, self_signed; /* enum fact: browser_trusted, signed by its own key */
+	int32_t cipher_suite; /* IANA number, -1 unknown */
+	int32_t key_bits;     /* -1 unknown */
+	uint32_t key; /* number of the key in the host set; unused in a single line */
+	const uint8_t *fp; /* KEY_LEN bytes */
+	const char *grab; /* which of the port's grabs: "" for the plain one, else "rsa", "tls13", … */
+	const char *alg; /* ssh: host key algorithm; TLS: "RSA", "ECDSA", …; NULL unknown */
+	const char *curve; /* of an ECDSA key, or NULL */
+	const char *version; /* "TLSv1.2"; ssh: "2.0"; or NULL */
+	const char *software; /* ssh: server id without "SSH-2.0-"; https: server header; or NULL */
+	const char *kex; /* ssh: key exchange algorithm, or NULL */
+	const char *issuer; /* issuer DN, or NULL */
+	int64_t not_before, not_after; /* seconds since 1970, or TIME_UNKNOWN */
+	int64_t at; /* when it was grabbed, or TIME_UNKNOWN */
+};
+
+enum name_source { NAME_BANNER, NAME_DN, NAME_SAN };
+
+/* A name as the host gave it: no control characters, at most HOST_NAME_BYTES bytes; "" for a DN without CN. */
+struct host_name {
+	const char *text;
+	uint8_t source; /* enum name_source */
+	uint8_t port;	/* row of port_table */
+	uint16_t san;	/* number of the SAN */
+};
+
+/* Why a host takes no part in the clustering; it takes part with OUT_NONE. */
+enum host_out { OUT_NONE, OUT_NO_KEY, OUT_WRONG_COUNTRY, OUT_NO_COUNTRY, HOST_NOUTS };
+
+struct host {
+	struct ip ip;
+	uint8_t out;	 /* enum host_out */
+	char country[3]; /* "" unknown */
+	bool own_as;	 /* asn and as_name came with the record */
+	uint32_t asn;	 /* 0 unknown */
+	uint16_t seen;	 /* rows of port_table that the records speak of, as bits */
+	uint16_t open;	 /* those where a server answered */
+	uint32_t ngrabs, nnames;
+	uint64_t record; /* number of the host's first line, from 0 */
+	int64_t time;	 /* when its grab ended, or TIME_UNKNOWN */
+	const char *as_name, *writer; /* or NULL */
+	struct host_grab *grabs; /* by port, then the plain grab, then by grab name */
+	struct host_name *names; /* by port; banner, DN, SANs */
+};
+
+#define HOST_KEY_SIZE 16
+
+/* "banner", "p25dn", "p443san7": the name's key in a nameset. */
+const char *host_name_key(const struct host_name *n, char key[static HOST_KEY_SIZE]);
+/* "no-key", "wrong-country", "no-country" */
+const char *host_out_name(enum host_out out);
+
+/*
+ * Building.  The arrays grow in the arena a, or on the heap when it is NULL
+ * (then the caller frees grabs and names); they must all come from one of the
+ * two.  Texts are not copied.
+ *
+ * host_put_grab() keeps the order; a grab of the same port and name is replaced, and
+ * true returned.
+ */
+bool host_put_grab(struct host *h, const struct host_grab *g, struct arena *a);
+void host_put_name(struct host *h, const struct host_name *n, struct arena *a);
+
+/*
+ * Put a later record of the same address into h.  Of a port that both have
+ * the later one that shows a key wins, and when neither does, the later; the
+ * number of such ports is added to *repeated.
+ */
+void host_merge(struct host *h, const struct host *later, struct arena *a, size_t *repeated);
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * Record files: one JSON document a line, in any of three layouts, turned into hosts.
+ */
+/* Layer: record */
+#ifndef SURVEY_RECORD_H
+#define SURVEY_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "survey/host.h"
+#include "survey/simd.h"
+
+struct arena;
+
+/* Why a line is refused: enum simd_error, and after it these. */
+enum record_refusal {
+	REFUSED_NO = SIMD_OK,
+	REFUSED_NOT_OBJECT = SIMD_NERRORS, /* null, an array, a bare string */
+	REFUSED_NO_IP,
+	REFUSED_BAD_IP, /* there, but no address as text */
+	RECORD_NREFUSALS
+};
+
+/* What was left out of a line that was used. */
+enum record_note {
+	NOTE_SANS_NOT_LIST, /* dns_names that is no array */
+	NOTE_SAN_NOT_TEXT,
+	NOTE_SANS_OVER_MAX, /* names past the first HOST_SANS_MAX */
+	NOTE_NAME_UNUSABLE, /* control characters, or over HOST_NAME_BYTES bytes */
+	NOTE_BAD_FINGERPRINT, /* not 64 hex digits */
+	NOTE_NO_ALGORITHM, /* an ssh key without one */
+	NOTE_BAD_DATE,
+	NOTE_BAD_FACT, /* a fact of the wrong type */
+	NOTE_BAD_PORT, /* a port number that is no number */
+	NOTE_GRABS_OVER_MAX,
+	NOTE_PORT_REPEATED, /* the same port twice, in one line or several */
+	RECORD_NNOTES
+};
+
+#define RECORD_EXAMPLE_MAX 256
+
+struct record_counts {
+	uint64_t lines;	 /* all that were not blank */
+	uint64_t blank;
+	uint64_t bytes;	 /* of the text, decompressed */
+	uint64_t refused[RECORD_NREFUSALS];
+	uint64_t note[RECORD_NNOTES];
+	/* Per row of port_table; the last row stands for lines with no port that is known. */
+	uint64_t success[NPORTS + 1];
+	uint64_t unknown_layout[NPORTS + 1]; /* a key is there, but no row of the table finds it */
+	char unknown_example[NPORTS + 1][RECORD_EXAMPLE_MAX]; /* path to one such key */
+	uint64_t read_cpu_ns, parse_cpu_ns; /* of unpacking and cutting into lines; of parsing */
+};
+
+const char *record_refusal_name(enum record_refusal r);
+const char *record_note_name(enum record_note n);
+void record_counts_add(struct record_counts *sum, const struct record_counts *more);
+/* True when over 1 % of a port's successes have a layout that the table does not know. */
+bool record_layout_unknown(const struct record_counts *c, int row);
+
+/*
+ * One line, of which len + SIMD_PADDING bytes are readable.  On REFUSED_NO *h
+ * is filled; its texts and arrays are in a.  counts gets what was left out
+ * and, for any other result, nothing: the caller counts refusals.
+ */
+enum record_refusal record_extract(struct simd_parser *p, const char *line, size_t len,
+    struct arena *a, struct host *h, struct record_counts *counts);
+
+/*
+ * Reading a file.
+ *
+ * Lines are parsed by several threads and handed over in the order of the
+ * file, always from the thread that called record_read().  Memory is bounded
+ * by a few batches per thread, each of one long line or many short ones.
+ */
+struct record_line {
+	uint64_t number; /* of the line, from 0; blank and refused ones count */
+	uint64_t offset; /* of its first byte in the decompressed text */
+	const char *text; /* as it stands in the file, without the end of line */
+	size_t len;
+	enum record_refusal refusal;
+	const struct host *host; /* NULL when refused */
+};
+
+struct record_options {
+	size_t max_line; /* bytes; 0: RECORD_MAX_LINE */
+	unsigned threads; /* 0: one for each processor */
+};
+
+#define RECORD_MAX_LINE ((size_t)16 << 20)
+
+/* Returns 0 to go on; anything else stops the reading and is returned. The line lives only during the call. */
+typedef int (*record_fn)(const struct record_line *line, void *arg);
+
+/*
+ * Read path ("-" is standard input): plain, gzip or zstd, which its first
+ * bytes tell.  Returns 0, a non-zero result of fn, or -1 with a message in
+ * *error (the caller frees it).  A compressed file that is damaged is an
+ * error after the lines before the damage.
+ */
+int record_read(const char *path, const struct record_options *o, record_fn fn, void *arg,
+    struct record_counts *counts, char **error);
+
+#endif

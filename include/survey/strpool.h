@@ -1,0 +1,23 @@
+/* Layer: base.  Each distinct text once. */
+#ifndef SURVEY_STRPOOL_H
+#define SURVEY_STRPOOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "survey/mem.h"
+
+struct strpool {
+	struct arena text;
+	const char **slot; /* open addressing; NULL is free */
+	uint32_t *hash;
+	size_t n, nslots;
+};
+
+void strpool_init(struct strpool *p);
+void strpool_fini(struct strpool *p);
+/* The pool's copy of s[0..len), NUL-terminated; equal texts give equal pointers.  len < 4 GiB, no NUL within. */
+const char *strpool_put(struct strpool *p, const char *s, size_t len);
+size_t strpool_bytes(const struct strpool *p);
+
+#endif

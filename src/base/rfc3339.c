@@ -1,0 +1,99 @@
+#include <stdio.h>
+
+#include "survey/rfc3339.h"
+
+/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar. */
+static int64_t
+days_from_civil(int64_t y, int m, int d)
+{
+	int64_t era, yoe, doy;
+
+	y -= m <= 2;
+	era = (y >= 0 ? y : y - 399) / 400;
+	yoe = y - era * 400;
+	doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
+	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+/* The number in exactly n digits at s, or -1. */
+static int
+digits(const char *s, int n)
+{
+	int v = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return -1;
+		v = v * 10 + (s[i] - '0');
+	}
+	return v;
+}
+
+int64_t
+time_parse(const char *s, size_t len)
+{
+	static const int month_days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	int y, mo, d, h, mi, sec, zh, zm;
+	int64_t t;
+	size_t at = 19;
+
+	if (len < 20 || s[4] != '-' || s[7] != '-' || s[13] != ':' || s[16] != ':' ||
+	    (s[10] != 'T' && s[10] != 't' && s[10] != ' '))
+		return TIME_UNKNOWN;
+	y = digits(s, 4);
+	mo = digits(s + 5, 2);
+	d = digits(s + 8, 2);
+	h = digits(s + 11, 2);
+	mi = digits(s + 14, 2);
+	sec = digits(s + 17, 2);
+	if (y < 0 || mo < 1 || mo > 12 || d < 1 || d > month_days[mo - 1] || h < 0 || h > 23 ||
+	    mi < 0 || mi > 59 || sec < 0 || sec > 60)
+		return TIME_UNKNOWN;
+	if (mo == 2 && d == 29 && (y % 4 != 0 || (y % 100 == 0 && y % 400 != 0)))
+		return TIME_UNKNOWN;
+	t = days_from_civil(y, mo, d) * 86400 + h * 3600 + mi * 60 + sec;
+	if (s[at] == '.') {
+		for (at++; at < len && s[at] >= '0' && s[at] <= '9'; at++)
+			;
+	}
+	if (len - at == 1 && (s[at] == 'Z' || s[at] == 'z'))
+		return t;
+	if (len - at != 6 || (s[at] != '+' && s[at] != '-') || s[at + 3] != ':')
+		return TIME_UNKNOWN;
+	zh = digits(s + at + 1, 2);
+	zm = digits(s + at + 4, 2);
+	if (zh < 0 || zh > 23 || zm < 0 || zm > 59)
+		return TIME_UNKNOWN;
+	return s[at] == '+' ? t - zh * 3600 - zm * 60 : t + zh * 3600 + zm * 60;
+}
+
+const char *
+time_format(int64_t t, char out[static TIME_SIZE])
+{
+	int64_t z, era, doe, yoe, doy, mp, y, d, m, rest;
+
+	/* Years 0 to 9999, which is what RFC 3339 can say. */
+	if (t < -62167219200 || t > 253402300799) {
+		out[0] = '\0';
+		return out;
+	}
+	z = t / 86400;
+	rest = t % 86400;
+	if (rest < 0) {
+		rest += 86400;
+		z--;
+	}
+	z += 719468;
+	era = (z >= 0 ? z : z - 146096) / 146097;
+	doe = z - era * 146097;
+	yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	mp = (5 * doy + 2) / 153;
+	d = doy - (153 * mp + 2) / 5 + 1;
+	m = mp < 10 ? mp + 3 : mp - 9;
+	y = yoe + era * 400 + (m <= 2);
+	snprintf(out, TIME_SIZE, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)y % 10000,
+	    (unsigned)m % 100, (unsigned)d % 100, (unsigned)(rest / 3600) % 100,
+	    (unsigned)(rest / 60 % 60), (unsigned)(rest % 60));
+	return out;
+}

@@ -1,0 +1,178 @@
+/* Pure. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/host.h"
+#include "survey/mem.h"
+
+const char *
+host_name_key(const struct host_name *n, char key[static HOST_KEY_SIZE])
+{
+	const char *port = port_table[n->port].name;
+
+	switch ((enum name_source)n->source) {
+	case NAME_BANNER:
+		return "banner";
+	case NAME_DN:
+		snprintf(key, HOST_KEY_SIZE, "%sdn", port);
+		break;
+	case NAME_SAN:
+		snprintf(key, HOST_KEY_SIZE, "%ssan%u", port, (unsigned)n->san);
+		break;
+	}
+	return key;
+}
+
+const char *
+host_out_name(enum host_out out)
+{
+	static const char *const name[HOST_NOUTS] = { "", "no-key", "wrong-country", "no-country" };
+
+	return name[out];
+}
+
+static int
+grab_cmp(const struct host_grab *a, const struct host_grab *b)
+{
+	if (a->port != b->port)
+		return a->port < b->port ? -1 : 1;
+	return strcmp(a->grab, b->grab); /* "" sorts first */
+}
+
+/* Room for one more element after n, from the arena or the heap. */
+static void *
+room(struct arena *a, void *old, size_t n, size_t size)
+{
+	void *p;
+
+	if (a == NULL)
+		return xreallocarray(old, n + 1, size);
+	/* Powers of two: a line's arrays grow one by one. */
+	if ((n & (n - 1)) != 0 && n != 0)
+		return old;
+	p = arena_alloc(a, (n == 0 ? 1 : 2 * n) * size);
+	if (n > 0)
+		memcpy(p, old, n * size);
+	return p;
+}
+
+bool
+host_put_grab(struct host *h, const struct host_grab *g, struct arena *a)
+{
+	uint32_t at = h->ngrabs;
+
+	while (at > 0 && grab_cmp(&h->grabs[at - 1], g) > 0)
+		at--;
+	if (at > 0 && grab_cmp(&h->grabs[at - 1], g) == 0) {
+		h->grabs[at - 1] = *g;
+		return true;
+	}
+	h->grabs = room(a, h->grabs, h->ngrabs, sizeof(*g));
+	memmove(&h->grabs[at + 1], &h->grabs[at], (h->ngrabs - at) * sizeof(*g));
+	h->grabs[at] = *g;
+	h->ngrabs++;
+	return false;
+}
+
+static int
+name_cmp(const struct host_name *a, const struct host_name *b)
+{
+	if (a->port != b->port)
+		return a->port < b->port ? -1 : 1;
+	if (a->source != b->source)
+		return a->source < b->source ? -1 : 1;
+	return a->san < b->san ? -1 : a->san > b->san;
+}
+
+void
+host_put_name(struct host *h, const struct host_name *n, struct arena *a)
+{
+	uint32_t at = h->nnames;
+
+	while (at > 0 && name_cmp(&h->names[at - 1], n) > 0)
+		at--;
+	if (at > 0 && name_cmp(&h->names[at - 1], n) == 0) {
+		h->names[at - 1] = *n;
+		return;
+	}
+	h->names = room(a, h->names, h->nnames, sizeof(*n));
+	memmove(&h->names[at + 1], &h->names[at], (h->nnames - at) * sizeof(*n));
+	h->names[at] = *n;
+	h->nnames++;
+}
+
+static void
+drop_names(struct host *h, uint8_t port, bool banner)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < h->nnames; i++) {
+		const struct host_name *name = &h->names[i];
+
+		if (name->port != port || (name->source == NAME_BANNER) != banner)
+			h->names[n++] = *name;
+	}
+	h->nnames = n;
+}
+
+static const struct host_grab *
+first_grab(const struct host *h, uint8_t port)
+{
+	for (uint32_t i = 0; i < h->ngrabs; i++) {
+		if (h->grabs[i].port == port)
+			return &h->grabs[i];
+	}
+	return NULL;
+}
+
+/* Does a host's certificate names of a port give way to those of a later line? */
+static bool
+names_give_way(const struct host *h, const struct host *later, uint8_t port)
+{
+	const struct host_grab *mine = first_grab(h, port), *theirs = first_grab(later, port);
+
+	if (mine == NULL)
+		return true;
+	return theirs != NULL && strcmp(theirs->grab, mine->grab) <= 0;
+}
+
+void
+host_merge(struct host *h, const struct host *later, struct arena *a, size_t *repeated)
+{
+	bool dropped[NPORTS][2] = { { false } };
+	bool gives_way[NPORTS];
+
+	for (uint8_t port = 0; port < NPORTS; port++) {
+		gives_way[port] = names_give_way(h, later, port);
+		if ((h->seen & later->seen & 1U << port) != 0)
+			(*repeated)++;
+	}
+	for (uint32_t i = 0; i < later->nnames; i++) {
+		const struct host_name *n = &later->names[i];
+		bool banner = n->source == NAME_BANNER;
+
+		if (!gives_way[n->port])
+			continue;
+		if (!dropped[n->port][banner]) {
+			drop_names(h, n->port, banner);
+			dropped[n->port][banner] = true;
+		}
+		host_put_name(h, n, a);
+	}
+	for (uint32_t i = 0; i < later->ngrabs; i++)
+		host_put_grab(h, &later->grabs[i], a);
+	h->seen |= later->seen;
+	h->open |= later->open;
+	if (h->country[0] == '\0')
+		memcpy(h->country, later->country, sizeof(h->country));
+	if (!h->own_as && later->own_as) {
+		h->own_as = true;
+		h->asn = later->asn;
+		h->as_name = later->as_name;
+	}
+	if (h->writer == NULL)
+		h->writer = later->writer;
+	if (h->time == TIME_UNKNOWN || (later->time != TIME_UNKNOWN && later->time > h->time))
+		h->time = later->time;
+}

@@ -1,0 +1,661 @@
+#include <string.h>
+
+#include "survey/mem.h"
+#include "survey/record.h"
+
+#include "layout.h"
+
+#define SEARCH_MAX 100000 /* values looked at for a key that no row finds */
+
+/* What one line is turned into, and with what. */
+struct extract {
+	struct arena *a;
+	struct record_counts *counts;
+	struct host *h;
+	struct simd_text ip;
+	bool ip_seen;
+	bool port_seen;
+};
+
+static const struct {
+	const char *name;
+} refusal_names[] = { { "not-object" }, { "no-ip" }, { "bad-ip" } };
+
+const char *
+record_refusal_name(enum record_refusal r)
+{
+	if (r < REFUSED_NOT_OBJECT)
+		return simd_error_name((enum simd_error)r);
+	return refusal_names[r - REFUSED_NOT_OBJECT].name;
+}
+
+const char *
+record_note_name(enum record_note n)
+{
+	static const char *const name[RECORD_NNOTES] = { "sans-not-a-list", "san-not-text",
+		"sans-over-100", "name-unusable", "bad-fingerprint", "ssh-key-without-algorithm",
+		"bad-date", "bad-fact", "bad-port-number", "grabs-over-64", "port-repeated" };
+
+	return name[n];
+}
+
+void
+record_counts_add(struct record_counts *sum, const struct record_counts *more)
+{
+	sum->lines += more->lines;
+	sum->blank += more->blank;
+	sum->bytes += more->bytes;
+	for (int i = 0; i < RECORD_NREFUSALS; i++)
+		sum->refused[i] += more->refused[i];
+	for (int i = 0; i < RECORD_NNOTES; i++)
+		sum->note[i] += more->note[i];
+	for (int i = 0; i <= NPORTS; i++) {
+		sum->success[i] += more->success[i];
+		if (sum->unknown_layout[i] == 0)
+			memcpy(sum->unknown_example[i], more->unknown_example[i], RECORD_EXAMPLE_MAX);
+		sum->unknown_layout[i] += more->unknown_layout[i];
+	}
+}
+
+bool
+record_layout_unknown(const struct record_counts *c, int row)
+{
+	return c->unknown_layout[row] * 100 > c->success[row];
+}
+
+/* A copy of a string that is usable as a fact: printable, not too long; else NULL. */
+static const char *
+fact_text(struct extract *x, struct simd_node n)
+{
+	struct simd_text t = simd_string(n);
+
+	if (t.s == NULL) {
+		x->counts->note[NOTE_BAD_FACT] += simd_type(n) > SIMD_NULL;
+		return NULL;
+	}
+	for (size_t i = 0; i < t.len; i++) {
+		if ((unsigned char)t.s[i] < 0x20 || t.s[i] == 0x7f) {
+			x->counts->note[NOTE_BAD_FACT]++;
+			return NULL;
+		}
+	}
+	if (t.len == 0)
+		return NULL;
+	if (t.len > HOST_NAME_BYTES) {
+		x->counts->note[NOTE_BAD_FACT]++;
+		return NULL;
+	}
+	return arena_strndup(x->a, t.s, t.len);
+}
+
+static uint8_t
+fact_bool(struct extract *x, struct simd_node n)
+{
+	bool v;
+
+	if (simd_bool(n, &v))
+		return v ? FACT_YES : FACT_NO;
+	x->counts->note[NOTE_BAD_FACT] += simd_type(n) > SIMD_NULL;
+	return FACT_UNKNOWN;
+}
+
+static int32_t
+fact_number(struct extract *x, struct simd_node n, int64_t max)
+{
+	int64_t v;
+
+	if (simd_int(n, &v) && v >= 0 && v <= max)
+		return (int32_t)v;
+	x->counts->note[NOTE_BAD_FACT] += simd_type(n) > SIMD_NULL;
+	return -1;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* A cipher suite's number, or its two bytes in hex as the censys layout has them. */
+static int32_t
+fact_cipher(struct extract *x, struct simd_node n)
+{
+	struct simd_text t = simd_string(n);
+	int32_t v = 0;
+
+	if (t.s == NULL)
+		return fact_number(x, n, 0xffff);
+	if (t.len < 3 || t.len > 6 || t.s[0] != '0' || (t.s[1] | 0x20) != 'x')
+		goto bad;
+	for (size_t i = 2; i < t.len; i++) {
+		if (hex_digit(t.s[i]) < 0)
+			goto bad;
+		v = v * 16 + hex_digit(t.s[i]);
+	}
+	return v;
+bad:
+	x->counts->note[NOTE_BAD_FACT]++;
+	return -1;
+}
+
+static int64_t
+fact_time(struct extract *x, struct simd_node n)
+{
+	struct simd_text t = simd_string(n);
+	int64_t v = t.s != NULL ? time_parse(t.s, t.len) : TIME_UNKNOWN;
+
+	x->counts->note[NOTE_BAD_DATE] += v == TIME_UNKNOWN && simd_type(n) > SIMD_NULL;
+	return v;
+}
+
+static bool
+parse_fingerprint(struct simd_text t, uint8_t fp[static KEY_LEN])
+{
+	if (t.s == NULL || t.len != 2 * KEY_LEN)
+		return false;
+	for (size_t i = 0; i < KEY_LEN; i++) {
+		int hi = hex_digit(t.s[2 * i]), lo = hex_digit(t.s[2 * i + 1]);
+
+		if (hi < 0 || lo < 0)
+			return false;
+		fp[i] = (uint8_t)(hi << 4 | lo);
+	}
+	return true;
+}
+
+/* The fingerprint at n, copied; NULL and counted when it is none. */
+static const uint8_t *
+fact_fingerprint(struct extract *x, struct simd_node n)
+{
+	uint8_t fp[KEY_LEN], *copy;
+
+	if (!parse_fingerprint(simd_string(n), fp)) {
+		x->counts->note[NOTE_BAD_FINGERPRINT]++;
+		return NULL;
+	}
+	copy = arena_alloc(x->a, KEY_LEN);
+	memcpy(copy, fp, KEY_LEN);
+	return copy;
+}
+
+static void
+put_name(struct extract *x, struct host *h, uint8_t port, enum name_source source, size_t san,
+    const char *s, size_t len)
+{
+	struct host_name name = { .source = (uint8_t)source, .port = port, .san = (uint16_t)san };
+
+	if (len > HOST_NAME_BYTES)
+		goto unusable;
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+			goto unusable;
+	}
+	name.text = arena_strndup(x->a, s, len);
+	host_put_name(h, &name, x->a);
+	return;
+unusable:
+	x->counts->note[NOTE_NAME_UNUSABLE]++;
+}
+
+/* The greeting's host name: "220 NAME …" or "220-NAME". */
+static void
+take_banner(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
+{
+	struct simd_text t = simd_string(n);
+	size_t end;
+
+	if (t.s == NULL || t.len < 5 || memcmp(t.s, "220", 3) != 0 || (t.s[3] != ' ' && t.s[3] != '-'))
+		return;
+	for (end = 4; end < t.len && memchr(" \t\r\n", t.s[end], 4) == NULL; end++)
+		;
+	if (end > 4)
+		put_name(x, h, port, NAME_BANNER, 0, t.s + 4, end - 4);
+}
+
+/* The text after the DN's first "CN=" up to the next comma; "" where it has none. */
+static void
+take_dn(struct extract *x, struct host *h, uint8_t port, struct simd_node leaf)
+{
+	struct simd_node dn = simd_get(leaf, "subject_dn");
+	struct simd_text t = simd_string(dn);
+	const char *cn = NULL, *comma;
+	size_t len = 0;
+
+	if (simd_type(dn) == SIMD_NONE) {
+		struct simd_node name = simd_path(leaf, "subject.common_name");
+		struct simd_iter it = simd_iterate(name);
+
+		if (simd_type(name) == SIMD_ARRAY && !simd_next(&it, NULL, &name))
+			return;
+		t = simd_string(name);
+		if (t.s != NULL)
+			put_name(x, h, port, NAME_DN, 0, t.s, t.len);
+		return;
+	}
+	if (t.s != NULL)
+		cn = memmem(t.s, t.len, "CN=", 3);
+	if (cn != NULL) {
+		cn += 3;
+		len = t.len - (size_t)(cn - t.s);
+		comma = memchr(cn, ',', len);
+		if (comma != NULL)
+			len = (size_t)(comma - cn);
+	}
+	put_name(x, h, port, NAME_DN, 0, len > 0 ? cn : "", len);
+}
+
+static void
+take_sans(struct extract *x, struct host *h, uint8_t port, struct simd_node leaf)
+{
+	struct simd_node sans = simd_path(leaf, "extensions.subject_alt_name.dns_names"), san;
+	struct simd_iter it = simd_iterate(sans);
+	size_t n = 0;
+
+	if (simd_type(sans) != SIMD_ARRAY) {
+		x->counts->note[NOTE_SANS_NOT_LIST] += simd_type(sans) > SIMD_NULL;
+		return;
+	}
+	for (; simd_next(&it, NULL, &san); n++) {
+		struct simd_text t = simd_string(san);
+
+		if (n >= HOST_SANS_MAX) {
+			x->counts->note[NOTE_SANS_OVER_MAX]++;
+		} else if (t.s == NULL) {
+			x->counts->note[NOTE_SAN_NOT_TEXT]++;
+		} else {
+			put_name(x, h, port, NAME_SAN, n, t.s, t.len);
+		}
+	}
+}
+
+/* How a grab is taken up: the last outcome that applies. */
+enum taken {
+	TAKEN_NOTHING, /* no row of the table leads anywhere */
+	TAKEN_PLACE,   /* a row leads to a certificate or host key, but it is no key */
+	TAKEN_KEY
+};
+
+static enum taken
+take_ssh(struct extract *x, struct host *h, enum layout layout, struct simd_node root,
+    struct host_grab *g)
+{
+	const struct layout_ssh *at = &layout_ssh[layout];
+	struct simd_node key = simd_path(root, at->key);
+
+	if (simd_type(key) != SIMD_OBJECT)
+		return TAKEN_NOTHING;
+	g->alg = fact_text(x, simd_get(key, at->algorithm));
+	if (g->alg == NULL) {
+		x->counts->note[NOTE_NO_ALGORITHM]++;
+		return TAKEN_PLACE;
+	}
+	if ((g->fp = fact_fingerprint(x, simd_get(key, "fingerprint_sha256"))) == NULL)
+		return TAKEN_PLACE;
+	g->key_bits = fact_number(x, simd_path(key, "rsa_public_key.length"), 1 << 20);
+	g->curve = fact_text(x, simd_path(key, "ecdsa_public_key.curve"));
+	g->version = fact_text(x, simd_path(root, at->version));
+	g->software = fact_text(x, simd_path(root, at->software));
+	g->kex = fact_text(x, simd_path(root, at->kex));
+	host_put_grab(h, g, x->a);
+	return TAKEN_KEY;
+}
+
+static enum taken
+take_tls(struct extract *x, struct host *h, enum layout layout, struct simd_node root,
+    struct host_grab *g)
+{
+	const struct layout_tls *at = &layout_tls[layout];
+	struct simd_node leaf = simd_path(root, at->leaf), spki;
+
+	if (simd_type(leaf) != SIMD_OBJECT)
+		return TAKEN_NOTHING;
+	/* One certificate names a port: that of the plain grab, else of the first. */
+	if (g->grab[0] == '\0' || h->ngrabs == 0 || h->grabs[h->ngrabs - 1].port != g->port) {
+		take_dn(x, h, g->port, leaf);
+		take_sans(x, h, g->port, leaf);
+	}
+	spki = simd_get(leaf, "subject_key_info");
+	if ((g->fp = fact_fingerprint(x, simd_get(spki, "fingerprint_sha256"))) == NULL)
+		return TAKEN_PLACE;
+	g->alg = fact_text(x, simd_path(spki, "key_algorithm.name"));
+	g->curve = fact_text(x, simd_path(spki, "ecdsa_public_key.curve"));
+	g->key_bits = fact_number(x, simd_path(spki, "rsa_public_key.length"), 1 << 20);
+	g->trusted = fact_bool(x, simd_path(root, at->trusted));
+	g->self_signed = fact_bool(x, simd_path(leaf, "signature.self_signed"));
+	g->cipher_suite = fact_cipher(x, simd_path(root, at->cipher));
+	g->version = fact_text(x, simd_path(root, at->version));
+	g->issuer = fact_text(x, simd_get(leaf, "issuer_dn"));
+	g->not_before = fact_time(x, simd_path(leaf, "validity.start"));
+	g->not_after = fact_time(x, simd_path(leaf, "validity.end"));
+	host_put_grab(h, g, x->a);
+	return TAKEN_KEY;
+}
+
+/*
+ * Look for a fingerprint in its usual place under n, wherever that is; path
+ * gets the way to it.  Depth is bounded by the parser, the number of values
+ * by SEARCH_MAX.
+ */
+static bool
+find_key(struct simd_node n, char *path, size_t at, size_t *budget)
+{
+	struct simd_iter it = simd_iterate(n);
+	struct simd_text key;
+	struct simd_node v;
+	uint8_t fp[KEY_LEN];
+
+	while (simd_next(&it, &key, &v) && *budget > 0) {
+		size_t n_here = at;
+
+		(*budget)--;
+		if (simd_type(v) != SIMD_OBJECT && simd_type(v) != SIMD_ARRAY)
+			continue;
+		if (key.s != NULL && key.len + 1 < RECORD_EXAMPLE_MAX - at) {
+			path[n_here++] = '.';
+			memcpy(path + n_here, key.s, key.len);
+			n_here += key.len;
+		}
+		path[n_here] = '\0';
+		if (key.s != NULL &&
+		    ((key.len == 16 && memcmp(key.s, "subject_key_info", 16) == 0) ||
+		    (key.len == 15 && memcmp(key.s, "server_host_key", 15) == 0)) &&
+		    parse_fingerprint(simd_string(simd_get(v, "fingerprint_sha256")), fp))
+			return true;
+		if (find_key(v, path, n_here, budget))
+			return true;
+	}
+	return false;
+}
+
+static void
+count_unknown(struct extract *x, int row, const char *name, struct simd_node n)
+{
+	char path[RECORD_EXAMPLE_MAX];
+	size_t budget = SEARCH_MAX, at = strlen(name);
+
+	memcpy(path, name, at + 1);
+	if (!find_key(n, path, at, &budget))
+		return;
+	if (x->counts->unknown_layout[row]++ == 0)
+		memcpy(x->counts->unknown_example[row], path, sizeof(path));
+}
+
+/* One grab of one port: the object that the table's paths start from. */
+static void
+take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, const char *grab,
+    struct simd_node n, bool success, int64_t at)
+{
+	const struct port_def *def = &port_table[port];
+	enum taken taken = TAKEN_NOTHING;
+
+	for (unsigned i = 0; i < layout_nrows && taken == TAKEN_NOTHING; i++) {
+		const struct layout_row *row = &layout_rows[i];
+		struct host_grab g = { .port = port, .kind = (uint8_t)def->kind, .grab = grab,
+			.trusted = FACT_UNKNOWN, .self_signed = FACT_UNKNOWN, .cipher_suite = -1,
+			.key_bits = -1, .not_before = TIME_UNKNOWN, .not_after = TIME_UNKNOWN, .at = at };
+		struct simd_node root;
+
+		if (row->layout != layout || (row->port != def->port && row->port != 0))
+			continue;
+		if (row->banner != NULL)
+			take_banner(x, h, port, simd_path(n, row->banner));
+		if (h->ngrabs >= HOST_GRABS_MAX) {
+			x->counts->note[NOTE_GRABS_OVER_MAX]++;
+			return;
+		}
+		root = simd_path(n, row->root);
+		taken = def->kind == KEY_SSH_HOST ? take_ssh(x, h, layout, root, &g) :
+						    take_tls(x, h, layout, root, &g);
+	}
+	if (success) {
+		h->open |= (uint16_t)(1U << port);
+		x->counts->success[port]++;
+		if (taken == TAKEN_NOTHING)
+			count_unknown(x, port, def->name, n);
+	} else if (taken == TAKEN_KEY) {
+		h->open |= (uint16_t)(1U << port);
+	}
+}
+
+/* zgrab2's own object for one grab; name is what follows the port or module name. */
+static void
+take_raw(struct extract *x, struct host *h, uint8_t port, const char *name, struct simd_node n)
+{
+	struct simd_text status = simd_string(simd_get(n, "status"));
+	bool success = status.s != NULL && status.len == 7 && memcmp(status.s, "success", 7) == 0;
+
+	take_grab(x, h, LAYOUT_RAW, port, name, n, success, fact_time(x, simd_get(n, "timestamp")));
+}
+
+static bool
+is_raw_grab(struct simd_node n)
+{
+	return simd_string(simd_get(n, "status")).s != NULL;
+}
+
+/* Has a server said anything?  In layouts without a status: any member that is not empty. */
+static bool
+says_something(struct simd_node n)
+{
+	struct simd_iter it = simd_iterate(n);
+	struct simd_node v, inner;
+
+	while (simd_next(&it, NULL, &v)) {
+		struct simd_iter in = simd_iterate(v);
+
+		if (simd_string(v).len > 0 || simd_next(&in, NULL, &inner))
+			return true;
+	}
+	return false;
+}
+
+/* The part of a grab's name after its first '-': "rsa" of "ssh-rsa", "" of "ssh". */
+static const char *
+grab_suffix(struct extract *x, struct simd_text name)
+{
+	const char *dash = memchr(name.s, '-', name.len);
+
+	if (dash == NULL)
+		return "";
+	dash++;
+	for (const char *c = dash; c < name.s + name.len; c++) {
+		if ((unsigned char)*c < 0x21 || *c == 0x7f)
+			return "other";
+	}
+	return arena_strndup(x->a, dash, (size_t)(name.s + name.len - dash));
+}
+
+/* A top-level pNN: what is under its `data` tells the layout. */
+static void
+take_port(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
+{
+	struct simd_node data = simd_get(n, "data"), v;
+	struct simd_iter it = simd_iterate(data);
+	struct simd_text name;
+	bool raw = false;
+
+	if (simd_type(n) != SIMD_OBJECT)
+		return; /* null, or an error text */
+	if (simd_type(data) != SIMD_OBJECT) {
+		take_grab(x, h, LAYOUT_CENSYS, port, "", n, says_something(n), TIME_UNKNOWN);
+		return;
+	}
+	while (simd_next(&it, &name, &v)) {
+		if (!is_raw_grab(v))
+			continue;
+		raw = true;
+		take_raw(x, h, port, grab_suffix(x, name), v);
+	}
+	if (!raw)
+		take_grab(x, h, LAYOUT_V1, port, "", data, says_something(data), TIME_UNKNOWN);
+}
+
+/* A port's record: straight into the line's host, or merged when the line has that port already. */
+static void
+take_port_once(struct extract *x, uint8_t port, const char *grab, struct simd_node n, bool raw)
+{
+	struct host again = { .time = TIME_UNKNOWN };
+	struct host *h = x->h;
+	size_t repeated = 0;
+
+	x->port_seen = true;
+	if (grab[0] == '\0') {
+		if ((h->seen & 1U << port) != 0)
+			h = &again;
+		h->seen |= (uint16_t)(1U << port);
+	}
+	if (raw)
+		take_raw(x, h, port, grab, n);
+	else
+		take_port(x, h, port, n);
+	if (h == &again) {
+		host_merge(x->h, &again, x->a, &repeated);
+		x->counts->note[NOTE_PORT_REPEATED] += repeated;
+	}
+}
+
+/* zgrab2 multiple's own lines: data.p22, data.p22-rsa; or data.ssh, where the port member tells. */
+static void
+take_data(struct extract *x, struct simd_node data)
+{
+	struct simd_iter it = simd_iterate(data);
+	struct simd_text name;
+	struct simd_node v;
+
+	while (simd_next(&it, &name, &v)) {
+		const char *dash;
+		int64_t number;
+		int port;
+
+		if (name.s == NULL || simd_type(v) != SIMD_OBJECT)
+			continue;
+		dash = memchr(name.s, '-', name.len);
+		port = port_index_by_name(name.s, dash != NULL ? (size_t)(dash - name.s) : name.len);
+		if (simd_type(simd_get(v, "port")) > SIMD_NULL && !simd_int(simd_get(v, "port"), &number))
+			x->counts->note[NOTE_BAD_PORT]++;
+		else if (port < 0 && simd_int(simd_get(v, "port"), &number) && number > 0 && number < 65536)
+			port = port_index((unsigned)number);
+		if (port >= 0)
+			take_port_once(x, (uint8_t)port, grab_suffix(x, name), v, true);
+	}
+}
+
+static void
+take_as(struct extract *x, struct simd_node n)
+{
+	const char *name = fact_text(x, simd_get(n, "name"));
+	int64_t asn;
+
+	if (!simd_int(simd_get(n, "asn"), &asn) || asn < 0 || asn > UINT32_MAX) {
+		x->counts->note[NOTE_BAD_FACT] += simd_type(simd_get(n, "asn")) > SIMD_NULL;
+		asn = 0;
+	}
+	if (asn == 0 && name == NULL)
+		return;
+	x->h->own_as = true;
+	x->h->asn = (uint32_t)asn;
+	x->h->as_name = name;
+}
+
+static void
+take_country(struct extract *x, struct simd_node n)
+{
+	struct simd_text t = simd_string(simd_get(n, "country_code"));
+
+	if (t.s != NULL && t.len == 2) {
+		for (int i = 0; i < 2; i++) {
+			char c = t.s[i];
+
+			if (c >= 'a' && c <= 'z')
+				c = (char)(c - 'a' + 'A');
+			if (c < 'A' || c > 'Z') {
+				x->h->country[0] = '\0';
+				x->counts->note[NOTE_BAD_FACT]++;
+				return;
+			}
+			x->h->country[i] = c;
+		}
+		x->h->country[2] = '\0';
+	} else if (simd_type(simd_get(n, "country_code")) > SIMD_NULL && t.len > 0) {
+		x->counts->note[NOTE_BAD_FACT]++;
+	}
+}
+
+static bool
+is_key(struct simd_text t, const char *key)
+{
+	return t.len == strlen(key) && memcmp(t.s, key, t.len) == 0;
+}
+
+static void
+take_member(struct extract *x, struct simd_text key, struct simd_node v)
+{
+	int port;
+
+	if (key.len > 1 && key.s[0] == 'p' && (port = port_index_by_name(key.s, key.len)) >= 0) {
+		take_port_once(x, (uint8_t)port, "", v, false);
+	} else if (is_key(key, "ip")) {
+		x->ip = simd_string(v);
+		x->ip_seen = true;
+	} else if (is_key(key, "data")) {
+		take_data(x, v);
+	} else if (is_key(key, "writer")) {
+		x->h->writer = fact_text(x, v);
+	} else if (is_key(key, "autonomous_system")) {
+		take_as(x, v);
+	} else if (is_key(key, "location")) {
+		take_country(x, v);
+	} else if (is_key(key, "time")) {
+		x->h->time = fact_time(x, v);
+	}
+}
+
+enum record_refusal
+record_extract(struct simd_parser *p, const char *line, size_t len, struct arena *a, struct host *h,
+    struct record_counts *counts)
+{
+	struct record_counts none = { 0 };
+	struct extract x = { .a = a, .counts = counts != NULL ? counts : &none, .h = h };
+	struct simd_node root, v;
+	struct simd_iter it;
+	struct simd_text key, ip;
+	enum simd_error e;
+
+	memset(h, 0, sizeof(*h));
+	h->time = TIME_UNKNOWN;
+	if ((e = simd_parse(p, line, len, &root)) != SIMD_OK)
+		return (enum record_refusal)e;
+	if (simd_type(root) != SIMD_OBJECT)
+		return REFUSED_NOT_OBJECT;
+	/* The address first: a line without one is to leave no trace in the counts. */
+	for (it = simd_iterate(root); simd_next(&it, &key, &v);) {
+		if (is_key(key, "ip")) {
+			x.ip = simd_string(v);
+			x.ip_seen = true;
+		}
+	}
+	if (!x.ip_seen)
+		return REFUSED_NO_IP;
+	ip = x.ip;
+	while (ip.len > 0 && memchr(" \t\r\n\v\f", ip.s[0], 6) != NULL) {
+		ip.s++;
+		ip.len--;
+	}
+	while (ip.len > 0 && memchr(" \t\r\n\v\f", ip.s[ip.len - 1], 6) != NULL)
+		ip.len--;
+	if (ip.s == NULL || !ip_parse(ip.s, ip.len, &h->ip))
+		return REFUSED_BAD_IP;
+	for (it = simd_iterate(root); simd_next(&it, &key, &v);)
+		take_member(&x, key, v);
+	if (!x.port_seen) {
+		x.counts->success[NPORTS]++;
+		count_unknown(&x, NPORTS, "", root);
+	}
+	return REFUSED_NO;
+}

@@ -1,0 +1,202 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "survey/mem.h"
+
+#include "source.h"
+
+#define PACKED_SIZE ((size_t)256 << 10)
+
+struct source {
+	int fd;
+	const char *name;
+	long (*read)(struct source *, char *, size_t, char **);
+	unsigned char *packed; /* bytes read and not yet unpacked: packed[at..len) */
+	size_t at, len;
+	bool eof;
+	bool between; /* gzip members or zstd frames: the file may end here */
+	z_stream z;
+	bool z_ready;
+	ZSTD_DStream *zstd;
+};
+
+static int
+fill(struct source *s, char **error)
+{
+	ssize_t n;
+
+	if (s->at < s->len || s->eof)
+		return 0;
+	do
+		n = read(s->fd, s->packed, PACKED_SIZE);
+	while (n == -1 && errno == EINTR);
+	if (n == -1) {
+		*error = xasprintf("%s: %s", s->name, strerror(errno));
+		return -1;
+	}
+	s->at = 0;
+	s->len = (size_t)n;
+	s->eof = n == 0;
+	return 0;
+}
+
+static long
+read_plain(struct source *s, char *buf, size_t cap, char **error)
+{
+	size_t n;
+
+	if (fill(s, error) == -1)
+		return -1;
+	n = s->len - s->at < cap ? s->len - s->at : cap;
+	memcpy(buf, s->packed + s->at, n);
+	s->at += n;
+	return (long)n;
+}
+
+static long
+damaged(struct source *s, const char *how, const char *what, char **error)
+{
+	*error = xasprintf("%s: %s data %s; the lines before that were read", s->name, how, what);
+	return -1;
+}
+
+static long
+read_gzip(struct source *s, char *buf, size_t cap, char **error)
+{
+	int rc;
+
+	s->z.next_out = (Bytef *)buf;
+	s->z.avail_out = (uInt)cap;
+	while (s->z.avail_out > 0) {
+		if (fill(s, error) == -1)
+			return -1;
+		if (s->at == s->len) {
+			if (s->between || s->z.avail_out < cap)
+				break;
+			return damaged(s, "gzip", "ends too early", error);
+		}
+		/* Zero padding after the last member, as tar and tape tools leave it. */
+		if (s->between && s->packed[s->at] == 0) {
+			s->at++;
+			continue;
+		}
+		s->between = false;
+		s->z.next_in = s->packed + s->at;
+		s->z.avail_in = (uInt)(s->len - s->at);
+		rc = inflate(&s->z, Z_NO_FLUSH);
+		s->at = s->len - s->z.avail_in;
+		if (rc == Z_STREAM_END) {
+			s->between = true;
+			inflateReset(&s->z);
+		} else if (rc != Z_OK && rc != Z_BUF_ERROR) {
+			if (s->z.avail_out < cap)
+				break; /* the text before the damage first */
+			return damaged(s, "gzip", "is damaged", error);
+		}
+	}
+	return (long)(cap - s->z.avail_out);
+}
+
+static long
+read_zstd(struct source *s, char *buf, size_t cap, char **error)
+{
+	ZSTD_outBuffer out = { buf, cap, 0 };
+	size_t rc;
+
+	while (out.pos < out.size) {
+		ZSTD_inBuffer in;
+
+		if (fill(s, error) == -1)
+			return -1;
+		if (s->at == s->len) {
+			if (s->between || out.pos > 0)
+				break;
+			return damaged(s, "zstd", "ends too early", error);
+		}
+		in = (ZSTD_inBuffer){ s->packed, s->len, s->at };
+		rc = ZSTD_decompressStream(s->zstd, &out, &in);
+		s->at = in.pos;
+		if (ZSTD_isError(rc)) {
+			if (out.pos > 0)
+				break;
+			return damaged(s, "zstd", "is damaged", error);
+		}
+		s->between = rc == 0;
+	}
+	return (long)out.pos;
+}
+
+struct source *
+source_open(const char *path, char **error)
+{
+	static const unsigned char gzip_magic[] = { 0x1f, 0x8b }, zstd_magic[] = { 0x28, 0xb5, 0x2f, 0xfd };
+	struct source *s = xcalloc(1, sizeof(*s));
+	ssize_t n;
+
+	s->packed = xmalloc(PACKED_SIZE);
+	s->name = strcmp(path, "-") == 0 ? "standard input" : path;
+	s->fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+	if (s->fd == -1) {
+		*error = xasprintf("%s: %s", s->name, strerror(errno));
+		goto fail;
+	}
+	/* A pipe may hand over its first bytes one by one. */
+	while (s->len < sizeof(zstd_magic)) {
+		n = read(s->fd, s->packed + s->len, PACKED_SIZE - s->len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1) {
+			*error = xasprintf("%s: %s", s->name, strerror(errno));
+			goto fail;
+		}
+		if (n == 0)
+			break;
+		s->len += (size_t)n;
+	}
+	s->read = read_plain;
+	if (s->len >= sizeof(gzip_magic) && memcmp(s->packed, gzip_magic, sizeof(gzip_magic)) == 0) {
+		if (inflateInit2(&s->z, 15 + 16) != Z_OK) {
+			*error = xasprintf("%s: zlib: %s", s->name, s->z.msg != NULL ? s->z.msg : "no memory");
+			goto fail;
+		}
+		s->z_ready = true;
+		s->read = read_gzip;
+	} else if (s->len >= sizeof(zstd_magic) &&
+	    memcmp(s->packed, zstd_magic, sizeof(zstd_magic)) == 0) {
+		if ((s->zstd = ZSTD_createDStream()) == NULL) {
+			*error = xasprintf("%s: zstd: no memory", s->name);
+			goto fail;
+		}
+		s->read = read_zstd;
+	}
+	return s;
+fail:
+	source_close(s);
+	return NULL;
+}
+
+void
+source_close(struct source *s)
+{
+	if (s == NULL)
+		return;
+	if (s->z_ready)
+		inflateEnd(&s->z);
+	ZSTD_freeDStream(s->zstd);
+	if (s->fd != -1)
+		close(s->fd);
+	free(s->packed);
+	free(s);
+}
+
+long
+source_read(struct source *s, char *buf, size_t cap, char **error)
+{
+	return s->read(s, buf, cap, error);
+}

@@ -1,0 +1,18 @@
+/* Bytes of a record file, whatever it is packed in. */
+#ifndef RECORD_SOURCE_H
+#define RECORD_SOURCE_H
+
+#include <stddef.h>
+
+struct source;
+
+/* path or "-"; NULL with a message in *error that the caller frees. */
+struct source *source_open(const char *path, char **error);
+void source_close(struct source *s);
+/*
+ * Up to cap bytes of text into buf.  Returns the number, 0 at the end, and -1
+ * with a message in *error when the file cannot be read or unpacked further.
+ */
+long source_read(struct source *s, char *buf, size_t cap, char **error);
+
+#endif

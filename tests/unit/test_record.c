@@ -1,0 +1,452 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <cmocka.h>
+
+#include "survey/buf.h"
+#include "survey/hostset.h"
+#include "survey/mem.h"
+#include "survey/record.h"
+
+#define FP1 "00112233445566778899aabbccddeeff00112233445566778899aabbccddee01"
+#define FP2 "00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEE02"
+#define SSH(fp) \
+	"\"server_id\":{\"version\":\"2.0\",\"software\":\"OpenSSH_9.2\"},\"key_exchange\":{\"server_host_key\":" \
+	"{\"algorithm\":\"ssh-rsa\",\"rsa_public_key\":{\"length\":2048},\"fingerprint_sha256\":\"" fp "\"}}"
+#define LEAF(fp, more) \
+	"\"parsed\":{\"subject_dn\":\"C=IE, CN=mail.example.ie, O=x\",\"issuer_dn\":\"CN=ca\"," \
+	"\"validity\":{\"start\":\"2026-04-10T09:04:13Z\",\"end\":\"2027-04-09T09:04:12Z\"}," \
+	"\"subject_key_info\":{\"key_algorithm\":{\"name\":\"RSA\"},\"rsa_public_key\":{\"length\":4096}," \
+	"\"fingerprint_sha256\":\"" fp "\"},\"signature\":{\"self_signed\":true}" more "}"
+#define SANS(list) ",\"extensions\":{\"subject_alt_name\":{\"dns_names\":" list "}}"
+#define HANDSHAKE(fp, more) \
+	"\"server_hello\":{\"version\":{\"name\":\"TLSv1.2\"},\"cipher_suite\":{\"value\":49199}}," \
+	"\"server_certificates\":{\"certificate\":{" LEAF(fp, more) "},\"validation\":{\"browser_trusted\":false}}"
+#define RAW25(fp, more) \
+	"{\"status\":\"success\",\"protocol\":\"smtp\",\"timestamp\":\"2026-11-23T23:36:22Z\",\"result\":" \
+	"{\"banner\":\"220 mx.example.ie ESMTP\",\"tls\":{\"handshake_log\":{" HANDSHAKE(fp, more) "}}}}"
+
+struct fixture {
+	struct simd_parser *p;
+	struct arena a;
+	struct record_counts counts;
+	struct host h;
+};
+
+static int
+setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+
+	f->p = simd_parser_new(1 << 20);
+	arena_init(&f->a);
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	simd_parser_free(f->p);
+	arena_fini(&f->a);
+	free(f);
+	return 0;
+}
+
+static enum record_refusal
+extract(struct fixture *f, const char *line)
+{
+	struct buf b;
+	enum record_refusal r;
+
+	buf_init(&b);
+	buf_adds(&b, line);
+	buf_reserve(&b, SIMD_PADDING);
+	r = record_extract(f->p, b.data, b.len, &f->a, &f->h, &f->counts);
+	buf_fini(&b);
+	return r;
+}
+
+/* "p25dn=mail.example.ie …" */
+static char *
+names_of(const struct host *h)
+{
+	char key[HOST_KEY_SIZE];
+	struct buf b;
+
+	buf_init(&b);
+	for (uint32_t i = 0; i < h->nnames; i++)
+		buf_printf(&b, "%s%s=%s", i > 0 ? " " : "", host_name_key(&h->names[i], key),
+		    h->names[i].text);
+	return buf_steal(&b);
+}
+
+static void
+assert_names(const struct host *h, const char *expected)
+{
+	char *s = names_of(h);
+
+	assert_string_equal(s, expected);
+	free(s);
+}
+
+static void
+test_layouts(void **state)
+{
+	static const char *const lines[] = {
+		"{\"ip\":\"192.0.2.1\",\"p22\":{\"data\":{\"ssh\":{\"status\":\"success\",\"result\":{" SSH(FP1) "}}}},"
+		"\"p25\":{\"data\":{\"smtp\":" RAW25(FP2, SANS("[\"a.example.ie\",\"b.example.ie\"]")) "}}}",
+		"{\"ip\":\"192.0.2.1\",\"data\":{\"p22\":{\"status\":\"success\",\"result\":{" SSH(FP1) "}},"
+		"\"p25\":" RAW25(FP2, SANS("[\"a.example.ie\",\"b.example.ie\"]")) "}}",
+		"{\"ip\":\" 192.0.2.1\\n\",\"writer\":\"FreshGrab.py\",\"p22\":{\"data\":{\"xssh\":{" SSH(FP1) "}}},"
+		"\"p25\":{\"data\":{\"banner\":\"220-mx.example.ie ESMTP\",\"tls\":{"
+		HANDSHAKE(FP2, SANS("[\"a.example.ie\",\"b.example.ie\"]")) "}}},\"p110\":\"error text\",\"p143\":null}",
+		"{\"ip\":\"192.0.2.1\",\"p22\":{\"ssh\":{\"v2\":{\"banner\":{\"version\":\"2.0\",\"software\":\"OpenSSH_9.2\"},"
+		"\"server_host_key\":{\"key_algorithm\":\"ssh-rsa\",\"rsa_public_key\":{\"length\":2048},"
+		"\"fingerprint_sha256\":\"" FP1 "\"}}}},\"p25\":{\"smtp\":{\"starttls\":{\"banner\":\"220 mx.example.ie x\","
+		"\"tls\":{\"version\":\"TLSv1.2\",\"cipher_suite\":{\"id\":\"0xC02F\"},\"validation\":{\"browser_trusted\":false},"
+		"\"certificate\":{" LEAF(FP2, SANS("[\"a.example.ie\",\"b.example.ie\"]")) "}}}}}}",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		const struct host_grab *g;
+
+		assert_int_equal(extract(f, lines[i]), REFUSED_NO);
+		assert_int_equal(ip_to_v4(&f->h.ip), 0xc0000201);
+		assert_int_equal(f->h.ngrabs, 2);
+		g = &f->h.grabs[0];
+		assert_int_equal(port_table[g->port].port, 22);
+		assert_int_equal(g->fp[31], 0x01);
+		assert_string_equal(g->alg, "ssh-rsa");
+		assert_int_equal(g->key_bits, 2048);
+		assert_string_equal(g->version, "2.0");
+		assert_string_equal(g->software, "OpenSSH_9.2");
+		g = &f->h.grabs[1];
+		assert_int_equal(port_table[g->port].port, 25);
+		assert_int_equal(g->fp[31], 0x02);
+		assert_int_equal(g->fp[10], 0xaa);
+		assert_int_equal(g->cipher_suite, 49199);
+		assert_int_equal(g->trusted, FACT_NO);
+		assert_int_equal(g->self_signed, FACT_YES);
+		assert_int_equal(g->key_bits, 4096);
+		assert_string_equal(g->version, "TLSv1.2");
+		assert_string_equal(g->issuer, "CN=ca");
+		assert_int_equal(g->not_before, 1775811853);
+		assert_names(&f->h, "banner=mx.example.ie p25dn=mail.example.ie p25san0=a.example.ie p25san1=b.example.ie");
+	}
+	assert_int_equal(f->counts.note[NOTE_BAD_FACT], 0);
+	assert_int_equal(f->counts.unknown_layout[0], 0);
+}
+
+static void
+test_refusals(void **state)
+{
+	static const struct {
+		const char *line, *reason;
+	} bad[] = {
+		{ "null", "not-object" },
+		{ "[{\"ip\":\"192.0.2.1\"}]", "not-object" },
+		{ "{\"p22\":{}}", "no-ip" },
+		{ "{\"ip\":7}", "bad-ip" },
+		{ "{\"ip\":null}", "bad-ip" },
+		{ "{\"ip\":\"192.0.2\"}", "bad-ip" },
+		{ "{\"ip\":\"192.0.2.1", "truncated" },
+		{ "{\"ip\":\"\\ud800\"}", "bad-string" },
+		{ "{\"ip\":\"192.0.2.1\",\"x\":99999999999999999999}", "bad-number" },
+		{ "{\"ip\":\"192.0.2.1\",\"x\":\"\xff\"}", "not-utf8" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_string_equal(record_refusal_name(extract(f, bad[i].line)), bad[i].reason);
+}
+
+/* Parts that are bad cost themselves and nothing else. */
+static void
+test_bad_parts(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(extract(f, "{\"ip\":\"2001:db8::1\",\"data\":{\"p25\":"
+	    RAW25(FP1, SANS("[\"a.ie\",5,null,{\"x\":1},\"b\\u0007.ie\",\"c,d.ie\",\"e.ie\"]")) "}}"), REFUSED_NO);
+	assert_int_equal(f->h.ip.family, 6);
+	assert_names(&f->h, "banner=mx.example.ie p25dn=mail.example.ie p25san0=a.ie p25san5=c,d.ie p25san6=e.ie");
+	assert_int_equal(f->counts.note[NOTE_SAN_NOT_TEXT], 3);
+	assert_int_equal(f->counts.note[NOTE_NAME_UNUSABLE], 1);
+	assert_int_equal(f->h.ngrabs, 1);
+
+	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":" RAW25(FP1, SANS("\"a.ie\"")) "}}"), REFUSED_NO);
+	assert_int_equal(f->counts.note[NOTE_SANS_NOT_LIST], 1);
+	assert_int_equal(f->h.ngrabs, 1);
+
+	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":" RAW25("0011", "") "}}"), REFUSED_NO);
+	assert_int_equal(f->counts.note[NOTE_BAD_FINGERPRINT], 1);
+	assert_int_equal(f->h.ngrabs, 0);
+	assert_names(&f->h, "banner=mx.example.ie p25dn=mail.example.ie");
+
+	/* an ssh key needs its algorithm; a missing length does not matter */
+	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p22\":{\"status\":\"success\",\"result\":{\"key_exchange\":"
+	    "{\"server_host_key\":{\"algorithm\":\"\",\"fingerprint_sha256\":\"" FP1 "\"}}}}}}"), REFUSED_NO);
+	assert_int_equal(f->h.ngrabs, 0);
+	assert_int_equal(f->counts.note[NOTE_NO_ALGORITHM], 1);
+	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p22\":{\"status\":\"success\",\"port\":\"22\",\"result\":{\"key_exchange\":"
+	    "{\"server_host_key\":{\"algorithm\":\"ssh-rsa\",\"fingerprint_sha256\":\"" FP1 "\"}}}}}}"), REFUSED_NO);
+	assert_int_equal(f->h.ngrabs, 1);
+	assert_int_equal(f->h.grabs[0].key_bits, -1);
+	assert_int_equal(f->counts.note[NOTE_BAD_PORT], 1);
+	for (int i = 0; i <= NPORTS; i++)
+		assert_int_equal(f->counts.unknown_layout[i], 0);
+}
+
+static void
+test_several_grabs(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"p22\":{\"data\":{"
+	    "\"ssh-rsa\":{\"status\":\"success\",\"result\":{" SSH(FP2) "}},"
+	    "\"ssh\":{\"status\":\"success\",\"result\":{" SSH(FP1) "}}}},"
+	    "\"p25\":{\"data\":{\"smtp\":" RAW25(FP1, "") "}},\"p25\":{\"data\":{\"smtp\":{\"status\":\"success\",\"result\":{}}}},"
+	    "\"p25\":{\"data\":{\"smtp\":" RAW25(FP2, "") "}}}"), REFUSED_NO);
+	assert_int_equal(f->h.ngrabs, 3);
+	assert_string_equal(f->h.grabs[0].grab, "");
+	assert_int_equal(f->h.grabs[0].fp[31], 0x01);
+	assert_string_equal(f->h.grabs[1].grab, "rsa");
+	assert_int_equal(f->h.grabs[1].fp[31], 0x02);
+	assert_int_equal(f->h.grabs[2].fp[31], 0x02);	/* the later that shows a key */
+	assert_int_equal(f->counts.note[NOTE_PORT_REPEATED], 2);
+}
+
+static void
+test_unknown_layout(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":{\"status\":\"success\",\"result\":"
+	    "{\"tls2\":[{\"log\":{" HANDSHAKE(FP1, "") "}}]}}}}"), REFUSED_NO);
+	assert_int_equal(f->counts.unknown_layout[1], 1);
+	assert_string_equal(f->counts.unknown_example[1],
+	    "p25.result.tls2.log.server_certificates.certificate.parsed.subject_key_info");
+	assert_true(record_layout_unknown(&f->counts, 1));
+	assert_int_equal(f->h.ngrabs, 0);
+	/* without success it is not counted, and neither is a chain beside a leaf whose fingerprint is bad */
+	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p143\":{\"status\":\"unknown-error\",\"result\":"
+	    "{\"tls2\":{" HANDSHAKE(FP1, "") "}}}}}"), REFUSED_NO);
+	assert_false(record_layout_unknown(&f->counts, 3));
+	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"results\":{\"smtp\":{" HANDSHAKE(FP1, "") "}}}"), REFUSED_NO);
+	assert_int_equal(f->counts.unknown_layout[NPORTS], 1);
+}
+
+static void
+test_merges_lines(void **state)
+{
+	struct fixture *f = *state;
+	struct hostset set;
+	bool is_new;
+
+	hostset_init(&set);
+	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":" RAW25(FP1, SANS("[\"old.ie\"]")) "}}"), REFUSED_NO);
+	assert_int_equal(hostset_add(&set, &f->h, 7, &is_new), 0);
+	assert_true(is_new);
+	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p22\":{\"status\":\"success\",\"result\":{" SSH(FP1) "}}}}"), REFUSED_NO);
+	assert_int_equal(hostset_add(&set, &f->h, 8, &is_new), 0);
+	assert_false(is_new);
+	assert_int_equal(set.repeated, 0);
+	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":{\"status\":\"connection-timeout\"}}}"), REFUSED_NO);
+	hostset_add(&set, &f->h, 9, &is_new);
+	assert_int_equal(set.repeated, 1);
+	assert_int_equal(set.hosts[0].ngrabs, 2);
+	assert_names(&set.hosts[0], "banner=mx.example.ie p25dn=mail.example.ie p25san0=old.ie");
+	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":" RAW25(FP2, "") "}}"), REFUSED_NO);
+	hostset_add(&set, &f->h, 10, &is_new);
+	assert_int_equal(set.hosts[0].ngrabs, 2);
+	assert_int_equal(set.hosts[0].grabs[1].fp[31], 2);
+	assert_names(&set.hosts[0], "banner=mx.example.ie p25dn=mail.example.ie");
+	assert_int_equal(set.hosts[0].record, 7);
+	assert_int_equal(set.nkeys, 2);
+	assert_int_equal(set.hosts[0].grabs[0].key, 0);
+	hostset_fini(&set);
+}
+
+/* ---- reading ---- */
+
+static int
+note_line(const struct record_line *l, void *arg)
+{
+	struct buf *b = arg;
+	char ip[IP_STRLEN];
+
+	if (l->host != NULL)
+		buf_printf(b, "%d@%d:%s ", (int)l->number, (int)l->offset, ip_format(&l->host->ip, ip));
+	else
+		buf_printf(b, "%d@%d:%s[%zu] ", (int)l->number, (int)l->offset, record_refusal_name(l->refusal), l->len);
+	return 0;
+}
+
+static char *
+temp_file(const char *data, size_t len)
+{
+	char path[] = "/tmp/survey-record-XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd != -1);
+	assert_int_equal(write(fd, data, len), (ssize_t)len);
+	close(fd);
+	return xstrdup(path);
+}
+
+static char *
+read_all(const char *data, size_t len, size_t max_line, unsigned threads, struct record_counts *counts,
+    char **error)
+{
+	struct record_options o = { max_line, threads };
+	char *path = temp_file(data, len);
+	struct buf b;
+	int rc;
+
+	buf_init(&b);
+	memset(counts, 0, sizeof(*counts));
+	rc = record_read(path, &o, note_line, &b, counts, error);
+	assert_int_equal(rc, *error != NULL ? -1 : 0);
+	unlink(path);
+	free(path);
+	return buf_steal(&b);
+}
+
+static void
+test_reader(void **state)
+{
+	static const char text[] = "\xef\xbb\xbf{\"ip\":\"192.0.2.1\"}\r\n\n  \r\n{\"ip\":\"192.0.2.2\"}\nnull\n"
+				   "{\"ip\":\"192.0.2.3\",\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\":1}\n{\"ip\":\"192.0.2.4\"}\n{\"ip\":\"192";
+	struct record_counts counts;
+	char *got, *error, gz[4096], zst[4096];
+	z_stream z = { 0 };
+	size_t n;
+
+	(void)state;
+	got = read_all(text, sizeof(text) - 1, 40, 2, &counts, &error);
+	assert_string_equal(got, "0@0:192.0.2.1 3@28:192.0.2.2 4@47:not-object[4] 5@52:too-long[55] "
+				 "6@108:192.0.2.4 7@127:truncated[10] ");
+	assert_int_equal(counts.blank, 2);
+	assert_int_equal(counts.lines, 6);
+	assert_int_equal(counts.refused[SIMD_TOO_LONG], 1);
+	assert_int_equal(counts.bytes, sizeof(text) - 1);
+	free(got);
+
+	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	z.next_in = (Bytef *)(uintptr_t)text;
+	z.avail_in = 47;
+	z.next_out = (Bytef *)gz;
+	z.avail_out = sizeof(gz);
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	n = z.total_out;
+	deflateEnd(&z);
+	memcpy(gz + n, gz, n);	/* two members are one text */
+	got = read_all(gz, 2 * n, 0, 1, &counts, &error);
+	assert_string_equal(got, "0@0:192.0.2.1 3@28:192.0.2.2 4@47:192.0.2.1 7@75:192.0.2.2 ");
+	free(got);
+	got = read_all(gz, n + n - 9, 0, 1, &counts, &error);
+	assert_non_null(error);
+	assert_non_null(strstr(error, "gzip data ends too early"));
+	free(error);
+	free(got);
+
+	n = ZSTD_compress(zst, sizeof(zst), text, 47, 3);
+	assert_false(ZSTD_isError(n));
+	got = read_all(zst, n, 0, 1, &counts, &error);
+	assert_string_equal(got, "0@0:192.0.2.1 3@28:192.0.2.2 ");
+	free(got);
+	got = read_all(zst, n - 2, 0, 1, &counts, &error);
+	assert_non_null(error);
+	free(error);
+	free(got);
+}
+
+/* Batches, ring and threads must not change what is read or its order. */
+static void
+test_reader_order(void **state)
+{
+	struct record_counts counts;
+	struct buf in, want;
+	char *error, *got;
+
+	(void)state;
+	buf_init(&in);
+	buf_init(&want);
+	for (unsigned i = 0; i < 3000; i++) {
+		size_t at = in.len;
+
+		buf_printf(&in, "{\"ip\":\"192.0.%u.%u\",\"x\":\"", i / 256, i % 256);
+		for (unsigned k = i % 97 == 0 ? 400000 : i % 700; k > 0; k--)
+			buf_addc(&in, 'x');
+		buf_adds(&in, "\"}\n");
+		buf_printf(&want, "%u@%zu:192.0.%u.%u ", i, at, i / 256, i % 256);
+	}
+	for (unsigned threads = 1; threads <= 5; threads += 2) {
+		got = read_all(in.data, in.len, 0, threads, &counts, &error);
+		assert_null(error);
+		assert_string_equal(got, want.data);
+		free(got);
+	}
+	buf_fini(&in);
+	buf_fini(&want);
+}
+
+static int
+stop_at_three(const struct record_line *l, void *arg)
+{
+	(void)arg;
+	return l->number == 3 ? 42 : 0;
+}
+
+static void
+test_reader_stops(void **state)
+{
+	struct record_options o = { 0, 2 };
+	struct record_counts counts = { 0 };
+	struct buf in;
+	char *path, *error;
+
+	(void)state;
+	buf_init(&in);
+	for (int i = 0; i < 100000; i++)
+		buf_adds(&in, "{\"ip\":\"192.0.2.1\"}\n");
+	path = temp_file(in.data, in.len);
+	assert_int_equal(record_read(path, &o, stop_at_three, NULL, &counts, &error), 42);
+	assert_null(error);
+	unlink(path);
+	assert_int_equal(record_read(path, &o, stop_at_three, NULL, &counts, &error), -1);
+	assert_non_null(strstr(error, "No such file"));
+	free(error);
+	free(path);
+	buf_fini(&in);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_layouts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_parts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_several_grabs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unknown_layout, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_merges_lines, setup, teardown),
+		cmocka_unit_test(test_reader),
+		cmocka_unit_test(test_reader_order),
+		cmocka_unit_test(test_reader_stops),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
