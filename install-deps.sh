@@ -21,7 +21,7 @@ free_geo_version=2.3.2026061719
 base_packages=(
 	# build
 	cmake ninja-build gcc g++ libc6-dev pkg-config
-	libconfuse-dev libgraphviz-dev libjson-c-dev libldns-dev libmaxminddb-dev
+	libcairo2-dev libconfuse-dev libgraphviz-dev libjson-c-dev libldns-dev libmaxminddb-dev
 	libsimdjson-dev libsqlite3-dev libuv1-dev libzstd-dev zlib1g-dev
 	# run
 	ca-certificates dns-root-data fonts-dejavu-core graphviz iproute2
@@ -36,7 +36,7 @@ lab_packages=(
 	openssh-client openssh-server openssl postfix python3-cryptography
 	tcpdump
 )
-test_packages=(apparmor chromium chromium-driver faketime)
+test_packages=(apparmor chromium chromium-driver faketime python3-selenium)
 
 # Every path of the host starts with $root, so that the tests of this script
 # can give it a host of their own.
@@ -255,7 +255,7 @@ on_exit()
 # Which of the given packages are not installed, one a line.
 missing_packages()
 {
-	dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+	{ dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true; } |
 	    awk '$2 == "installed" { print $1 }' | sort -u >"$tmp/installed"
 	printf '%s\n' "$@" | sort -u | comm -23 - "$tmp/installed"
 }
