@@ -22,7 +22,7 @@ base_packages=(
 	# build
 	cmake ninja-build gcc g++ libc6-dev pkg-config
 	libcairo2-dev libconfuse-dev libgraphviz-dev libjson-c-dev libldns-dev libmaxminddb-dev
-	libsimdjson-dev libsqlite3-dev libuv1-dev libzstd-dev zlib1g-dev
+	libidn2-dev libsimdjson-dev libsqlite3-dev libuv1-dev libzstd-dev zlib1g-dev
 	# run
 	ca-certificates dns-root-data fonts-dejavu-core graphviz iproute2
 	libcap2-bin procps stubby unbound unbound-anchor zmap
@@ -128,7 +128,7 @@ enabled_units()
 			    awk '{ print $1 }'
 		fi
 		find "$root/etc/systemd/system" -mindepth 2 -type l 2>/dev/null |
-		    sed -n 's|.*\.\(wants\|requires\)/||p'
+		    sed -n -E 's#.*\.(wants|requires)/##p'
 		find "$root"/etc/rc[2-5].d -name 'S*' 2>/dev/null |
 		    sed 's|.*/S[0-9]*||; s|$|.sysv|'
 	} | sort -u
