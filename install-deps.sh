@@ -27,7 +27,7 @@ base_packages=(
 	ca-certificates dns-root-data fonts-dejavu-core graphviz iproute2
 	libcap2-bin procps stubby unbound unbound-anchor zmap
 	# check and measure
-	clang clang-format clang-tidy dnsperf libcmocka-dev man-db mandoc
+	clang clang-format clang-tidy dnsperf libcmocka-dev mandoc
 	python3 shellcheck sqlite3
 )
 # The lab's servers and what watches them: --demo and --test only.
@@ -124,14 +124,13 @@ enabled_units()
 {
 	{
 		if command -v systemctl >/dev/null; then
-			systemctl list-unit-files --state=enabled --no-legend --no-pager 2>/dev/null |
+			systemctl list-unit-files --state=enabled --no-legend --no-pager |
 			    awk '{ print $1 }'
 		fi
-		find "$root/etc/systemd/system" -mindepth 2 -type l 2>/dev/null |
+		find "$root/etc/systemd/system" -mindepth 2 -type l |
 		    sed -n -E 's#.*\.(wants|requires)/##p'
-		find "$root"/etc/rc[2-5].d -name 'S*' 2>/dev/null |
-		    sed 's|.*/S[0-9]*||; s|$|.sysv|'
-	} | sort -u
+		find "$root"/etc/rc[2-5].d -name 'S*' | sed 's|.*/S[0-9]*||; s|$|.sysv|'
+	} 2>/dev/null | sort -u || true	# what is not there enables nothing
 }
 
 # Listening sockets as "tcp 00000000:0016", one a line, straight from the
@@ -365,7 +364,7 @@ find_go()
 	local go v
 
 	go_chain=local
-	for go in "$(command -v go || true)" /usr/local/go/bin/go /usr/lib/go-*/bin/go; do
+	for go in "$(command -v go || true)" "$root/usr/local/go/bin/go" "$root"/usr/lib/go-*/bin/go; do
 		[ -x "$go" ] || continue
 		v=$(go_version_of "$go")
 		if [ -n "$v" ] && version_ge "$v" "$go_min"; then

