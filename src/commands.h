@@ -6,7 +6,8 @@
 
 /* One row a command, in the order of --help; a new command adds its row here. */
 #define COMMANDS(X) \
-	X(geo)
+	X(geo) \
+	X(graph)
 
 #define X(name) extern const struct command command_##name;
 COMMANDS(X)

@@ -1,0 +1,49 @@
+/*
+ * Pictures of the clusters of a run.
+ *
+ * Reads clusters.json (or collisions.json) of a run directory and writes
+ * graphs/cluster-<id>.{svg,png,pdf,dot} and graphs/legend.svg.
+ */
+/* Layer: graph */
+#ifndef SURVEY_GRAPH_H
+#define SURVEY_GRAPH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum graph_format {
+	GRAPH_SVG = 1 << 0,
+	GRAPH_PNG = 1 << 1,
+	GRAPH_PDF = 1 << 2,
+	GRAPH_DOT = 1 << 3,
+};
+
+struct graph_options {
+	const char *path; /* run directory or collisions.json */
+	const char *output; /* directory that gets graphs/, NULL: path, or beside the file */
+	unsigned formats; /* of enum graph_format; 0: SVG and PNG */
+	uint32_t full_up_to; /* hosts that the classic picture is drawn for; 0: 40 */
+	unsigned workers; /* processes; 0: one a core */
+	unsigned timeout_s; /* for one attempt at one cluster; 0: 60 */
+	unsigned memory_mb; /* for one process; 0: 1024 */
+	const uint32_t *clusters; /* only these numbers; NULL: all */
+	size_t nclusters;
+};
+
+struct graph_result {
+	size_t drawn; /* clusters */
+	size_t simplified; /* of these: drawn more simply than asked, after a failure */
+	size_t failed;
+};
+
+/* The format's bit for "svg", "png", "pdf" or "dot"; 0 for anything else. */
+unsigned graph_format(const char *name);
+
+/*
+ * Draw.  Returns 0, or -1 after a message when nothing could be done; a
+ * cluster that failed is counted.  Starts processes by fork(): call it where
+ * no other thread holds a lock that drawing needs.
+ */
+int graph_rundir(const struct graph_options *o, struct graph_result *result);
+
+#endif

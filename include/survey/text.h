@@ -1,0 +1,19 @@
+/* Layer: base.  Remote text cut to size for people to read. */
+#ifndef SURVEY_TEXT_H
+#define SURVEY_TEXT_H
+
+#include <stddef.h>
+
+struct buf;
+
+/*
+ * Append at most max characters of s as well-formed UTF-8 on one line.
+ * Control characters, invalid bytes and characters that reorder or hide text
+ * become U+FFFD; what is cut off is shown by an ellipsis.
+ */
+void text_plain(struct buf *out, const char *s, size_t len, size_t max);
+
+/* 12,345: digits in groups of three. */
+void text_count(struct buf *out, unsigned long long n);
+
+#endif

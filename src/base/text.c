@@ -1,0 +1,51 @@
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "survey/buf.h"
+#include "survey/escape.h"
+#include "survey/text.h"
+
+static bool
+is_plain(uint32_t cp)
+{
+	if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x061c || cp == 0xfeff)
+		return false;
+	if ((cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e))
+		return false;
+	return !(cp >= 0x2060 && cp <= 0x206f) && cp != 0xfffe && cp != 0xffff;
+}
+
+void
+text_plain(struct buf *out, const char *s, size_t len, size_t max)
+{
+	size_t n, chars = 0;
+	uint32_t cp = 0;
+
+	for (size_t i = 0; i < len; i += n, chars++) {
+		n = utf8_decode(s + i, len - i, &cp);
+		if (chars + 1 >= max && i + (n == 0 ? 1 : n) < len) {
+			buf_adds(out, "\xe2\x80\xa6");
+			return;
+		}
+		if (n == 0 || !is_plain(cp))
+			buf_adds(out, "\xef\xbf\xbd");
+		else
+			buf_add(out, s + i, n);
+		if (n == 0)
+			n = 1;
+	}
+}
+
+void
+text_count(struct buf *out, unsigned long long n)
+{
+	char digits[32];
+	int len = snprintf(digits, sizeof(digits), "%llu", n);
+
+	for (int i = 0; i < len; i++) {
+		buf_addc(out, digits[i]);
+		if (i + 1 < len && (len - i - 1) % 3 == 0)
+			buf_addc(out, ',');
+	}
+}

@@ -1,0 +1,248 @@
+/* Pure: what all drawings have in common. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/buf.h"
+#include "survey/mem.h"
+#include "survey/text.h"
+
+#include "drawing.h"
+
+#define TIP_NAMES 6 /* names in a tooltip */
+#define TIP_NAME 60 /* characters of one */
+#define LEGEND_AS 14 /* rows of the legend */
+
+static const struct study *ranking;
+
+/* Largest first; equal ones by number, so that the order is the same in every run. */
+static int
+by_size(const void *pa, const void *pb)
+{
+	const struct study_as *a = &ranking->ases[*(const uint32_t *)pa];
+	const struct study_as *b = &ranking->ases[*(const uint32_t *)pb];
+
+	if (a->nclustered != b->nclustered)
+		return a->nclustered > b->nclustered ? -1 : 1;
+	if (a->asn != b->asn)
+		return a->asn < b->asn ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+void
+draw_colours_init(struct draw_colours *c, const struct study *st)
+{
+	uint32_t *order = xcalloc(st->nases + 1, sizeof *order);
+	uint32_t *asn = xcalloc(st->nases + 1, sizeof *asn);
+	int *slot = xcalloc(st->nases + 1, sizeof *slot);
+
+	for (uint32_t i = 0; i < st->nases; i++)
+		order[i] = i;
+	ranking = st;
+	qsort(order, st->nases, sizeof *order, by_size);
+	for (uint32_t i = 0; i < st->nases; i++)
+		asn[i] = st->ases[order[i]].nclustered > 0 ? st->ases[order[i]].asn : 0;
+	palette_assign(asn, st->nases, slot);
+	c->slot = xcalloc(st->nases + 1, sizeof *c->slot);
+	for (uint32_t i = 0; i < st->nases; i++)
+		c->slot[order[i]] = slot[i];
+	free(order);
+	free(asn);
+	free(slot);
+}
+
+void
+draw_colours_fini(struct draw_colours *c)
+{
+	free(c->slot);
+}
+
+struct draw_node *
+drawing_node(struct drawing *d, enum draw_kind kind)
+{
+	mem_grow(&d->nodes, &d->cap_nodes, d->nnodes + 1, sizeof *d->nodes);
+
+	struct draw_node *n = &d->nodes[d->nnodes++];
+	*n = (struct draw_node){ .kind = kind, .as = STUDY_NONE, .ref = STUDY_NONE, .r = 9 };
+	return n;
+}
+
+struct draw_edge *
+drawing_edge(struct drawing *d, uint32_t a, uint32_t b)
+{
+	mem_grow(&d->edges, &d->cap_edges, d->nedges + 1, sizeof *d->edges);
+
+	struct draw_edge *e = &d->edges[d->nedges++];
+	*e = (struct draw_edge){ .a = a, .b = b, .nlanes = 1 };
+	return e;
+}
+
+void
+drawing_note(struct drawing *d, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (d->note.len > 0)
+		buf_adds(&d->note, "\n");
+	va_start(ap, fmt);
+	buf_vprintf(&d->note, fmt, ap);
+	va_end(ap);
+}
+
+struct as_style
+drawing_as_style(const struct drawing *d, uint32_t as)
+{
+	for (size_t i = 0; i < d->nases; i++)
+		if (d->ases[i].as == as)
+			return d->ases[i].style;
+	return palette_mixed();
+}
+
+void
+drawing_as_name(struct buf *b, const struct study_as *as, size_t max)
+{
+	if (as->asn == 0 && as->name[0] == '\0') {
+		buf_adds(b, "AS unknown");
+		return;
+	}
+	if (as->asn != 0)
+		buf_printf(b, "AS%u ", as->asn);
+	text_plain(b, as->name, strlen(as->name), max);
+}
+
+void
+drawing_key_name(struct buf *b, const struct study *st, uint32_t key)
+{
+	const char *fp = st->keys[key].fp;
+
+	if (fp[0] == '\0')
+		buf_adds(b, "a key that the file does not name");
+	else
+		text_plain(b, fp, strlen(fp), 64);
+}
+
+void
+drawing_host_tip(struct buf *b, const struct study *st, uint32_t host)
+{
+	const struct study_host *h = &st->hosts[host];
+	uint32_t shown = 0;
+
+	text_plain(b, h->ip, strlen(h->ip), 64);
+	buf_adds(b, "\n");
+	drawing_as_name(b, &st->ases[h->as], 60);
+	for (int pass = 0; pass < 2; pass++) /* names that check out first */
+		for (uint32_t i = 0; i < h->nnames && shown < TIP_NAMES; i++) {
+			const struct study_name *n = &st->names[h->name0 + i];
+
+			if ((n->verdict == STUDY_GOOD) != (pass == 0))
+				continue;
+			buf_printf(b, "\n%s: ", n->key);
+			text_plain(b, n->name, strlen(n->name), TIP_NAME);
+			buf_printf(b, " (%s)", study_verdict_name(n->verdict));
+			shown++;
+		}
+	if (h->nnames > shown)
+		buf_printf(b, "\nand %u more names", h->nnames - shown);
+	for (uint32_t i = 0; i < h->nuse; i++) {
+		const struct study_use *u = &st->uses[st->by_host[h->use0 + i]];
+
+		buf_printf(b, "\nport %u: key %.16s", u->port,
+		    st->keys[u->key].fp[0] != '\0' ? st->keys[u->key].fp : "not named");
+		if (st->keys[u->key].nhosts > 1)
+			buf_printf(b, ", on %u hosts", st->keys[u->key].nhosts);
+	}
+}
+
+static int
+by_count(const void *pa, const void *pb)
+{
+	const struct draw_as *a = pa, *b = pb;
+
+	if (a->nhosts != b->nhosts)
+		return a->nhosts > b->nhosts ? -1 : 1;
+	return a->as < b->as ? -1 : a->as > b->as;
+}
+
+static int
+by_as(const void *pa, const void *pb)
+{
+	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
+
+	return a < b ? -1 : a > b;
+}
+
+/* Count the cluster's ASes and settle how each looks in this picture. */
+static void
+collect_ases(struct drawing *d, const struct study *st, const struct draw_colours *colours,
+    const struct study_cluster *c)
+{
+	uint32_t *as = xcalloc(c->nhosts + 1, sizeof *as);
+	unsigned grey = 0;
+
+	for (uint32_t i = 0; i < c->nhosts; i++)
+		as[i] = st->hosts[c->host0 + i].as;
+	qsort(as, c->nhosts, sizeof *as, by_as);
+	for (uint32_t i = 0, j; i < c->nhosts; i = j) {
+		for (j = i; j < c->nhosts && as[j] == as[i]; j++)
+			;
+		mem_grow(&d->ases, &d->cap_ases, d->nases + 1, sizeof *d->ases);
+		d->ases[d->nases++] = (struct draw_as){ .as = as[i], .nhosts = j - i };
+	}
+	free(as);
+	d->nas = (uint32_t)d->nases;
+	qsort(d->ases, d->nases, sizeof *d->ases, by_count);
+	for (size_t i = 0; i < d->nases; i++) {
+		int slot = colours->slot[d->ases[i].as];
+
+		if (slot >= 0)
+			d->ases[i].style = palette_as(slot);
+		else if (grey < NAS_GREYS)
+			d->ases[i].style = palette_grey(grey++);
+		else
+			d->ases[i].style = palette_mixed();
+	}
+	/* The legend has room for so many; a coloured AS keeps its colour without a row. */
+	for (size_t i = LEGEND_AS; i < d->nases; i++) {
+		d->other_ases++;
+		d->other_hosts += d->ases[i].nhosts;
+	}
+}
+
+void
+drawing_init(struct drawing *d, const struct study *st, const struct draw_colours *colours,
+    uint32_t cluster, enum draw_level level)
+{
+	const struct study_cluster *c = &st->clusters[cluster];
+
+	*d = (struct drawing){
+		.level = level, .id = c->id, .nhosts = c->nhosts, .nshared = c->nshared
+	};
+	buf_init(&d->note);
+	collect_ases(d, st, colours, c);
+	if (level == DRAW_CLASSIC)
+		drawing_classic(d, st, cluster);
+	else if (level == DRAW_SUMMARY)
+		drawing_summary(d, st, cluster);
+	else
+		drawing_collapsed(d, st, cluster);
+	if (d->nases > LEGEND_AS)
+		d->nases = LEGEND_AS;
+}
+
+void
+drawing_fini(struct drawing *d)
+{
+	for (size_t i = 0; i < d->nnodes; i++) {
+		free(d->nodes[i].tip);
+		free(d->nodes[i].caption);
+	}
+	for (size_t i = 0; i < d->nedges; i++)
+		free(d->edges[i].tip);
+	for (size_t i = 0; i < d->nlines; i++)
+		free(d->lines[i].text);
+	free(d->nodes);
+	free(d->edges);
+	free(d->ases);
+	free(d->lines);
+	buf_fini(&d->note);
+}

@@ -1,0 +1,105 @@
+/*
+ * What a cluster's picture shows, before it has coordinates.
+ *
+ * A drawing is nodes and edges with their looks and tooltips.  Up to a limit
+ * every host is a node and every pair of ports that shows one key is an edge
+ * (the classic picture); above it hosts that look alike are one node and
+ * shared keys are nodes too.  The coarser a drawing the more it joins, and it
+ * says in its notes what it joined.
+ */
+#ifndef GRAPH_DRAWING_H
+#define GRAPH_DRAWING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "survey/buf.h"
+#include "survey/study.h"
+
+#include "palette.h"
+
+enum draw_level {
+	DRAW_CLASSIC, /* node = host */
+	DRAW_COLLAPSED, /* node = alike hosts, or a shared key */
+	DRAW_COARSE, /* the same with few nodes */
+	DRAW_SUMMARY, /* ASes and the most used keys, placed without a layout program */
+	NDRAW_LEVELS
+};
+
+enum draw_kind { NODE_HOST, NODE_GROUP, NODE_KEY, NODE_REST };
+
+struct draw_node {
+	enum draw_kind kind;
+	uint32_t nhosts; /* in a group or rest; users of a key */
+	uint32_t nkeys; /* in a key node or rest */
+	uint32_t as; /* index of study ases, STUDY_NONE: several */
+	uint32_t ref; /* study index of the host or key, the first one of several */
+	struct as_style style;
+	char label[24];
+	char *caption; /* text beside the node, or NULL */
+	char *tip;
+	double x, y, r; /* points; y grows upwards */
+	double cx, cy; /* which way the caption goes */
+};
+
+struct draw_edge {
+	uint32_t a, b; /* nodes */
+	uint32_t lane, nlanes;
+	struct line_style style;
+	char *tip;
+};
+
+struct draw_as {
+	uint32_t as;
+	uint32_t nhosts; /* of this cluster */
+	struct as_style style;
+};
+
+struct draw_line { /* a row of the legend */
+	struct line_style style;
+	char *text;
+};
+
+struct drawing {
+	enum draw_level level;
+	uint32_t id, nhosts, nshared, nas;
+	struct draw_node *nodes;
+	struct draw_edge *edges;
+	struct draw_as *ases; /* the legend: by falling number of hosts */
+	struct draw_line *lines;
+	size_t nnodes, nedges, nases, nlines;
+	size_t cap_nodes, cap_edges, cap_ases, cap_lines;
+	uint32_t other_ases, other_hosts; /* beyond the legend */
+	bool circle; /* dense: place the nodes on a circle */
+	struct buf note; /* what was simplified, or empty */
+};
+
+/* Colours of the ASes of a run: slot of each AS of the study, -1 for a grey. */
+struct draw_colours {
+	int *slot;
+};
+
+void draw_colours_init(struct draw_colours *, const struct study *);
+void draw_colours_fini(struct draw_colours *);
+
+void drawing_init(struct drawing *, const struct study *, const struct draw_colours *,
+    uint32_t cluster, enum draw_level level);
+void drawing_fini(struct drawing *);
+
+/* Growing, shared by the builders. */
+struct draw_node *drawing_node(struct drawing *, enum draw_kind);
+struct draw_edge *drawing_edge(struct drawing *, uint32_t a, uint32_t b);
+void drawing_note(struct drawing *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct as_style drawing_as_style(const struct drawing *, uint32_t as);
+
+void drawing_classic(struct drawing *, const struct study *, uint32_t cluster);
+void drawing_collapsed(struct drawing *, const struct study *, uint32_t cluster);
+void drawing_summary(struct drawing *, const struct study *, uint32_t cluster);
+
+/* Tooltip pieces. */
+void drawing_as_name(struct buf *, const struct study_as *, size_t max);
+void drawing_host_tip(struct buf *, const struct study *, uint32_t host);
+void drawing_key_name(struct buf *, const struct study *, uint32_t key);
+
+#endif

@@ -1,0 +1,284 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "survey/buf.h"
+#include "survey/file.h"
+#include "survey/graph.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/study.h"
+
+#include "layout.h"
+#include "pool.h"
+#include "scene.h"
+
+#define FULL_UP_TO 40
+#define TIMEOUT_S 60
+#define MEMORY_MB 1024
+#define MAX_WORKERS 64
+
+struct task {
+	const struct graph_options *o;
+	const struct study *study;
+	struct draw_colours colours;
+	struct layout *layout; /* in a worker */
+	char *dir;
+	unsigned formats;
+	uint32_t full_up_to;
+	struct graph_result result;
+};
+
+static const struct {
+	const char *name;
+	unsigned bit;
+} formats[] = {
+	{ "svg", GRAPH_SVG },
+	{ "png", GRAPH_PNG },
+	{ "pdf", GRAPH_PDF },
+	{ "dot", GRAPH_DOT },
+};
+
+unsigned
+graph_format(const char *name)
+{
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (strcmp(formats[i].name, name) == 0)
+			return formats[i].bit;
+	}
+	return 0;
+}
+
+static int
+write_picture(const struct task *t, const struct scene *s, const struct drawing *d, unsigned format,
+    const char *path)
+{
+	struct buf b;
+	int rc;
+
+	if (format == GRAPH_PNG)
+		return scene_png(s, path);
+	if (format == GRAPH_PDF)
+		return scene_pdf(s, path);
+	buf_init(&b);
+	if (format == GRAPH_SVG)
+		scene_svg(s, &b);
+	else
+		drawing_dot(d, t->study, &b);
+	rc = file_write(path, b.data, b.len);
+	buf_fini(&b);
+	return rc;
+}
+
+static void *
+start(void *arg)
+{
+	struct task *t = arg;
+
+	t->layout = layout_new();
+	return t;
+}
+
+static int
+work(void *state, const struct pool_job *job)
+{
+	struct task *t = state;
+	struct drawing d;
+	struct scene s;
+	int rc;
+
+	drawing_init(&d, t->study, &t->colours, job->number, (enum draw_level)job->level);
+	rc = layout_place(t->layout, &d);
+	if (rc == 0) {
+		scene_init(&s, &d, t->study);
+		for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]) && rc == 0; i++) {
+			char *path;
+
+			if ((t->formats & formats[i].bit) == 0)
+				continue;
+			path = xasprintf("%s/cluster-%u.%s", t->dir,
+			    t->study->clusters[job->number].id, formats[i].name);
+			rc = write_picture(t, &s, &d, formats[i].bit, path);
+			if (rc == -1)
+				log_warn("cannot write %s: %s", path, strerror(errno));
+			free(path);
+		}
+		scene_fini(&s);
+	}
+	drawing_fini(&d);
+	return rc;
+}
+
+static enum draw_level
+level_of(const struct task *t, uint32_t cluster)
+{
+	return t->study->clusters[cluster].nhosts <= t->full_up_to ? DRAW_CLASSIC : DRAW_COLLAPSED;
+}
+
+/* A failed attempt is followed by a simpler one, down to the one that needs no layout. */
+static int
+done(void *arg, struct pool_job *job, int rc)
+{
+	struct task *t = arg;
+
+	if (rc == 0) {
+		t->result.drawn++;
+		t->result.simplified += job->level != level_of(t, job->number);
+		return 0;
+	}
+	if (++job->level < NDRAW_LEVELS)
+		return 1;
+	log_warn("cluster %u could not be drawn", t->study->clusters[job->number].id);
+	t->result.failed++;
+	return 0;
+}
+
+static const struct study *sorting;
+
+static int
+by_size(const void *pa, const void *pb)
+{
+	const struct pool_job *a = pa, *b = pb;
+	uint32_t na = sorting->clusters[a->number].nhosts, nb = sorting->clusters[b->number].nhosts;
+
+	if (na != nb)
+		return na > nb ? -1 : 1;
+	return a->number < b->number ? -1 : a->number > b->number;
+}
+
+/* The clusters asked for, the largest first: the long jobs are not left for the end. */
+static size_t
+choose_jobs(const struct task *t, struct pool_job *jobs)
+{
+	const struct graph_options *o = t->o;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < t->study->nclusters; i++) {
+		size_t k = 0;
+
+		while (k < o->nclusters && o->clusters[k] != t->study->clusters[i].id)
+			k++;
+		if (o->clusters == NULL || k < o->nclusters)
+			jobs[n++] = (struct pool_job){ i, (uint32_t)level_of(t, i) };
+	}
+	sorting = t->study;
+	qsort(jobs, n, sizeof(*jobs), by_size);
+	return n;
+}
+
+/* Pictures of clusters that an earlier analysis had and this one has not. */
+static void
+remove_stale(const struct task *t)
+{
+	uint32_t last = t->study->nclusters > 0 ? t->study->clusters[t->study->nclusters - 1].id
+						: 0;
+
+	for (uint32_t id = last + 1; t->o->clusters == NULL; id++) {
+		int removed = 0;
+
+		for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+			char *path = xasprintf("%s/cluster-%u.%s", t->dir, id, formats[i].name);
+
+			removed += unlink(path) == 0;
+			free(path);
+		}
+		if (removed == 0)
+			break;
+	}
+}
+
+static int
+write_legend(const struct task *t)
+{
+	char *path = path_join(t->dir, "legend.svg");
+	struct scene s;
+	struct buf b;
+	int rc;
+
+	buf_init(&b);
+	scene_legend(&s, t->study, &t->colours);
+	scene_svg(&s, &b);
+	rc = file_write(path, b.data, b.len);
+	if (rc == -1)
+		log_error("cannot write %s: %s", path, strerror(errno));
+	scene_fini(&s);
+	buf_fini(&b);
+	free(path);
+	return rc;
+}
+
+/* The directory that gets the pictures, made when missing; NULL after a message. */
+static char *
+picture_dir(const struct graph_options *o)
+{
+	struct stat sb;
+	char *base, *dir;
+
+	if (o->output != NULL)
+		base = xstrdup(o->output);
+	else if (stat(o->path, &sb) == 0 && S_ISDIR(sb.st_mode))
+		base = xstrdup(o->path);
+	else
+		base = path_dir(o->path);
+	dir = path_join(base, "graphs");
+	free(base);
+	if (file_mkdirs(dir, 0700) == -1) {
+		log_error("cannot make %s: %s", dir, strerror(errno));
+		free(dir);
+		return NULL;
+	}
+	return dir;
+}
+
+static unsigned
+cores(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > MAX_WORKERS ? MAX_WORKERS : (unsigned)n;
+}
+
+int
+graph_rundir(const struct graph_options *o, struct graph_result *result)
+{
+	struct task t = { .o = o };
+	struct pool_options p = { .start = start, .work = work, .done = done, .arg = &t };
+	struct pool_job *jobs = NULL;
+	struct study *st;
+	size_t n;
+	int rc = -1;
+
+	if ((st = study_load(o->path, STUDY_CLUSTERS)) == NULL)
+		return -1;
+	t.study = st;
+	t.formats = o->formats != 0 ? o->formats : GRAPH_SVG | GRAPH_PNG;
+	t.full_up_to = o->full_up_to != 0 ? o->full_up_to : FULL_UP_TO;
+	draw_colours_init(&t.colours, st);
+	if ((t.dir = picture_dir(o)) == NULL)
+		goto out;
+	p.workers = o->workers != 0 && o->workers <= MAX_WORKERS ? o->workers : cores();
+	p.timeout_s = o->timeout_s != 0 ? o->timeout_s : TIMEOUT_S;
+	p.memory_mb = o->memory_mb != 0 ? o->memory_mb : MEMORY_MB;
+	jobs = xcalloc((size_t)st->nclusters + 1, sizeof(*jobs));
+	n = choose_jobs(&t, jobs);
+	if (o->clusters != NULL && n < o->nclusters)
+		log_warn("%zu of the clusters asked for do not exist", o->nclusters - n);
+	if (pool_run(&p, jobs, n) == -1) {
+		log_error("drawing stopped: %s", strerror(errno));
+		goto out;
+	}
+	remove_stale(&t);
+	if (write_legend(&t) == -1)
+		goto out;
+	*result = t.result;
+	rc = 0;
+out:
+	draw_colours_fini(&t.colours);
+	free(t.dir);
+	free(jobs);
+	study_free(st);
+	return rc;
+}

@@ -1,0 +1,231 @@
+/*
+ * Dense classic pictures go on a circle, which is what such a graph looks
+ * like anyway and costs nothing; all else is Graphviz's: neato (stress) for
+ * small drawings, sfdp for larger ones.  Only positions are taken from it.
+ * Edges are drawn straight by us: routing them (splines=true) is what takes
+ * minutes for a few hundred nodes.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <graphviz/cgraph.h>
+#include <graphviz/gvc.h>
+
+#include "survey/mem.h"
+
+#include "layout.h"
+
+#define NEATO_UP_TO 90 /* nodes */
+#define PER_INCH 72.0
+
+struct layout {
+	GVC_t *gvc;
+};
+
+struct layout *
+layout_new(void)
+{
+	struct layout *l = xcalloc(1, sizeof(*l));
+
+	agseterr(AGMAX); /* its warnings name node sizes and such: nothing a user could act upon */
+	l->gvc = gvContext();
+	return l;
+}
+
+void
+layout_free(struct layout *l)
+{
+	if (l == NULL)
+		return;
+	gvFreeContext(l->gvc);
+	free(l);
+}
+
+static const struct drawing *sorting;
+
+static size_t
+rank_of(const struct drawing *d, uint32_t as)
+{
+	size_t i = 0;
+
+	while (i < d->nases && d->ases[i].as != as)
+		i++;
+	return i;
+}
+
+/* Hosts of one AS stand side by side on the circle. */
+static int
+by_as_rank(const void *pa, const void *pb)
+{
+	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
+	size_t ra = rank_of(sorting, sorting->nodes[a].as),
+	       rb = rank_of(sorting, sorting->nodes[b].as);
+
+	if (ra != rb)
+		return ra < rb ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
+static void
+place_circle(struct drawing *d)
+{
+	size_t n = d->nnodes;
+	uint32_t *order = xcalloc(n, sizeof(*order));
+	double gap = d->nodes[0].caption != NULL ? 52 : 14, r;
+
+	for (uint32_t i = 0; i < n; i++)
+		order[i] = i;
+	sorting = d;
+	qsort(order, n, sizeof(*order), by_as_rank);
+	r = (2 * d->nodes[0].r + gap) * (double)n / (2 * M_PI);
+	if (r < 62)
+		r = 62;
+	for (size_t i = 0; i < n; i++) {
+		struct draw_node *node = &d->nodes[order[i]];
+		double angle = M_PI / 2 - 2 * M_PI * (double)i / (double)n;
+
+		node->x = r * cos(angle);
+		node->y = r * sin(angle);
+		node->cx = cos(angle);
+		node->cy = sin(angle);
+	}
+	free(order);
+}
+
+/* Turn the drawing so that its longer axis lies level: pages are read that way. */
+static void
+turn_level(struct drawing *d)
+{
+	double mx = 0, my = 0, xx = 0, yy = 0, xy = 0, angle;
+
+	for (size_t i = 0; i < d->nnodes; i++) {
+		mx += d->nodes[i].x / (double)d->nnodes;
+		my += d->nodes[i].y / (double)d->nnodes;
+	}
+	for (size_t i = 0; i < d->nnodes; i++) {
+		double x = d->nodes[i].x - mx, y = d->nodes[i].y - my;
+
+		xx += x * x;
+		yy += y * y;
+		xy += x * y;
+	}
+	angle = -0.5 * atan2(2 * xy, xx - yy);
+	for (size_t i = 0; i < d->nnodes; i++) {
+		double x = d->nodes[i].x - mx, y = d->nodes[i].y - my;
+
+		d->nodes[i].x = x * cos(angle) - y * sin(angle);
+		d->nodes[i].y = x * sin(angle) + y * cos(angle);
+	}
+}
+
+/* A caption stands on the side where a node has fewest lines. */
+static void
+aim_captions(struct drawing *d)
+{
+	for (size_t i = 0; i < d->nnodes; i++)
+		d->nodes[i].cx = d->nodes[i].cy = 0;
+	for (size_t i = 0; i < d->nedges; i++) {
+		struct draw_node *a = &d->nodes[d->edges[i].a], *b = &d->nodes[d->edges[i].b];
+		double dx = b->x - a->x, dy = b->y - a->y, len = hypot(dx, dy);
+
+		if (len < 1e-6)
+			continue;
+		a->cx -= dx / len;
+		a->cy -= dy / len;
+		b->cx += dx / len;
+		b->cy += dy / len;
+	}
+	for (size_t i = 0; i < d->nnodes; i++) {
+		double len = hypot(d->nodes[i].cx, d->nodes[i].cy);
+
+		if (len < 0.05) {
+			d->nodes[i].cx = 0;
+			d->nodes[i].cy = -1;
+		} else {
+			d->nodes[i].cx /= len;
+			d->nodes[i].cy /= len;
+		}
+	}
+}
+
+static void
+set(void *object, const char *name, double v)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.4f", v);
+	agsafeset(object, (char *)(uintptr_t)name, text, (char *)(uintptr_t) "");
+}
+
+static void
+set_text(void *object, const char *name, const char *v)
+{
+	agsafeset(object, (char *)(uintptr_t)name, (char *)(uintptr_t)v, (char *)(uintptr_t) "");
+}
+
+static graph_t *
+to_cgraph(const struct drawing *d, Agnode_t **node)
+{
+	char name[] = "g";
+	graph_t *g = agopen(name, Agstrictundirected, NULL);
+
+	set_text(g, "start", "7"); /* a fixed seed: the same picture each time */
+	set_text(g, "splines", "");
+	set_text(g, "overlap", "prism");
+	set_text(g, "sep", d->level == DRAW_CLASSIC ? "+10" : "+5");
+	set_text(g, "K", "0.55");
+	for (size_t i = 0; i < d->nnodes; i++) {
+		const struct draw_node *n = &d->nodes[i];
+
+		node[i] = agnode(g, NULL, 1);
+		set_text(node[i], "shape", "circle");
+		set_text(node[i], "fixedsize", "true");
+		set_text(node[i], "label", "");
+		set(node[i], "width", (2 * n->r + (n->caption != NULL ? 10 : 0)) / PER_INCH);
+		set(node[i], "height", (2 * n->r + (n->caption != NULL ? 10 : 0)) / PER_INCH);
+	}
+	for (size_t i = 0; i < d->nedges; i++) {
+		const struct draw_edge *e = &d->edges[i];
+		double gap = d->level == DRAW_CLASSIC ? (d->nodes[e->a].caption != NULL ? 85 : 48)
+						      : 26;
+
+		if (e->lane > 0)
+			continue;
+		set(agedge(g, node[e->a], node[e->b], NULL, 1), "len",
+		    (d->nodes[e->a].r + d->nodes[e->b].r + gap) / PER_INCH);
+	}
+	return g;
+}
+
+int
+layout_place(struct layout *l, struct drawing *d)
+{
+	Agnode_t **node;
+	graph_t *g;
+	int rc = -1;
+
+	if (d->level == DRAW_SUMMARY || d->nnodes == 0) {
+		aim_captions(d);
+		return 0;
+	}
+	if (d->circle) {
+		place_circle(d);
+		return 0;
+	}
+	node = xcalloc(d->nnodes, sizeof(*node));
+	g = to_cgraph(d, node);
+	if (gvLayout(l->gvc, g, d->nnodes <= NEATO_UP_TO ? "neato" : "sfdp") == 0) {
+		for (size_t i = 0; i < d->nnodes; i++) {
+			d->nodes[i].x = ND_coord(node[i]).x;
+			d->nodes[i].y = ND_coord(node[i]).y;
+		}
+		gvFreeLayout(l->gvc, g);
+		turn_level(d);
+		aim_captions(d);
+		rc = 0;
+	}
+	agclose(g);
+	free(node);
+	return rc;
+}

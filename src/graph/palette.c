@@ -1,0 +1,190 @@
+/* Pure: colours and dashes. */
+#include "palette.h"
+
+static const uint32_t as_colours[NAS_COLOURS] = {
+	0x88ccee,
+	0xcc6677,
+	0xddcc77,
+	0x117733,
+	0x332288,
+	0xaa4499,
+	0x44aa99,
+	0x999933,
+	0xe69f00,
+	0x661100,
+	0x6699cc,
+	0x882255,
+};
+
+static const struct line_style class_styles[NPAIR_CLASSES] = {
+	[PAIR_SSH] = { 0x0077bb, 2.2, { 9, 3.5 }, "SSH" },
+	[PAIR_MAIL] = { 0xdd6611, 1.5, { 0 }, "mail" },
+	[PAIR_WEB] = { 0x009988, 2.0, { 2, 2.5 }, "web" },
+	[PAIR_MAIL_WEB] = { 0x3a8fd6, 1.6, { 8, 2.5, 2, 2.5 }, "mail – web" },
+	[PAIR_SSH_MAIL] = { 0xaa3377, 2.2, { 9, 2.5, 2, 2.5, 2, 2.5 }, "SSH – mail" },
+	[PAIR_SSH_WEB] = { 0xcc0022, 2.2, { 4, 2 }, "SSH – web" },
+};
+
+/* Pairs of one port with itself: the common case, one clear colour each. */
+static const struct {
+	uint16_t port;
+	struct line_style style;
+} same_port[] = {
+	{ 22, { 0x0077bb, 2.2, { 9, 3.5 }, NULL } },
+	{ 25, { 0xdd6611, 1.7, { 0 }, NULL } },
+	{ 110, { 0x7a3b00, 1.7, { 7, 2.5 }, NULL } },
+	{ 143, { 0xd9a300, 1.7, { 4, 2 }, NULL } },
+	{ 443, { 0x009988, 2.0, { 2, 2.5 }, NULL } },
+	{ 465, { 0xb8860b, 1.7, { 10, 2, 4, 2 }, NULL } },
+	{ 587, { 0xc2185b, 1.7, { 8, 2.5, 2, 2.5 }, NULL } },
+	{ 993, { 0x6a51a3, 1.7, { 5, 2, 1.5, 2 }, NULL } },
+	{ 995, { 0x54278f, 1.7, { 3, 1.5 }, NULL } },
+};
+
+/* Pairs of different ports within a class: shades of the class's colour. */
+static const uint32_t mail_shades[] = {
+	0xe07b4f,
+	0xc9713b,
+	0xb8922e,
+	0xa0522d,
+	0xd9a520,
+	0x8c6d31,
+	0xc0605a,
+	0xb5651d,
+};
+
+enum port_group
+palette_group(unsigned port)
+{
+	if (port == 22)
+		return GROUP_SSH;
+	return port == 443 || port == 80 || port == 8443 ? GROUP_WEB : GROUP_MAIL;
+}
+
+enum pair_class
+palette_class_of(enum port_group a, enum port_group b)
+{
+	static const enum pair_class of[NGROUPS][NGROUPS] = {
+		[GROUP_SSH] = { PAIR_SSH, PAIR_SSH_MAIL, PAIR_SSH_WEB },
+		[GROUP_MAIL] = { PAIR_SSH_MAIL, PAIR_MAIL, PAIR_MAIL_WEB },
+		[GROUP_WEB] = { PAIR_SSH_WEB, PAIR_MAIL_WEB, PAIR_WEB },
+	};
+
+	return of[a][b];
+}
+
+enum pair_class
+palette_class(unsigned port_a, unsigned port_b)
+{
+	return palette_class_of(palette_group(port_a), palette_group(port_b));
+}
+
+const struct line_style *
+palette_class_style(enum pair_class c)
+{
+	return &class_styles[c];
+}
+
+/* Scale a colour's channels towards white (f > 0) or black (f < 0). */
+static uint32_t
+shade(uint32_t rgb, double f)
+{
+	uint32_t out = 0;
+
+	for (int s = 16; s >= 0; s -= 8) {
+		double c = (double)((rgb >> s) & 0xff);
+
+		c = f > 0 ? c + (255 - c) * f : c * (1 + f);
+		out |= (uint32_t)(c + 0.5) << s;
+	}
+	return out;
+}
+
+struct line_style
+palette_pair_style(unsigned a, unsigned b)
+{
+	static const double steps[] = { 0, -0.2, 0.15, -0.35, 0.25, -0.5, -0.1 };
+	struct line_style s;
+	unsigned n;
+
+	if (a == b)
+		for (size_t i = 0; i < sizeof same_port / sizeof same_port[0]; i++)
+			if (same_port[i].port == a)
+				return same_port[i].style;
+	if (a > b) {
+		n = a;
+		a = b;
+		b = n;
+	}
+	s = *palette_class_style(palette_class(a, b));
+	n = a * 7 + b * 3;
+	if (palette_class(a, b) == PAIR_MAIL && a != b) {
+		s.rgb = mail_shades[n % (sizeof mail_shades / sizeof mail_shades[0])];
+		s.dash[0] = 3 + n % 5;
+		s.dash[1] = 3;
+		s.dash[2] = 1 + n % 2;
+		s.dash[3] = 3;
+	} else
+		s.rgb = shade(s.rgb, steps[n % (sizeof steps / sizeof steps[0])]);
+	s.width = 1.7;
+	s.name = NULL;
+	return s;
+}
+
+void
+palette_assign(const uint32_t *asn, size_t n, int *slot)
+{
+	bool taken[NAS_COLOURS] = { false };
+	size_t given = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		slot[i] = -1;
+		if (asn[i] == 0 || given == NAS_COLOURS)
+			continue;
+		unsigned want = (unsigned)((asn[i] * UINT64_C(0x9e3779b97f4a7c15)) >> 32) %
+				NAS_COLOURS;
+
+		while (taken[want])
+			want = (want + 1) % NAS_COLOURS;
+		taken[want] = true;
+		slot[i] = (int)want;
+		given++;
+	}
+}
+
+struct as_style
+palette_as(int slot)
+{
+	return (struct as_style){ as_colours[slot], shade(as_colours[slot], -0.45), 1, { 0 } };
+}
+
+struct as_style
+palette_grey(unsigned i)
+{
+	static const uint32_t greys[] = { 0xe8e8e8, 0xbdbdbd };
+	static const struct {
+		double width;
+		double dash[6];
+	} outlines[] = { { 1, { 0 } }, { 2.4, { 0 } }, { 1.4, { 3, 2 } }, { 1.8, { 1, 1.8 } } };
+
+	i %= NAS_GREYS;
+	struct as_style s = { greys[i % 2], 0x555555, outlines[i / 2].width, { 0 } };
+	for (size_t k = 0; k < 6; k++)
+		s.dash[k] = outlines[i / 2].dash[k];
+	return s;
+}
+
+struct as_style
+palette_mixed(void)
+{
+	return (struct as_style){ 0xffffff, 0x888888, 1, { 2, 1.5 } };
+}
+
+uint32_t
+palette_ink(uint32_t rgb)
+{
+	double y = 0.299 * ((rgb >> 16) & 0xff) + 0.587 * ((rgb >> 8) & 0xff) +
+		   0.114 * (rgb & 0xff);
+
+	return y > 140 ? 0x111111 : 0xffffff;
+}

@@ -1,0 +1,35 @@
+/*
+ * A few long-lived worker processes that do numbered jobs.
+ *
+ * A worker is forked with everything it needs in memory, so a job is just a
+ * number and a level.  One that dies, or overruns its time or memory, is
+ * replaced and its job comes back as failed.
+ */
+#ifndef GRAPH_POOL_H
+#define GRAPH_POOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct pool_job {
+	uint32_t number;
+	uint32_t level;
+};
+
+struct pool_options {
+	unsigned workers;
+	unsigned timeout_s; /* of one job */
+	unsigned memory_mb; /* address space of one worker beyond what it has at its start */
+	/* In the worker, once: returns what work() gets. */
+	void *(*start)(void *arg);
+	/* In the worker: 0, or -1 when the job failed. */
+	int (*work)(void *state, const struct pool_job *job);
+	/* In the parent; returns the job to try instead through *job and 1, or 0 when it is done with. */
+	int (*done)(void *arg, struct pool_job *job, int rc);
+	void *arg;
+};
+
+/* Do all jobs; the order of the calls of done() is free.  Returns 0, or -1 with errno set. */
+int pool_run(const struct pool_options *o, const struct pool_job *jobs, size_t n);
+
+#endif

@@ -1,0 +1,631 @@
+/* Pure: composes the page: title, drawing, legend, notes. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/buf.h"
+#include "survey/escape.h"
+#include "survey/mem.h"
+#include "survey/text.h"
+
+#include "scene.h"
+
+#define MARGIN 20.0
+#define LANE_GAP 6.0
+#define MIN_WIDTH 430.0
+#define ROW 15.0
+#define AS_COLUMN 236.0
+#define KEY_COLUMN 190.0
+#define AS_TEXT 36 /* characters */
+
+#define INK 0x1a1a1a
+#define INK_SOFT 0x5a5a5a
+#define RULE 0xcccccc
+
+/* Widths of Helvetica, in thousandths of the size, from space to tilde. */
+static const uint16_t helvetica[95] = {
+	278,
+	278,
+	355,
+	556,
+	556,
+	889,
+	667,
+	191,
+	333,
+	333,
+	389,
+	584,
+	278,
+	333,
+	278,
+	278,
+	556,
+	556,
+	556,
+	556,
+	556,
+	556,
+	556,
+	556,
+	556,
+	556,
+	278,
+	278,
+	584,
+	584,
+	584,
+	556,
+	1015,
+	667,
+	667,
+	722,
+	722,
+	667,
+	611,
+	778,
+	722,
+	278,
+	500,
+	667,
+	556,
+	833,
+	722,
+	778,
+	667,
+	778,
+	722,
+	667,
+	611,
+	722,
+	667,
+	944,
+	667,
+	667,
+	611,
+	278,
+	278,
+	278,
+	469,
+	556,
+	333,
+	556,
+	556,
+	500,
+	556,
+	556,
+	278,
+	556,
+	556,
+	222,
+	222,
+	500,
+	222,
+	833,
+	556,
+	556,
+	556,
+	556,
+	333,
+	500,
+	278,
+	556,
+	500,
+	722,
+	500,
+	500,
+	500,
+	334,
+	260,
+	334,
+	584,
+};
+
+double
+scene_text_width(const char *s, double size)
+{
+	size_t len = strlen(s), n;
+	double w = 0;
+	uint32_t cp = 0;
+
+	for (size_t i = 0; i < len; i += n) {
+		if ((n = utf8_decode(s + i, len - i, &cp)) == 0)
+			n = 1;
+		if (cp >= 32 && cp < 127)
+			w += helvetica[cp - 32];
+		else
+			w += cp < 0x1100 ? 600 : 1000;
+	}
+	return w * size / 1000 *
+	       1.14; /* DejaVu Sans, the widest usual stand-in, is that much wider */
+}
+
+static struct shape *
+add(struct scene *s, enum shape_kind kind, double x, double y)
+{
+	mem_grow(&s->shapes, &s->cap, s->n + 1, sizeof(*s->shapes));
+	s->shapes[s->n] = (struct shape){
+		.kind = kind, .x = x, .y = y, .fill = NO_COLOUR, .stroke = NO_COLOUR, .opacity = 1
+	};
+	return &s->shapes[s->n++];
+}
+
+static struct shape *
+text(struct scene *s, double x, double y, double size, uint32_t rgb, const char *t)
+{
+	struct shape *p = add(s, SHAPE_TEXT, x, y);
+
+	p->r = size;
+	p->fill = rgb;
+	p->text = xstrdup(t);
+	return p;
+}
+
+static void
+set_dash(struct shape *p, const double *dash)
+{
+	memcpy(p->dash, dash, sizeof(p->dash));
+}
+
+static void
+line_sample(struct scene *s, double x, double y, const struct line_style *style)
+{
+	struct shape *p = add(s, SHAPE_LINE, x, y);
+
+	p->x2 = x + 34;
+	p->y2 = y;
+	p->stroke = style->rgb;
+	p->width = style->width;
+	set_dash(p, style->dash);
+}
+
+static void
+dot_sample(struct scene *s, double x, double y, double r, const struct as_style *style)
+{
+	struct shape *p = add(s, SHAPE_CIRCLE, x, y);
+
+	p->r = r;
+	p->fill = style->rgb;
+	p->stroke = style->outline;
+	p->width = style->outline_width;
+	set_dash(p, style->dash);
+}
+
+/* Reaches of the drawing with captions and curves: left, right, bottom, top; y upwards. */
+struct reach {
+	double x0, x1, y0, y1;
+};
+
+static void
+reach_to(struct reach *r, double x0, double y0, double x1, double y1)
+{
+	r->x0 = fmin(r->x0, x0);
+	r->x1 = fmax(r->x1, x1);
+	r->y0 = fmin(r->y0, y0);
+	r->y1 = fmax(r->y1, y1);
+}
+
+#define CAPTION_SIZE 8.5
+
+/* Where a caption's text begins (anchor) and its baseline, y upwards. */
+static void
+caption_place(const struct draw_node *n, double *x, double *y, enum text_anchor *anchor)
+{
+	double off = n->r + 5;
+
+	*x = n->x + n->cx * off;
+	*y = n->y + n->cy * off;
+	if (n->cx > 0.45)
+		*anchor = ANCHOR_START;
+	else if (n->cx < -0.45)
+		*anchor = ANCHOR_END;
+	else
+		*anchor = ANCHOR_MIDDLE;
+	*y -= CAPTION_SIZE * (0.35 - 0.35 * n->cy); /* above: on the line; below: under it */
+}
+
+static struct reach
+measure(const struct drawing *d)
+{
+	struct reach r = { 1e18, -1e18, 1e18, -1e18 };
+
+	for (size_t i = 0; i < d->nnodes; i++) {
+		const struct draw_node *n = &d->nodes[i];
+		double pad = n->r + 2, x, y, w;
+		enum text_anchor anchor;
+
+		reach_to(&r, n->x - pad, n->y - pad, n->x + pad, n->y + pad);
+		if (n->caption == NULL)
+			continue;
+		caption_place(n, &x, &y, &anchor);
+		w = scene_text_width(n->caption, CAPTION_SIZE);
+		if (anchor == ANCHOR_MIDDLE)
+			x -= w / 2;
+		else if (anchor == ANCHOR_END)
+			x -= w;
+		reach_to(&r, x, y - 3, x + w, y + CAPTION_SIZE);
+	}
+	for (size_t i = 0; i < d->nedges; i++) {
+		const struct draw_edge *e = &d->edges[i];
+		double spread = LANE_GAP * e->nlanes / 2.0;
+		double x = (d->nodes[e->a].x + d->nodes[e->b].x) / 2;
+		double y = (d->nodes[e->a].y + d->nodes[e->b].y) / 2;
+
+		if (e->nlanes > 1)
+			reach_to(&r, x - spread, y - spread, x + spread, y + spread);
+	}
+	if (d->nnodes == 0)
+		r = (struct reach){ 0, 0, 0, 0 };
+	return r;
+}
+
+static void
+draw_edges(struct scene *s, const struct drawing *d, double ox, double oy, uint32_t *group)
+{
+	double opacity = d->nedges > 1200 ? 0.25 : d->nedges > 300 ? 0.45 : 0.9;
+
+	if (d->level != DRAW_CLASSIC)
+		opacity = 0.85;
+	for (size_t i = 0; i < d->nedges; i++) {
+		const struct draw_edge *e = &d->edges[i];
+		const struct draw_node *a = &d->nodes[e->a], *b = &d->nodes[e->b];
+		double x1 = ox + a->x, y1 = oy - a->y, x2 = ox + b->x, y2 = oy - b->y;
+		double len = hypot(x2 - x1, y2 - y1);
+		double off = LANE_GAP * (e->lane - (e->nlanes - 1) / 2.0);
+		struct shape *p = add(
+		    s, fabs(off) > 1e-9 && len > 1e-9 ? SHAPE_CURVE : SHAPE_LINE, x1, y1);
+
+		p->x2 = x2;
+		p->y2 = y2;
+		if (p->kind ==
+		    SHAPE_CURVE) { /* a control point twice as far out bends the middle by off */
+			p->qx = (x1 + x2) / 2 - 2 * off * (y2 - y1) / len;
+			p->qy = (y1 + y2) / 2 + 2 * off * (x2 - x1) / len;
+		}
+		p->stroke = e->style.rgb;
+		p->width = d->nedges > 300 && d->level == DRAW_CLASSIC ? e->style.width * 0.6
+								       : e->style.width;
+		p->opacity = opacity;
+		set_dash(p, e->style.dash);
+		if (e->lane == 0)
+			++*group;
+		p->group = *group;
+		p->tip = e->tip;
+	}
+}
+
+/* Only letters that mean nothing to a URL pass as they are. */
+static char *
+host_link(const char *ip)
+{
+	struct buf b;
+	char *s;
+
+	buf_init(&b);
+	buf_adds(&b, "../report/index.html#h=");
+	for (const char *c = ip; *c != '\0'; c++) {
+		if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+		    (*c >= '0' && *c <= '9') || *c == '.' || *c == '-' || *c == ':')
+			buf_addc(&b, *c);
+		else
+			buf_printf(&b, "%%%02X", (unsigned char)*c);
+	}
+	s = buf_steal(&b);
+	buf_fini(&b);
+	return s;
+}
+
+static double
+label_size(const struct draw_node *n)
+{
+	double size = fmin(n->r * 0.95, 15), w = scene_text_width(n->label, size);
+
+	if (w > 2 * n->r * 0.86)
+		size *= 2 * n->r * 0.86 / w;
+	return size;
+}
+
+static void
+draw_nodes(struct scene *s, const struct drawing *d, const struct study *st, double ox, double oy,
+    uint32_t *group)
+{
+	for (size_t i = 0; i < d->nnodes; i++) {
+		const struct draw_node *n = &d->nodes[i];
+		struct shape *p = add(
+		    s, n->kind == NODE_KEY ? SHAPE_DIAMOND : SHAPE_CIRCLE, ox + n->x, oy - n->y);
+
+		p->r = n->r;
+		p->fill = n->style.rgb;
+		p->stroke = n->style.outline;
+		p->width = n->style.outline_width;
+		set_dash(p, n->style.dash);
+		p->group = ++*group;
+		p->tip = n->tip;
+		if (n->ref != STUDY_NONE && n->nhosts == 1 && n->kind != NODE_KEY)
+			p->href = host_link(st->hosts[n->ref].ip);
+		if (n->label[0] != '\0') {
+			double size = label_size(n);
+
+			p = text(s, ox + n->x, oy - n->y + size * 0.36, size,
+			    palette_ink(n->style.rgb), n->label);
+			p->anchor = ANCHOR_MIDDLE;
+			p->group = *group;
+		}
+	}
+	for (size_t i = 0; i < d->nnodes; i++) { /* above everything else */
+		const struct draw_node *n = &d->nodes[i];
+		enum text_anchor anchor;
+		struct shape *p;
+		double x, y;
+
+		if (n->caption == NULL)
+			continue;
+		caption_place(n, &x, &y, &anchor);
+		p = text(s, ox + x, oy - y, CAPTION_SIZE, INK, n->caption);
+		p->anchor = anchor;
+		p->halo = true;
+	}
+}
+
+static void
+as_row(struct scene *s, const struct study *st, const struct draw_as *a, double x, double y)
+{
+	struct buf b;
+
+	dot_sample(s, x + 5.5, y - 3.4, 5, &a->style);
+	buf_init(&b);
+	drawing_as_name(&b, &st->ases[a->as], AS_TEXT);
+	text(s, x + 17, y, 9.5, INK, b.data);
+	buf_clear(&b);
+	text_count(&b, a->nhosts);
+	text(s, x + AS_COLUMN - 14, y, 9.5, INK_SOFT, b.data)->anchor = ANCHOR_END;
+	buf_fini(&b);
+}
+
+static const char *
+counted(struct buf *b, unsigned long long n, const char *one, const char *many)
+{
+	text_count(b, n);
+	buf_printf(b, " %s", n == 1 ? one : many);
+	return b->data;
+}
+
+static void
+set_titles(struct scene *s, const struct drawing *d)
+{
+	struct buf b;
+
+	buf_init(&b);
+	buf_printf(&b, "Cluster %u", d->id);
+	s->title = buf_steal(&b);
+	counted(&b, d->nhosts, "host", "hosts");
+	buf_adds(&b, " · ");
+	counted(&b, d->nshared, "shared key", "shared keys");
+	buf_adds(&b, " · ");
+	counted(&b, d->nas, "AS", "ASes");
+	s->desc = buf_steal(&b);
+	buf_fini(&b);
+}
+
+static void
+head(struct scene *s, const struct drawing *d)
+{
+	struct shape *p;
+
+	set_titles(s, d);
+	p = text(s, MARGIN, MARGIN + 14, 16, INK, s->title);
+	p->bold = true;
+	p->group = 1;
+	p->href = xasprintf("../report/index.html#c=%u", d->id);
+	text(s, MARGIN, MARGIN + 30, 10.5, INK_SOFT, s->desc);
+}
+
+static double
+rule(struct scene *s, double y)
+{
+	struct shape *p = add(s, SHAPE_LINE, MARGIN, y);
+
+	p->x2 = s->width - MARGIN;
+	p->y2 = y;
+	p->stroke = RULE;
+	p->width = 0.8;
+	return y + 18;
+}
+
+/* Symbols that this drawing uses, and what they stand for.  Returns the next row's y. */
+static double
+symbol_rows(struct scene *s, const struct drawing *d, double x, double y)
+{
+	struct as_style plain = { 0xffffff, 0x555555, 1, { 0 } };
+	bool keys = false, several = false, rest = false;
+	struct shape *p;
+
+	for (size_t i = 0; i < d->nnodes; i++) {
+		keys |= d->nodes[i].kind == NODE_KEY;
+		several |= d->nodes[i].kind == NODE_GROUP && d->nodes[i].nhosts > 1;
+		rest |= d->nodes[i].kind == NODE_REST;
+	}
+	if (keys) {
+		p = add(s, SHAPE_DIAMOND, x + 17, y - 3.4);
+		p->r = 5.5;
+		p->fill = 0x222222;
+		text(s, x + 42, y, 9.5, INK, "a shared key");
+		y += ROW;
+	}
+	if (several) {
+		dot_sample(s, x + 17, y - 3.4, 6.5, &plain);
+		p = text(s, x + 17, y - 0.6, 7.5, INK, "n");
+		p->anchor = ANCHOR_MIDDLE;
+		text(s, x + 42, y, 9.5, INK, "n hosts with the same keys");
+		y += ROW;
+	}
+	if (rest) {
+		struct as_style grey = { 0xf2f2f2, 0x888888, 1, { 3, 1.5 } };
+
+		dot_sample(s, x + 17, y - 3.4, 6, &grey);
+		text(s, x + 42, y, 9.5, INK, "the rest, joined");
+		y += ROW;
+	}
+	return y;
+}
+
+/* Break a note into lines of the page's width.  Returns the next y. */
+static double
+note_rows(struct scene *s, const char *note, double y)
+{
+	double room = s->width - 2 * MARGIN;
+	struct buf line;
+	const char *p = note;
+
+	buf_init(&line);
+	while (*p != '\0') {
+		size_t word = strcspn(p, " \n"), had = line.len;
+
+		if (had > 0)
+			buf_addc(&line, ' ');
+		buf_add(&line, p, word);
+		if (had > 0 && scene_text_width(line.data, 8.5) > room) {
+			line.data[had] = '\0';
+			text(s, MARGIN, y, 8.5, INK_SOFT, line.data);
+			y += 11.5;
+			buf_clear(&line);
+			buf_add(&line, p, word);
+		}
+		p += word;
+		if (*p == '\n' || *p == '\0') {
+			text(s, MARGIN, y, 8.5, INK_SOFT, line.data);
+			y += 11.5;
+			buf_clear(&line);
+		}
+		p += *p != '\0';
+	}
+	buf_fini(&line);
+	return y;
+}
+
+static double
+foot(struct scene *s, const struct drawing *d, const struct study *st, double top)
+{
+	size_t columns = (size_t)((s->width - 2 * MARGIN - KEY_COLUMN) / AS_COLUMN);
+	size_t rows;
+	double y = rule(s, top), bottom, kx;
+	struct buf b;
+
+	if (columns < 1)
+		columns = 1;
+	if (columns > 3)
+		columns = 3;
+	while (columns > 1 && d->nases <= (columns - 1) * 4)
+		columns--;
+	rows = (d->nases + columns - 1) / columns;
+	for (size_t i = 0; i < d->nases; i++)
+		as_row(s, st, &d->ases[i], MARGIN + AS_COLUMN * (double)(i / rows),
+		    y + ROW * (double)(i % rows));
+	bottom = y + ROW * (double)rows;
+	if (d->other_ases > 0) {
+		buf_init(&b);
+		buf_adds(&b, "and ");
+		counted(&b, d->other_ases, "other AS with ", "other ASes with ");
+		counted(&b, d->other_hosts, "host", "hosts");
+		text(s, MARGIN + 17, bottom, 9.5, INK_SOFT, b.data);
+		buf_fini(&b);
+		bottom += ROW;
+	}
+	kx = MARGIN + AS_COLUMN * (double)columns;
+	for (size_t i = 0; i < d->nlines; i++) {
+		line_sample(s, kx, y - 3.4, &d->lines[i].style);
+		text(s, kx + 42, y, 9.5, INK, d->lines[i].text);
+		y += ROW;
+	}
+	y = symbol_rows(s, d, kx, y);
+	bottom = fmax(bottom, y);
+	if (d->note.len > 0)
+		bottom = note_rows(s, d->note.data, bottom + 2);
+	return bottom;
+}
+
+void
+scene_init(struct scene *s, const struct drawing *d, const struct study *st)
+{
+	struct reach r = measure(d);
+	double w = r.x1 - r.x0, h = r.y1 - r.y0, ox, oy, top = MARGIN + 44;
+	uint32_t group = 1; /* 1 is the title */
+
+	*s = (struct scene){ .width = fmax(w + 2 * MARGIN, MIN_WIDTH + 2 * MARGIN) };
+	head(s, d);
+	ox = s->width / 2 - (r.x0 + r.x1) / 2;
+	oy = top + r.y1;
+	draw_edges(s, d, ox, oy, &group);
+	draw_nodes(s, d, st, ox, oy, &group);
+	s->height = foot(s, d, st, top + h + 18) + MARGIN - 8;
+}
+
+void
+scene_legend(struct scene *s, const struct study *st, const struct draw_colours *colours)
+{
+	struct line_style style;
+	double x = MARGIN, y = MARGIN + 40, y0 = y, bottom;
+	struct shape *p;
+
+	*s = (struct scene){ .width = 2 * MARGIN + AS_COLUMN + 2 * KEY_COLUMN };
+	s->title = xstrdup("Legend");
+	s->desc = xstrdup("colours and lines of all cluster pictures");
+	p = text(s, MARGIN, MARGIN + 12, 14, INK, "Colours and lines of the cluster pictures");
+	p->bold = true;
+	text(s, x, y, 10, INK_SOFT, "AS (hosts in clusters)");
+	for (int slot = 0; slot < NAS_COLOURS; slot++) {
+		for (uint32_t i = 0; i < st->nases; i++) {
+			struct draw_as a = { i, st->ases[i].nclustered, palette_as(slot) };
+
+			if (colours->slot[i] != slot)
+				continue;
+			y += ROW;
+			as_row(s, st, &a, x, y);
+		}
+	}
+	y += ROW;
+	struct as_style grey = palette_grey(0);
+	dot_sample(s, x + 5.5, y - 3.4, 5, &grey);
+	text(s, x + 17, y, 9.5, INK, "others: greys and outlines, told in each picture");
+	bottom = y;
+	x += AS_COLUMN + 20;
+	y = y0;
+	text(s, x, y, 10, INK_SOFT, "Above 10 hosts");
+	for (int c = 0; c < NPAIR_CLASSES; c++) {
+		y += ROW;
+		line_sample(s, x, y - 3.4, palette_class_style((enum pair_class)c));
+		text(s, x + 42, y, 9.5, INK, palette_class_style((enum pair_class)c)->name);
+	}
+	y += ROW;
+	p = add(s, SHAPE_DIAMOND, x + 17, y - 3.4);
+	p->r = 5.5;
+	p->fill = 0x222222;
+	text(s, x + 42, y, 9.5, INK, "a shared key");
+	x += KEY_COLUMN - 50;
+	y = y0;
+	text(s, x, y, 10, INK_SOFT, "Up to 10 hosts: equal ports");
+	static const unsigned ports[] = { 22, 25, 110, 143, 443, 465, 587, 993, 995 };
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+		char label[16];
+
+		y += ROW;
+		style = palette_pair_style(ports[i], ports[i]);
+		line_sample(s, x, y - 3.4, &style);
+		snprintf(label, sizeof(label), "%u", ports[i]);
+		text(s, x + 42, y, 9.5, INK, label);
+	}
+	s->height = fmax(bottom, y) + MARGIN;
+}
+
+void
+scene_fini(struct scene *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		free(s->shapes[i].text);
+		free(s->shapes[i].href);
+	}
+	free(s->shapes);
+	free(s->title);
+	free(s->desc);
+}

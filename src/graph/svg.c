@@ -1,0 +1,197 @@
+/*
+ * Pure: a scene as SVG 1.1, every text escaped.
+ *
+ * Looks are presentation attributes, so a page that embeds the picture needs
+ * no inline styles; classes let its style sheet recolour page and text.
+ */
+#include <string.h>
+
+#include "survey/buf.h"
+#include "survey/escape.h"
+
+#include "scene.h"
+
+static void
+number(struct buf *b, double v)
+{
+	size_t start = b->len;
+
+	buf_printf(b, "%.1f", v);
+	if (b->len > start + 2 && strcmp(b->data + b->len - 2, ".0") == 0) {
+		b->len -= 2;
+		b->data[b->len] = '\0';
+	}
+}
+
+static void
+attr(struct buf *b, const char *name, double v)
+{
+	buf_printf(b, " %s=\"", name);
+	number(b, v);
+	buf_addc(b, '"');
+}
+
+static void
+colour(struct buf *b, const char *name, uint32_t rgb)
+{
+	if (rgb == NO_COLOUR)
+		buf_printf(b, " %s=\"none\"", name);
+	else
+		buf_printf(b, " %s=\"#%06x\"", name, rgb);
+}
+
+static void
+stroke(struct buf *b, const struct shape *p)
+{
+	if (p->stroke == NO_COLOUR)
+		return;
+	colour(b, "stroke", p->stroke);
+	attr(b, "stroke-width", p->width);
+	if (p->dash[0] > 0) {
+		buf_adds(b, " stroke-dasharray=\"");
+		for (size_t i = 0; i < 6 && p->dash[i] > 0; i++) {
+			if (i > 0)
+				buf_addc(b, ' ');
+			number(b, p->dash[i]);
+		}
+		buf_addc(b, '"');
+	}
+	if (p->opacity < 1)
+		buf_printf(b, " stroke-opacity=\"%.2f\"", p->opacity);
+}
+
+static void
+escaped(struct buf *b, const char *s)
+{
+	escape_xml(b, s, strlen(s));
+}
+
+static void
+put_text(struct buf *b, const struct shape *p)
+{
+	static const char *const anchors[] = { "start", "middle", "end" };
+
+	buf_adds(b, "<text");
+	if (p->group == 0 || p->href != NULL)
+		buf_adds(b, p->fill == 0x1a1a1a ? " class=\"ink\"" : " class=\"soft\"");
+	attr(b, "x", p->x);
+	attr(b, "y", p->y);
+	attr(b, "font-size", p->r);
+	colour(b, "fill", p->fill);
+	if (p->anchor != ANCHOR_START)
+		buf_printf(b, " text-anchor=\"%s\"", anchors[p->anchor]);
+	if (p->bold)
+		buf_adds(b, " font-weight=\"bold\"");
+	if (p->halo)
+		buf_adds(b, " stroke=\"#fff\" stroke-width=\"3\" stroke-linejoin=\"round\" "
+			    "paint-order=\"stroke\"");
+	buf_addc(b, '>');
+	escaped(b, p->text);
+	buf_adds(b, "</text>\n");
+}
+
+static void
+put_shape(struct buf *b, const struct shape *p)
+{
+	switch (p->kind) {
+	case SHAPE_LINE:
+		buf_adds(b, "<line");
+		attr(b, "x1", p->x);
+		attr(b, "y1", p->y);
+		attr(b, "x2", p->x2);
+		attr(b, "y2", p->y2);
+		break;
+	case SHAPE_CURVE:
+		buf_adds(b, "<path fill=\"none\" d=\"M");
+		number(b, p->x);
+		buf_addc(b, ' ');
+		number(b, p->y);
+		buf_addc(b, 'Q');
+		number(b, p->qx);
+		buf_addc(b, ' ');
+		number(b, p->qy);
+		buf_addc(b, ' ');
+		number(b, p->x2);
+		buf_addc(b, ' ');
+		number(b, p->y2);
+		buf_addc(b, '"');
+		break;
+	case SHAPE_CIRCLE:
+		buf_adds(b, "<circle");
+		attr(b, "cx", p->x);
+		attr(b, "cy", p->y);
+		attr(b, "r", p->r);
+		colour(b, "fill", p->fill);
+		break;
+	case SHAPE_DIAMOND:
+		buf_adds(b, "<path class=\"key\" d=\"M");
+		number(b, p->x);
+		buf_addc(b, ' ');
+		number(b, p->y - p->r);
+		buf_addc(b, 'l');
+		number(b, p->r);
+		buf_addc(b, ' ');
+		number(b, p->r);
+		buf_addc(b, ' ');
+		number(b, -p->r);
+		buf_addc(b, ' ');
+		number(b, p->r);
+		buf_addc(b, ' ');
+		number(b, -p->r);
+		buf_addc(b, ' ');
+		number(b, -p->r);
+		buf_adds(b, "z\"");
+		colour(b, "fill", p->fill);
+		break;
+	case SHAPE_TEXT:
+		put_text(b, p);
+		return;
+	}
+	stroke(b, p);
+	buf_adds(b, "/>\n");
+}
+
+void
+scene_svg(const struct scene *s, struct buf *b)
+{
+	buf_adds(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg "
+		    "xmlns=\"http://www.w3.org/2000/svg\"");
+	attr(b, "width", s->width);
+	attr(b, "height", s->height);
+	buf_adds(b, " viewBox=\"0 0 ");
+	number(b, s->width);
+	buf_addc(b, ' ');
+	number(b, s->height);
+	buf_adds(b,
+	    "\" role=\"img\" font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', "
+	    "sans-serif\">\n<title>");
+	escaped(b, s->title);
+	buf_adds(b, "</title>\n<desc>");
+	escaped(b, s->desc);
+	buf_adds(
+	    b, "</desc>\n<rect class=\"page\" width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n");
+	for (size_t i = 0; i < s->n;) {
+		const struct shape *first = &s->shapes[i];
+
+		if (first->group == 0) {
+			put_shape(b, first);
+			i++;
+			continue;
+		}
+		if (first->href != NULL) {
+			buf_adds(b, "<a href=\"");
+			escaped(b, first->href);
+			buf_adds(b, "\">");
+		}
+		buf_adds(b, "<g>");
+		if (first->tip != NULL) {
+			buf_adds(b, "<title>");
+			escaped(b, first->tip);
+			buf_adds(b, "</title>");
+		}
+		for (; i < s->n && s->shapes[i].group == first->group; i++)
+			put_shape(b, &s->shapes[i]);
+		buf_adds(b, first->href != NULL ? "</g></a>\n" : "</g>\n");
+	}
+	buf_adds(b, "</svg>\n");
+}
