@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""documented.py SURVEY SOURCE: the manual, the bash completion and the example
+config name exactly the commands, options and keys that the program has."""
+import pathlib
+import re
+import subprocess
+import sys
+
+survey, source = sys.argv[1], pathlib.Path(sys.argv[2])
+wrong = []
+
+
+def dump(what):
+    out = subprocess.run([survey, what], check=True, capture_output=True, text=True).stdout
+    return [line.split("\t") for line in out.splitlines()]
+
+
+def compare(what, documented, real):
+    wrong.extend(f"{what}: {x} is missing" for x in sorted(real - documented))
+    wrong.extend(f"{what}: {x} does not exist" for x in sorted(documented - real))
+
+
+def program():
+    """Command -> options, each as "--name", and "-x" where it has a letter."""
+    commands = {}
+    for command, *option in dump("--dump-options"):
+        options = commands.setdefault(command, set())
+        if option:
+            options.add(option[0])
+            options.update(f"-{letter}" for letter in option[1:])
+    return commands
+
+
+def manual_options():
+    """The same, of the sections ".Ss NAME" of COMMANDS in survey.1."""
+    commands, options = {}, None
+    for line in (source / "docs/survey.1").read_text().splitlines():
+        words = line.split()
+        if words[:1] == [".Sh"]:
+            options = None
+            inside = words[1:] == ["COMMANDS"]
+        elif words[:1] == [".Ss"] and inside:
+            options = commands.setdefault(words[1], set())
+        elif words[:2] == [".It", "Fl"] and options is not None:
+            options.update("-" + word for word in re.findall(r"Fl ([-\w]+)", line))
+    return commands
+
+
+def manual_keys():
+    section, keys = None, set()
+    for line in (source / "docs/survey.conf.5").read_text().splitlines():
+        words = line.split()
+        if words[:1] == [".Ss"]:
+            section = words[1]
+        elif words[:2] == [".It", "Ic"] and words[2] != "upstream":
+            keys.add(f"{section}.{words[2]}")
+    return keys
+
+
+def example_keys():
+    """Key -> value as written; commented out or not."""
+    keys, section = {}, []
+    for line in (source / "config/survey.conf.example").read_text().splitlines():
+        text = re.sub(r"^\s*#?\s*", "", line)
+        if match := re.fullmatch(r'(\w+)(?: "[\w-]+")? {', text):
+            section.append(match[1])
+        elif text == "}":
+            section.pop()
+        elif (match := re.fullmatch(r"(\w+) = (.+)", text)) and section:
+            keys.setdefault(".".join([*section, match[1]]), (match[2], "#" in line.split("=")[0]))
+    return keys
+
+
+def completed(*words):
+    """What Tab offers after these words; the last one may be empty."""
+    script = ('source "$1"; shift; COMP_WORDS=(survey "$@"); COMP_CWORD=$#; COMPREPLY=(); '
+              '_survey; printf "%s\\n" "${COMPREPLY[@]}"')
+    out = subprocess.run(["bash", "-c", script, "bash", source / "config/survey.bash", *words],
+                         check=True, capture_output=True, text=True).stdout
+    return {word.strip() for word in out.split("\n")} - {""}
+
+
+commands = program()
+if not commands:
+    sys.exit("the program has no commands")
+
+manual = manual_options()
+compare("survey.1", set(manual), set(commands))
+compare("completion", {w for w in completed("") if not w.startswith("-")}, set(commands))
+for name, options in commands.items():
+    compare(f"survey.1, {name}", manual.get(name, set()), options)
+    compare(f"completion, {name}", {w for w in completed(name, "--") if w != "--help"},
+            {o for o in options if o.startswith("--")})
+
+keys = {key: default for key, _, default in dump("--dump-config")}
+compare("survey.conf.5", manual_keys(), set(keys))
+example = example_keys()
+compare("survey.conf.example", set(example), set(keys))
+for key, (value, is_comment) in example.items():
+    if is_comment and key in keys and value.strip('"') != keys[key]:
+        wrong.append(f"survey.conf.example: {key} = {value}, but the default is {keys[key]}")
+
+print("\n".join(wrong))
+sys.exit(bool(wrong))
