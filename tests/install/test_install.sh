@@ -1,0 +1,23 @@
+#!/bin/sh
+# test_install.sh BUILD SOURCE: cmake --install puts everything in place, and it works there.
+set -eu
+build=$1
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+
+DESTDIR=$root cmake --install "$build" --prefix /opt/survey >"$root/log" || { cat "$root/log"; exit 1; }
+cd "$root/opt/survey"
+for f in bin/survey share/man/man1/survey.1 share/man/man5/survey.conf.5 \
+	share/bash-completion/completions/survey \
+	share/doc/survey/survey.conf.example share/doc/survey/README.md; do
+	[ -s "$f" ] || { echo "$f is not installed" >&2; exit 1; }
+done
+for f in "$2"/config/*.in; do
+	[ ! -e "$f" ] || [ -s "share/survey/${f##*/}" ] || { echo "$f is not installed" >&2; exit 1; }
+done
+bin/survey --version | grep -q '^survey [0-9]'
+# Nothing but what belongs there, in particular no static library or header.
+if find . -type f -name '*.[ah]' | grep .; then
+	echo 'built files were installed' >&2
+	exit 1
+fi
