@@ -1,0 +1,1 @@
+"""The lab: mail hosts with known keys and names, in network namespaces of their own."""
