@@ -32,6 +32,7 @@ struct config_upstream {
 
 struct config {
 	char *path; /* of the file, absolute */
+	int *lines; /* where each key was set; see config_line() */
 	struct {
 		char *name, *directory, *user;
 		struct config_list countries, targets, target_files, asns, allow_reserved;
@@ -47,6 +48,8 @@ struct config {
 		char *interface, *source_ip, *gateway_mac, *quiet_hours, *zmap;
 		struct config_list block_files;
 		char *opt_out_file;
+		int quiet_from_min,
+		    quiet_to_min; /* of quiet_hours, after midnight UTC; -1 is none */
 	} scan;
 	struct {
 		double rate_hosts, rate_per_24, rate_per_as;
@@ -84,9 +87,21 @@ struct config {
 /*
  * Read a config file.  Paths in it are relative to its directory.  Returns
  * NULL after one message for each thing that is wrong, with file:line, the
- * key and what was expected.
+ * key and what was expected.  Every value of a config that was read fits its
+ * key by itself; whether they fit together is config_check()'s question.
  */
 struct config *config_read(const char *path);
+/* The same for len bytes of text (and a NUL) that stand for the file at path. */
+struct config *config_parse(const char *text, size_t len, const char *path);
+/*
+ * Does the config as a whole describe a survey that may run?  Returns the
+ * number of faults, after a message for each.  Touches no file.
+ */
+size_t config_check(const struct config *c);
+/* Line at which a key is set; 0 when it has its default. */
+int config_line(const struct config *c, const char *section, const char *name);
+/* True when the countries are just XX: any. */
+bool config_any_country(const struct config *c);
 void config_free(struct config *c);
 /* All keys, one a line: section.key, type, default (tab-separated). */
 void config_dump(FILE *out);

@@ -12,6 +12,9 @@
 #include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "model/config_values.h"
+
+#define MAX_FILE (1 << 20)
 
 enum type { STR, PATH, INT, REAL, BOOL, CHOICE, STRS, PATHS };
 
@@ -19,93 +22,135 @@ struct key {
 	const char *section;
 	const char *name;
 	enum type type;
-	size_t at; /* offset in struct config */
+	size_t at; /* offset in struct config, or in struct config_upstream */
 	const char *dflt;
 	double min, max; /* INT and REAL */
 	const char *choices; /* CHOICE: words in the order of its enum, separated by | */
+	const char *(*check)(const char *text); /* of a text, or of each element of a list */
 };
 
 #define AT(member) offsetof(struct config, member)
 #define MANY 1e9
 
+#define KEY(sec, key, kind, value, ...)                                                        \
+	{                                                                                      \
+		.section = #sec, .name = #key, .type = kind, .at = AT(sec.key), .dflt = value, \
+		__VA_ARGS__                                                                    \
+	}
+#define FLAG(sec, key, value) KEY(sec, key, BOOL, value, .check = NULL)
+
+/* clang-format off: a row a key */
 static const struct key keys[] = {
-	{ "run", "name", STR, AT(run.name), "survey", 0, 0, NULL },
-	{ "run", "directory", PATH, AT(run.directory), "runs", 0, 0, NULL },
-	{ "run", "user", STR, AT(run.user), "", 0, 0, NULL },
-	{ "run", "countries", STRS, AT(run.countries), "{}", 0, 0, NULL },
-	{ "run", "targets", STRS, AT(run.targets), "{}", 0, 0, NULL },
-	{ "run", "target_files", PATHS, AT(run.target_files), "{}", 0, 0, NULL },
-	{ "run", "asns", STRS, AT(run.asns), "{}", 0, 0, NULL },
-	{ "run", "allow_reserved", STRS, AT(run.allow_reserved), "{}", 0, 0, NULL },
-	{ "run", "max_age_days", INT, AT(run.max_age_days), "14", 1, 3650, NULL },
-	{ "geo", "country_mmdb", PATH, AT(geo.country_mmdb), "", 0, 0, NULL },
-	{ "geo", "asn_mmdb", PATH, AT(geo.asn_mmdb), "", 0, 0, NULL },
-	{ "geo", "csv", PATH, AT(geo.csv), "", 0, 0, NULL },
-	{ "scan", "mode", CHOICE, AT(scan.mode), "zmap", 0, 0, "zmap|list" },
-	{ "scan", "list", PATH, AT(scan.list), "", 0, 0, NULL },
-	{ "scan", "port", INT, AT(scan.port), "25", 1, 65535, NULL },
-	{ "scan", "rate_pps", INT, AT(scan.rate_pps), "150", 1, 10e6, NULL },
-	{ "scan", "probes", INT, AT(scan.probes), "1", 1, 10, NULL },
-	{ "scan", "shards", INT, AT(scan.shards), "0", 0, 65535, NULL },
-	{ "scan", "cooldown_s", INT, AT(scan.cooldown_s), "8", 1, 600, NULL },
-	{ "scan", "seed", INT, AT(scan.seed), "0", 0, MANY, NULL },
-	{ "scan", "interface", STR, AT(scan.interface), "", 0, 0, NULL },
-	{ "scan", "source_ip", STR, AT(scan.source_ip), "", 0, 0, NULL },
-	{ "scan", "gateway_mac", STR, AT(scan.gateway_mac), "", 0, 0, NULL },
-	{ "scan", "quiet_hours", STR, AT(scan.quiet_hours), "", 0, 0, NULL },
-	{ "scan", "zmap", STR, AT(scan.zmap), "zmap", 0, 0, NULL },
-	{ "scan", "block_files", PATHS, AT(scan.block_files), "{}", 0, 0, NULL },
-	{ "scan", "opt_out_file", PATH, AT(scan.opt_out_file), "", 0, 0, NULL },
-	{ "grab", "rate_hosts", REAL, AT(grab.rate_hosts), "10", 0.001, 1e5, NULL },
-	{ "grab", "rate_per_24", REAL, AT(grab.rate_per_24), "0", 0, 1e5, NULL },
-	{ "grab", "rate_per_as", REAL, AT(grab.rate_per_as), "0", 0, 1e5, NULL },
-	{ "grab", "in_flight", INT, AT(grab.in_flight), "100", 1, 1000, NULL },
-	{ "grab", "ports", STRS, AT(grab.ports), "{22, 25, 110, 143, 443, 587, 993}", 0, 0, NULL },
-	{ "grab", "timeouts", STRS, AT(grab.timeouts), "{\"25=15s\", \"587=15s\", \"*=5s\"}", 0, 0,
-	    NULL },
-	{ "grab", "http_max_size", INT, AT(grab.http_max_size), "16", 1, 256 << 10, NULL },
-	{ "grab", "restarts", INT, AT(grab.restarts), "5", 0, 1000, NULL },
-	{ "grab", "user_agent", STR, AT(grab.user_agent), "", 0, 0, NULL },
-	{ "grab", "ehlo", STR, AT(grab.ehlo), "", 0, 0, NULL },
-	{ "grab", "zgrab2", STR, AT(grab.zgrab2), "zgrab2", 0, 0, NULL },
-	{ "grab", "all_ssh_host_keys", BOOL, AT(grab.all_ssh_host_keys), "false", 0, 0, NULL },
-	{ "grab", "tls13", BOOL, AT(grab.tls13), "false", 0, 0, NULL },
-	{ "grab", "ehlo_override", BOOL, AT(grab.ehlo_override), "true", 0, 0, NULL },
-	{ "grab", "drop_secrets", BOOL, AT(grab.drop_secrets), "false", 0, 0, NULL },
-	{ "grab", "second_pass", BOOL, AT(grab.second_pass), "false", 0, 0, NULL },
-	{ "dns", "mode", CHOICE, AT(dns.mode), "managed", 0, 0,
-	    "managed|unbound-dot|unbound|address|system" },
-	{ "dns", "address", STR, AT(dns.address), "", 0, 0, NULL },
-	{ "dns", "root_hints", PATH, AT(dns.root_hints), "", 0, 0, NULL },
-	{ "dns", "unbound", STR, AT(dns.unbound), "unbound", 0, 0, NULL },
-	{ "dns", "stubby", STR, AT(dns.stubby), "stubby", 0, 0, NULL },
-	{ "dns", "window", INT, AT(dns.window), "0", 0, 100000, NULL },
-	{ "dns", "rcvbuf", INT, AT(dns.rcvbuf), "4194304", 4096, 1 << 30, NULL },
-	{ "dns", "timeout_ms", INT, AT(dns.timeout_ms), "5000", 100, 60000, NULL },
-	{ "dns", "tries", INT, AT(dns.tries), "4", 1, 20, NULL },
-	{ "dns", "validate", BOOL, AT(dns.validate), "true", 0, 0, NULL },
-	{ "analysis", "pairs_up_to", INT, AT(analysis.pairs_up_to), "2000", 2, 1e6, NULL },
-	{ "analysis", "max_line", INT, AT(analysis.max_line), "16777216", 1024, 1 << 30, NULL },
-	{ "analysis", "threads", INT, AT(analysis.threads), "0", 0, 256, NULL },
-	{ "graph", "full_up_to", INT, AT(graph.full_up_to), "40", 2, 1000, NULL },
-	{ "graph", "formats", STRS, AT(graph.formats), "{svg, png}", 0, 0, NULL },
-	{ "graph", "workers", INT, AT(graph.workers), "0", 0, 64, NULL },
-	{ "graph", "timeout_s", INT, AT(graph.timeout_s), "60", 1, 3600, NULL },
-	{ "graph", "memory_mb", INT, AT(graph.memory_mb), "1024", 64, 1 << 20, NULL },
-	{ "report", "title", STR, AT(report.title), "", 0, 0, NULL },
-	{ "doctor", "smtp_probe", STR, AT(doctor.smtp_probe), "", 0, 0, NULL },
+	KEY(run, name, STR, "survey", .check = value_run_name),
+	KEY(run, directory, PATH, "runs", .check = value_path),
+	KEY(run, user, STR, "", .check = value_user),
+	KEY(run, countries, STRS, "{}", .check = value_country),
+	KEY(run, targets, STRS, "{}", .check = value_target),
+	KEY(run, target_files, PATHS, "{}", .check = value_path),
+	KEY(run, asns, STRS, "{}", .check = value_asn),
+	KEY(run, allow_reserved, STRS, "{}", .check = value_prefix),
+	KEY(run, max_age_days, INT, "14", .min = 1, .max = 3650),
+
+	KEY(geo, country_mmdb, PATH, "", .check = value_path),
+	KEY(geo, asn_mmdb, PATH, "", .check = value_path),
+	KEY(geo, csv, PATH, "", .check = value_path),
+
+	KEY(scan, mode, CHOICE, "zmap", .choices = "zmap|list"),
+	KEY(scan, list, PATH, "", .check = value_path),
+	KEY(scan, port, INT, "25", .min = 1, .max = 65535),
+	KEY(scan, rate_pps, INT, "150", .min = 1, .max = 10e6),
+	KEY(scan, probes, INT, "1", .min = 1, .max = 10),
+	KEY(scan, shards, INT, "0", .min = 0, .max = 65535),
+	KEY(scan, cooldown_s, INT, "8", .min = 1, .max = 600),
+	KEY(scan, seed, INT, "0", .min = 0, .max = MANY),
+	KEY(scan, interface, STR, "", .check = value_interface),
+	KEY(scan, source_ip, STR, "", .check = value_ipv4),
+	KEY(scan, gateway_mac, STR, "", .check = value_mac),
+	KEY(scan, quiet_hours, STR, "", .check = value_hours),
+	KEY(scan, zmap, STR, "zmap", .check = value_program),
+	KEY(scan, block_files, PATHS, "{}", .check = value_path),
+	KEY(scan, opt_out_file, PATH, "", .check = value_path),
+
+	KEY(grab, rate_hosts, REAL, "10", .min = 0.001, .max = 1e5),
+	KEY(grab, rate_per_24, REAL, "0", .min = 0, .max = 1e5),
+	KEY(grab, rate_per_as, REAL, "0", .min = 0, .max = 1e5),
+	KEY(grab, in_flight, INT, "100", .min = 1, .max = 1000),
+	KEY(grab, ports, STRS, "{22, 25, 110, 143, 443, 587, 993}", .check = value_port),
+	KEY(grab, timeouts, STRS, "{\"25=15s\", \"587=15s\", \"*=5s\"}", .check = value_timeout),
+	KEY(grab, http_max_size, INT, "16", .min = 1, .max = 256 << 10),
+	KEY(grab, restarts, INT, "5", .min = 0, .max = 1000),
+	KEY(grab, user_agent, STR, "", .check = value_user_agent),
+	KEY(grab, ehlo, STR, "", .check = value_ehlo),
+	KEY(grab, zgrab2, STR, "zgrab2", .check = value_program),
+	FLAG(grab, all_ssh_host_keys, "false"),
+	FLAG(grab, tls13, "false"),
+	FLAG(grab, ehlo_override, "true"),
+	FLAG(grab, drop_secrets, "false"),
+	FLAG(grab, second_pass, "false"),
+
+	KEY(dns, mode, CHOICE, "managed", .choices = "managed|unbound-dot|unbound|address|system"),
+	KEY(dns, address, STR, "", .check = value_resolver),
+	KEY(dns, root_hints, PATH, "", .check = value_path),
+	KEY(dns, unbound, STR, "unbound", .check = value_program),
+	KEY(dns, stubby, STR, "stubby", .check = value_program),
+	KEY(dns, window, INT, "0", .min = 0, .max = 100000),
+	KEY(dns, rcvbuf, INT, "4194304", .min = 4096, .max = 1 << 30),
+	KEY(dns, timeout_ms, INT, "5000", .min = 100, .max = 60000),
+	KEY(dns, tries, INT, "4", .min = 1, .max = 20),
+	FLAG(dns, validate, "true"),
+
+	KEY(analysis, pairs_up_to, INT, "2000", .min = 2, .max = 1e6),
+	KEY(analysis, max_line, INT, "16777216", .min = 1024, .max = 1 << 30),
+	KEY(analysis, threads, INT, "0", .min = 0, .max = 256),
+
+	KEY(graph, full_up_to, INT, "40", .min = 2, .max = 1000),
+	KEY(graph, formats, STRS, "{svg, png}", .check = value_format),
+	KEY(graph, workers, INT, "0", .min = 0, .max = 64),
+	KEY(graph, timeout_s, INT, "60", .min = 1, .max = 3600),
+	KEY(graph, memory_mb, INT, "1024", .min = 64, .max = 1 << 20),
+
+	KEY(report, title, STR, "", .check = value_line),
+
+	KEY(doctor, smtp_probe, STR, "", .check = value_probe),
 };
+/* clang-format on */
 
 #define NKEYS (sizeof(keys) / sizeof(keys[0]))
+
+#define UPSTREAM(key, kind, test)                                                      \
+	{                                                                              \
+		.section = "upstream", .name = #key, .type = kind,                     \
+		.at = offsetof(struct config_upstream, key), .dflt = "", .check = test \
+	}
+
+/* dns { upstream NAME { ... } } */
+static const struct key upstream_keys[] = {
+	UPSTREAM(address, STR, value_upstream),
+	UPSTREAM(hostname, STR, value_hostname),
+	UPSTREAM(pin, STR, value_pin),
+	UPSTREAM(ca_file, PATH, value_path),
+};
+
+#define NUPSTREAM_KEYS (sizeof(upstream_keys) / sizeof(upstream_keys[0]))
+
+static const char *const sections[] = { "run", "geo", "scan", "grab", "dns", "analysis", "graph",
+	"report", "doctor" };
+
+#define NSECTIONS (sizeof(sections) / sizeof(sections[0]))
 
 static const char *const type_name[] = { "string", "path", "number", "number", "true|false",
 	"choice", "list", "list of paths" };
 
-/* libConfuse's error callback carries no pointer of ours: one parse at a time. */
+/* libConfuse's callbacks carry no pointer of ours: one parse at a time. */
 static struct {
+	const char *path;
 	size_t errors;
+	int line[NKEYS]; /* where each key was set; 0 is nowhere */
+	const struct key *told; /* the key of the last message, */
+	char told_text[64]; /* and the value that it was about */
 } parse;
 
+/* Edits that lead from one word to the other (Levenshtein). */
 static size_t
 distance(const char *a, const char *b)
 {
@@ -133,38 +178,85 @@ distance(const char *a, const char *b)
 	return row[lb];
 }
 
+static const struct key *
+find_key(const char *section, const char *name)
+{
+	for (size_t i = 0; i < NKEYS; i++) {
+		if (strcmp(keys[i].section, section) == 0 && strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	}
+	for (size_t i = 0; i < NUPSTREAM_KEYS; i++) {
+		if (strcmp(section, "upstream") == 0 && strcmp(upstream_keys[i].name, name) == 0)
+			return &upstream_keys[i];
+	}
+	return NULL;
+}
+
+static void
+closer(const char *name, const char *candidate, size_t *best, const char **near)
+{
+	size_t d = distance(name, candidate);
+
+	if (d < *best) {
+		*best = d;
+		*near = candidate;
+	}
+}
+
+/* Say that a name is unknown in a section ("root" is the file itself), and what may have been meant. */
+static void
+unknown_key(struct buf *msg, const char *section, const char *name)
+{
+	/* A word of n letters may be wrong in a third of them. */
+	size_t best = strlen(name) / 3 + 2;
+	const char *near = NULL, *elsewhere = NULL;
+	bool root = find_key(section, "name") == NULL && strcmp(section, "root") == 0;
+
+	for (size_t i = 0; root && i < NSECTIONS; i++)
+		closer(name, sections[i], &best, &near);
+	for (size_t i = 0; i < NKEYS; i++) {
+		if (strcmp(keys[i].section, section) == 0)
+			closer(name, keys[i].name, &best, &near);
+		else if (strcmp(keys[i].name, name) == 0)
+			elsewhere = keys[i].section;
+	}
+	for (size_t i = 0; strcmp(section, "upstream") == 0 && i < NUPSTREAM_KEYS; i++)
+		closer(name, upstream_keys[i].name, &best, &near);
+	buf_printf(msg, "unknown %s \"%s\"%s%s", root ? "section" : "key", name,
+	    root ? "" : " in section ", root ? "" : section);
+	if (near != NULL && best > 0)
+		buf_printf(msg, "; did you mean %s?", near);
+	else if (elsewhere != NULL)
+		buf_printf(msg, "; it belongs in section %s", elsewhere);
+}
+
+/* Called by libConfuse for what it does not understand. */
 static void
 on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
-	struct buf msg;
-	const char *near = NULL;
+	static const char unknown[] = "no such option '";
+	struct buf raw, msg;
 
+	buf_init(&raw);
 	buf_init(&msg);
-	buf_vprintf(&msg, fmt, ap);
-	if (strncmp(msg.data, "no such option '", 16) == 0) {
-		char *name = xstrndup(msg.data + 16, strcspn(msg.data + 16, "'"));
-		size_t best = 4, d;
+	buf_vprintf(&raw, fmt, ap);
+	if (strncmp(raw.data, unknown, sizeof(unknown) - 1) == 0) {
+		const char *at = raw.data + sizeof(unknown) - 1;
+		char *name = xstrndup(at, strcspn(at, "'"));
 
-		for (size_t i = 0; i < NKEYS; i++) {
-			bool here = strcmp(cfg_name(cfg), keys[i].section) == 0;
-
-			if (here && (d = distance(name, keys[i].name)) < best)
-				best = d, near = keys[i].name;
-			if (!here && (d = distance(name, keys[i].section)) < best)
-				best = d, near = keys[i].section;
-		}
+		unknown_key(&msg, cfg_name(cfg), name);
 		free(name);
+	} else {
+		buf_adds(&msg, raw.data);
 	}
-	log_error("%s:%d: %s%s%s%s", cfg->filename != NULL ? cfg->filename : "config", cfg->line,
-	    msg.data, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-	    near != NULL ? "?" : "");
+	log_error("%s:%d: %s", parse.path, cfg->line, msg.data);
 	parse.errors++;
+	buf_fini(&raw);
 	buf_fini(&msg);
 }
 
-/* Report a value that is wrong; libConfuse knows no lines once it has parsed. */
-static void
-bad_value(const struct config *c, const char *section, const char *name, const char *fmt, ...)
+static void __attribute__((format(printf, 3, 4)))
+value_error(int line, const struct key *k, const char *fmt, ...)
 {
 	struct buf msg;
 	va_list ap;
@@ -173,9 +265,144 @@ bad_value(const struct config *c, const char *section, const char *name, const c
 	va_start(ap, fmt);
 	buf_vprintf(&msg, fmt, ap);
 	va_end(ap);
-	log_error("%s: %s.%s: %s", c->path, section, name, msg.data);
+	log_error("%s:%d: %s.%s: %s", parse.path, line, k->section, k->name, msg.data);
 	parse.errors++;
 	buf_fini(&msg);
+}
+
+static int
+choice_index(const char *choices, const char *word)
+{
+	int i = 0;
+
+	for (const char *p = choices;; p++, i++) {
+		size_t n = strcspn(p, "|");
+
+		if (strlen(word) == n && strncmp(p, word, n) == 0)
+			return i;
+		p += n;
+		if (*p == '\0')
+			return -1;
+	}
+}
+
+static void
+check_text(int line, const struct key *k, const char *text)
+{
+	const char *expected = NULL;
+
+	if (k->type == CHOICE) {
+		if (choice_index(k->choices, text) == -1)
+			value_error(line, k, "\"%s\" is none of %s", text, k->choices);
+		return;
+	}
+	if (k->check == NULL || (expected = k->check(text)) == NULL)
+		return;
+	/* libConfuse shows the last element of a list twice. */
+	if (parse.told == k && strncmp(parse.told_text, text, sizeof(parse.told_text) - 1) == 0)
+		return;
+	parse.told = k;
+	snprintf(parse.told_text, sizeof(parse.told_text), "%s", text);
+	value_error(line, k, "\"%s\": expected %s", text, expected);
+}
+
+/*
+ * Called by libConfuse when a key was set, or an element was added to its
+ * list, the only time when it knows the line.  Returns 0 even for a wrong value, so that all are told at once.
+ */
+static int
+on_value(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const struct key *k = find_key(cfg_name(cfg), opt->name);
+	unsigned count = cfg_opt_size(opt);
+	int line = cfg->line;
+	double n;
+
+	if (k == NULL)
+		return 0;
+	if (k >= keys && k < keys + NKEYS) {
+		int *first = &parse.line[k - keys];
+
+		if (*first != 0 && k->type != STRS && k->type != PATHS)
+			value_error(line, k, "set a second time; line %d has it too", *first);
+		*first = line;
+	}
+	switch (k->type) {
+	case INT:
+	case REAL:
+		n = k->type == INT ? (double)cfg_opt_getnint(opt, 0) : cfg_opt_getnfloat(opt, 0);
+		if (!(n >= k->min && n <= k->max))
+			value_error(line, k, "%.10g: expected a number from %.10g to %.10g", n,
+			    k->min, k->max);
+		break;
+	case BOOL:
+		break;
+	default:
+		if (count > 0)
+			check_text(line, k, cfg_opt_getnstr(opt, count - 1));
+		break;
+	}
+	return 0;
+}
+
+/* The libConfuse option of a row; it checks its value. */
+static cfg_opt_t
+make_opt(const struct key *k)
+{
+	cfg_opt_t opt = CFG_END();
+
+	switch (k->type) {
+	case STR:
+	case PATH:
+	case CHOICE:
+		opt = (cfg_opt_t)CFG_STR(k->name, k->dflt, CFGF_NONE);
+		break;
+	case INT:
+		opt = (cfg_opt_t)CFG_INT(k->name, strtol(k->dflt, NULL, 10), CFGF_NONE);
+		break;
+	case REAL:
+		opt = (cfg_opt_t)CFG_FLOAT(k->name, strtod(k->dflt, NULL), CFGF_NONE);
+		break;
+	case BOOL:
+		opt = (cfg_opt_t)CFG_BOOL(
+		    k->name, strcmp(k->dflt, "true") == 0 ? cfg_true : cfg_false, CFGF_NONE);
+		break;
+	case STRS:
+	case PATHS:
+		opt = (cfg_opt_t)CFG_STR_LIST(k->name, (char *)k->dflt, CFGF_NONE);
+		break;
+	}
+	opt.validcb = on_value;
+	return opt;
+}
+
+/* All sections of the table as libConfuse wants them. */
+struct grammar {
+	cfg_opt_t top[NSECTIONS + 1];
+	cfg_opt_t section[NSECTIONS][NKEYS + 2];
+	cfg_opt_t upstream[NUPSTREAM_KEYS + 1];
+};
+
+static void
+make_grammar(struct grammar *g)
+{
+	for (size_t i = 0; i < NUPSTREAM_KEYS; i++)
+		g->upstream[i] = make_opt(&upstream_keys[i]);
+	g->upstream[NUPSTREAM_KEYS] = (cfg_opt_t)CFG_END();
+	for (size_t s = 0; s < NSECTIONS; s++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < NKEYS; i++) {
+			if (strcmp(keys[i].section, sections[s]) == 0)
+				g->section[s][n++] = make_opt(&keys[i]);
+		}
+		if (strcmp(sections[s], "dns") == 0)
+			g->section[s][n++] = (cfg_opt_t)CFG_SEC(
+			    "upstream", g->upstream, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+		g->section[s][n] = (cfg_opt_t)CFG_END();
+		g->top[s] = (cfg_opt_t)CFG_SEC(sections[s], g->section[s], CFGF_NONE);
+	}
+	g->top[NSECTIONS] = (cfg_opt_t)CFG_END();
 }
 
 static char *
@@ -196,28 +423,11 @@ read_list(struct config_list *l, cfg_t *sec, const struct key *k, const char *di
 	}
 }
 
-static int
-choice_index(const char *choices, const char *word)
-{
-	int i = 0;
-
-	for (const char *p = choices;; p++, i++) {
-		size_t n = strcspn(p, "|");
-
-		if (strlen(word) == n && strncmp(p, word, n) == 0)
-			return i;
-		p += n;
-		if (*p == '\0')
-			return -1;
-	}
-}
-
+/* Store a key's value, set or default, in the structure that starts at base. */
 static void
-read_key(struct config *c, cfg_t *sec, const struct key *k, const char *dir)
+read_key(void *base, cfg_t *sec, const struct key *k, const char *dir)
 {
-	void *at = (char *)c + k->at;
-	double number;
-	int index;
+	void *at = (char *)base + k->at;
 
 	switch (k->type) {
 	case STR:
@@ -227,25 +437,16 @@ read_key(struct config *c, cfg_t *sec, const struct key *k, const char *dir)
 		*(char **)at = resolve(dir, cfg_getstr(sec, k->name));
 		break;
 	case INT:
+		*(long *)at = cfg_getint(sec, k->name);
+		break;
 	case REAL:
-		number = k->type == INT ? (double)cfg_getint(sec, k->name)
-					: cfg_getfloat(sec, k->name);
-		if (!(number >= k->min && number <= k->max))
-			bad_value(c, k->section, k->name, "%g is not between %g and %g", number,
-			    k->min, k->max);
-		if (k->type == INT)
-			*(long *)at = cfg_getint(sec, k->name);
-		else
-			*(double *)at = number;
+		*(double *)at = cfg_getfloat(sec, k->name);
 		break;
 	case BOOL:
 		*(bool *)at = cfg_getbool(sec, k->name);
 		break;
 	case CHOICE:
-		if ((index = choice_index(k->choices, cfg_getstr(sec, k->name))) == -1)
-			bad_value(c, k->section, k->name, "\"%s\" is none of %s",
-			    cfg_getstr(sec, k->name), k->choices);
-		*(int *)at = index;
+		*(int *)at = choice_index(k->choices, cfg_getstr(sec, k->name));
 		break;
 	case STRS:
 	case PATHS:
@@ -254,49 +455,19 @@ read_key(struct config *c, cfg_t *sec, const struct key *k, const char *dir)
 	}
 }
 
-/* One cfg_opt_t array a section, made from the table. */
-static cfg_opt_t *
-section_opts(const char *section)
+static void
+free_key(void *base, const struct key *k)
 {
-	cfg_opt_t *opts = xcalloc(NKEYS + 2, sizeof(*opts));
-	static cfg_opt_t upstream[] = { CFG_STR("address", "", CFGF_NONE),
-		CFG_STR("hostname", "", CFGF_NONE), CFG_STR("pin", "", CFGF_NONE),
-		CFG_STR("ca_file", "", CFGF_NONE), CFG_END() };
-	size_t n = 0;
+	void *at = (char *)base + k->at;
+	struct config_list *l = at;
 
-	for (size_t i = 0; i < NKEYS; i++) {
-		const struct key *k = &keys[i];
-		cfg_opt_t opt = CFG_END();
-
-		if (strcmp(k->section, section) != 0)
-			continue;
-		switch (k->type) {
-		case STR:
-		case PATH:
-		case CHOICE:
-			opt = (cfg_opt_t)CFG_STR(k->name, k->dflt, CFGF_NONE);
-			break;
-		case INT:
-			opt = (cfg_opt_t)CFG_INT(k->name, strtol(k->dflt, NULL, 10), CFGF_NONE);
-			break;
-		case REAL:
-			opt = (cfg_opt_t)CFG_FLOAT(k->name, strtod(k->dflt, NULL), CFGF_NONE);
-			break;
-		case BOOL:
-			opt = (cfg_opt_t)CFG_BOOL(k->name,
-			    strcmp(k->dflt, "true") == 0 ? cfg_true : cfg_false, CFGF_NONE);
-			break;
-		case STRS:
-		case PATHS:
-			opt = (cfg_opt_t)CFG_STR_LIST(k->name, (char *)k->dflt, CFGF_NONE);
-			break;
-		}
-		opts[n++] = opt;
+	if (k->type == STR || k->type == PATH)
+		free(*(char **)at);
+	if (k->type == STRS || k->type == PATHS) {
+		for (size_t i = 0; i < l->n; i++)
+			free(l->v[i]);
+		free(l->v);
 	}
-	if (strcmp(section, "dns") == 0)
-		opts[n++] = (cfg_opt_t)CFG_SEC("upstream", upstream, CFGF_MULTI | CFGF_TITLE);
-	opts[n] = (cfg_opt_t)CFG_END();
-	return opts;
 }
 
 static void
@@ -305,105 +476,111 @@ read_upstreams(struct config *c, cfg_t *dns, const char *dir)
 	c->dns.nupstreams = cfg_size(dns, "upstream");
 	c->dns.upstreams = xcalloc(c->dns.nupstreams + 1, sizeof(*c->dns.upstreams));
 	for (size_t i = 0; i < c->dns.nupstreams; i++) {
-		cfg_t *u = cfg_getnsec(dns, "upstream", (unsigned)i);
-		struct config_upstream *to = &c->dns.upstreams[i];
+		cfg_t *sec = cfg_getnsec(dns, "upstream", (unsigned)i);
 
-		to->address = xstrdup(cfg_getstr(u, "address"));
-		to->hostname = xstrdup(cfg_getstr(u, "hostname"));
-		to->pin = xstrdup(cfg_getstr(u, "pin"));
-		to->ca_file = resolve(dir, cfg_getstr(u, "ca_file"));
+		for (size_t k = 0; k < NUPSTREAM_KEYS; k++)
+			read_key(&c->dns.upstreams[i], sec, &upstream_keys[k], dir);
 	}
 }
 
+/* What follows from checked values. */
 static void
-read_ports(struct config *c)
+derive(struct config *c)
 {
-	for (size_t i = 0; i < c->grab.ports.n; i++) {
-		char *end;
-		unsigned long port = strtoul(c->grab.ports.v[i], &end, 10);
-		int row = *end == '\0' && port <= 65535 ? port_index((unsigned)port) : -1;
+	int row;
+	long ms;
 
-		if (row == -1)
-			bad_value(c, "grab", "ports",
-			    "\"%s\" is none of 22 25 110 143 443 587 993 465 995",
-			    c->grab.ports.v[i]);
-		else
-			c->grab.port[row] = true;
-	}
-	for (int row = 0; row < NPORTS; row++)
+	for (size_t i = 0; i < c->grab.ports.n; i++)
+		c->grab.port[port_index((unsigned)strtoul(c->grab.ports.v[i], NULL, 10))] = true;
+	for (row = 0; row < NPORTS; row++)
 		c->grab.timeout_ms[row] = 5000;
-	/* "*" first, then single ports, whatever their order in the file. */
-	for (int single = 0; single <= 1; single++) {
-		for (size_t i = 0; i < c->grab.timeouts.n; i++) {
-			const char *s = c->grab.timeouts.v[i], *eq = strchr(s, '=');
-			char *end;
-			double value = eq != NULL ? strtod(eq + 1, &end) : -1;
-			int row = eq != NULL ? port_index((unsigned)strtoul(s, NULL, 10)) : -1;
-
-			if (eq == NULL || !(value > 0) || value > 600 || strcmp(end, "s") != 0 ||
-			    (s[0] != '*' && row == -1)) {
-				if (single == 0)
-					bad_value(c, "grab", "timeouts",
-					    "\"%s\" is not like \"25=15s\" or \"*=5s\"", s);
-			} else if (single == 0 && s[0] == '*') {
-				for (int k = 0; k < NPORTS; k++)
-					c->grab.timeout_ms[k] = (long)(value * 1000);
-			} else if (single == 1 && s[0] != '*') {
-				c->grab.timeout_ms[row] = (long)(value * 1000);
-			}
-		}
+	for (size_t i = 0; i < c->grab.timeouts.n; i++) {
+		value_read_timeout(c->grab.timeouts.v[i], &row, &ms);
+		for (int k = 0; row == -1 && k < NPORTS; k++)
+			c->grab.timeout_ms[k] = ms;
 	}
+	/* Single ports after "*", whatever their order in the file. */
+	for (size_t i = 0; i < c->grab.timeouts.n; i++) {
+		value_read_timeout(c->grab.timeouts.v[i], &row, &ms);
+		if (row != -1)
+			c->grab.timeout_ms[row] = ms;
+	}
+	value_read_hours(c->scan.quiet_hours, &c->scan.quiet_from_min, &c->scan.quiet_to_min);
+}
+
+static struct config *
+parse_text(char *text, const char *path, const char *dir)
+{
+	struct grammar *g = xcalloc(1, sizeof(*g));
+	struct config *c = NULL;
+	cfg_t *cfg;
+	int rc;
+
+	memset(&parse, 0, sizeof(parse));
+	parse.path = path;
+	make_grammar(g);
+	cfg = cfg_init(g->top, CFGF_NONE);
+	if (cfg == NULL) {
+		log_error("%s: %m", path);
+		free(g);
+		return NULL;
+	}
+	cfg_set_error_function(cfg, on_error);
+	parse.errors += config_blank_comments(text, path);
+	rc = cfg_parse_buf(cfg, text);
+	if (rc != CFG_SUCCESS && parse.errors == 0) {
+		log_error("%s:%d: not understood", path, cfg->line);
+		parse.errors++;
+	}
+	if (parse.errors == 0) {
+		c = xcalloc(1, sizeof(*c));
+		c->path = xstrdup(path);
+		c->lines = xcalloc(NKEYS, sizeof(*c->lines));
+		memcpy(c->lines, parse.line, sizeof(parse.line));
+		for (size_t i = 0; i < NKEYS; i++)
+			read_key(c, cfg_getsec(cfg, keys[i].section), &keys[i], dir);
+		read_upstreams(c, cfg_getsec(cfg, "dns"), dir);
+		derive(c);
+	}
+	cfg_free(cfg);
+	free(g);
+	return c;
+}
+
+struct config *
+config_parse(const char *text, size_t len, const char *path)
+{
+	struct config *c;
+	char *dir, *copy;
+
+	if (memchr(text, '\0', len) != NULL) {
+		log_error("%s: a NUL byte in it; this is no config file", path);
+		return NULL;
+	}
+	dir = path_dir(path);
+	copy = xstrndup(text, len);
+	c = parse_text(copy, path, dir);
+	free(copy);
+	free(dir);
+	return c;
 }
 
 struct config *
 config_read(const char *path)
 {
-	static const char *const sections[] = { "run", "geo", "scan", "grab", "dns", "analysis",
-		"graph", "report", "doctor" };
-	enum { NSECTIONS = sizeof(sections) / sizeof(sections[0]) };
-	cfg_opt_t top[NSECTIONS + 1], *opts[NSECTIONS];
-	struct config *c;
-	char *absolute = realpath(path, NULL), *dir;
-	cfg_t *cfg;
-	int rc;
+	char *absolute = realpath(path, NULL), *text;
+	struct config *c = NULL;
+	size_t len;
 
-	if (absolute == NULL) {
-		log_error("%s: %m", path);
+	if (absolute == NULL || (text = file_read(absolute, MAX_FILE, &len)) == NULL) {
+		log_error("%s: %s", path,
+		    errno == EFBIG ? "too large for a config file" : strerror(errno));
+		free(absolute);
 		return NULL;
 	}
-	c = xcalloc(1, sizeof(*c));
-	c->path = absolute;
-	dir = path_dir(absolute);
-	parse.errors = 0;
-	for (size_t i = 0; i < NSECTIONS; i++) {
-		opts[i] = section_opts(sections[i]);
-		top[i] = (cfg_opt_t)CFG_SEC(sections[i], opts[i], CFGF_NONE);
-	}
-	top[NSECTIONS] = (cfg_opt_t)CFG_END();
-	cfg = cfg_init(top, CFGF_NONE);
-	cfg_set_error_function(cfg, on_error);
-	rc = cfg_parse(cfg, path);
-	if (rc == CFG_FILE_ERROR) {
-		log_error("%s: %m", path);
-		parse.errors++;
-	} else if (rc != CFG_SUCCESS && parse.errors == 0) {
-		log_error("%s: not understood", path);
-		parse.errors++;
-	}
-	for (size_t i = 0; rc == CFG_SUCCESS && i < NKEYS; i++)
-		read_key(c, cfg_getsec(cfg, keys[i].section), &keys[i], dir);
-	if (rc == CFG_SUCCESS) {
-		read_upstreams(c, cfg_getsec(cfg, "dns"), dir);
-		read_ports(c);
-	}
-	cfg_free(cfg);
-	for (size_t i = 0; i < NSECTIONS; i++)
-		free(opts[i]);
-	free(dir);
-	if (parse.errors > 0) {
-		config_free(c);
-		return NULL;
-	}
+	c = config_parse(text, len, absolute);
+	free(text);
+	free(absolute);
 	return c;
 }
 
@@ -412,33 +589,24 @@ config_free(struct config *c)
 {
 	if (c == NULL)
 		return;
-	for (size_t i = 0; i < NKEYS; i++) {
-		void *at = (char *)c + keys[i].at;
-
-		switch (keys[i].type) {
-		case STR:
-		case PATH:
-			free(*(char **)at);
-			break;
-		case STRS:
-		case PATHS:
-			for (size_t k = 0; k < ((struct config_list *)at)->n; k++)
-				free(((struct config_list *)at)->v[k]);
-			free(((struct config_list *)at)->v);
-			break;
-		default:
-			break;
-		}
-	}
+	for (size_t i = 0; i < NKEYS; i++)
+		free_key(c, &keys[i]);
 	for (size_t i = 0; i < c->dns.nupstreams; i++) {
-		free(c->dns.upstreams[i].address);
-		free(c->dns.upstreams[i].hostname);
-		free(c->dns.upstreams[i].pin);
-		free(c->dns.upstreams[i].ca_file);
+		for (size_t k = 0; k < NUPSTREAM_KEYS; k++)
+			free_key(&c->dns.upstreams[i], &upstream_keys[k]);
 	}
 	free(c->dns.upstreams);
+	free(c->lines);
 	free(c->path);
 	free(c);
+}
+
+int
+config_line(const struct config *c, const char *section, const char *name)
+{
+	const struct key *k = find_key(section, name);
+
+	return k >= keys && k < keys + NKEYS ? c->lines[k - keys] : 0;
 }
 
 void
@@ -448,9 +616,7 @@ config_dump(FILE *out)
 		fprintf(out, "%s.%s\t%s\t%s\n", keys[i].section, keys[i].name,
 		    keys[i].type == CHOICE ? keys[i].choices : type_name[keys[i].type],
 		    keys[i].dflt);
-	for (size_t i = 0; i < 4; i++) {
-		static const char *const upstream[] = { "address", "hostname", "pin", "ca_file" };
-
-		fprintf(out, "dns.upstream.%s\tstring\t\n", upstream[i]);
-	}
+	for (size_t i = 0; i < NUPSTREAM_KEYS; i++)
+		fprintf(out, "dns.upstream.%s\t%s\t%s\n", upstream_keys[i].name,
+		    type_name[upstream_keys[i].type], upstream_keys[i].dflt);
 }
