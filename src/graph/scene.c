@@ -519,9 +519,12 @@ foot(struct scene *s, const struct drawing *d, const struct study *st, double to
 	while (columns > 1 && d->nases <= (columns - 1) * 4)
 		columns--;
 	rows = (d->nases + columns - 1) / columns;
-	for (size_t i = 0; i < d->nases; i++)
-		as_row(s, st, &d->ases[i], MARGIN + AS_COLUMN * (double)(i / rows),
-		    y + ROW * (double)(i % rows));
+	for (size_t i = 0; i < d->nases; i++) {
+		size_t column = i / rows, row = i % rows;
+
+		as_row(s, st, &d->ases[i], MARGIN + AS_COLUMN * (double)column,
+		    y + ROW * (double)row);
+	}
 	bottom = y + ROW * (double)rows;
 	if (d->other_ases > 0) {
 		buf_init(&b);

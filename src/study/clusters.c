@@ -123,7 +123,7 @@ read_name(struct study *st, uint32_t host, struct simd_node n)
 	sn->key = study_text(st, key.s, key.len);
 	sn->name = study_text(st, name.s, name.len);
 	sn->address = address.s != NULL ? study_text(st, address.s, address.len) : NULL;
-	sn->verdict = verdict_of(simd_string(simd_get(n, "verdict")));
+	sn->verdict = (uint8_t)verdict_of(simd_string(simd_get(n, "verdict")));
 }
 
 struct verdict_reader {

@@ -121,8 +121,8 @@ test_bad_lines(void **state)
 		"{\"name\":\"a\\u0000.ie\",\"type\":\"A\",\"outcome\":\"nodata\",\"answers\":[]}",
 		"{\"name\":\"a.ie\",\"type\":\"A\",\"outcome\":\"noerror\",\"answers\":[\"x\"]}",
 		"{\"name\":\"a.ie\",\"type\":\"A\",\"outcome\":\"noerror\",\"answers\":[1]}",
-		"{\"name\":\"a.ie\",\"type\":\"A\",\"x\":[[[[[[[[[[]]]]]]]]]],\"outcome\":"
-		"\"nodata\"}",
+		("{\"name\":\"a.ie\",\"type\":\"A\",\"x\":[[[[[[[[[[]]]]]]]]]],"
+		 "\"outcome\":\"nodata\"}"),
 		"{\"name\":\"\xff.ie\",\"type\":\"A\",\"outcome\":\"nodata\",\"answers\":[]}",
 	};
 	struct answers *t = answers_new();
