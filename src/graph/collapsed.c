@@ -14,21 +14,13 @@
 #include "survey/port.h"
 #include "survey/text.h"
 
-#include "drawing.h"
+#include "collapse.h"
 
-#define NODES_COLLAPSED 160
-#define NODES_COARSE 60
+#define NODES_COLLAPSED 120
+#define NODES_COARSE 56
 #define TIP_HOSTS 12
 #define KEY_CAPTIONS 30
 #define MAX_RADIUS 46.0
-
-/* What a step joins. */
-struct step {
-	bool port_groups; /* ports of a group are as good as one */
-	bool alike_keys; /* keys of exactly the same hosts and port groups are one node */
-	enum { AS_EACH, AS_COLOURED, AS_ANY } as;
-	const char *note;
-};
 
 static const struct step steps[] = {
 	{ false, false, AS_EACH, NULL },
@@ -40,37 +32,6 @@ static const struct step steps[] = {
 	    "Keys of exactly the same hosts are one node; hosts are joined across ASes." },
 };
 #define NSTEPS (sizeof(steps) / sizeof(steps[0]))
-
-struct group {
-	uint32_t as; /* of the study, STUDY_NONE: several */
-	uint32_t nhosts, order0; /* its hosts: a range of order */
-	uint32_t item0, nitems; /* what its first host shows: a range of items */
-	uint32_t node;
-};
-
-/* A key class on a port (or port group). */
-struct item {
-	uint32_t key, port;
-};
-
-struct bundle { /* keys that are one node */
-	uint32_t first, nkeys, nhosts, node;
-};
-
-struct collapse {
-	const struct study *st;
-	const struct study_cluster *c;
-	const struct step *step;
-	uint32_t *class; /* of each shared key: index of bundles */
-	struct bundle *bundles;
-	uint32_t nbundles;
-	struct item *items;
-	uint32_t *item0; /* of each host, and one more */
-	uint32_t *as; /* of each host, as the step sees it */
-	uint32_t *order; /* hosts, alike ones together */
-	struct group *groups;
-	uint32_t ngroups;
-};
 
 static const struct collapse *sorting; /* qsort() passes no argument */
 
@@ -289,121 +250,8 @@ collapse_fini(struct collapse *x)
 	free(x->groups);
 }
 
-/*
- * The rest: what is not among the largest groups and most used keys.  Parts
- * that hang together, or hang on the same drawn nodes, are one grey node.
- */
-struct rest {
-	uint32_t *parent; /* groups first, then bundles: union-find of those not kept */
-	bool *kept;
-	uint32_t *part; /* of each root: index of parts */
-	uint32_t n;
-};
-
-struct part {
-	uint32_t root, nhosts, nkeys, node;
-	uint32_t near0, nnear; /* kept neighbours: a range of near */
-};
-
-static uint32_t
-root_of(uint32_t *parent, uint32_t i)
-{
-	while (parent[i] != i)
-		i = parent[i] = parent[parent[i]];
-	return i;
-}
-
-static int
-by_group_size(const void *pa, const void *pb)
-{
-	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-	int c = cmp_u32(sorting->groups[b].nhosts, sorting->groups[a].nhosts);
-
-	return c != 0 ? c : cmp_u32(a, b);
-}
-
-static int
-by_bundle_size(const void *pa, const void *pb)
-{
-	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-	int c = cmp_u32(sorting->bundles[b].nhosts, sorting->bundles[a].nhosts);
-
-	return c != 0 ? c : cmp_u32(a, b);
-}
-
-static void
-keep_largest(const struct collapse *x, struct rest *r, uint32_t ngroups, uint32_t nbundles)
-{
-	uint32_t most = x->ngroups > x->nbundles ? x->ngroups : x->nbundles;
-	uint32_t *order = xcalloc((size_t)most + 1, sizeof(*order));
-
-	sorting = x;
-	for (uint32_t i = 0; i < x->ngroups; i++)
-		order[i] = i;
-	qsort(order, x->ngroups, sizeof(*order), by_group_size);
-	for (uint32_t i = 0; i < ngroups && i < x->ngroups; i++)
-		r->kept[order[i]] = true;
-	for (uint32_t i = 0; i < x->nbundles; i++)
-		order[i] = i;
-	qsort(order, x->nbundles, sizeof(*order), by_bundle_size);
-	for (uint32_t i = 0; i < nbundles && i < x->nbundles; i++)
-		r->kept[x->ngroups + order[i]] = true;
-	free(order);
-}
-
-struct touch { /* a part touches a kept node */
-	uint32_t root, kept, group; /* the port group of the link */
-};
-
-static int
-by_touch(const void *pa, const void *pb)
-{
-	const struct touch *a = pa, *b = pb;
-	int c = cmp_u32(a->root, b->root);
-
-	if (c == 0)
-		c = cmp_u32(a->kept, b->kept);
-	return c != 0 ? c : cmp_u32(a->group, b->group);
-}
-
-static const struct touch *touching;
-
-static int
-by_neighbours(const void *pa, const void *pb)
-{
-	const struct part *a = pa, *b = pb;
-	int c = cmp_u32(a->nnear, b->nnear);
-
-	for (uint32_t i = 0; c == 0 && i < a->nnear; i++) {
-		c = cmp_u32(touching[a->near0 + i].kept, touching[b->near0 + i].kept);
-		if (c == 0)
-			c = cmp_u32(touching[a->near0 + i].group, touching[b->near0 + i].group);
-	}
-	return c;
-}
-
-static int
-by_neighbours_and_root(const void *pa, const void *pb)
-{
-	int c = by_neighbours(pa, pb);
-
-	return c != 0 ? c
-		      : cmp_u32(((const struct part *)pa)->root, ((const struct part *)pb)->root);
-}
-
-static int
-by_part_size(const void *pa, const void *pb)
-{
-	const struct part *a = pa, *b = pb;
-	int c = cmp_u32(b->nhosts, a->nhosts);
-
-	if (c == 0)
-		c = cmp_u32(b->nkeys, a->nkeys);
-	return c != 0 ? c : cmp_u32(a->root, b->root);
-}
-
-static uint32_t
-group_of_item(const struct collapse *x, const struct item *it)
+uint32_t
+collapse_port_group(const struct collapse *x, const struct item *it)
 {
 	return x->step->port_groups ? it->port : (uint32_t)palette_group(it->port);
 }
@@ -521,8 +369,8 @@ draw_links(struct drawing *d, const struct collapse *x, const struct group *g,
 	for (uint32_t i = 0; i < n; i++) {
 		static const char *const names[NGROUPS] = { "22", "group mail", "group web" };
 
-		nlanes += !seen[group_of_item(x, &it[i])];
-		seen[group_of_item(x, &it[i])] = true;
+		nlanes += !seen[collapse_port_group(x, &it[i])];
+		seen[collapse_port_group(x, &it[i])] = true;
 		if (x->step->port_groups)
 			buf_printf(&tip, "%s%s", i > 0 ? ", " : "", names[it[i].port]);
 		else
@@ -562,138 +410,45 @@ draw_part(struct drawing *d, struct part *p, uint32_t largest)
 }
 
 static void
-draw_touches(struct drawing *d, const struct collapse *x, const struct part *p, uint32_t nparts,
-    const struct touch *t)
+draw_touches(struct drawing *d, const struct collapse *x, const struct rest *r)
 {
-	for (uint32_t i = 0; i < nparts; i++) {
-		for (uint32_t k = p[i].near0; k < p[i].near0 + p[i].nnear; k++) {
-			uint32_t to = t[k].kept < x->ngroups
-					  ? x->groups[t[k].kept].node
-					  : x->bundles[t[k].kept - x->ngroups].node;
-			struct draw_edge *e = drawing_edge(d, p[i].node, to);
+	for (uint32_t i = 0; i < r->ntouches; i++) {
+		const struct touch *t = &r->touches[i];
+		const struct part *p = &r->parts[t->part];
+		uint32_t to = t->kept < x->ngroups ? x->groups[t->kept].node
+						   : x->bundles[t->kept - x->ngroups].node;
+		struct draw_edge *e = drawing_edge(d, p->node, to);
 
-			e->style = *palette_class_style(palette_class_of(
-			    (enum port_group)t[k].group, (enum port_group)t[k].group));
-			for (uint32_t m = p[i].near0; m < p[i].near0 + p[i].nnear; m++) {
-				if (t[m].kept != t[k].kept)
-					continue;
-				e->lane += m < k;
-				e->nlanes += m != k;
-			}
-			e->tip = xasprintf(
-			    "links to %u further hosts and %u keys", p[i].nhosts, p[i].nkeys);
-		}
-	}
-}
-
-/* Parts of the rest by what they touch; those that touch the same become one. */
-static uint32_t
-find_parts(
-    const struct collapse *x, struct rest *r, struct part *parts, struct touch *t, uint32_t *nt)
-{
-	uint32_t nparts = 0, n = 0, joined = 0;
-
-	for (uint32_t i = 0; i < x->ngroups; i++) {
-		const struct group *g = &x->groups[i];
-
-		for (uint32_t k = 0; k < g->nitems; k++) {
-			uint32_t b = x->ngroups + x->items[g->item0 + k].key;
-
-			if (!r->kept[i] && !r->kept[b])
-				r->parent[root_of(r->parent, b)] = root_of(r->parent, i);
-		}
-	}
-	for (uint32_t i = 0; i < r->n; i++) {
-		if (r->kept[i])
-			continue;
-		if (root_of(r->parent, i) == i) {
-			r->part[i] = nparts;
-			parts[nparts++] = (struct part){ .root = i };
-		}
-	}
-	for (uint32_t i = 0; i < x->ngroups; i++) {
-		const struct group *g = &x->groups[i];
-
-		if (!r->kept[i])
-			parts[r->part[root_of(r->parent, i)]].nhosts += g->nhosts;
-		for (uint32_t k = 0; k < g->nitems; k++) {
-			const struct item *it = &x->items[g->item0 + k];
-			uint32_t b = x->ngroups + it->key;
-
-			if (r->kept[i] == r->kept[b])
+		e->style = *palette_class_style(
+		    palette_class_of((enum port_group)t->group, (enum port_group)t->group));
+		e->style.width *= 0.6;
+		for (uint32_t m = p->near0; m < p->near0 + p->nnear; m++) {
+			if (r->touches[m].kept != t->kept)
 				continue;
-			t[n++] = (struct touch){ root_of(r->parent, r->kept[i] ? b : i),
-				r->kept[i] ? i : b, group_of_item(x, it) };
+			e->lane += m < i;
+			e->nlanes += m != i;
 		}
+		e->tip = xasprintf("links to %u further hosts and %u keys", p->nhosts, p->nkeys);
 	}
-	for (uint32_t b = 0; b < x->nbundles; b++) {
-		if (!r->kept[x->ngroups + b])
-			parts[r->part[root_of(r->parent, x->ngroups + b)]].nkeys +=
-			    x->bundles[b].nkeys;
-	}
-	if (n > 0)
-		qsort(t, n, sizeof(*t), by_touch);
-	for (uint32_t i = 0; i < n; i++) {
-		if (joined > 0 && by_touch(&t[joined - 1], &t[i]) == 0)
-			continue;
-		t[joined] = t[i];
-		struct part *p = &parts[r->part[t[i].root]];
-
-		if (p->nnear++ == 0)
-			p->near0 = joined;
-		joined++;
-	}
-	*nt = joined;
-	touching = t;
-	if (nparts > 0)
-		qsort(parts, nparts, sizeof(*parts), by_neighbours_and_root);
-	n = 0;
-	for (uint32_t i = 0; i < nparts; i++) {
-		if (n > 0 && by_neighbours(&parts[n - 1], &parts[i]) == 0) {
-			parts[n - 1].nhosts += parts[i].nhosts;
-			parts[n - 1].nkeys += parts[i].nkeys;
-		} else {
-			parts[n++] = parts[i];
-		}
-	}
-	return n;
 }
 
 /* Draw the largest groups and the most used keys, and everything else as a few grey nodes. */
 static void
 draw_with_rest(struct drawing *d, struct collapse *x, uint32_t limit)
 {
-	uint32_t n = x->ngroups + x->nbundles, nparts, most = limit / 4, nt, hidden_hosts = 0,
-		 hidden_keys = 0, largest = 1;
-	struct rest r = { .n = n };
-	struct part *parts = xcalloc((size_t)n + 1, sizeof(*parts));
-	struct touch *t = xcalloc((size_t)x->item0[x->c->nhosts] + 1, sizeof(*t));
+	uint32_t hidden_hosts = 0, hidden_keys = 0, largest = 1;
+	struct rest r;
 
-	r.parent = xcalloc((size_t)n + 1, sizeof(*r.parent));
-	r.kept = xcalloc((size_t)n + 1, sizeof(*r.kept));
-	r.part = xcalloc((size_t)n + 1, sizeof(*r.part));
-	for (uint32_t i = 0; i < n; i++)
-		r.parent[i] = i;
-	keep_largest(x, &r, limit / 2, limit / 4);
-	nparts = find_parts(x, &r, parts, t, &nt);
-	qsort(parts, nparts, sizeof(*parts), by_part_size);
-	for (uint32_t i = 0; i < nparts; i++) {
-		hidden_hosts += parts[i].nhosts;
-		hidden_keys += parts[i].nkeys;
-		if (i >= most) { /* the smallest are joined with the last that is drawn */
-			parts[most - 1].nhosts += parts[i].nhosts;
-			parts[most - 1].nkeys += parts[i].nkeys;
-		}
-	}
-	if (nparts > most)
-		nparts = most;
+	rest_init(&r, x, limit / 2, limit / 4, limit / 4);
 	for (uint32_t i = 0; i < x->ngroups; i++) {
 		if (r.kept[i] && x->groups[i].nhosts > largest)
 			largest = x->groups[i].nhosts;
 	}
-	for (uint32_t i = 0; i < nparts; i++) {
-		if (parts[i].nhosts > largest)
-			largest = parts[i].nhosts;
+	for (uint32_t i = 0; i < r.nparts; i++) {
+		hidden_hosts += r.parts[i].nhosts;
+		hidden_keys += r.parts[i].nkeys;
+		if (r.parts[i].nhosts > largest)
+			largest = r.parts[i].nhosts;
 	}
 	for (uint32_t i = 0; i < x->ngroups; i++) {
 		if (r.kept[i])
@@ -703,8 +458,8 @@ draw_with_rest(struct drawing *d, struct collapse *x, uint32_t limit)
 		if (r.kept[x->ngroups + i])
 			draw_bundle(d, x, &x->bundles[i]);
 	}
-	for (uint32_t i = 0; i < nparts; i++)
-		draw_part(d, &parts[i], largest);
+	for (uint32_t i = 0; i < r.nparts; i++)
+		draw_part(d, &r.parts[i], largest);
 	for (uint32_t i = 0; i < x->ngroups; i++) {
 		const struct group *g = &x->groups[i];
 
@@ -717,7 +472,7 @@ draw_with_rest(struct drawing *d, struct collapse *x, uint32_t limit)
 				draw_links(d, x, g, it, m - k);
 		}
 	}
-	draw_touches(d, x, parts, nparts, t);
+	draw_touches(d, x, &r);
 	if (hidden_hosts + hidden_keys > 0) {
 		struct buf b;
 
@@ -730,11 +485,7 @@ draw_with_rest(struct drawing *d, struct collapse *x, uint32_t limit)
 		drawing_note(d, "%s", b.data);
 		buf_fini(&b);
 	}
-	free(parts);
-	free(t);
-	free(r.parent);
-	free(r.kept);
-	free(r.part);
+	rest_fini(&r);
 }
 
 static void

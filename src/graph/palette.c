@@ -177,7 +177,7 @@ palette_grey(unsigned i)
 struct as_style
 palette_mixed(void)
 {
-	return (struct as_style){ 0xffffff, 0x888888, 1, { 2, 1.5 } };
+	return (struct as_style){ 0xffffff, 0x666666, 1.6, { 0 } };
 }
 
 uint32_t

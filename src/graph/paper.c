@@ -10,7 +10,7 @@
 
 #include "scene.h"
 
-#define PRINT_SCALE (220.0 / 72) /* 220 dots an inch */
+#define PRINT_SCALE (200.0 / 72) /* 200 dots an inch */
 #define MAX_SIDE 7000.0 /* pixels */
 #define MAX_PIXELS 16.0e6
 

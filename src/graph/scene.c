@@ -18,6 +18,8 @@
 #define AS_COLUMN 236.0
 #define KEY_COLUMN 190.0
 #define AS_TEXT 36 /* characters */
+#define LINE_COLUMN 214.0
+#define LINE_ROWS 9
 
 #define INK 0x1a1a1a
 #define INK_SOFT 0x5a5a5a
@@ -438,13 +440,14 @@ static double
 symbol_rows(struct scene *s, const struct drawing *d, double x, double y)
 {
 	struct as_style plain = { 0xffffff, 0x555555, 1, { 0 } };
-	bool keys = false, several = false, rest = false;
+	bool keys = false, several = false, rest = false, mixed = false;
 	struct shape *p;
 
 	for (size_t i = 0; i < d->nnodes; i++) {
 		keys |= d->nodes[i].kind == NODE_KEY;
 		several |= d->nodes[i].kind == NODE_GROUP && d->nodes[i].nhosts > 1;
 		rest |= d->nodes[i].kind == NODE_REST;
+		mixed |= d->nodes[i].kind == NODE_GROUP && d->nodes[i].as == STUDY_NONE;
 	}
 	if (keys) {
 		p = add(s, SHAPE_DIAMOND, x + 17, y - 3.4);
@@ -458,6 +461,13 @@ symbol_rows(struct scene *s, const struct drawing *d, double x, double y)
 		p = text(s, x + 17, y - 0.6, 7.5, INK, "n");
 		p->anchor = ANCHOR_MIDDLE;
 		text(s, x + 42, y, 9.5, INK, "n hosts with the same keys");
+		y += ROW;
+	}
+	if (mixed) {
+		struct as_style style = palette_mixed();
+
+		dot_sample(s, x + 17, y - 3.4, 6, &style);
+		text(s, x + 42, y, 9.5, INK, "hosts of several ASes");
 		y += ROW;
 	}
 	if (rest) {
@@ -504,6 +514,21 @@ note_rows(struct scene *s, const char *note, double y)
 	return y;
 }
 
+/* The lines of the legend in so many columns.  Returns the next row's y. */
+static double
+line_rows(struct scene *s, const struct drawing *d, double x, double y, size_t columns)
+{
+	size_t rows = (d->nlines + columns - 1) / columns;
+
+	for (size_t i = 0; i < d->nlines; i++) {
+		double lx = x + LINE_COLUMN * (double)(i / rows), ly = y + ROW * (double)(i % rows);
+
+		line_sample(s, lx, ly - 3.4, &d->lines[i].style);
+		text(s, lx + 42, ly, 9.5, INK, d->lines[i].text);
+	}
+	return y + ROW * (double)rows;
+}
+
 static double
 foot(struct scene *s, const struct drawing *d, const struct study *st, double top)
 {
@@ -536,13 +561,14 @@ foot(struct scene *s, const struct drawing *d, const struct study *st, double to
 		bottom += ROW;
 	}
 	kx = MARGIN + AS_COLUMN * (double)columns;
-	for (size_t i = 0; i < d->nlines; i++) {
-		line_sample(s, kx, y - 3.4, &d->lines[i].style);
-		text(s, kx + 42, y, 9.5, INK, d->lines[i].text);
-		y += ROW;
+	if (d->nlines > LINE_ROWS) { /* many exact pairs: rows of their own under the ASes */
+		bottom = fmax(bottom, symbol_rows(s, d, kx, y));
+		bottom = line_rows(s, d, MARGIN, rule(s, bottom - 4),
+		    (size_t)((s->width - 2 * MARGIN) / LINE_COLUMN));
+	} else {
+		y = line_rows(s, d, kx, y, 1);
+		bottom = fmax(bottom, symbol_rows(s, d, kx, y));
 	}
-	y = symbol_rows(s, d, kx, y);
-	bottom = fmax(bottom, y);
 	if (d->note.len > 0)
 		bottom = note_rows(s, d->note.data, bottom + 2);
 	return bottom;

@@ -1,0 +1,281 @@
+/* Pure: lumps together what a drawing has no room for. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/mem.h"
+
+#include "collapse.h"
+
+static const struct collapse *sorting; /* qsort() passes no argument */
+
+static int
+cmp_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static uint32_t
+root_of(uint32_t *parent, uint32_t i)
+{
+	while (parent[i] != i)
+		i = parent[i] = parent[parent[i]];
+	return i;
+}
+
+static int
+by_group_size(const void *pa, const void *pb)
+{
+	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
+	int c = cmp_u32(sorting->groups[b].nhosts, sorting->groups[a].nhosts);
+
+	return c != 0 ? c : cmp_u32(a, b);
+}
+
+static int
+by_bundle_size(const void *pa, const void *pb)
+{
+	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
+	int c = cmp_u32(sorting->bundles[b].nhosts, sorting->bundles[a].nhosts);
+
+	return c != 0 ? c : cmp_u32(a, b);
+}
+
+static void
+keep_largest(struct rest *r, const struct collapse *x, uint32_t ngroups, uint32_t nbundles)
+{
+	uint32_t most = x->ngroups > x->nbundles ? x->ngroups : x->nbundles;
+	uint32_t *order = xcalloc((size_t)most + 1, sizeof(*order));
+
+	sorting = x;
+	for (uint32_t i = 0; i < most; i++)
+		order[i] = i;
+	qsort(order, x->ngroups, sizeof(*order), by_group_size);
+	for (uint32_t i = 0; i < ngroups && i < x->ngroups; i++)
+		r->kept[order[i]] = true;
+	for (uint32_t i = 0; i < most; i++)
+		order[i] = i;
+	qsort(order, x->nbundles, sizeof(*order), by_bundle_size);
+	for (uint32_t i = 0; i < nbundles && i < x->nbundles; i++)
+		r->kept[x->ngroups + order[i]] = true;
+	free(order);
+}
+
+static int
+by_touch(const void *pa, const void *pb)
+{
+	const struct touch *a = pa, *b = pb;
+	int c = cmp_u32(a->part, b->part);
+
+	if (c == 0)
+		c = cmp_u32(a->kept, b->kept);
+	return c != 0 ? c : cmp_u32(a->group, b->group);
+}
+
+/* Put the touches in the order of their parts, one of each, and tell the parts where theirs are. */
+static void
+index_touches(struct rest *r)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < r->nparts; i++)
+		r->parts[i].nnear = 0;
+	if (r->ntouches > 0)
+		qsort(r->touches, r->ntouches, sizeof(*r->touches), by_touch);
+	for (uint32_t i = 0; i < r->ntouches; i++) {
+		struct part *p = &r->parts[r->touches[i].part];
+
+		if (n > 0 && by_touch(&r->touches[n - 1], &r->touches[i]) == 0)
+			continue;
+		if (p->nnear++ == 0)
+			p->near0 = n;
+		r->touches[n++] = r->touches[i];
+	}
+	r->ntouches = n;
+}
+
+/* What is not kept and hangs together is one part. */
+static void
+find_parts(struct rest *r, const struct collapse *x)
+{
+	uint32_t n = x->ngroups + x->nbundles;
+	uint32_t *parent = xcalloc((size_t)n + 1, sizeof(*parent));
+	uint32_t *part = xcalloc((size_t)n + 1, sizeof(*part));
+
+	for (uint32_t i = 0; i < n; i++)
+		parent[i] = i;
+	for (uint32_t i = 0; i < x->ngroups; i++) {
+		for (uint32_t k = 0; k < x->groups[i].nitems; k++) {
+			uint32_t b = x->ngroups + x->items[x->groups[i].item0 + k].key;
+
+			if (!r->kept[i] && !r->kept[b])
+				parent[root_of(parent, b)] = root_of(parent, i);
+		}
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (!r->kept[i] && root_of(parent, i) == i)
+			part[i] = r->nparts++;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		struct part *p = &r->parts[part[root_of(parent, i)]];
+
+		if (r->kept[i])
+			continue;
+		if (i < x->ngroups)
+			p->nhosts += x->groups[i].nhosts;
+		else
+			p->nkeys += x->bundles[i - x->ngroups].nkeys;
+	}
+	for (uint32_t i = 0; i < x->ngroups; i++) {
+		for (uint32_t k = 0; k < x->groups[i].nitems; k++) {
+			const struct item *it = &x->items[x->groups[i].item0 + k];
+			uint32_t b = x->ngroups + it->key;
+
+			if (r->kept[i] == r->kept[b])
+				continue;
+			r->touches[r->ntouches++] =
+			    (struct touch){ part[root_of(parent, r->kept[i] ? b : i)],
+				    r->kept[i] ? i : b, collapse_port_group(x, it) };
+		}
+	}
+	free(parent);
+	free(part);
+}
+
+/* Part i becomes part target[i], of which there are n. */
+static void
+join_parts(struct rest *r, const uint32_t *target, uint32_t n)
+{
+	struct part *parts = xcalloc((size_t)n + 1, sizeof(*parts));
+
+	for (uint32_t i = 0; i < r->nparts; i++) {
+		parts[target[i]].nhosts += r->parts[i].nhosts;
+		parts[target[i]].nkeys += r->parts[i].nkeys;
+	}
+	for (uint32_t i = 0; i < r->ntouches; i++)
+		r->touches[i].part = target[r->touches[i].part];
+	free(r->parts);
+	r->parts = parts;
+	r->nparts = n;
+	index_touches(r);
+}
+
+static const struct rest *parts_of;
+
+static int
+by_neighbours(const void *pa, const void *pb)
+{
+	const struct part *a = &parts_of->parts[*(const uint32_t *)pa];
+	const struct part *b = &parts_of->parts[*(const uint32_t *)pb];
+	int c = cmp_u32(a->nnear, b->nnear);
+
+	for (uint32_t i = 0; c == 0 && i < a->nnear; i++) {
+		const struct touch *s = &parts_of->touches[a->near0 + i];
+		const struct touch *t = &parts_of->touches[b->near0 + i];
+
+		c = cmp_u32(s->kept, t->kept);
+		if (c == 0)
+			c = cmp_u32(s->group, t->group);
+	}
+	return c;
+}
+
+static int
+by_neighbours_and_number(const void *pa, const void *pb)
+{
+	int c = by_neighbours(pa, pb);
+
+	return c != 0 ? c : cmp_u32(*(const uint32_t *)pa, *(const uint32_t *)pb);
+}
+
+static int
+by_part_size(const void *pa, const void *pb)
+{
+	uint32_t ia = *(const uint32_t *)pa, ib = *(const uint32_t *)pb;
+	const struct part *a = &parts_of->parts[ia], *b = &parts_of->parts[ib];
+	int c = cmp_u32(b->nhosts, a->nhosts);
+
+	if (c == 0)
+		c = cmp_u32(b->nkeys, a->nkeys);
+	return c != 0 ? c : cmp_u32(ia, ib);
+}
+
+static uint32_t *
+sorted_parts(const struct rest *r, int (*compare)(const void *, const void *))
+{
+	uint32_t *order = xcalloc((size_t)r->nparts + 1, sizeof(*order));
+
+	for (uint32_t i = 0; i < r->nparts; i++)
+		order[i] = i;
+	parts_of = r;
+	qsort(order, r->nparts, sizeof(*order), compare);
+	return order;
+}
+
+static void
+join_alike(struct rest *r)
+{
+	uint32_t *order = sorted_parts(r, by_neighbours_and_number);
+	uint32_t *target = xcalloc((size_t)r->nparts + 1, sizeof(*target)), n = 0;
+
+	for (uint32_t i = 0; i < r->nparts; i++) {
+		n += i == 0 || by_neighbours(&order[i - 1], &order[i]) != 0;
+		target[order[i]] = n - 1;
+	}
+	join_parts(r, target, n);
+	free(order);
+	free(target);
+}
+
+/* The largest stay; the others are joined by the least used key, or smallest group, they hang on. */
+static void
+join_small(struct rest *r, uint32_t nkept, uint32_t most)
+{
+	uint32_t *order = sorted_parts(r, by_part_size);
+	uint32_t *target = xcalloc((size_t)r->nparts + 1, sizeof(*target));
+	uint32_t *at = xcalloc((size_t)nkept + 1, sizeof(*at)), n = 0;
+
+	for (uint32_t i = 0; i < r->nparts; i++) {
+		const struct part *p = &r->parts[order[i]];
+		uint32_t last = p->nnear > 0 ? r->touches[p->near0 + p->nnear - 1].kept : nkept;
+
+		if (i < most) {
+			target[order[i]] = n++;
+			continue;
+		}
+		if (at[last] == 0)
+			at[last] = ++n;
+		target[order[i]] = at[last] - 1;
+	}
+	join_parts(r, target, n);
+	free(order);
+	free(target);
+	free(at);
+}
+
+void
+rest_init(
+    struct rest *r, const struct collapse *x, uint32_t ngroups, uint32_t nbundles, uint32_t nparts)
+{
+	size_t n = (size_t)x->ngroups + x->nbundles + 1, nitems = 1;
+
+	for (uint32_t i = 0; i < x->ngroups; i++)
+		nitems += x->groups[i].nitems;
+	*r = (struct rest){ 0 };
+	r->kept = xcalloc(n, sizeof(*r->kept));
+	r->parts = xcalloc(n, sizeof(*r->parts));
+	r->touches = xcalloc(nitems, sizeof(*r->touches));
+	keep_largest(r, x, ngroups, nbundles);
+	find_parts(r, x);
+	index_touches(r);
+	join_alike(r);
+	if (r->nparts > nparts)
+		join_small(r, x->ngroups + x->nbundles, nparts / 2);
+}
+
+void
+rest_fini(struct rest *r)
+{
+	free(r->kept);
+	free(r->parts);
+	free(r->touches);
+}
