@@ -306,6 +306,12 @@ install_packages()
 	host_compare
 }
 
+# Has this release the package, and not only its name?
+has_package()
+{
+	apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
+}
+
 # Of the given packages those that this release has.  Debian 12 has all.
 known_packages()
 {
@@ -314,7 +320,7 @@ known_packages()
 	for p; do
 		if [ "$p" = chromium ] && [ "$(os_release ID)" = ubuntu ]; then
 			say 'chromium is a snap on Ubuntu and not installed: the report cannot be tested in a browser here'
-		elif apt-cache show --no-all-versions "$p" >/dev/null 2>&1; then
+		elif has_package "$p"; then
 			echo "$p"
 		else
 			say "this release has no package $p; going on without it"
@@ -455,7 +461,7 @@ install_geoipupdate()
 	local lists=$tmp/contrib options
 
 	command -v geoipupdate >/dev/null && return
-	if apt-cache show geoipupdate >/dev/null 2>&1; then
+	if has_package geoipupdate; then
 		install_packages geoipupdate
 		return
 	fi
@@ -465,7 +471,7 @@ install_geoipupdate()
 	    'Identifier: Packages' 'Origin: Debian' 2>/dev/null |
 	    awk '$2 == "main" && $1 !~ /-/ {
 		printf "Types: deb\nURIs: %s\nSuites: %s\nComponents: contrib\n", $3, $1
-		if ($4 != "") printf "Signed-By: %s\n", $4
+		if ($4 ~ /^\//) printf "Signed-By: %s\n", $4
 		exit }' >"$lists/contrib.sources"
 	[ -s "$lists/contrib.sources" ] ||
 	    die 'geoipupdate is in no package source of this host (Debian: contrib): add it and run this again' 2

@@ -31,7 +31,8 @@ configure()
 case $name in
 apt-get)
 	if [ "$1" = indextargets ]; then
-		echo 'bookworm main http://deb.example/debian /etc/key.gpg'
+		# shellcheck disable=SC2016	# what is not set, apt-get leaves as it is
+		echo 'bookworm main http://deb.example/debian $(SIGNED_BY)'
 	fi
 	case $* in
 	*contrib.sources*update*) 
@@ -63,8 +64,11 @@ apt-get)
 apt-cache)
 	case $* in
 	'depends clang') echo '  Depends: clang-14' ;;
-	*geoipupdate*) [[ $fake != *,contrib,* ]] ;;
-	*mandoc*) [[ $fake != *,no-mandoc,* ]] ;;
+	policy*)
+		candidate=1.0-1
+		[[ $fake$* != *,contrib,*geoipupdate && $fake$* != *,no-mandoc,*mandoc ]] || candidate='(none)'
+		printf '%s:\n  Candidate: %s\n' "$2" "$candidate"
+		;;
 	esac
 	;;
 dpkg) ;;

@@ -257,6 +257,7 @@ case_geolite_contrib()
 	rm "$host/bin/geoipupdate"
 	FAKE=contrib GEOIP_ACCOUNT_ID=42 GEOIP_LICENSE_KEY=secret run 0
 	called '^Components: contrib' || fail 'not taken from contrib'
+	! called '^Signed-By' || fail 'a key that the host does not name'
 	called '^URIs: http://deb.example/debian' || fail "not from the host's own mirror"
 	[ -e "$host/var/lib/GeoIP/GeoLite2-Country.mmdb" ] || fail 'no database'
 	[ ! -e "$host/etc/apt" ] || fail "the host's package sources were changed"
