@@ -85,10 +85,10 @@ die()
 	exit "${2:-1}"
 }
 
-# 1.9 < 1.24: compared as versions, not as text.
+# Is version $1 at least $2?  1.9 is less than 1.24.
 version_ge()
 {
-	[ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+	printf '%s\n%s\n' "$2" "$1" | sort -V -C
 }
 
 # A field of /etc/os-release.
@@ -263,7 +263,7 @@ missing_packages()
 clang_runtime()
 {
 	apt-cache depends clang 2>/dev/null |
-	    sed -n 's/.*Depends: clang-\([0-9][0-9]*\)$/libclang-rt-\1-dev/p' | head -n 1
+	    sed -n 's/.*Depends: clang-\([0-9][0-9]*\)$/libclang-rt-\1-dev/p'
 }
 
 apt()
@@ -294,7 +294,7 @@ install_packages()
 	mapfile -t missing < <(known_packages "${missing[@]}")
 	if [ ${#missing[@]} -gt 0 ]; then
 		say "installing ${#missing[@]} packages: ${missing[*]}"
-		if printf '%s\n' "${missing[@]}" | grep -qx postfix && command -v debconf-set-selections >/dev/null; then
+		if [[ " ${missing[*]} " == *' postfix '* ]] && command -v debconf-set-selections >/dev/null; then
 			# The lab brings its own configuration; the host gets none.
 			echo 'postfix postfix/main_mailer_type select No configuration' |
 			    debconf-set-selections 2>/dev/null || true
@@ -309,7 +309,7 @@ install_packages()
 # Has this release the package, and not only its name?
 has_package()
 {
-	apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
+	[ -n "$(apt-cache policy "$1" 2>/dev/null | sed -n '/Candidate: [^(]/p')" ]
 }
 
 # Of the given packages those that this release has.  Debian 12 has all.
@@ -335,7 +335,7 @@ zgrab2_version_of()
 {
 	[ -x "$1" ] || return 0
 	grep -aoE -m 1 $'mod\tgithub.com/zmap/zgrab2\tv[0-9][^\t]*' "$1" |
-	    head -n 1 | cut -f 3
+	    cut -f 3
 }
 
 go_version_of()
@@ -507,7 +507,7 @@ fetch_free_geo()
 		    die "npm could not fetch $free_geo_pkg"
 		mkdir -p "$tmp/free-geo" "$geo_dir"
 		tar -xzf "$tmp"/*geo-whois-asn-country-mmdb-*.tgz -C "$tmp/free-geo"
-		found=$(find "$tmp/free-geo" -name '*.mmdb' | head -n 1)
+		found=$(find "$tmp/free-geo" -name '*.mmdb' -print -quit)
 		[ -n "$found" ] || die "there is no .mmdb in $free_geo_pkg"
 		install -m 644 "$found" "$out"
 	fi
