@@ -50,7 +50,7 @@ void geo_db_close(struct geo_db *db);
  */
 bool geo_db_lookup(const struct geo_db *db, const struct ip *ip, struct geo_info *info);
 
-/* What was opened, for manifests: NULL or 0 when that kind is absent. */
+/* What was opened, for manifests: NULL or 0 when that kind is absent.  A CSV's type is "CSV". */
 const char *geo_db_path(const struct geo_db *db, enum geo_kind kind);
 const char *geo_db_type(const struct geo_db *db, enum geo_kind kind);
 time_t geo_db_built(const struct geo_db *db, enum geo_kind kind);

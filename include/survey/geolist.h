@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "survey/geo.h"
 #include "survey/ip.h"
 
 /*
@@ -55,6 +56,14 @@ int geo_list(const struct geo_source *src, const struct geo_query *q, struct ips
  */
 int geo_write_legacy(const struct geo_source *src, const struct geo_query *q, const char *path,
     struct geo_stats *stats, char **error);
+
+/*
+ * A database to ask for single addresses, from the same source: the MMDBs that
+ * are given, and for what they leave out the CSVs, which are read into memory
+ * (64 bytes a network).  Returns NULL with the reason in *error when it has
+ * nothing; a source without AS numbers is fine.
+ */
+struct geo_db *geo_source_open(const struct geo_source *src, struct geo_stats *stats, char **error);
 
 /* Take the reserved ranges out of s, but for what allow (normalised) names. */
 void geo_take_reserved(struct ipset *s, const struct ipset *allow);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "survey/escape.h"
 #include "survey/file.h"
 #include "survey/mem.h"
 #include "geo/csvline.h"
@@ -204,7 +205,10 @@ network(const char *text, struct geo_net *net)
 	return true;
 }
 
-/* One row of a Blocks file whose columns are col[0..2]: the network and, by kind, ids or an AS number. */
+/*
+ * One row of a Blocks file whose columns are col[0..2]: the network and, by
+ * kind, two ids of places or an AS number and its name.
+ */
 static void
 block(const struct geo_walk *w, struct rows *r, const int col[3], const struct locations *l)
 {
@@ -226,6 +230,8 @@ block(const struct geo_walk *w, struct rows *r, const int col[3], const struct l
 				net.name = loc->name[0] != '\0' ? loc->name : NULL;
 			}
 		}
+		if (w->kind == GEO_ASN && utf8_valid(r->field[col[2]], strlen(r->field[col[2]])))
+			net.name = r->field[col[2]];
 		w->stats->networks++;
 		w->fn(&net, w->arg);
 	}
@@ -236,7 +242,7 @@ blocks_read(const struct geo_walk *w, const char *path, const struct locations *
 {
 	static const char *const names[GEO_NKINDS][3] = {
 		{ "network", "geoname_id", "registered_country_geoname_id" },
-		{ "network", "autonomous_system_number", "autonomous_system_number" },
+		{ "network", "autonomous_system_number", "autonomous_system_organization" },
 	};
 	struct rows r;
 	int col[3], rc = -1;
@@ -294,22 +300,32 @@ csv_find(const char *dir, const char *prefix, const char *file)
 	return found;
 }
 
+static const char *const csv_prefix[GEO_NKINDS] = { "GeoLite2-Country-CSV", "GeoLite2-ASN-CSV" };
+static const char *const csv_file[GEO_NKINDS][2] = {
+	{ "GeoLite2-Country-Blocks-IPv4.csv", "GeoLite2-Country-Blocks-IPv6.csv" },
+	{ "GeoLite2-ASN-Blocks-IPv4.csv", "GeoLite2-ASN-Blocks-IPv6.csv" },
+};
+
+bool
+geo_csv_has_asn(const char *dir)
+{
+	char *path = csv_find(dir, csv_prefix[GEO_ASN], csv_file[GEO_ASN][0]);
+	bool has = path != NULL;
+
+	free(path);
+	return has;
+}
+
 int
 geo_walk_csv(const struct geo_walk *w, const char *dir, char **error)
 {
-	static const char *const prefix[GEO_NKINDS] = { "GeoLite2-Country-CSV",
-		"GeoLite2-ASN-CSV" };
-	static const char *const file[GEO_NKINDS][2] = {
-		{ "GeoLite2-Country-Blocks-IPv4.csv", "GeoLite2-Country-Blocks-IPv6.csv" },
-		{ "GeoLite2-ASN-Blocks-IPv4.csv", "GeoLite2-ASN-Blocks-IPv6.csv" },
-	};
 	const bool wanted[2] = { w->v4, w->v6 };
 	struct locations l = { 0 };
 	char *path = NULL;
 	int rc = 0, found = 0;
 
 	if (w->kind == GEO_COUNTRY) {
-		path = csv_find(dir, prefix[w->kind], "GeoLite2-Country-Locations-en.csv");
+		path = csv_find(dir, csv_prefix[w->kind], "GeoLite2-Country-Locations-en.csv");
 		if (path == NULL) {
 			*error = xasprintf("%s: no GeoLite2-Country-Locations-en.csv in it", dir);
 			return -1;
@@ -318,14 +334,15 @@ geo_walk_csv(const struct geo_walk *w, const char *dir, char **error)
 		free(path);
 	}
 	for (int i = 0; rc == 0 && i < 2; i++) {
-		if (!wanted[i] || (path = csv_find(dir, prefix[w->kind], file[w->kind][i])) == NULL)
+		if (!wanted[i] ||
+		    (path = csv_find(dir, csv_prefix[w->kind], csv_file[w->kind][i])) == NULL)
 			continue;
 		found++;
 		rc = blocks_read(w, path, &l, error);
 		free(path);
 	}
 	if (rc == 0 && found == 0) {
-		*error = xasprintf("%s: no %s in it", dir, file[w->kind][w->v4 ? 0 : 1]);
+		*error = xasprintf("%s: no %s in it", dir, csv_file[w->kind][w->v4 ? 0 : 1]);
 		rc = -1;
 	}
 	free(l.row);

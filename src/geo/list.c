@@ -5,6 +5,7 @@
 #include "survey/file.h"
 #include "survey/mem.h"
 #include "geo/walk.h"
+#include "io/geodb.h"
 
 struct collect {
 	const struct geo_query *q;
@@ -81,6 +82,57 @@ geo_list(const struct geo_source *src, const struct geo_query *q, struct ipset *
 	}
 	ipset_normalise(out);
 	return 0;
+}
+
+struct fill {
+	struct geo_db *db;
+	enum geo_kind kind;
+};
+
+static void
+fill_row(const struct geo_net *net, void *arg)
+{
+	const struct fill *f = arg;
+
+	if (f->kind == GEO_COUNTRY ? net->country[0] == '\0' : net->asn == 0)
+		return;
+	geo_db_add_row(f->db, f->kind, &net->lo, &net->hi, net->country, net->asn,
+	    f->kind == GEO_ASN ? net->name : NULL);
+}
+
+struct geo_db *
+geo_source_open(const struct geo_source *src, struct geo_stats *stats, char **error)
+{
+	const char *mmdb[GEO_NKINDS] = { src->country_mmdb, src->asn_mmdb };
+	struct geo_db *db = geo_db_new();
+	struct fill f = { .db = db };
+	struct geo_walk w = { .v4 = true, .v6 = true, .fn = fill_row, .arg = &f, .stats = stats };
+	const char *path = src->csv_dir != NULL ? src->csv_dir : src->legacy_file;
+	bool any = false;
+
+	*error = NULL;
+	for (int k = 0; k < GEO_NKINDS; k++) {
+		bool csv = src->csv_dir != NULL || (path != NULL && k == GEO_COUNTRY);
+
+		f.kind = w.kind = (enum geo_kind)k;
+		if (mmdb[k] != NULL) {
+			if (geo_db_add_mmdb(db, f.kind, mmdb[k], error) == -1)
+				goto fail;
+		} else if (!csv || (k == GEO_ASN && !geo_csv_has_asn(src->csv_dir))) {
+			continue;
+		} else {
+			if (walk(src, &w, error) == -1)
+				goto fail;
+			geo_db_seal(db, f.kind, path);
+		}
+		any = true;
+	}
+	if (any)
+		return db;
+	*error = xstrdup("no geo database given");
+fail:
+	geo_db_close(db);
+	return NULL;
 }
 
 void

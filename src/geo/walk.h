@@ -2,6 +2,7 @@
 #ifndef SURVEY_GEO_WALK_H
 #define SURVEY_GEO_WALK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "survey/geo.h"
@@ -11,7 +12,7 @@ struct geo_net {
 	struct ip lo, hi;
 	char country[3]; /* "" when the network has none */
 	uint32_t asn; /* 0 when it has none */
-	const char *name; /* of the country, or NULL; valid only during the call */
+	const char *name; /* of the country or AS, or NULL; valid only during the call */
 };
 
 typedef void geo_net_fn(const struct geo_net *net, void *arg);
@@ -28,6 +29,7 @@ struct geo_walk {
 /* Each returns 0, or -1 with the reason in *error. */
 int geo_walk_mmdb(const struct geo_walk *w, const char *path, char **error);
 int geo_walk_csv(const struct geo_walk *w, const char *dir, char **error);
+bool geo_csv_has_asn(const char *dir);
 int geo_walk_legacy(const struct geo_walk *w, const char *path, char **error);
 
 #endif

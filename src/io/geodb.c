@@ -9,10 +9,40 @@
 #include "survey/escape.h"
 #include "survey/file.h"
 #include "survey/mem.h"
+#include "survey/strpool.h"
 #include "io/geodb.h"
+
+/* Bytes of s[0..len) that fit size with a NUL, cut between characters of UTF-8. */
+static size_t
+cut(const char *s, size_t len, size_t size)
+{
+	if (len < size)
+		return len;
+	len = size - 1;
+	while (len > 0 && ((unsigned char)s[len] & 0xc0) == 0x80)
+		len--;
+	return len;
+}
+
+/* A network of a database that was not an MMDB. */
+struct row {
+	struct ip lo, hi;
+	char country[3];
+	uint32_t asn;
+	const char *name; /* of the AS, in the pool */
+};
+
+struct table {
+	struct row *row;
+	size_t n, cap;
+	char *path; /* NULL: this kind has no table */
+	time_t built;
+};
 
 struct geo_db {
 	struct geo_file file[GEO_NKINDS];
+	struct table table[GEO_NKINDS];
+	struct strpool names;
 };
 
 int
@@ -124,6 +154,77 @@ geo_dir_find(const char *dir, enum geo_kind kind)
 }
 
 struct geo_db *
+geo_db_new(void)
+{
+	struct geo_db *db = xcalloc(1, sizeof(*db));
+
+	strpool_init(&db->names);
+	return db;
+}
+
+int
+geo_db_add_mmdb(struct geo_db *db, enum geo_kind kind, const char *path, char **error)
+{
+	return geo_file_open(&db->file[kind], path, error);
+}
+
+void
+geo_db_add_row(struct geo_db *db, enum geo_kind kind, const struct ip *lo, const struct ip *hi,
+    const char *country, uint32_t asn, const char *name)
+{
+	struct table *t = &db->table[kind];
+	struct row *row;
+
+	mem_grow(&t->row, &t->cap, t->n + 1, sizeof(*t->row));
+	row = &t->row[t->n++];
+	memset(row, 0, sizeof(*row));
+	row->lo = *lo;
+	row->hi = *hi;
+	snprintf(row->country, sizeof(row->country), "%s", country);
+	row->asn = asn;
+	row->name = name != NULL
+			? strpool_put(&db->names, name, cut(name, strlen(name), GEO_AS_NAME_MAX))
+			: "";
+}
+
+static int
+row_cmp(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return ip_cmp(&x->lo, &y->lo);
+}
+
+void
+geo_db_seal(struct geo_db *db, enum geo_kind kind, const char *path)
+{
+	struct table *t = &db->table[kind];
+	struct stat st;
+
+	if (t->n > 0)
+		qsort(t->row, t->n, sizeof(*t->row), row_cmp);
+	t->path = xstrdup(path);
+	t->built = stat(path, &st) == 0 ? st.st_mtime : 0;
+}
+
+/* The last row that starts at or before ip, if it holds ip: networks of a database are disjoint. */
+static const struct row *
+table_find(const struct table *t, const struct ip *ip)
+{
+	size_t lo = 0, hi = t->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (ip_cmp(&t->row[mid].lo, ip) <= 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo > 0 && ip_cmp(ip, &t->row[lo - 1].hi) <= 0 ? &t->row[lo - 1] : NULL;
+}
+
+struct geo_db *
 geo_db_open(const char *country_path, const char *asn_path, char **error)
 {
 	const char *path[GEO_NKINDS] = { country_path, asn_path };
@@ -134,7 +235,7 @@ geo_db_open(const char *country_path, const char *asn_path, char **error)
 		*error = xstrdup("no geo database given");
 		return NULL;
 	}
-	db = xcalloc(1, sizeof(*db));
+	db = geo_db_new();
 	for (int k = 0; k < GEO_NKINDS; k++) {
 		if (path[k] != NULL && geo_file_open(&db->file[k], path[k], error) == -1) {
 			geo_db_close(db);
@@ -193,8 +294,12 @@ geo_db_close(struct geo_db *db)
 {
 	if (db == NULL)
 		return;
-	for (int k = 0; k < GEO_NKINDS; k++)
+	for (int k = 0; k < GEO_NKINDS; k++) {
 		geo_file_close(&db->file[k]);
+		free(db->table[k].row);
+		free(db->table[k].path);
+	}
+	strpool_fini(&db->names);
 	free(db);
 }
 
@@ -261,12 +366,7 @@ geo_entry_text(const MMDB_entry_s *entry, const char *const *path, char *buf, si
 	buf[0] = '\0';
 	if (get(entry, path, &data) == -1 || data.type != MMDB_DATA_TYPE_UTF8_STRING)
 		return false;
-	len = data.data_size;
-	if (len >= size) {
-		len = size - 1;
-		while (len > 0 && ((unsigned char)data.utf8_string[len] & 0xc0) == 0x80)
-			len--;
-	}
+	len = cut(data.utf8_string, data.data_size, size);
 	if (!utf8_valid(data.utf8_string, len) || memchr(data.utf8_string, '\0', len) != NULL)
 		return false;
 	memcpy(buf, data.utf8_string, len);
@@ -302,11 +402,18 @@ bool
 geo_db_lookup(const struct geo_db *db, const struct ip *ip, struct geo_info *info)
 {
 	static const char *const org[] = { "autonomous_system_organization", NULL };
+	const struct row *row;
 	MMDB_entry_s entry;
 
 	memset(info, 0, sizeof(*info));
 	if (ip->family != 4 && ip->family != 6)
 		return false;
+	if ((row = table_find(&db->table[GEO_COUNTRY], ip)) != NULL)
+		memcpy(info->country, row->country, sizeof(info->country));
+	if ((row = table_find(&db->table[GEO_ASN], ip)) != NULL) {
+		info->asn = row->asn;
+		snprintf(info->as_name, sizeof(info->as_name), "%s", row->name);
+	}
 	if (find(&db->file[GEO_COUNTRY], ip, &entry))
 		geo_entry_country(&entry, info->country);
 	if (find(&db->file[GEO_ASN], ip, &entry)) {
@@ -319,17 +426,21 @@ geo_db_lookup(const struct geo_db *db, const struct ip *ip, struct geo_info *inf
 const char *
 geo_db_path(const struct geo_db *db, enum geo_kind kind)
 {
-	return db->file[kind].path;
+	return db->file[kind].opened ? db->file[kind].path : db->table[kind].path;
 }
 
 const char *
 geo_db_type(const struct geo_db *db, enum geo_kind kind)
 {
-	return db->file[kind].type;
+	if (db->file[kind].opened)
+		return db->file[kind].type;
+	return db->table[kind].path != NULL ? "CSV" : NULL;
 }
 
 time_t
 geo_db_built(const struct geo_db *db, enum geo_kind kind)
 {
-	return db->file[kind].opened ? (time_t)db->file[kind].mmdb.metadata.build_epoch : 0;
+	if (db->file[kind].opened)
+		return (time_t)db->file[kind].mmdb.metadata.build_epoch;
+	return db->table[kind].built;
 }

@@ -19,6 +19,16 @@ struct geo_file {
 int geo_file_open(struct geo_file *f, const char *path, char **error);
 void geo_file_close(struct geo_file *f);
 
+/*
+ * A database made piece by piece: MMDB files, or rows of something else that
+ * geo_db_seal() makes ready to be asked (path is where they came from).
+ */
+struct geo_db *geo_db_new(void);
+int geo_db_add_mmdb(struct geo_db *db, enum geo_kind kind, const char *path, char **error);
+void geo_db_add_row(struct geo_db *db, enum geo_kind kind, const struct ip *lo, const struct ip *hi,
+    const char *country, uint32_t asn, const char *name);
+void geo_db_seal(struct geo_db *db, enum geo_kind kind, const char *path);
+
 /* The database of one kind in a directory (the caller frees), or NULL. */
 char *geo_dir_find(const char *dir, enum geo_kind kind);
 

@@ -11,6 +11,7 @@
 #include "survey/escape.h"
 #include "survey/file.h"
 #include "survey/geo.h"
+#include "survey/geolist.h"
 #include "survey/mem.h"
 
 #define FIXTURES TEST_DIR "/../golden/geo"
@@ -90,6 +91,44 @@ test_ipv4_only(void **state)
 	expect(db, "5.10.0.1", "IE", 0, "");
 	expect(db, "2a00:1::1", "", 0, "");
 	geo_db_close(db);
+}
+
+/* The CSVs answer as the MMDBs do, for every kind of address. */
+static void
+test_csv(void **state)
+{
+	static const char *const asked[] = { "5.10.0.1", "5.10.1.255", "5.10.2.1", "5.10.8.1",
+		"5.10.16.0", "5.10.16.1", "5.10.16.4", "5.20.7.7", "5.30.0.1", "0.0.0.0", "9.9.9.9",
+		"255.255.255.255", "2a00:1::25",
+		"2a00:8::", "2a00:f:ffff::", "2a00:10::", "::", "2a01:0:0:8000::", "2a01::" };
+	const struct geo_source csv = { .csv_dir = FIXTURES "/csv" };
+	const struct geo_source mmdb = { .country_mmdb = FIXTURES "/mmdb/GeoLite2-Country.mmdb",
+		.asn_mmdb = FIXTURES "/mmdb/GeoLite2-ASN.mmdb" };
+	struct geo_stats stats = { 0 };
+	struct geo_db *a, *b;
+	char *error;
+
+	(void)state;
+	assert_non_null(a = geo_source_open(&csv, &stats, &error));
+	assert_non_null(b = geo_source_open(&mmdb, &stats, &error));
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		struct ip at = ip(asked[i]);
+		struct geo_info x, y;
+
+		assert_int_equal(geo_db_lookup(a, &at, &x), geo_db_lookup(b, &at, &y));
+		assert_string_equal(x.country, y.country);
+		assert_int_equal(x.asn, y.asn);
+		assert_string_equal(x.as_name, y.as_name);
+	}
+	assert_string_equal(geo_db_type(a, GEO_ASN), "CSV");
+	assert_int_equal(stats.bad, 0);
+	geo_db_close(a);
+	geo_db_close(b);
+	assert_null(geo_source_open(&(struct geo_source){ 0 }, &stats, &error));
+	free(error);
+	assert_null(
+	    geo_source_open(&(struct geo_source){ .csv_dir = FIXTURES "/mmdb" }, &stats, &error));
+	free(error);
 }
 
 static void
@@ -173,6 +212,7 @@ main(void)
 		cmocka_unit_test(test_maxmind),
 		cmocka_unit_test(test_ip_location_db),
 		cmocka_unit_test(test_ipv4_only),
+		cmocka_unit_test(test_csv),
 		cmocka_unit_test(test_open_errors),
 		cmocka_unit_test(test_damaged),
 	};
