@@ -2,7 +2,7 @@
 
 import json
 import os
-import signal
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -12,7 +12,9 @@ from labkit import dns, expected, geo, keys, servers
 from labkit import table as t
 from labkit.sandbox import MOUNT, LabError, in_netns, join_netns
 
-_TABLE = Path(__file__).resolve().parent.parent / "hosts.json"
+_LAB = Path(__file__).resolve().parent.parent
+_TOP = _LAB.parent.parent
+_TABLE = _LAB / "hosts.json"
 _READY_S = 60
 
 DOT_CERT = t.Cert("dot", "kdot", "ec256", t.DOT_NAME, (t.DOT_NAME,), (t.DOT_IP,), True, (-30, 335))
@@ -34,11 +36,13 @@ def prepare():
     layout.prepare()
     cache = keys.KeyCache(keys.cache_dir() / "keys")
     with cache.locked():
-        authority = keys.Authority(cache, layout.tls)
+        authority = keys.Authority(cache)
         files = {cert.id: authority.issue(cert)
                  for cert in [*table.certs.values(), DOT_CERT, BAD_DOT_CERT]}
-        ssh = {name: ([cache.key(name, kind, ssh=True)[1] for kind in kinds], ips)
+        ssh = {name: ([cache.file(name, kind, ssh=True) for kind in kinds], ips)
                for name, (kinds, ips) in table.ssh_sets().items()}
+    shutil.copy(authority.ca_file, MOUNT / "ca.pem")
+    (MOUNT / "ca.pem").chmod(0o644)
     geo.write_mmdbs(table, MOUNT / "mmdb", MOUNT / "mmdb-flat")
     geo.write_csvs(table, MOUNT / "csv")
     _write(MOUNT / "block.txt", "# networks that a survey of the lab must never touch\n"
@@ -47,7 +51,7 @@ def prepare():
     daemons = _daemons(layout, table, files, ssh)
     _write(layout.etc / "daemons.json", json.dumps(daemons))
     _write(MOUNT / "expected.json",
-           json.dumps(expected.Expectation(table, cache).whole(), indent=1) + "\n")
+           json.dumps(expected.Expectation(table, cache, files).whole(), indent=1) + "\n")
 
 
 def _daemons(layout, table, files, ssh):
@@ -129,6 +133,10 @@ class Daemons:
                                      preexec_fn=lambda: join_netns(self.tgt))
         self.running.append((name, child))
 
+    def kill(self):
+        for _, child in self.running:
+            child.kill()
+
     def wait_listening(self, wanted):
         """Until every (address or None for any, port) listens; LabError when one cannot."""
         end = time.monotonic() + _READY_S
@@ -176,6 +184,45 @@ def bring_up(tgt):
     daemons.wait_listening(wanted)
 
 
-def bulk(lab):
-    """`lab bulk`: the bulk hosts join a lab that is up."""
-    raise LabError("not yet")
+def bulk(tgt):
+    """For `lab bulk`, among the lab's servers: the bulk hosts join.  Returns when they listen."""
+    table, layout = load(), servers.Layout(MOUNT)
+    certs = bulk_hosts.certs(table.domain)
+    cache = keys.KeyCache(keys.cache_dir() / "keys")
+    with cache.locked():
+        authority = keys.Authority(cache)
+        files = {cert.id: authority.issue(cert) for cert in certs}
+        ssh = [[cache.file(f"sbulk{i}", kind, ssh=True) for kind in table.ssh_default]
+               for i in range(bulk_hosts.SSH_SETS)]
+    _write(MOUNT / "bulk-expected.json",
+           json.dumps(expected.bulk(table.domain, files), indent=1) + "\n")
+    _write(MOUNT / "bulk.conf", _bulk_conf())
+    daemons = Daemons(tgt, layout.log)
+    try:
+        for name, argv in bulk_hosts.write(layout, table.domain, files, ssh):
+            daemons.start(name, argv)
+        daemons.wait_listening({("0.0.0.0", port) for port in bulk_hosts.listeners()})
+        with in_netns(tgt):
+            _run(["nft", "-f", str(layout.etc / "bulk.nft")])
+    except BaseException:
+        daemons.kill()
+        raise
+
+
+def bulk_is_up(tgt):
+    with in_netns(tgt):
+        return subprocess.run(["nft", "list", "map", "ip", "bulk", "host"], check=False,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def _bulk_conf():
+    """config/lab.conf, but for the country of the bulk hosts, and fast."""
+    text = (_TOP / "config" / "lab.conf").read_text(encoding="utf-8")
+    for old, new in (('name = "lab"', 'name = "bulk"'), ('"../runs"', f'"{_TOP}/runs"'),
+                     ('countries = {"IE"}', f'countries = {{"{bulk_hosts.COUNTRY}"}}'),
+                     ('targets = {"198.18.40.0/24"}', "targets = {}"),
+                     ("rate_pps = 1000", "rate_pps = 10000"), ("rate_hosts = 50", "rate_hosts = 1000")):
+        if old not in text:
+            raise LabError(f"config/lab.conf has no {old}")
+        text = text.replace(old, new)
+    return text

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from labkit import servers
 from labkit.table import Cert
 
+COUNTRY = "FI"  # of the hosts, in hosts.json; the open addresses are in another
 HOSTS = 3000
 KEYS = 600
 SSH_SETS = 64
@@ -48,7 +49,7 @@ def hosts(domain):
 
 
 def certs(domain):
-    return [Cert(f"bulk{i}", f"kbulk{i}", "ec256" if i % 4 else "rsa2048", f"bk{i}.bulk.{domain}",
+    return [Cert(f"bulk{i}", f"kbulk{i}", "ec256" if i % 8 else "rsa2048", f"bk{i}.bulk.{domain}",
                  (f"bk{i}.bulk.{domain}", f"mail.bk{i}.bulk.{domain}"), (), i % 3 != 0, (-30, 335))
             for i in range(KEYS)]
 
@@ -89,7 +90,7 @@ def _nft(bulk):
  chain to_listener {{ type nat hook prerouting priority -100; policy accept;
   ip daddr {HOST_NET} meta l4proto tcp redirect to :ip daddr . tcp dport map @host
   ip daddr {OPEN_NET} tcp dport 22 redirect to :jhash ip daddr mod 8 map {{ {ssh} }}
-  ip daddr {OPEN_NET} redirect to :tcp dport map {{ {everywhere} }}
+  ip daddr {OPEN_NET} meta l4proto tcp redirect to :tcp dport map {{ {everywhere} }}
  }}
 }}
 """

@@ -70,8 +70,9 @@ def variables(lab, state):
         "LAB_IF": t.SCAN_IF, "LAB_IP": t.SCAN_IP4, "LAB_IP6": t.SCAN_IP6, "LAB_MAC": t.SCAN_MAC,
         "LAB_GATEWAY": t.TGT_IP4, "LAB_GATEWAY_MAC": t.TGT_MAC,
         "LAB_MMDB": d / "mmdb", "LAB_MMDB_FLAT": d / "mmdb-flat", "LAB_CSV": d / "csv",
-        "LAB_CA": d / "tls" / "ca.pem", "LAB_BLOCK": d / "block.txt",
+        "LAB_CA": d / "ca.pem", "LAB_BLOCK": d / "block.txt",
         "LAB_EXPECTED": d / "expected.json", "LAB_BULK_EXPECTED": d / "bulk-expected.json",
+        "LAB_BULK_CONF": d / "bulk.conf",
         "LAB_DOT_ADDR": t.DOT_IP, "LAB_DOT_PORT": 853, "LAB_DOT_NAME": t.DOT_NAME,
         "LAB_BAD_DOT_ADDR": t.BAD_DOT_IP, "LAB_RESOLVER": f"{t.DOT_IP}#53",
         "LAB_NSD": f"{t.NSD_IP}#53", "LAB_ROOT_HINTS": d / "etc" / "dns" / "root.hints",
@@ -156,7 +157,14 @@ def cmd_tgt(lab, args):
 
 def cmd_bulk(lab, _args):
     from labkit import build
-    return build.bulk(lab)
+
+    def work(tgt):
+        if not build.bulk_is_up(tgt):
+            build.bulk(tgt)
+
+    lab.among_servers(work)
+    say("bulk hosts are up")
+    return 0
 
 
 def cmd_run(lab, args):

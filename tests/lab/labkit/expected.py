@@ -4,7 +4,7 @@ import ipaddress
 import re
 
 from labkit import bulk as bulk_hosts
-from labkit import keys as k
+from labkit import keys
 
 _LABEL = re.compile(r"^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$", re.IGNORECASE)
 _BOGON_SUFFIXES = (".internal", ".local", ".localdomain", ".arpa")
@@ -62,11 +62,12 @@ class Expectation:
     """Derives expected.json; options say what the survey's configuration can see.
 
     tls13: it retries without an upper TLS version; ehlo: it says EHLO to banners without
-    ESMTP; patience_s: how long it waits for a greeting; smtps: it grabs 465 and 995.
+    ESMTP; patience_s: how long it waits for a greeting; smtps: it grabs 465 and 995.  The
+    defaults are those of config/lab.conf.
     """
 
-    def __init__(self, table, key_cache, tls13=False, ehlo=False, patience_s=15, smtps=False):
-        self.table, self.cache = table, key_cache
+    def __init__(self, table, key_cache, files, tls13=False, ehlo=True, patience_s=15, smtps=False):
+        self.table, self.cache, self.files = table, key_cache, files
         self.tls13, self.ehlo, self.patience_s, self.smtps = tls13, ehlo, patience_s, smtps
 
     def shown(self, host, port):
@@ -83,11 +84,10 @@ class Expectation:
         out = {}
         if host.ssh:
             kinds = self.table.ssh_kinds.get(host.ssh, self.table.ssh_default)
-            out["p22"] = [k.ssh_sha256(self.cache.key(host.ssh, kind, ssh=True)[0])
-                          for kind in kinds]
+            out["p22"] = [self.cache.ssh_sha256(host.ssh, kind) for kind in kinds]
         for port, cert in sorted(host.ports.items()):
             if self.shown(host, port):
-                out[f"p{port}"] = [k.spki_sha256(self.cache.key(cert.key, cert.kind)[0])]
+                out[f"p{port}"] = [keys.spki_sha256(self.files[cert.id][0])]
         return out
 
     def names(self, host):
@@ -143,9 +143,9 @@ class Expectation:
         }
 
 
-def bulk(domain, key_cache, certs):
+def bulk(domain, files):
     """Expectation of a survey of the bulk hosts: hosts, ports and clusters."""
-    tls = [k.spki_sha256(key_cache.key(c.key, c.kind)[0]) for c in certs]
+    tls = [keys.spki_sha256(files[f"bulk{i}"][0]) for i in range(bulk_hosts.KEYS)]
     hosts = bulk_hosts.hosts(domain)
     members = {h.ip: {tls[h.key]} | ({f"ssh-{h.ssh}"} if h.ssh is not None else set())
                for h in hosts}

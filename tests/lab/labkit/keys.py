@@ -1,10 +1,12 @@
-"""Private keys, made once and kept in a cache; certificates, made afresh for each lab."""
+"""Private keys, made once and kept in a cache, and certificates for them."""
 
+import base64
 import datetime
 import fcntl
 import hashlib
 import ipaddress
 import os
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
+
+from labkit.table import Cert
 
 _GENERATE = {
     "rsa1024": lambda: rsa.generate_private_key(65537, 1024),
@@ -26,13 +30,26 @@ def cache_dir():
     return Path(os.environ.get("XDG_CACHE_HOME") or "/var/cache") / "survey-lab"
 
 
+def write_whole(path, content):
+    """Write a private file so that it is there whole or not at all."""
+    new = path.with_name(path.name + ".new")
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(fd, "wb") as f:
+        f.write(content)
+        f.flush()
+        os.fsync(f.fileno())
+    new.rename(path)
+
+
 class KeyCache:
-    """A directory of private keys; a key that is not there yet is generated."""
+    """A directory of private keys; a key that is not there yet is generated.
+
+    Loading an RSA key costs 30 ms (it is checked), so what needs none is answered from files.
+    """
 
     def __init__(self, path):
         self.path = Path(path)
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._loaded = {}
 
     @contextmanager
     def locked(self):
@@ -43,101 +60,92 @@ class KeyCache:
                 left.unlink()
             yield
 
-    def key(self, name, kind, ssh=False):
-        """(private key, its file); ssh: the file is in OpenSSH's format."""
+    def file(self, name, kind, ssh=False):
+        """The file of a private key, in PEM, or OpenSSH's format with a .pub beside it."""
         path = self.path / f"{name}.{kind}.{'ssh' if ssh else 'pem'}"
-        if path not in self._loaded:
-            self._loaded[path] = self._load(path, ssh) if path.exists() else \
-                self._generate(path, kind, ssh)
-        return self._loaded[path], path
+        if not path.exists():
+            key = _GENERATE[kind]()
+            fmt = serialization.PrivateFormat.OpenSSH if ssh else serialization.PrivateFormat.PKCS8
+            if ssh:
+                write_whole(path.with_suffix(".ssh.pub"), key.public_key().public_bytes(
+                    serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH))
+            write_whole(path, key.private_bytes(serialization.Encoding.PEM, fmt,
+                                                serialization.NoEncryption()))
+        return path
 
-    @staticmethod
-    def _load(path, ssh):
-        load = serialization.load_ssh_private_key if ssh else serialization.load_pem_private_key
-        return load(path.read_bytes(), None)
+    def key(self, name, kind):
+        return serialization.load_pem_private_key(self.file(name, kind).read_bytes(), None)
 
-    @staticmethod
-    def _generate(path, kind, ssh):
-        key = _GENERATE[kind]()
-        fmt = serialization.PrivateFormat.OpenSSH if ssh else serialization.PrivateFormat.PKCS8
-        new = path.with_name(path.name + ".new")
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(fd, "wb") as f:
-            f.write(key.private_bytes(serialization.Encoding.PEM, fmt,
-                                      serialization.NoEncryption()))
-            f.flush()
-            os.fsync(f.fileno())
-        new.rename(path)
-        return key
+    def ssh_sha256(self, name, kind):
+        """The fingerprint of an ssh host key: SHA-256 of its public blob, in hex."""
+        line = self.file(name, kind, ssh=True).with_suffix(".ssh.pub").read_bytes()
+        return hashlib.sha256(base64.b64decode(line.split()[1])).hexdigest()
 
 
-def spki_sha256(key):
-    return hashlib.sha256(key.public_key().public_bytes(
+def spki_sha256(cert_file):
+    """The fingerprint of a certificate's key: SHA-256 of its SubjectPublicKeyInfo, in hex."""
+    key = x509.load_pem_x509_certificate(cert_file.read_bytes()).public_key()
+    return hashlib.sha256(key.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
-def ssh_sha256(key):
-    import base64
-    line = key.public_key().public_bytes(serialization.Encoding.OpenSSH,
-                                         serialization.PublicFormat.OpenSSH)
-    return hashlib.sha256(base64.b64decode(line.split()[1])).hexdigest()
-
-
 class Authority:
-    """Signs the lab's certificates into a directory: a root and one intermediate."""
+    """Certificates by a root and one intermediate, kept beside the keys while they are fresh."""
 
-    ROOT = ("Lab Root CA", "ca-root", "rsa2048", (-800, 3650))
-    ISSUING = ("Lab Issuing CA 1", "ca-issuing", "rsa2048", (-800, 1800))
+    FRESH_DAYS = 20
+    ROOT = Cert("ca-root", "ca-root", "rsa2048", "Lab Root CA", (), (), False, (-800, 3650))
+    ISSUING = Cert("ca-issuing", "ca-issuing", "rsa2048", "Lab Issuing CA 1", (), (), True,
+                   (-800, 1800))
 
-    def __init__(self, keys, path):
+    def __init__(self, keys):
         self.keys = keys
-        self.path = Path(path)
-        self.path.mkdir(parents=True, exist_ok=True)
         self.now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0, tzinfo=None)
-        self.root = self._ca(self.ROOT, None)
-        self.issuing = self._ca(self.ISSUING, self.root)
-        self.ca_file = self._write("ca", [self.root[0]])
+        self.ca_file = self.issue(self.ROOT)[0]
+        self.issuing_file = self.issue(self.ISSUING)[0]
 
     def issue(self, cert):
         """(certificate file with its chain, key file) of a table.Cert."""
-        key, key_file = self.keys.key(cert.key, cert.kind)
-        issuer = self.issuing if cert.by_ca else None
-        made = self._sign(cert.id, self._name(cert.cn), key, cert.days, issuer, sans=[
-            *(x509.DNSName(s) for s in cert.sans),
-            *(x509.IPAddress(ipaddress.ip_address(a)) for a in cert.ip_sans)])
-        return self._write(cert.id, [made] + ([self.issuing[0]] if issuer else [])), key_file
-
-    def _ca(self, what, issuer):
-        cn, key_name, kind, days = what
-        key, _ = self.keys.key(key_name, kind)
-        subject = self._name(cn, "Lab Trust")
-        return self._sign(key_name, subject, key, days, issuer, ca=True), key
+        key_file = self.keys.file(cert.key, cert.kind)
+        path = self.keys.path / f"{cert.id}.{self._digest(cert, key_file)}.crt"
+        if not path.exists() or path.stat().st_mtime < time.time() - self.FRESH_DAYS * 86400:
+            pem = self._sign(cert).public_bytes(serialization.Encoding.PEM)
+            if cert.by_ca and cert is not self.ISSUING:
+                pem += self.issuing_file.read_bytes()
+            write_whole(path, pem)
+        return path, key_file
 
     @staticmethod
-    def _name(cn, org=None):
-        parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, org)] if org else []
-        return x509.Name(parts + [x509.NameAttribute(NameOID.COMMON_NAME, cn)])
+    def _digest(cert, key_file):
+        """Names the very certificate: of this description and this key."""
+        made = key_file.stat()
+        return hashlib.sha256(f"{cert} {made.st_ino} {made.st_mtime_ns}".encode()).hexdigest()[:16]
 
-    def _sign(self, ident, subject, key, days, issuer, sans=(), ca=False):
-        issuer_name = issuer[0].subject if issuer else subject
-        signer = issuer[1] if issuer else key
+    def _sign(self, cert):
+        is_ca = cert in (self.ROOT, self.ISSUING)
+        signer_cert = cert if not cert.by_ca else self.ROOT if is_ca else self.ISSUING
+        key = self.keys.key(cert.key, cert.kind)
+        signer = self.keys.key(signer_cert.key, signer_cert.kind)
         builder = (x509.CertificateBuilder()
-                   .subject_name(subject).issuer_name(issuer_name).public_key(key.public_key())
-                   .serial_number(int(hashlib.sha256(ident.encode()).hexdigest()[:30], 16))
-                   .not_valid_before(self.now + datetime.timedelta(days=days[0]))
-                   .not_valid_after(self.now + datetime.timedelta(days=days[1]))
-                   .add_extension(x509.BasicConstraints(ca, None), True)
+                   .subject_name(self._name(cert, is_ca))
+                   .issuer_name(self._name(signer_cert, signer_cert in (self.ROOT, self.ISSUING)))
+                   .public_key(key.public_key())
+                   .serial_number(int(hashlib.sha256(cert.id.encode()).hexdigest()[:30], 16))
+                   .not_valid_before(self.now + datetime.timedelta(days=cert.days[0]))
+                   .not_valid_after(self.now + datetime.timedelta(days=cert.days[1]))
+                   .add_extension(x509.BasicConstraints(is_ca, None), True)
                    .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
                                   False))
-        if ca:
+        if is_ca:
             builder = builder.add_extension(
                 x509.KeyUsage(False, False, False, False, False, True, True, False, False), True)
+        sans = [*(x509.DNSName(s) for s in cert.sans),
+                *(x509.IPAddress(ipaddress.ip_address(a)) for a in cert.ip_sans)]
         if sans:
             builder = builder.add_extension(x509.SubjectAlternativeName(sans), False)
         digest = None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256()
         return builder.sign(signer, digest)
 
-    def _write(self, ident, chain):
-        path = self.path / f"{ident}.pem"
-        path.write_bytes(b"".join(c.public_bytes(serialization.Encoding.PEM) for c in chain))
-        return path
+    @staticmethod
+    def _name(cert, is_ca):
+        parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Lab Trust")] if is_ca else []
+        return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, cert.cn)])

@@ -248,7 +248,7 @@ class Lab:
                 said = f.read()
             if said != "ready":
                 raise LabError(said or "the lab's init died while it was starting")
-            state["ready"] = True
+            state.update(ready=True, init=init)
             self._write_state(state)
             os.write(news, b"ready")
             os.close(news)
@@ -359,6 +359,35 @@ class Lab:
             os.chdir("/")
         os.close(root)
         os.close(mounts)
+
+    def among_servers(self, work):
+        """Run work(tgt) as a child of the lab's init, like its servers; LabError if it fails."""
+        state = self.running()
+        pid_ns = os.open(f"/proc/{state['init']}/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self.enter()
+        _call("setns", pid_ns, _CLONE_NEWPID)
+        said_r, said_w = os.pipe()
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            os.close(said_r)
+            said = b"ready"
+            try:
+                plain_process()
+                self._to_log()
+                work(f"/run/netns/{state['tgt']}")
+            except BaseException as e:
+                traceback.print_exc()
+                said = f"{e or type(e).__name__}".encode()[:4000]
+            finally:
+                os.write(said_w, said)
+                os._exit(0)
+        os.close(said_w)
+        with open(said_r, encoding="utf-8", errors="replace") as f:
+            said = f.read()
+        _reap(child)
+        if said != "ready":
+            raise LabError(said or "killed while it was starting servers")
 
     # -- ending
 

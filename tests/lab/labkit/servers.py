@@ -22,11 +22,10 @@ class Layout:
     def __init__(self, root):
         self.root = Path(root)
         self.etc, self.log = self.root / "etc", self.root / "log"
-        self.run, self.tls = self.root / "var", self.root / "tls"
+        self.run = self.root / "var"
 
     def prepare(self):
-        for d in (self.etc, self.log, self.run, self.tls, self.etc / "ssh", self.etc / "postfix",
-                  self.etc / "dns", self.run / "nginx", self.run / "dovecot", self.run / "postfix",
+        for d in (self.etc, self.log, self.run, self.etc / "ssh", self.etc / "postfix", self.etc / "dns", self.run / "nginx", self.run / "dovecot", self.run / "postfix",
                   self.root / "www"):
             d.mkdir(parents=True, exist_ok=True)
         for d in (self.root, self.run):
