@@ -7,7 +7,8 @@
 /* One row a command, in the order of --help; a new command adds its row here. */
 #define COMMANDS(X) \
 	X(geo) \
-	X(graph)
+	X(graph) \
+	X(stats)
 
 #define X(name) extern const struct command command_##name;
 COMMANDS(X)

@@ -1,0 +1,37 @@
+/*
+ * The report and the statistics of a run.
+ *
+ * Both read only files of a run directory, or a lone collisions.json, and say
+ * what they lack.
+ */
+/* Layer: report */
+#ifndef SURVEY_REPORT_H
+#define SURVEY_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+
+struct report_options {
+	const char *path; /* run directory or collisions.json */
+	const char *output; /* directory that gets report/, NULL: path, or beside the file */
+	const char *title; /* NULL or "": the run's name */
+};
+
+/*
+ * Write report/index.html, and beside it each chart as SVG with its CSV.
+ * Returns 0, or -1 after a message.
+ */
+int report_rundir(const struct report_options *o);
+
+enum stats_format { STATS_TEXT, STATS_JSON, STATS_CSV, STATS_LATEX };
+
+/*
+ * Append the statistics of n runs, side by side, to out.  table: the id of the only
+ * table wanted, or NULL.  Returns 0, or -1 after a message.
+ */
+int stats_runs(const char *const *paths, size_t n, enum stats_format format, const char *table,
+    struct buf *out);
+
+#endif

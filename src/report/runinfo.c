@@ -1,0 +1,122 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/file.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/simd.h"
+
+#include "runinfo.h"
+
+#define MAX_SIZE ((size_t)64 << 20)
+
+static char *
+text(struct simd_node o, const char *path)
+{
+	struct simd_text t = simd_string(simd_path(o, path));
+
+	return t.s != NULL ? xstrndup(t.s, t.len) : NULL;
+}
+
+static uint64_t
+count(struct simd_node counts, const char *key)
+{
+	uint64_t n;
+
+	return simd_uint(simd_get(counts, key), &n) ? n : RUNINFO_UNKNOWN;
+}
+
+static void
+add_pair(struct runinfo_pair **v, size_t *n, struct simd_text name, char *value)
+{
+	*v = xreallocarray(*v, *n + 1, sizeof(**v));
+	(*v)[(*n)++] = (struct runinfo_pair){ xstrndup(name.s, name.len), value };
+}
+
+static void
+read_pairs(struct runinfo *r, struct simd_node root)
+{
+	struct simd_iter it = simd_iterate(simd_get(root, "versions"));
+	struct simd_text key;
+	struct simd_node v;
+
+	while (simd_next(&it, &key, &v)) {
+		struct simd_text t = simd_string(v);
+
+		if (t.s != NULL)
+			add_pair(&r->versions, &r->nversions, key, xstrndup(t.s, t.len));
+	}
+	it = simd_iterate(simd_get(root, "stages"));
+	while (simd_next(&it, &key, &v)) {
+		char *state = text(v, "state");
+		double s;
+
+		if (state != NULL && simd_double(simd_get(v, "wall_s"), &s) && s > 0)
+			add_pair(&r->stages, &r->nstages, key, xasprintf("%s in %.1f s", state, s));
+		else if (state != NULL)
+			add_pair(&r->stages, &r->nstages, key, xstrdup(state));
+		free(state);
+	}
+}
+
+void
+runinfo_read(struct runinfo *r, const char *dir)
+{
+	char *path = path_join(dir, "run.json"), *data;
+	struct simd_parser *p = simd_parser_new(MAX_SIZE);
+	struct simd_node root, counts;
+	size_t len;
+
+	*r = (struct runinfo){ .targets = RUNINFO_UNKNOWN,
+		.probed = RUNINFO_UNKNOWN,
+		.hits = RUNINFO_UNKNOWN,
+		.out_of_country = RUNINFO_UNKNOWN,
+		.refused = RUNINFO_UNKNOWN,
+		.opted_out = RUNINFO_UNKNOWN,
+		.records = RUNINFO_UNKNOWN,
+		.given_up = RUNINFO_UNKNOWN };
+	data = file_read(path, MAX_SIZE, &len);
+	if (data != NULL && simd_parse_copy(p, data, len, &root) == SIMD_OK) {
+		r->there = true;
+		r->name = text(root, "name");
+		r->state = text(root, "state");
+		r->created = text(root, "created");
+		r->ended = text(root, "ended");
+		counts = simd_get(root, "counts");
+		r->targets = count(counts, "targets_v4");
+		r->probed = count(counts, "probed");
+		r->hits = count(counts, "hits");
+		r->out_of_country = count(counts, "out_of_country");
+		r->refused = count(counts, "refused");
+		r->opted_out = count(counts, "opted_out");
+		r->records = count(counts, "records");
+		r->given_up = count(counts, "given_up");
+		simd_double(simd_path(root, "scan.rate_pps"), &r->rate_pps);
+		simd_double(simd_path(root, "scan.rate_hosts"), &r->rate_hosts);
+		read_pairs(r, root);
+	} else if (data != NULL) {
+		log_warn("%s is not understood: what was scanned stays unknown", path);
+	}
+	free(data);
+	simd_parser_free(p);
+	free(path);
+}
+
+void
+runinfo_fini(struct runinfo *r)
+{
+	for (size_t i = 0; i < r->nversions; i++) {
+		free(r->versions[i].name);
+		free(r->versions[i].value);
+	}
+	for (size_t i = 0; i < r->nstages; i++) {
+		free(r->stages[i].name);
+		free(r->stages[i].value);
+	}
+	free(r->versions);
+	free(r->stages);
+	free(r->name);
+	free(r->state);
+	free(r->created);
+	free(r->ended);
+}

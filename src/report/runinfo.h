@@ -1,0 +1,31 @@
+/* What run.json tells of a run; every field may be missing. */
+#ifndef REPORT_RUNINFO_H
+#define REPORT_RUNINFO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct runinfo_pair {
+	char *name, *value;
+};
+
+struct runinfo {
+	bool there; /* run.json was read */
+	char *name, *state, *created, *ended;
+	/* UINT64_MAX: not told */
+	uint64_t targets, probed, hits, out_of_country, refused, opted_out, records, given_up;
+	double rate_pps, rate_hosts; /* 0: not told */
+	struct runinfo_pair *versions;
+	size_t nversions;
+	struct runinfo_pair *stages; /* name, "done in 12.3 s" */
+	size_t nstages;
+};
+
+#define RUNINFO_UNKNOWN UINT64_MAX
+
+/* Reads DIR/run.json; a file that is missing or no JSON leaves everything untold. */
+void runinfo_read(struct runinfo *, const char *path);
+void runinfo_fini(struct runinfo *);
+
+#endif

@@ -1,0 +1,511 @@
+/* Pure: tables and their plain forms. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/buf.h"
+#include "survey/escape.h"
+#include "survey/mem.h"
+#include "survey/text.h"
+
+#include "table.h"
+
+#define LABEL_MAX 80 /* characters of a label or text that are shown */
+
+void
+tables_init(struct tables *t)
+{
+	*t = (struct tables){ 0 };
+}
+
+static void
+table_fini(struct table *t)
+{
+	for (size_t r = 0; r < t->nrows; r++) {
+		for (size_t c = 0; c < t->ncolumns; c++)
+			free(t->rows[r].cells[c].text);
+		free(t->rows[r].cells);
+		free(t->rows[r].label);
+	}
+	for (size_t c = 0; c < t->ncolumns; c++)
+		free(t->columns[c]);
+	free(t->rows);
+	free(t->columns);
+}
+
+void
+tables_fini(struct tables *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		table_fini(&t->v[i]);
+	free(t->v);
+}
+
+static void
+add_column(struct table *t, char *name)
+{
+	mem_grow(&t->columns, &t->cap_columns, t->ncolumns + 1, sizeof(*t->columns));
+	t->columns[t->ncolumns++] = name;
+}
+
+struct table *
+tables_add(struct tables *ts, const char *id, const char *title, const char *corner,
+    const char *const *columns)
+{
+	struct table *t;
+
+	mem_grow(&ts->v, &ts->cap, ts->n + 1, sizeof(*ts->v));
+	t = &ts->v[ts->n++];
+	*t = (struct table){ .id = id, .title = title, .corner = corner };
+	for (; columns != NULL && *columns != NULL; columns++)
+		add_column(t, xstrdup(*columns));
+	return t;
+}
+
+const struct table *
+tables_find(const struct tables *ts, const char *id)
+{
+	for (size_t i = 0; i < ts->n; i++) {
+		if (strcmp(ts->v[i].id, id) == 0)
+			return &ts->v[i];
+	}
+	return NULL;
+}
+
+struct row *
+table_row(struct table *t, const char *fmt, ...)
+{
+	struct buf b;
+	va_list ap;
+	struct row *r;
+
+	mem_grow(&t->rows, &t->cap_rows, t->nrows + 1, sizeof(*t->rows));
+	r = &t->rows[t->nrows++];
+	buf_init(&b);
+	va_start(ap, fmt);
+	buf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	*r = (struct row){ .label = buf_steal(&b),
+		.cells = xcalloc(t->ncolumns + 1, sizeof(*r->cells)) };
+	buf_fini(&b);
+	return r;
+}
+
+void
+row_count(struct row *r, size_t column, uint64_t n)
+{
+	r->cells[column].kind = CELL_COUNT;
+	r->cells[column].count = n;
+}
+
+void
+row_share(struct row *r, size_t column, uint64_t part, uint64_t whole)
+{
+	if (whole == 0)
+		return;
+	r->cells[column].kind = CELL_SHARE;
+	r->cells[column].share = (double)part / (double)whole;
+}
+
+void
+row_text(struct row *r, size_t column, const char *fmt, ...)
+{
+	struct buf b;
+	va_list ap;
+
+	buf_init(&b);
+	va_start(ap, fmt);
+	buf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	r->cells[column].kind = CELL_TEXT;
+	free(r->cells[column].text);
+	r->cells[column].text = buf_steal(&b);
+	buf_fini(&b);
+}
+
+static void
+copy_cell(struct cell *to, const struct cell *from)
+{
+	*to = *from;
+	if (from->text != NULL)
+		to->text = xstrdup(from->text);
+}
+
+static struct row *
+find_row(struct table *t, const char *label)
+{
+	for (size_t i = 0; i < t->nrows; i++) {
+		if (strcmp(t->rows[i].label, label) == 0)
+			return &t->rows[i];
+	}
+	return NULL;
+}
+
+static void
+merge_table(
+    struct tables *out, const struct tables *runs, const char *const *names, size_t n, size_t at)
+{
+	const struct table *first = &runs[0].v[at];
+	struct table *t = tables_add(out, first->id, first->title, first->corner, NULL);
+
+	t->note = first->note;
+	for (size_t c = 0; c < first->ncolumns; c++) {
+		for (size_t i = 0; i < n; i++)
+			add_column(t, xasprintf("%s %s", names[i], first->columns[c]));
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct table *from = tables_find(&runs[i], first->id);
+
+		for (size_t k = 0; from != NULL && k < from->nrows; k++) {
+			struct row *r = find_row(t, from->rows[k].label);
+
+			if (r == NULL)
+				r = table_row(t, "%s", from->rows[k].label);
+			r->alarm |= from->rows[k].alarm;
+			for (size_t c = 0; c < from->ncolumns; c++)
+				copy_cell(&r->cells[c * n + i], &from->rows[k].cells[c]);
+		}
+	}
+}
+
+void
+tables_side_by_side(
+    struct tables *out, const struct tables *runs, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < runs[0].n; i++)
+		merge_table(out, runs, names, n, i);
+}
+
+/* A cell as people read it. */
+static void
+cell_plain(const struct cell *c, struct buf *out)
+{
+	switch (c->kind) {
+	case CELL_MISSING:
+		buf_adds(out, "–");
+		break;
+	case CELL_COUNT:
+		text_count(out, c->count);
+		break;
+	case CELL_SHARE:
+		buf_printf(out, "%.1f %%", 100 * c->share);
+		break;
+	case CELL_TEXT:
+		text_plain(out, c->text, strlen(c->text), LABEL_MAX);
+		break;
+	}
+}
+
+/* A cell as programs read it; nothing when missing. */
+static void
+cell_raw(const struct cell *c, struct buf *out)
+{
+	switch (c->kind) {
+	case CELL_MISSING:
+		break;
+	case CELL_COUNT:
+		buf_printf(out, "%llu", (unsigned long long)c->count);
+		break;
+	case CELL_SHARE:
+		buf_printf(out, "%.6f", c->share);
+		break;
+	case CELL_TEXT:
+		buf_adds(out, c->text);
+		break;
+	}
+}
+
+/* Columns that a terminal gives the text: its characters. */
+static size_t
+width(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+static void
+pad(struct buf *out, size_t n)
+{
+	while (n-- > 0)
+		buf_addc(out, ' ');
+}
+
+static void
+plain_label(const char *label, struct buf *out)
+{
+	text_plain(out, label, strlen(label), LABEL_MAX);
+}
+
+static void
+table_text(const struct table *t, struct buf *out)
+{
+	size_t *w = xcalloc(t->ncolumns + 1, sizeof(*w)), first = width(t->corner);
+	struct buf b;
+
+	buf_init(&b);
+	for (size_t c = 0; c < t->ncolumns; c++)
+		w[c] = width(t->columns[c]);
+	for (size_t r = 0; r < t->nrows; r++) {
+		buf_clear(&b);
+		plain_label(t->rows[r].label, &b);
+		if (width(b.data) > first)
+			first = width(b.data);
+		for (size_t c = 0; c < t->ncolumns; c++) {
+			buf_clear(&b);
+			cell_plain(&t->rows[r].cells[c], &b);
+			if (width(b.data) > w[c])
+				w[c] = width(b.data);
+		}
+	}
+	buf_printf(out, "%s\n", t->title);
+	for (const char *p = t->title; *p != '\0'; p++)
+		buf_addc(out, '=');
+	buf_printf(out, "\n%s", t->corner);
+	pad(out, first - width(t->corner));
+	for (size_t c = 0; c < t->ncolumns; c++) {
+		pad(out, 2 + w[c] - width(t->columns[c]));
+		plain_label(t->columns[c], out);
+	}
+	buf_adds(out, "\n");
+	for (size_t r = 0; r < t->nrows; r++) {
+		buf_clear(&b);
+		plain_label(t->rows[r].label, &b);
+		buf_adds(out, b.data);
+		pad(out, first - width(b.data));
+		for (size_t c = 0; c < t->ncolumns; c++) {
+			buf_clear(&b);
+			cell_plain(&t->rows[r].cells[c], &b);
+			pad(out, 2 + w[c] - width(b.data));
+			buf_adds(out, b.data);
+		}
+		buf_adds(out, t->rows[r].alarm ? "  !\n" : "\n");
+	}
+	if (t->note != NULL)
+		buf_printf(out, "%s\n", t->note);
+	buf_adds(out, "\n");
+	buf_fini(&b);
+	free(w);
+}
+
+void
+tables_text(const struct tables *ts, struct buf *out)
+{
+	for (size_t i = 0; i < ts->n; i++)
+		table_text(&ts->v[i], out);
+}
+
+static void
+json_string(struct buf *out, const char *s)
+{
+	buf_addc(out, '"');
+	escape_json(out, s, strlen(s));
+	buf_addc(out, '"');
+}
+
+void
+tables_json(const struct tables *ts, struct buf *out)
+{
+	buf_adds(out, "{\"tables\":[");
+	for (size_t i = 0; i < ts->n; i++) {
+		const struct table *t = &ts->v[i];
+
+		buf_adds(out, i > 0 ? ",\n{\"id\":" : "\n{\"id\":");
+		json_string(out, t->id);
+		buf_adds(out, ",\"title\":");
+		json_string(out, t->title);
+		buf_adds(out, ",\"columns\":[");
+		for (size_t c = 0; c < t->ncolumns; c++) {
+			if (c > 0)
+				buf_addc(out, ',');
+			json_string(out, t->columns[c]);
+		}
+		buf_adds(out, "],\"rows\":[");
+		for (size_t r = 0; r < t->nrows; r++) {
+			buf_adds(out, r > 0 ? ",{\"label\":" : "{\"label\":");
+			json_string(out, t->rows[r].label);
+			buf_printf(
+			    out, ",\"alarm\":%s,\"cells\":[", t->rows[r].alarm ? "true" : "false");
+			for (size_t c = 0; c < t->ncolumns; c++) {
+				const struct cell *x = &t->rows[r].cells[c];
+
+				if (c > 0)
+					buf_addc(out, ',');
+				if (x->kind == CELL_TEXT)
+					json_string(out, x->text);
+				else if (x->kind == CELL_MISSING)
+					buf_adds(out, "null");
+				else
+					cell_raw(x, out);
+			}
+			buf_adds(out, "]}");
+		}
+		buf_adds(out, "]}");
+	}
+	buf_adds(out, "\n]}\n");
+}
+
+static void
+csv_text(struct buf *out, const char *s)
+{
+	escape_csv(out, s, strlen(s));
+}
+
+static void
+csv_cell(struct buf *out, const struct cell *c)
+{
+	if (c->kind == CELL_TEXT)
+		csv_text(out, c->text);
+	else
+		cell_raw(c, out);
+}
+
+void
+tables_csv(const struct tables *ts, struct buf *out)
+{
+	buf_adds(out, "table,row,column,value\n");
+	for (size_t i = 0; i < ts->n; i++) {
+		const struct table *t = &ts->v[i];
+
+		for (size_t r = 0; r < t->nrows; r++) {
+			for (size_t c = 0; c < t->ncolumns; c++) {
+				csv_text(out, t->id);
+				buf_addc(out, ',');
+				csv_text(out, t->rows[r].label);
+				buf_addc(out, ',');
+				csv_text(out, t->columns[c]);
+				buf_addc(out, ',');
+				csv_cell(out, &t->rows[r].cells[c]);
+				buf_addc(out, '\n');
+			}
+		}
+	}
+}
+
+void
+table_csv(const struct table *t, struct buf *out)
+{
+	csv_text(out, t->corner);
+	for (size_t c = 0; c < t->ncolumns; c++) {
+		buf_addc(out, ',');
+		csv_text(out, t->columns[c]);
+	}
+	buf_addc(out, '\n');
+	for (size_t r = 0; r < t->nrows; r++) {
+		csv_text(out, t->rows[r].label);
+		for (size_t c = 0; c < t->ncolumns; c++) {
+			buf_addc(out, ',');
+			csv_cell(out, &t->rows[r].cells[c]);
+		}
+		buf_addc(out, '\n');
+	}
+}
+
+static void
+latex_text(struct buf *out, const char *s)
+{
+	struct buf b;
+
+	buf_init(&b);
+	text_plain(&b, s, strlen(s), LABEL_MAX);
+	escape_latex(out, b.data, b.len);
+	buf_fini(&b);
+}
+
+void
+tables_latex(const struct tables *ts, struct buf *out)
+{
+	for (size_t i = 0; i < ts->n; i++) {
+		const struct table *t = &ts->v[i];
+		struct buf b;
+
+		buf_init(&b);
+		buf_adds(out, "\\begin{table}\n\\centering\n\\caption{");
+		latex_text(out, t->title);
+		buf_printf(out, "}\n\\label{tab:%s}\n\\begin{tabular}{l", t->id);
+		for (size_t c = 0; c < t->ncolumns; c++)
+			buf_addc(out, 'r');
+		buf_adds(out, "}\n\\hline\n");
+		latex_text(out, t->corner);
+		for (size_t c = 0; c < t->ncolumns; c++) {
+			buf_adds(out, " & ");
+			latex_text(out, t->columns[c]);
+		}
+		buf_adds(out, " \\\\\n\\hline\n");
+		for (size_t r = 0; r < t->nrows; r++) {
+			latex_text(out, t->rows[r].label);
+			for (size_t c = 0; c < t->ncolumns; c++) {
+				buf_adds(out, " & ");
+				buf_clear(&b);
+				cell_plain(&t->rows[r].cells[c], &b);
+				if (t->rows[r].cells[c].kind == CELL_MISSING)
+					buf_adds(out, "--");
+				else
+					escape_latex(out, b.data, b.len);
+			}
+			buf_adds(out, " \\\\\n");
+		}
+		buf_adds(out, "\\hline\n\\end{tabular}\n\\end{table}\n\n");
+		buf_fini(&b);
+	}
+}
+
+static void
+html_text(struct buf *out, const char *s, size_t len)
+{
+	struct buf b;
+
+	buf_init(&b);
+	text_plain(&b, s, len, LABEL_MAX);
+	escape_xml(out, b.data, b.len);
+	buf_fini(&b);
+}
+
+void
+table_html(const struct table *t, struct buf *out)
+{
+	struct buf b;
+
+	buf_init(&b);
+	buf_printf(
+	    out, "<div class=\"scroll\"><table class=\"stat\" id=\"t-%s\">\n<caption>", t->id);
+	html_text(out, t->title, strlen(t->title));
+	buf_adds(out, "</caption>\n<thead><tr><th scope=\"col\">");
+	html_text(out, t->corner, strlen(t->corner));
+	buf_adds(out, "</th>");
+	for (size_t c = 0; c < t->ncolumns; c++) {
+		buf_adds(out, "<th scope=\"col\" class=\"n\">");
+		html_text(out, t->columns[c], strlen(t->columns[c]));
+		buf_adds(out, "</th>");
+	}
+	buf_adds(out, "</tr></thead>\n<tbody>\n");
+	for (size_t r = 0; r < t->nrows; r++) {
+		buf_adds(out, t->rows[r].alarm ? "<tr class=\"alarm\"><th scope=\"row\">"
+					       : "<tr><th scope=\"row\">");
+		html_text(out, t->rows[r].label, strlen(t->rows[r].label));
+		buf_adds(out, "</th>");
+		for (size_t c = 0; c < t->ncolumns; c++) {
+			const struct cell *x = &t->rows[r].cells[c];
+
+			buf_clear(&b);
+			cell_plain(x, &b);
+			buf_adds(out, x->kind == CELL_TEXT ? "<td>"
+				      : x->kind == CELL_MISSING
+					  ? "<td class=\"n none\" title=\"not in this directory\">"
+					  : "<td class=\"n\">");
+			escape_xml(out, b.data, b.len);
+			buf_adds(out, "</td>");
+		}
+		buf_adds(out, "</tr>\n");
+	}
+	buf_adds(out, "</tbody></table></div>\n");
+	if (t->note != NULL) {
+		buf_adds(out, "<p class=\"note\">");
+		html_text(out, t->note, strlen(t->note));
+		buf_adds(out, "</p>\n");
+	}
+	buf_fini(&b);
+}
