@@ -43,9 +43,9 @@ def lab(lab_dir, *args, **more):
                           timeout=300, check=False, **more)
 
 
-def start(lab_dir, *args):
+def start(lab_dir, *args, **more):
     return subprocess.Popen([LAB, *args], env=environment(lab_dir), start_new_session=True,
-                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                            stdout=subprocess.DEVNULL, **more)
 
 
 def marked():
@@ -125,7 +125,7 @@ def test_interrupted_up(tmp, rnd):
     """Whatever ends `up`, and whenever: nothing is left."""
     for n, sig in enumerate([signal.SIGINT, signal.SIGTERM, signal.SIGKILL] * 2):
         where, after = tmp / f"cut{n}", rnd.uniform(0.05, 2.5)
-        up = start(where, "up")
+        up = start(where, "up", stderr=subprocess.DEVNULL)
         time.sleep(after)
         if up.poll() is None:
             os.killpg(up.pid, sig)

@@ -63,11 +63,12 @@ class KeyCache:
     def file(self, name, kind, ssh=False):
         """The file of a private key, in PEM, or OpenSSH's format with a .pub beside it."""
         path = self.path / f"{name}.{kind}.{'ssh' if ssh else 'pem'}"
-        if not path.exists():
+        public = path.with_suffix(".ssh.pub")
+        if not path.exists() or (ssh and not public.exists()):
             key = _GENERATE[kind]()
             fmt = serialization.PrivateFormat.OpenSSH if ssh else serialization.PrivateFormat.PKCS8
             if ssh:
-                write_whole(path.with_suffix(".ssh.pub"), key.public_key().public_bytes(
+                write_whole(public, key.public_key().public_bytes(
                     serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH))
             write_whole(path, key.private_bytes(serialization.Encoding.PEM, fmt,
                                                 serialization.NoEncryption()))
