@@ -1,0 +1,821 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "survey/buf.h"
+#include "survey/child.h"
+#include "survey/grab.h"
+#include "survey/jsonw.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/ndjson.h"
+#include "survey/simd.h"
+
+#include "modules.h"
+#include "pacer.h"
+#include "result.h"
+#include "secrets.h"
+
+#define TICK_MS 250
+#define STOP_MS 2000
+#define BACKOFF_MS 500
+#define BACKOFF_MAX 30000
+#define MAX_SENDERS 1000
+#define NBUCKETS 1024
+#define TAG_SECOND 0x80000000u /* of a queued host: the second pass, low bits = ports */
+
+/* A host between its first line to zgrab2 and its record. */
+struct flight {
+	struct flight *next; /* of its hash bucket */
+	struct flight *again_next; /* waiting to be fed once more */
+	struct ip ip;
+	int64_t time; /* of the epoch, when it was fed first */
+	uint64_t fed_ms; /* of the loop, when it was fed last */
+	unsigned tries;
+	bool second;
+	bool waiting; /* in the again list: zgrab2 does not have it now */
+	uint32_t wanted; /* modules asked or to be asked */
+	uint32_t have; /* modules that answered */
+	struct buf part[MAX_MODULES];
+};
+
+enum state { RUNNING, DRAINING, CLOSING, DONE };
+
+struct grab {
+	struct grab_opts o;
+	uv_loop_t *loop;
+	uv_timer_t tick; /* watchdogs */
+	uv_timer_t feed; /* the next token */
+	struct child *child;
+	struct modules modules;
+	struct pacer *pacer;
+	struct simd_parser *parser;
+	struct ndjson lines;
+	struct flight *bucket[NBUCKETS];
+	struct flight *again, **again_tail;
+	uint64_t nagain;
+	struct grab_stats stats;
+	struct { /* hosts for the second pass */
+		struct ip ip;
+		uint32_t ports;
+	} * second;
+	size_t nsecond, second_cap;
+	enum state state;
+	bool finishing; /* no more hosts will come */
+	bool paused;
+	bool hung;
+	int error;
+	int nopen;
+	unsigned failures; /* deaths of zgrab2 since its last answer */
+	uint64_t last_line_ms;
+	uint64_t restart_at_ms;
+	uint64_t drain_until_ms;
+};
+
+static void pump(struct grab *g);
+
+static uint64_t
+stall_ms(const struct grab *g)
+{
+	long longest = 0;
+
+	if (g->o.stall_ms != 0)
+		return g->o.stall_ms;
+	for (int row = 0; row < NPORTS; row++) {
+		if (g->o.config->grab.port[row] && g->o.config->grab.timeout_ms[row] > longest)
+			longest = g->o.config->grab.timeout_ms[row];
+	}
+	return (uint64_t)longest * 2 + 10000;
+}
+
+static struct flight **
+flight_slot(struct grab *g, const struct ip *ip)
+{
+	struct flight **f;
+	unsigned h = ip->family;
+
+	for (int i = 0; i < 16; i++)
+		h = h * 31 + ip->a[i];
+	for (f = &g->bucket[h % NBUCKETS]; *f != NULL; f = &(*f)->next) {
+		if (ip_cmp(&(*f)->ip, ip) == 0)
+			break;
+	}
+	return f;
+}
+
+static void
+flight_free(struct grab *g, struct flight *f)
+{
+	*flight_slot(g, &f->ip) = f->next;
+	for (int i = 0; i < g->modules.n; i++)
+		buf_fini(&f->part[i]);
+	free(f);
+	g->stats.in_flight--;
+}
+
+static void
+again(struct grab *g, struct flight *f)
+{
+	f->waiting = true;
+	f->again_next = NULL;
+	*g->again_tail = f;
+	g->again_tail = &f->again_next;
+	g->nagain++;
+}
+
+/* Write the lines that make zgrab2 ask what is still missing. */
+static void
+send_lines(struct grab *g, struct flight *f, uint32_t which)
+{
+	struct buf b;
+
+	buf_init(&b);
+	for (int i = 0; i < g->modules.n; i++) {
+		if (which & (UINT32_C(1) << i))
+			modules_line(&g->modules.m[i], &f->ip, g->o.smtp_name, &b);
+	}
+	child_write(g->child, b.data, b.len);
+	buf_fini(&b);
+	if (g->stats.in_flight == 1)
+		g->last_line_ms = uv_now(g->loop); /* the stall clock starts with work */
+	f->fed_ms = uv_now(g->loop);
+}
+
+static uint32_t
+base_modules(const struct grab *g, uint32_t ports)
+{
+	uint32_t set = 0;
+
+	for (int i = 0; i < g->modules.n; i++) {
+		if (g->modules.m[i].kind == MODULE_BASE &&
+		    (ports & (UINT32_C(1) << g->modules.m[i].row)))
+			set |= UINT32_C(1) << i;
+	}
+	return set;
+}
+
+static void
+launch(struct grab *g, const struct ip *ip, uint32_t tag)
+{
+	struct flight **slot = flight_slot(g, ip), *f;
+
+	if (*slot != NULL)
+		return; /* two records of one address would be told apart by nothing */
+	f = xcalloc(1, sizeof(*f));
+	f->ip = *ip;
+	f->second = (tag & TAG_SECOND) != 0;
+	f->wanted = base_modules(g, f->second ? tag & ~TAG_SECOND : UINT32_MAX);
+	f->time = time(NULL);
+	for (int i = 0; i < g->modules.n; i++)
+		buf_init(&f->part[i]);
+	*slot = f;
+	g->stats.in_flight++;
+	if (!f->second)
+		g->stats.fed++;
+	send_lines(g, f, f->wanted);
+}
+
+static void
+add_origin(struct grab *g, struct jsonw *w, const struct ip *ip)
+{
+	struct geo_info info;
+
+	if (g->o.geo == NULL || !geo_db_lookup(g->o.geo, ip, &info))
+		return;
+	if (info.asn != 0) {
+		jsonw_key(w, "autonomous_system");
+		jsonw_object(w);
+		jsonw_key(w, "asn");
+		jsonw_uint(w, info.asn);
+		jsonw_key(w, "name");
+		jsonw_string(w, info.as_name);
+		jsonw_end_object(w);
+	}
+	if (info.country[0] != '\0') {
+		jsonw_key(w, "location");
+		jsonw_object(w);
+		jsonw_key(w, "country_code");
+		jsonw_string(w, info.country);
+		jsonw_end_object(w);
+	}
+}
+
+/* One port: all modules that answered; or, when its first one never did, a text that says so. */
+static void
+add_port(struct grab *g, struct jsonw *w, const struct flight *f, int row)
+{
+	bool open = false;
+
+	jsonw_key(w, port_table[row].name);
+	for (int i = 0; i < g->modules.n; i++) {
+		const struct module *m = &g->modules.m[i];
+
+		if (m->row != row || !(f->have & (UINT32_C(1) << i)))
+			continue;
+		if (!open) {
+			jsonw_object(w);
+			jsonw_key(w, "data");
+			jsonw_object(w);
+			open = true;
+		}
+		jsonw_key(w, m->key);
+		if (g->o.config->grab.drop_secrets) {
+			struct buf clean;
+
+			buf_init(&clean);
+			secrets_drop(f->part[i].data, f->part[i].len, &clean);
+			jsonw_raw(w, clean.data, clean.len);
+			buf_fini(&clean);
+		} else {
+			jsonw_raw(w, f->part[i].data, f->part[i].len);
+		}
+	}
+	if (open) {
+		jsonw_end_object(w);
+		jsonw_end_object(w);
+	} else {
+		jsonw_string(w, "zgrab2 gave no answer");
+	}
+}
+
+static void
+write_record(struct grab *g, const struct flight *f)
+{
+	char text[IP_STRLEN], when[32];
+	time_t t = (time_t)f->time;
+	uint32_t rows = 0;
+	struct jsonw w;
+	struct tm tm;
+	int error;
+
+	for (int i = 0; i < g->modules.n; i++) {
+		if (f->wanted & (UINT32_C(1) << i))
+			rows |= UINT32_C(1) << g->modules.m[i].row;
+	}
+	gmtime_r(&t, &tm);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	jsonw_init(&w, NULL);
+	jsonw_object(&w);
+	jsonw_key(&w, "ip");
+	jsonw_string(&w, ip_format(&f->ip, text));
+	jsonw_key(&w, "writer");
+	jsonw_string(&w, "survey");
+	jsonw_key(&w, "version");
+	jsonw_int(&w, 1);
+	if (f->second) {
+		jsonw_key(&w, "pass");
+		jsonw_int(&w, 2);
+	}
+	jsonw_key(&w, "time");
+	jsonw_string(&w, when);
+	add_origin(g, &w, &f->ip);
+	for (int row = 0; row < NPORTS; row++) {
+		if (rows & (UINT32_C(1) << row))
+			add_port(g, &w, f, row);
+	}
+	jsonw_end_object(&w);
+	jsonw_newline(&w);
+	error = g->o.on_record(&f->ip, w.out.data, w.out.len, g->o.arg);
+	jsonw_fini(&w);
+	if (error != 0 && g->error == 0) {
+		g->error = error;
+		grab_stop(g, 0);
+	}
+}
+
+static void
+land(struct grab *g, struct flight *f)
+{
+	bool gave_up = f->wanted != f->have;
+
+	if (g->error != 0) { /* nowhere to write it: the next run asks again */
+		flight_free(g, f);
+		return;
+	}
+	for (int i = 0; gave_up && i < g->modules.n; i++) {
+		if (g->modules.m[i].kind == MODULE_BASE &&
+		    (f->wanted & ~f->have & (UINT32_C(1) << i)))
+			g->stats.ports[g->modules.m[i].row][GRAB_GIVEN_UP]++;
+	}
+	write_record(g, f);
+	if (g->error == 0) {
+		g->stats.given_up += gave_up;
+		if (f->second)
+			g->stats.second_pass++;
+		else
+			g->stats.done++;
+	}
+	flight_free(g, f);
+}
+
+static void
+remember_second(struct grab *g, const struct ip *ip, int row)
+{
+	size_t n = g->nsecond;
+
+	/* A host's ports end close together: look only at the last few. */
+	for (size_t i = n; i > 0 && i + 64 > n; i--) {
+		if (ip_cmp(&g->second[i - 1].ip, ip) == 0) {
+			g->second[i - 1].ports |= UINT32_C(1) << row;
+			return;
+		}
+	}
+	mem_grow(&g->second, &g->second_cap, n + 1, sizeof(*g->second));
+	g->second[n].ip = *ip;
+	g->second[n].ports = UINT32_C(1) << row;
+	g->nsecond++;
+}
+
+static void
+count_end(struct grab *g, const struct flight *f, const struct result *r)
+{
+	const struct module *m = &g->modules.m[r->module];
+
+	if (m->kind != MODULE_BASE)
+		return;
+	if (f->second) {
+		g->stats.second_pass_gained += r->end == GRAB_SUCCESS;
+		return;
+	}
+	g->stats.ports[m->row][r->end]++;
+	if (g->o.config->grab.second_pass && end_is_retried(r->end))
+		remember_second(g, &f->ip, m->row);
+}
+
+static int
+on_line(const char *line, size_t len, void *arg)
+{
+	struct grab *g = arg;
+	struct flight *f;
+	struct result r;
+	const char *reason;
+	uint32_t bit, follow;
+
+	g->last_line_ms = uv_now(g->loop);
+	if (len == 0)
+		return 0;
+	if ((reason = result_read(&r, &g->modules, g->parser, line, len)) != NULL) {
+		g->stats.garbage++;
+		g->o.on_garbage(reason, line, len, g->o.arg);
+		return 0;
+	}
+	g->failures = 0;
+	f = *flight_slot(g, &r.ip);
+	bit = UINT32_C(1) << r.module;
+	if (f == NULL || !(f->wanted & bit) || (f->have & bit)) {
+		g->stats.stray++;
+		return 0;
+	}
+	f->have |= bit;
+	buf_add(&f->part[r.module], r.json.s, r.json.len);
+	count_end(g, f, &r);
+	follow = r.follow & ~f->wanted;
+	if (follow != 0 && g->state == RUNNING && !f->waiting) {
+		f->wanted |= follow;
+		send_lines(g, f, follow);
+	}
+	if (f->wanted == f->have && !f->waiting)
+		land(g, f);
+	return 0;
+}
+
+static void
+on_stdout(struct child *c, const char *buf, size_t len, void *arg)
+{
+	struct grab *g = arg;
+
+	(void)c;
+	(void)ndjson_feed(&g->lines, buf, len);
+	pump(g);
+}
+
+/* After a death: those in flight go again, one at a time once they look guilty of it. */
+static void
+requeue_flights(struct grab *g)
+{
+	struct flight *f, *next;
+
+	for (size_t i = 0; i < NBUCKETS; i++) {
+		for (f = g->bucket[i]; f != NULL; f = next) {
+			next = f->next;
+			if (f->waiting)
+				continue;
+			if (g->state != RUNNING) {
+				flight_free(g, f); /* the next run asks it again */
+			} else if (++f->tries > (unsigned)g->o.config->grab.restarts) {
+				land(g, f);
+			} else {
+				g->stats.repeated++;
+				again(g, f);
+			}
+		}
+	}
+}
+
+static void
+report_death(const struct grab *g, const struct child *c, const struct child_status *st)
+{
+	const char *tail = child_stderr(c), *last = tail;
+	char text[128];
+
+	for (const char *p = tail; *p != '\0';) {
+		size_t n = strcspn(p, "\n");
+
+		if (n > 0)
+			last = p;
+		p += n + (p[n] == '\n');
+	}
+	log_warn("zgrab2: %s%s%.*s; %llu hosts in flight",
+	    g->hung ? "hung and was killed" : child_status_text(st, text, sizeof(text)),
+	    *last != '\0' ? ": " : "", (int)strcspn(last, "\n"), last,
+	    (unsigned long long)g->stats.in_flight);
+}
+
+static void
+on_handle_closed(uv_handle_t *h)
+{
+	struct grab *g = h->data;
+
+	if (--g->nopen == 0)
+		g->o.on_done(g->error, g->o.arg);
+}
+
+static void
+finished(struct grab *g)
+{
+	if (g->state == DONE)
+		return;
+	g->state = DONE;
+	uv_close((uv_handle_t *)&g->tick, on_handle_closed);
+	uv_close((uv_handle_t *)&g->feed, on_handle_closed);
+}
+
+static void
+on_zgrab_exit(struct child *c, const struct child_status *st, void *arg)
+{
+	struct grab *g = arg;
+	bool expected = g->state != RUNNING;
+	unsigned exponent = g->failures < 6 ? g->failures : 6;
+	uint64_t wait = (uint64_t)BACKOFF_MS << exponent;
+
+	g->child = NULL;
+	g->stats.user_s += st->user_s;
+	g->stats.sys_s += st->sys_s;
+	if (st->maxrss_kb > g->stats.maxrss_kb)
+		g->stats.maxrss_kb = st->maxrss_kb;
+	(void)ndjson_torn(&g->lines);
+	if (!expected)
+		report_death(g, c, st);
+	requeue_flights(g);
+	if (expected) {
+		finished(g);
+		return;
+	}
+	g->stats.restarts++;
+	if (++g->failures > (unsigned)g->o.config->grab.restarts) {
+		log_error("zgrab2 died %u times without an answer; is %s a working zgrab2 1.0?",
+		    g->failures, g->o.zgrab2);
+		if (g->error == 0)
+			g->error = ECHILD;
+		g->state = CLOSING;
+		while (g->again != NULL) {
+			struct flight *f = g->again;
+
+			g->again = f->again_next;
+			flight_free(g, f);
+		}
+		g->again_tail = &g->again;
+		g->nagain = 0;
+		finished(g);
+		return;
+	}
+	g->restart_at_ms = uv_now(g->loop) + (wait < BACKOFF_MAX ? wait : BACKOFF_MAX);
+	pump(g);
+}
+
+static int
+start_child(struct grab *g)
+{
+	long senders = g->o.config->grab.in_flight * g->modules.n;
+	char number[24];
+	const char *argv[] = { g->o.zgrab2, "multiple", "-c", g->o.ini_file, "-b", g->o.block_file,
+		"--flush", "--senders", number, "--metadata-file", "", "--status-updates-file", "",
+		NULL, NULL, NULL };
+	struct child_opts co = { .name = "zgrab2",
+		.argv = argv,
+		.want_stdin = true,
+		.no_new_privs = true,
+		.on_stdout = on_stdout,
+		.on_exit = on_zgrab_exit,
+		.arg = g };
+
+	snprintf(number, sizeof(number), "%ld", senders < MAX_SENDERS ? senders : MAX_SENDERS);
+	if (g->o.local_addr[0] != '\0') {
+		argv[13] = "--local-addr";
+		argv[14] = g->o.local_addr;
+	}
+	g->hung = false;
+	g->last_line_ms = uv_now(g->loop);
+	g->child = child_spawn(g->loop, &co);
+	return g->child == NULL ? errno : 0;
+}
+
+static void
+on_feed(uv_timer_t *t)
+{
+	pump(t->data);
+}
+
+static void
+wake_in(struct grab *g, uint64_t ns)
+{
+	if (ns != UINT64_MAX)
+		uv_timer_start(&g->feed, on_feed, (ns + 999999) / 1000000, 0);
+}
+
+/* How many may be in flight: fewer, then one, while those that were there at a death are tried again. */
+static uint64_t
+in_flight_limit(const struct grab *g)
+{
+	uint64_t limit = (uint64_t)g->o.config->grab.in_flight;
+
+	if (g->again != NULL && g->again->tries >= 2)
+		return 1;
+	if (g->again != NULL)
+		return limit / 8 + 1;
+	return limit;
+}
+
+/* Flights that zgrab2 has. */
+static uint64_t
+in_air(const struct grab *g)
+{
+	return g->stats.in_flight - g->nagain;
+}
+
+static bool
+feed_again(struct grab *g, uint64_t now)
+{
+	struct flight *f = g->again;
+
+	if (!pacer_take(g->pacer, now)) {
+		wake_in(g, pacer_token_wait_ns(g->pacer, now));
+		return false;
+	}
+	if ((g->again = f->again_next) == NULL)
+		g->again_tail = &g->again;
+	g->nagain--;
+	f->waiting = false;
+	if (f->wanted == f->have)
+		land(g, f);
+	else
+		send_lines(g, f, f->wanted & ~f->have);
+	return true;
+}
+
+static bool
+feed_next(struct grab *g, uint64_t now)
+{
+	struct ip ip;
+	uint32_t tag;
+
+	if (!pacer_next(g->pacer, now, &ip, &tag)) {
+		wake_in(g, pacer_wait_ns(g->pacer, now));
+		return false;
+	}
+	g->stats.queued = pacer_queued(g->pacer);
+	if (g->o.allowed(&ip, g->o.arg))
+		launch(g, &ip, tag);
+	return true;
+}
+
+/* A host tried alone must stay alone. */
+static bool
+lone_flight(const struct grab *g)
+{
+	if (in_air(g) != 1)
+		return false;
+	for (size_t i = 0; i < NBUCKETS; i++) {
+		for (const struct flight *f = g->bucket[i]; f != NULL; f = f->next) {
+			if (!f->waiting)
+				return f->tries >= 2;
+		}
+	}
+	return false;
+}
+
+static void
+start_second_pass(struct grab *g)
+{
+	for (size_t i = 0; i < g->nsecond; i++) {
+		struct geo_info info = { .asn = 0 };
+
+		if (g->o.geo != NULL)
+			(void)geo_db_lookup(g->o.geo, &g->second[i].ip, &info);
+		pacer_add(g->pacer, &g->second[i].ip, info.asn, TAG_SECOND | g->second[i].ports);
+	}
+	g->nsecond = 0;
+	g->stats.queued = pacer_queued(g->pacer);
+}
+
+/* Nothing is queued and nothing flies: the end, or the second pass. */
+static void
+maybe_finish(struct grab *g)
+{
+	if (!g->finishing || g->state != RUNNING || g->stats.in_flight > 0 ||
+	    pacer_queued(g->pacer) > 0)
+		return;
+	if (g->nsecond > 0) {
+		start_second_pass(g);
+		pump(g);
+		return;
+	}
+	g->state = CLOSING;
+	if (g->child != NULL)
+		child_close_stdin(g->child);
+	else
+		finished(g);
+}
+
+static bool
+has_work(const struct grab *g)
+{
+	return g->again != NULL || pacer_queued(g->pacer) > 0;
+}
+
+/* Give zgrab2 what it may have now. */
+static void
+pump(struct grab *g)
+{
+	uint64_t now = uv_hrtime();
+
+	if (g->state != RUNNING)
+		return;
+	if (g->child == NULL && has_work(g) && uv_now(g->loop) >= g->restart_at_ms) {
+		int error = start_child(g);
+
+		if (error != 0) {
+			log_warn("zgrab2 could not be started: %s", strerror(error));
+			g->restart_at_ms = uv_now(g->loop) + BACKOFF_MS;
+			if (++g->failures > (unsigned)g->o.config->grab.restarts) {
+				g->error = error;
+				g->state = CLOSING;
+				finished(g);
+				return;
+			}
+		}
+	}
+	while (g->child != NULL && !g->paused && g->state == RUNNING && has_work(g) &&
+	       in_air(g) < in_flight_limit(g) && !lone_flight(g)) {
+		if (g->again != NULL ? !feed_again(g, now) : !feed_next(g, now))
+			break;
+	}
+	maybe_finish(g);
+}
+
+/* A line that never came although zgrab2 goes on: ask once more. */
+static void
+check_lost(struct grab *g, uint64_t now_ms, uint64_t limit_ms)
+{
+	for (size_t i = 0; i < NBUCKETS; i++) {
+		struct flight *f, *next;
+
+		for (f = g->bucket[i]; f != NULL; f = next) {
+			next = f->next;
+			if (f->waiting || now_ms - f->fed_ms < limit_ms)
+				continue;
+			if (++f->tries > (unsigned)g->o.config->grab.restarts) {
+				land(g, f);
+			} else {
+				g->stats.repeated++;
+				again(g, f);
+			}
+		}
+	}
+}
+
+static void
+on_tick(uv_timer_t *t)
+{
+	struct grab *g = t->data;
+	uint64_t now = uv_now(g->loop), limit = stall_ms(g);
+
+	if (g->state == DRAINING && (g->stats.in_flight == 0 || now >= g->drain_until_ms)) {
+		g->state = CLOSING;
+		if (g->child != NULL && g->stats.in_flight == 0)
+			child_close_stdin(g->child);
+		else if (g->child != NULL)
+			child_stop(g->child, STOP_MS);
+	}
+	if (g->child == NULL && (g->state == DRAINING || g->state == CLOSING)) {
+		requeue_flights(g);
+		finished(g);
+		return;
+	}
+	if (g->child != NULL && !g->hung && now - g->last_line_ms > limit &&
+	    (in_air(g) > 0 || g->state == CLOSING)) {
+		log_warn("zgrab2 has been silent for %llu s; killing it",
+		    (unsigned long long)(now - g->last_line_ms) / 1000);
+		g->hung = true;
+		child_stop(g->child, STOP_MS);
+	}
+	if (g->child != NULL && !g->hung && g->state == RUNNING)
+		check_lost(g, now, 2 * limit);
+	pump(g);
+}
+
+struct grab *
+grab_new(uv_loop_t *loop, const struct grab_opts *o)
+{
+	struct grab *g = xcalloc(1, sizeof(*g));
+	const struct config *c = o->config;
+
+	g->o = *o;
+	g->loop = loop;
+	g->again_tail = &g->again;
+	g->pacer = pacer_new(c->grab.rate_hosts * o->share, c->grab.rate_per_24 * o->share,
+	    c->grab.rate_per_as * o->share);
+	g->parser = simd_parser_new((size_t)c->analysis.max_line);
+	modules_init(&g->modules, c);
+	ndjson_init(&g->lines, (size_t)c->analysis.max_line, on_line, g);
+	uv_timer_init(loop, &g->tick);
+	uv_timer_init(loop, &g->feed);
+	g->tick.data = g->feed.data = g;
+	g->nopen = 2;
+	uv_timer_start(&g->tick, on_tick, TICK_MS, TICK_MS);
+	return g;
+}
+
+void
+grab_add(struct grab *g, const struct ip *ip)
+{
+	struct geo_info info = { .asn = 0 };
+
+	if (g->o.geo != NULL && g->o.config->grab.rate_per_as > 0)
+		(void)geo_db_lookup(g->o.geo, ip, &info);
+	pacer_add(g->pacer, ip, info.asn, 0);
+	g->stats.queued = pacer_queued(g->pacer);
+	pump(g);
+}
+
+void
+grab_add_second(struct grab *g, const struct ip *ip, uint32_t ports)
+{
+	for (int row = 0; row < NPORTS; row++) {
+		if (g->o.config->grab.port[row] && (ports & (UINT32_C(1) << row)))
+			remember_second(g, ip, row);
+	}
+}
+
+void
+grab_finish(struct grab *g)
+{
+	g->finishing = true;
+	pump(g);
+}
+
+void
+grab_stop(struct grab *g, uint64_t drain_ms)
+{
+	if (g->state == CLOSING && drain_ms == 0 && g->child != NULL)
+		child_stop(g->child, STOP_MS);
+	if (g->state != RUNNING && g->state != DRAINING)
+		return;
+	g->state = DRAINING; /* the tick does the rest */
+	g->drain_until_ms = uv_now(g->loop) + drain_ms;
+	uv_timer_start(&g->tick, on_tick, 0, TICK_MS);
+}
+
+void
+grab_pause(struct grab *g, bool pause)
+{
+	g->paused = pause;
+	if (!pause)
+		pump(g);
+}
+
+const struct grab_stats *
+grab_stats(const struct grab *g)
+{
+	return &g->stats;
+}
+
+int
+grab_pid(const struct grab *g)
+{
+	return g->child != NULL ? child_pid(g->child) : 0;
+}
+
+void
+grab_free(struct grab *g)
+{
+	if (g == NULL)
+		return;
+	pacer_free(g->pacer);
+	simd_parser_free(g->parser);
+	ndjson_fini(&g->lines);
+	free(g->second);
+	free(g);
+}

@@ -1,0 +1,307 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/bucket.h"
+#include "survey/mem.h"
+
+#include "pacer.h"
+
+#define NIL UINT32_MAX
+
+struct host {
+	struct ip ip;
+	uint32_t asn;
+	uint32_t tag;
+	uint32_t next; /* in its network's queue, or the free list */
+};
+
+/* A /24 or an AS. */
+struct net {
+	uint64_t key; /* 0 = empty slot */
+	uint64_t next_ns; /* when its next host is due */
+	uint32_t head, tail; /* networks only */
+};
+
+struct nets {
+	struct net *slot;
+	size_t n, size; /* size is a power of two, or 0 */
+};
+
+/* A network with waiting hosts, and when its first may go. */
+struct due {
+	uint64_t at_ns;
+	uint64_t seq; /* equal times: first come, first served */
+	uint64_t key;
+	bool as_reserved; /* at_ns is a place in its AS's queue already */
+};
+
+struct pacer {
+	struct bucket total;
+	uint64_t net_step_ns, as_step_ns;
+	struct host *hosts;
+	size_t nhosts, cap;
+	uint32_t free;
+	/* without limits a network: one plain queue */
+	uint32_t head, tail;
+	/* with limits */
+	struct nets nets, ases;
+	struct due *heap;
+	size_t nheap, heap_cap;
+	uint64_t seq;
+	size_t queued;
+};
+
+static uint64_t
+step_of(double rate)
+{
+	return rate > 0 ? (uint64_t)(1e9 / rate) : 0;
+}
+
+struct pacer *
+pacer_new(double rate, double per_net, double per_as)
+{
+	struct pacer *p = xcalloc(1, sizeof(*p));
+
+	/* 10 ms worth of burst: a timer that fires late does not slow us down. */
+	bucket_init(&p->total, rate, 2 + (unsigned)(rate / 100));
+	p->net_step_ns = step_of(per_net);
+	p->as_step_ns = step_of(per_as);
+	p->free = p->head = p->tail = NIL;
+	return p;
+}
+
+void
+pacer_free(struct pacer *p)
+{
+	if (p == NULL)
+		return;
+	free(p->hosts);
+	free(p->nets.slot);
+	free(p->ases.slot);
+	free(p->heap);
+	free(p);
+}
+
+static bool
+limited(const struct pacer *p)
+{
+	return p->net_step_ns != 0 || p->as_step_ns != 0;
+}
+
+static struct net *
+nets_slot(struct nets *t, uint64_t key)
+{
+	uint64_t h = key * UINT64_C(0x9e3779b97f4a7c15);
+	size_t i = (h ^ (h >> 32)) & (t->size - 1);
+
+	while (t->slot[i].key != 0 && t->slot[i].key != key)
+		i = (i + 1) & (t->size - 1);
+	return &t->slot[i];
+}
+
+/* Networks are never forgotten: their next_ns holds for the whole run. */
+static struct net *
+nets_get(struct nets *t, uint64_t key)
+{
+	struct net *n;
+
+	if ((t->n + 1) * 4 > t->size * 3) {
+		struct nets old = *t;
+
+		t->size = old.size == 0 ? 256 : old.size * 2;
+		t->slot = xcalloc(t->size, sizeof(*t->slot));
+		for (size_t i = 0; i < old.size; i++) {
+			if (old.slot[i].key != 0)
+				*nets_slot(t, old.slot[i].key) = old.slot[i];
+		}
+		free(old.slot);
+	}
+	n = nets_slot(t, key);
+	if (n->key == 0) {
+		n->key = key;
+		n->head = n->tail = NIL;
+		t->n++;
+	}
+	return n;
+}
+
+/* Never 0: the family is part of it. */
+static uint64_t
+net_key(const struct ip *ip)
+{
+	uint64_t key = ip->family;
+	int bytes = ip->family == 4 ? 3 : 8;
+
+	for (int i = 0; i < bytes; i++)
+		key = key * 257 + ip->a[i] + 1;
+	return key == 0 ? 1 : key;
+}
+
+static bool
+earlier(const struct due *a, const struct due *b)
+{
+	return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->seq < b->seq;
+}
+
+static void
+heap_push(struct pacer *p, struct due d)
+{
+	size_t i = p->nheap++;
+
+	mem_grow(&p->heap, &p->heap_cap, p->nheap, sizeof(*p->heap));
+	while (i > 0 && earlier(&d, &p->heap[(i - 1) / 2])) {
+		p->heap[i] = p->heap[(i - 1) / 2];
+		i = (i - 1) / 2;
+	}
+	p->heap[i] = d;
+}
+
+static struct due
+heap_pop(struct pacer *p)
+{
+	struct due top = p->heap[0], last = p->heap[--p->nheap];
+	size_t i = 0, kid;
+
+	while ((kid = 2 * i + 1) < p->nheap) {
+		if (kid + 1 < p->nheap && earlier(&p->heap[kid + 1], &p->heap[kid]))
+			kid++;
+		if (!earlier(&p->heap[kid], &last))
+			break;
+		p->heap[i] = p->heap[kid];
+		i = kid;
+	}
+	if (p->nheap > 0)
+		p->heap[i] = last;
+	return top;
+}
+
+static uint32_t
+host_new(struct pacer *p, const struct ip *ip, uint32_t asn, uint32_t tag)
+{
+	uint32_t id = p->free;
+
+	if (id != NIL) {
+		p->free = p->hosts[id].next;
+	} else {
+		id = (uint32_t)p->nhosts++;
+		mem_grow(&p->hosts, &p->cap, p->nhosts, sizeof(*p->hosts));
+	}
+	p->hosts[id] = (struct host){ .ip = *ip, .asn = asn, .tag = tag, .next = NIL };
+	return id;
+}
+
+static void
+append(struct pacer *p, uint32_t *head, uint32_t *tail, uint32_t id)
+{
+	if (*head == NIL)
+		*head = id;
+	else
+		p->hosts[*tail].next = id;
+	*tail = id;
+}
+
+void
+pacer_add(struct pacer *p, const struct ip *ip, uint32_t asn, uint32_t tag)
+{
+	uint32_t id = host_new(p, ip, asn, tag);
+	struct net *net;
+
+	p->queued++;
+	if (!limited(p)) {
+		append(p, &p->head, &p->tail, id);
+		return;
+	}
+	net = nets_get(&p->nets, net_key(ip));
+	if (net->head == NIL)
+		heap_push(p, (struct due){ net->next_ns, p->seq++, net->key, false });
+	append(p, &net->head, &net->tail, id);
+}
+
+/* Take the first host off a queue. */
+static void
+take(struct pacer *p, uint32_t *head, struct ip *ip, uint32_t *tag)
+{
+	uint32_t id = *head;
+	struct host *h = &p->hosts[id];
+
+	*ip = h->ip;
+	*tag = h->tag;
+	*head = h->next;
+	h->next = p->free;
+	p->free = id;
+	p->queued--;
+}
+
+/* The AS of a network's first host lets it go now, or gives it a place in its own queue. */
+static bool
+as_allows(struct pacer *p, struct due *d, uint32_t asn, uint64_t now_ns)
+{
+	struct net *as;
+	uint64_t at;
+
+	if (p->as_step_ns == 0 || asn == 0 || d->as_reserved)
+		return true;
+	as = nets_get(&p->ases, asn);
+	at = as->next_ns > now_ns ? as->next_ns : now_ns;
+	as->next_ns = at + p->as_step_ns;
+	if (at <= now_ns)
+		return true;
+	d->at_ns = at;
+	d->as_reserved = true;
+	heap_push(p, *d);
+	return false;
+}
+
+bool
+pacer_next(struct pacer *p, uint64_t now_ns, struct ip *ip, uint32_t *tag)
+{
+	if (p->queued == 0 || bucket_wait_ns(&p->total, now_ns) > 0)
+		return false;
+	if (!limited(p)) {
+		take(p, &p->head, ip, tag);
+		return bucket_take(&p->total, now_ns);
+	}
+	while (p->nheap > 0 && p->heap[0].at_ns <= now_ns) {
+		struct due d = heap_pop(p);
+		struct net *net = nets_get(&p->nets, d.key);
+
+		if (!as_allows(p, &d, p->hosts[net->head].asn, now_ns))
+			continue;
+		take(p, &net->head, ip, tag);
+		net->next_ns = now_ns + p->net_step_ns;
+		if (net->head != NIL)
+			heap_push(p, (struct due){ net->next_ns, p->seq++, d.key, false });
+		return bucket_take(&p->total, now_ns);
+	}
+	return false;
+}
+
+bool
+pacer_take(struct pacer *p, uint64_t now_ns)
+{
+	return bucket_take(&p->total, now_ns);
+}
+
+uint64_t
+pacer_token_wait_ns(const struct pacer *p, uint64_t now_ns)
+{
+	return bucket_wait_ns(&p->total, now_ns);
+}
+
+uint64_t
+pacer_wait_ns(const struct pacer *p, uint64_t now_ns)
+{
+	uint64_t token = bucket_wait_ns(&p->total, now_ns), due = 0;
+
+	if (p->queued == 0)
+		return UINT64_MAX;
+	if (p->nheap > 0 && p->heap[0].at_ns > now_ns)
+		due = p->heap[0].at_ns - now_ns;
+	return due > token ? due : token;
+}
+
+size_t
+pacer_queued(const struct pacer *p)
+{
+	return p->queued;
+}

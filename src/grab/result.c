@@ -1,0 +1,152 @@
+#include <string.h>
+
+#include "survey/mem.h"
+
+#include "result.h"
+
+const char *const grab_end_name[GRAB_NENDS] = { "success", "refused", "timeout", "tls_failed",
+	"other", "given_up" };
+
+static bool
+contains(struct simd_text t, const char *word)
+{
+	return t.s != NULL && memmem(t.s, t.len, word, strlen(word)) != NULL;
+}
+
+static bool
+equals(struct simd_text t, const char *word)
+{
+	return t.s != NULL && t.len == strlen(word) && memcmp(t.s, word, t.len) == 0;
+}
+
+/* zgrab2 1.0.0 calls refused, filtered and slow ports all "connection-timeout": its error text tells. */
+enum grab_end
+result_end(struct simd_node object)
+{
+	struct simd_text status = simd_string(simd_get(object, "status"));
+	struct simd_text error = simd_string(simd_get(object, "error"));
+
+	if (equals(status, "success"))
+		return GRAB_SUCCESS;
+	if (contains(error, "connection refused"))
+		return GRAB_REFUSED;
+	if (contains(error, "i/o timeout") || contains(error, "deadline exceeded") ||
+	    equals(status, "io-timeout"))
+		return GRAB_TIMEOUT;
+	if (contains(error, "tls handshake") || contains(error, "tls:"))
+		return GRAB_TLS_FAILED;
+	return GRAB_OTHER;
+}
+
+bool
+end_is_retried(enum grab_end end)
+{
+	return end == GRAB_TIMEOUT || end == GRAB_TLS_FAILED;
+}
+
+static uint32_t
+module_of(const struct modules *t, int row, enum module_kind kind, const char *family)
+{
+	for (int i = 0; i < t->n; i++) {
+		const struct module *m = &t->m[i];
+
+		if (m->row == row && m->kind == kind &&
+		    (family == NULL || strcmp(strrchr(m->tag, '-') + 1, family) == 0))
+			return UINT32_C(1) << i;
+	}
+	return 0;
+}
+
+/* The families that the server offers, without the one whose key we have. */
+static uint32_t
+other_ssh_keys(const struct modules *t, int row, struct simd_node object)
+{
+	struct simd_node kex = simd_path(object, "result.server_key_exchange.host_key_algorithms");
+	struct simd_text have = simd_string(
+	    simd_path(object, "result.key_exchange.server_host_key.algorithm"));
+	struct simd_iter it = simd_iterate(kex);
+	struct simd_node alg;
+	uint32_t follow = 0;
+
+	while (simd_next(&it, NULL, &alg)) {
+		struct simd_text name = simd_string(alg);
+		const char *family = name.s != NULL ? ssh_family(name.s, name.len) : NULL;
+
+		if (family != NULL)
+			follow |= module_of(t, row, MODULE_SSH_KEYS, family);
+	}
+	if (have.s != NULL && ssh_family(have.s, have.len) != NULL)
+		follow &= ~module_of(t, row, MODULE_SSH_KEYS, ssh_family(have.s, have.len));
+	return follow;
+}
+
+static uint32_t
+follow_ups(
+    const struct modules *t, const struct module *m, enum grab_end end, struct simd_node object)
+{
+	if (m->kind != MODULE_BASE)
+		return 0;
+	if (port_table[m->row].kind == KEY_SSH_HOST)
+		return other_ssh_keys(t, m->row, object);
+	return end == GRAB_TLS_FAILED ? module_of(t, m->row, MODULE_TLS13, NULL) : 0;
+}
+
+const char *
+result_read(
+    struct result *r, const struct modules *t, struct simd_parser *p, const char *line, size_t len)
+{
+	struct simd_node root, object;
+	struct simd_text ip, tag;
+	struct simd_iter it;
+	struct slice data, key;
+	struct slice_iter members;
+	enum simd_error error;
+
+	if ((error = simd_parse_copy(p, line, len, &root)) != SIMD_OK)
+		return simd_error_name(error);
+	ip = simd_string(simd_get(root, "ip"));
+	if (ip.s == NULL || !ip_parse(ip.s, ip.len, &r->ip))
+		return "no-address";
+	it = simd_iterate(simd_get(root, "data"));
+	if (!it.object || !simd_next(&it, &tag, &object) || simd_type(object) != SIMD_OBJECT)
+		return "no-data";
+	if ((r->module = modules_find(t, tag.s, tag.len)) == -1)
+		return "unknown-module";
+	data = slice_get(line, len, "data");
+	members = slice_members(data.s, data.len);
+	if (data.s == NULL || !slice_next(&members, &key, &r->json))
+		return "no-data";
+	r->end = result_end(object);
+	r->follow = follow_ups(t, &t->m[r->module], r->end, object);
+	return NULL;
+}
+
+bool
+grab_read_record(struct simd_parser *p, const char *line, size_t len, struct grab_seen *seen)
+{
+	struct simd_node root, port;
+	struct simd_text ip, key;
+	struct simd_iter it;
+	int64_t pass;
+
+	memset(seen, 0, sizeof(*seen));
+	if (simd_parse_copy(p, line, len, &root) != SIMD_OK)
+		return false;
+	ip = simd_string(simd_get(root, "ip"));
+	if (ip.s == NULL || !ip_parse(ip.s, ip.len, &seen->ip))
+		return false;
+	seen->second = simd_int(simd_get(root, "pass"), &pass) && pass == 2;
+	it = simd_iterate(root);
+	while (simd_next(&it, &key, &port)) {
+		int row = port_index_by_name(key.s, key.len);
+		struct simd_node object;
+
+		if (row == -1)
+			continue;
+		seen->ports |= UINT32_C(1) << row;
+		object = simd_get(simd_get(port, "data"), port_table[row].module);
+		if (simd_type(object) == SIMD_OBJECT && end_is_retried(result_end(object)))
+			seen->retry |= UINT32_C(1) << row;
+	}
+	return true;
+}
