@@ -6,6 +6,8 @@
 
 /* One row a command, in the order of --help; a new command adds its row here. */
 #define COMMANDS(X) \
+	X(run) \
+	X(status) \
 	X(geo) \
 	X(graph) \
 	X(stats)

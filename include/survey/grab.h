@@ -98,6 +98,7 @@ struct grab_seen {
 	uint32_t ports; /* bit = row of port_table: has an entry */
 	uint32_t retry; /* those that the second pass would ask again */
 	bool second; /* is a record of the second pass */
+	uint8_t end[NPORTS]; /* enum grab_end of those with an entry */
 };
 
 struct simd_parser;

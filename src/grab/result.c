@@ -145,7 +145,9 @@ grab_read_record(struct simd_parser *p, const char *line, size_t len, struct gra
 			continue;
 		seen->ports |= UINT32_C(1) << row;
 		object = simd_get(simd_get(port, "data"), port_table[row].module);
-		if (simd_type(object) == SIMD_OBJECT && end_is_retried(result_end(object)))
+		seen->end[row] = (uint8_t)(simd_type(object) == SIMD_OBJECT ? result_end(object)
+									    : GRAB_GIVEN_UP);
+		if (end_is_retried((enum grab_end)seen->end[row]))
 			seen->retry |= UINT32_C(1) << row;
 	}
 	return true;

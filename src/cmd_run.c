@@ -1,0 +1,90 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "survey/log.h"
+#include "survey/run.h"
+
+#include "commands.h"
+
+enum { DIR_OPT, UNTIL, NEW, FORCE, SHARD, JSON };
+
+static const struct command_option options[] = {
+	[DIR_OPT] = { "dir", 'd', "DIR", "the directory of this run (made or continued)" },
+	[UNTIL] = { "until", 'u', "STAGE",
+	    "end after geo, scan, grab, dns, analyze, graph or report" },
+	[NEW] = { "new", 'n', NULL, "start afresh, leave an unfinished run alone" },
+	[FORCE] = { "force", 'f', NULL, "continue although the config has changed" },
+	[SHARD] = { "shard", 0, "I/N", "this is machine I (from 0) of N that share one survey" },
+	[JSON] = { "json-progress", 0, NULL, "progress as JSON lines on standard output" },
+	{ NULL, 0, NULL, NULL },
+};
+
+static int cmd_run(int argc, char **argv);
+
+const struct command command_run = {
+	"run",
+	"CONF",
+	"Run a survey: geo, scan, grab, dns, analyze, graph, report",
+	"An unfinished run of the same config is continued.  Ctrl-C stops cleanly: hosts in\n"
+	"flight get 30 seconds to finish; a second Ctrl-C stops at once.  SIGHUP reads the\n"
+	"opt-out file again.",
+	options,
+	cmd_run,
+};
+
+static int
+read_shard(struct run_options *o, const char *text)
+{
+	unsigned i, n;
+	char rest;
+
+	if (sscanf(text, "%u/%u%c", &i, &n, &rest) == 2 && n >= 1 && n <= 1000 && i < n) {
+		o->machine = i;
+		o->machines = n;
+		return 0;
+	}
+	log_error("--shard %s: expected I/N with I from 0 to N-1, as in 0/2 and 1/2", text);
+	return -1;
+}
+
+static int
+cmd_run(int argc, char **argv)
+{
+	struct command_args a = { .command = &command_run, .argc = argc, .argv = argv };
+	struct run_options o = { .machines = 1 };
+	int opt;
+
+	while ((opt = command_next(&a)) >= 0) {
+		switch (opt) {
+		case DIR_OPT:
+			o.directory = a.value;
+			break;
+		case UNTIL:
+			o.until = a.value;
+			break;
+		case NEW:
+			o.start_new = true;
+			break;
+		case FORCE:
+			o.force = true;
+			break;
+		case SHARD:
+			if (read_shard(&o, a.value) == -1)
+				return EXIT_USAGE;
+			break;
+		case JSON:
+			o.json_progress = true;
+			break;
+		}
+	}
+	if (opt == COMMAND_HELP)
+		return EXIT_COMPLETE;
+	if (opt == COMMAND_ERROR)
+		return EXIT_USAGE;
+	if (argc - a.at != 1) {
+		log_error("survey run needs one config file; see survey run --help");
+		return EXIT_USAGE;
+	}
+	o.config_path = argv[a.at];
+	return survey_run(&o);
+}

@@ -1,0 +1,363 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "survey/buf.h"
+#include "survey/child.h"
+#include "survey/command.h"
+#include "survey/file.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+
+#include "survey.h"
+
+int
+preflight_identity(struct survey *s)
+{
+	const char *name = s->c->run.user;
+	struct passwd *pw;
+
+	s->id = (struct identity){ .uid = geteuid(), .gid = getegid() };
+	if (geteuid() != 0)
+		return 0;
+	if (name[0] == '\0') {
+		log_error(
+		    "running as root needs run.user, the user to become once zmap's guard has "
+		    "started; adduser --system --group survey makes one");
+		return EXIT_USAGE;
+	}
+	if ((pw = getpwnam(name)) == NULL || pw->pw_uid == 0) {
+		log_error("run.user: %s is %s; adduser --system --group survey makes a user", name,
+		    pw == NULL ? "no user" : "root itself");
+		return EXIT_USAGE;
+	}
+	s->id = (struct identity){
+		.drop = true, .uid = pw->pw_uid, .gid = pw->pw_gid, .name = xstrdup(name)
+	};
+	return 0;
+}
+
+int
+privileges_drop(struct survey *s)
+{
+	if (!s->id.drop)
+		return 0;
+	if (initgroups(s->id.name, s->id.gid) == -1 ||
+	    setresgid(s->id.gid, s->id.gid, s->id.gid) == -1 ||
+	    setresuid(s->id.uid, s->id.uid, s->id.uid) == -1 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 || setuid(0) != -1) {
+		log_error("cannot become %s: %s", s->id.name, strerror(errno));
+		return EXIT_FAILED;
+	}
+	/* Ours again for debuggers and /proc/self, as for any process of that user. */
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	return 0;
+}
+
+char *
+tool_find(const char *name)
+{
+	const char *path = getenv("PATH");
+	char *full;
+
+	if (strchr(name, '/') != NULL)
+		return faccessat(AT_FDCWD, name, X_OK, AT_EACCESS) == 0 ? xstrdup(name) : NULL;
+	if (path == NULL)
+		path = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin";
+	for (const char *p = path;; p++) {
+		size_t n = strcspn(p, ":");
+		char *dir = xstrndup(p, n);
+
+		full = path_join(dir, name);
+		free(dir);
+		if (n > 0 && faccessat(AT_FDCWD, full, X_OK, AT_EACCESS) == 0)
+			return full;
+		free(full);
+		p += n;
+		if (*p == '\0')
+			break;
+	}
+	/* zmap lies in sbin, which an ordinary user's PATH may lack */
+	full = path_join("/usr/sbin", name);
+	if (faccessat(AT_FDCWD, full, X_OK, AT_EACCESS) == 0)
+		return full;
+	free(full);
+	return NULL;
+}
+
+static void
+collect_output(struct child *c, const char *text, size_t len, void *arg)
+{
+	(void)c;
+	if (((struct buf *)arg)->len < 4096)
+		buf_add(arg, text, len < 4096 ? len : 4096);
+}
+
+static void
+ignore_exit(struct child *c, const struct child_status *st, void *arg)
+{
+	(void)c;
+	(void)st;
+	(void)arg;
+}
+
+/* The first word that looks like 1.17.1; times and dates have colons and dashes. */
+static char *
+find_version(const char *text)
+{
+	for (const char *p = text; *p != '\0';) {
+		size_t n = strcspn(p, " \t\n");
+		const char *v = n > 0 && p[0] == 'v' ? p + 1 : p;
+		size_t len = n - (size_t)(v - p), digits = strspn(v, "0123456789");
+
+		if (digits > 0 && digits + 1 < len && v[digits] == '.' && strcspn(v, ":-") >= len)
+			return xstrndup(v, len);
+		p += n + (p[n] != '\0');
+	}
+	return NULL;
+}
+
+char *
+tool_version(uv_loop_t *loop, const char *path, const char *option)
+{
+	const char *const argv[] = { path, option, NULL };
+	struct buf out;
+	struct child_opts co = { .name = path,
+		.argv = argv,
+		.on_stdout = collect_output,
+		.on_stderr = collect_output,
+		.on_exit = ignore_exit,
+		.arg = &out };
+	char *version = NULL;
+
+	buf_init(&out);
+	if (child_spawn(loop, &co) != NULL) {
+		uv_run(loop, UV_RUN_DEFAULT);
+		version = find_version(out.data);
+	}
+	buf_fini(&out);
+	return version;
+}
+
+char *
+zgrab2_version(const char *path)
+{
+	static const char label[] = "\tgithub.com/zmap/zgrab2\tv";
+	char *version = NULL;
+	struct stat st;
+	void *map;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return NULL;
+	if (fstat(fd, &st) == 0 && st.st_size > 0 &&
+	    (map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0)) != MAP_FAILED) {
+		const char *end = (const char *)map + st.st_size;
+		const char *p = memmem(map, (size_t)st.st_size, label, sizeof(label) - 1);
+		size_t n = 0;
+
+		if (p != NULL) {
+			p += sizeof(label) - 1;
+			while (p + n < end && n < 32 && p[n] > ' ' && p[n] < 0x7f)
+				n++;
+			version = xstrndup(p, n);
+		}
+		munmap(map, (size_t)st.st_size);
+	}
+	close(fd);
+	return version;
+}
+
+/* Does the file give CAP_NET_RAW to whoever executes it (capabilities(7))? */
+static bool
+has_net_raw(const char *path)
+{
+	struct vfs_cap_data cap;
+	ssize_t n = getxattr(path, "security.capability", &cap, sizeof(cap));
+
+	return n >= (ssize_t)XATTR_CAPS_SZ_1 && (cap.magic_etc & VFS_CAP_FLAGS_EFFECTIVE) != 0 &&
+	       (cap.data[0].permitted & (1u << CAP_NET_RAW)) != 0;
+}
+
+static bool
+readable(const char *path)
+{
+	return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0;
+}
+
+static int
+check_tool(const char *key, const char *name, char **path)
+{
+	if ((*path = tool_find(name)) != NULL)
+		return 0;
+	log_error("%s: %s cannot be executed%s%s; install-deps.sh installs it", key, name,
+	    strchr(name, '/') != NULL ? ": " : "",
+	    strchr(name, '/') != NULL ? strerror(errno) : "");
+	return EXIT_USAGE;
+}
+
+static int
+check_dns_tools(const struct config *c)
+{
+	char *path;
+	int rc = 0;
+
+	if (c->dns.mode != DNS_ADDRESS && c->dns.mode != DNS_SYSTEM) {
+		rc |= check_tool("dns.unbound", c->dns.unbound, &path);
+		free(path);
+	}
+	if (c->dns.mode == DNS_MANAGED) {
+		rc |= check_tool("dns.stubby", c->dns.stubby, &path);
+		free(path);
+	}
+	return rc;
+}
+
+static int
+check_file(const char *key, const char *path, const char *cure)
+{
+	if (path[0] == '\0' || readable(path))
+		return 0;
+	log_error("%s: %s: %s; %s", key, path, strerror(errno), cure);
+	return EXIT_USAGE;
+}
+
+static int
+check_geo(const struct survey *s)
+{
+	const struct config *c = s->c;
+	int rc = 0;
+
+	if (c->run.countries.n == 0) {
+		log_error(
+		    "run.countries is empty; name countries as in {\"IE\"}, or {\"XX\"} for any");
+		rc = EXIT_USAGE;
+	}
+	if (!s->any_country && c->geo.country_mmdb[0] == '\0') {
+		log_error("geo.country_mmdb is not set, and no country can be told without it; "
+			  "install-deps.sh fetches a database");
+		rc = EXIT_USAGE;
+	}
+	if (c->run.asns.n > 0 && c->geo.asn_mmdb[0] == '\0' && c->geo.csv[0] == '\0') {
+		log_error("run.asns needs geo.asn_mmdb; install-deps.sh fetches a database");
+		rc = EXIT_USAGE;
+	}
+	rc |= check_file("geo.country_mmdb", c->geo.country_mmdb,
+	    "geoipupdate or install-deps.sh --free-geo fetches one");
+	rc |= check_file("geo.asn_mmdb", c->geo.asn_mmdb, "geoipupdate fetches one");
+	return rc;
+}
+
+static int
+check_lists(const struct config *c)
+{
+	int rc = 0;
+
+	if (c->scan.block_files.n == 0) {
+		log_error("scan.block_files is empty: no block list, no scan; name at least one "
+			  "file, in which networks that asked to be left alone are listed");
+		rc = EXIT_USAGE;
+	}
+	for (size_t i = 0; i < c->scan.block_files.n; i++)
+		rc |= check_file("scan.block_files", c->scan.block_files.v[i],
+		    "the block list must be there, even if it has only comments");
+	for (size_t i = 0; i < c->run.target_files.n; i++)
+		rc |= check_file(
+		    "run.target_files", c->run.target_files.v[i], "see survey.conf(5)");
+	rc |= check_file("scan.opt_out_file", c->scan.opt_out_file, "an empty file will do");
+	if (c->scan.mode == SCAN_LIST && c->scan.list[0] == '\0') {
+		log_error("scan.mode is list, but scan.list names no file (- is standard input)");
+		rc = EXIT_USAGE;
+	} else if (c->scan.mode == SCAN_LIST && strcmp(c->scan.list, "-") != 0) {
+		rc |= check_file("scan.list", c->scan.list, "it holds one address a line");
+	}
+	return rc;
+}
+
+/* An address that leaves by the way that the targets do. */
+static struct ip
+sample_target(const struct config *c)
+{
+	struct ip ip = ip_from_v4(0xc0000201); /* TEST-NET-1: the default route */
+	struct cidr cidr;
+
+	for (size_t i = 0; i < c->run.targets.n; i++) {
+		if (cidr_parse(c->run.targets.v[i], strlen(c->run.targets.v[i]), &cidr) &&
+		    cidr.ip.family == 4)
+			return cidr.ip;
+	}
+	return ip;
+}
+
+static int
+check_scan(struct survey *s)
+{
+	const struct config *c = s->c;
+	struct ip target = sample_target(c);
+	char *error;
+	int rc;
+
+	rc = check_tool("scan.zmap", c->scan.zmap, &s->zmap);
+	if (rc == 0 && geteuid() != 0 && !has_net_raw(s->zmap)) {
+		log_error("%s may not send raw packets; as root: setcap cap_net_raw=ep %s, or run "
+			  "survey as root with run.user set",
+		    s->zmap, s->zmap);
+		rc = EXIT_USAGE;
+	}
+	if (gateway_find(&target, c->scan.interface, c->scan.gateway_mac, &s->gateway, &error) ==
+	    -1) {
+		log_error("%s", error);
+		free(error);
+		return EXIT_USAGE;
+	}
+	s->source = s->gateway.source;
+	if (c->scan.source_ip[0] != '\0' &&
+	    !ip_parse(c->scan.source_ip, strlen(c->scan.source_ip), &s->source)) {
+		log_error("scan.source_ip: %s is no address", c->scan.source_ip);
+		rc = EXIT_USAGE;
+	}
+	return rc;
+}
+
+/* Files and tools are looked at with the eyes of the user that will use them. */
+static int
+check_as_user(struct survey *s)
+{
+	int rc;
+
+	if (s->id.drop && (setegid(s->id.gid) == -1 || seteuid(s->id.uid) == -1)) {
+		log_error("cannot become %s: %s", s->id.name, strerror(errno));
+		return EXIT_USAGE;
+	}
+	rc = check_geo(s);
+	if (s->until >= STAGE_GRAB)
+		rc |= check_tool("grab.zgrab2", s->c->grab.zgrab2, &s->zgrab2);
+	if (s->until >= STAGE_DNS)
+		rc |= check_dns_tools(s->c);
+	if (s->id.drop && (seteuid(0) == -1 || setegid(0) == -1))
+		abort(); /* half a change of identity must not go on */
+	return rc;
+}
+
+int
+preflight_check(struct survey *s)
+{
+	int rc;
+
+	for (size_t i = 0; i < s->c->run.countries.n; i++)
+		s->any_country |= strcmp(s->c->run.countries.v[i], "XX") == 0;
+	rc = check_as_user(s);
+	rc |= check_lists(s->c);
+	if (s->c->scan.mode == SCAN_ZMAP && s->until >= STAGE_SCAN)
+		rc |= check_scan(s);
+	return rc != 0 ? EXIT_USAGE : 0;
+}

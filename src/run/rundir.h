@@ -1,0 +1,46 @@
+/* The directory of one run: made or found, locked, with its own copy of config and databases. */
+#ifndef RUN_RUNDIR_H
+#define RUN_RUNDIR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "survey/config.h"
+#include "survey/run.h"
+
+#include "manifest.h"
+
+struct rundir {
+	char *path; /* "." when the absolute one cannot be walked without privileges */
+	char *shown; /* the absolute path, for messages */
+	int lock; /* descriptor, -1 = not locked */
+	bool resumed;
+};
+
+/*
+ * Find the unfinished run of this config, or make a new directory, owned by
+ * uid and gid.  Says which in a message.  Returns 0, or an exit_status after a message.
+ */
+int rundir_choose(
+    struct rundir *d, const struct config *c, const struct run_options *o, uid_t uid, gid_t gid);
+/* Take the lock.  Returns 0, or an exit_status after a message. */
+int rundir_lock(struct rundir *d);
+/*
+ * The config that the run was started with against the one of now: copied in
+ * when the run is new, else compared.  Returns 0, or an exit_status after a message with a diff.
+ */
+int rundir_config(struct rundir *d, const struct config *c, bool force, char digest[65]);
+/*
+ * Keep the run's own copy of a database below its directory: a hard link
+ * where possible and readable by uid.  Returns 0, or -1 with errno set.
+ */
+int rundir_keep(const struct rundir *d, const char *path, const char *copy, uid_t uid, gid_t gid);
+/* Point DIR/../latest at it. */
+void rundir_latest(const struct rundir *d, const struct config *c);
+void rundir_fini(struct rundir *d);
+
+/* What was removed and added, line by line, with - and + before each; the caller frees. */
+char *diff_lines(const char *before, const char *after);
+
+#endif

@@ -1,0 +1,147 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "survey/buf.h"
+#include "survey/command.h"
+#include "survey/escape.h"
+#include "survey/file.h"
+#include "survey/log.h"
+#include "survey/rfc3339.h"
+#include "survey/run.h"
+
+#include "manifest.h"
+#include "progress.h"
+
+/* A survey that was killed left "running" in its manifest, but no lock. */
+static bool
+is_locked(const char *directory)
+{
+	char *path = path_join(directory, "lock");
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool locked = fd != -1 && flock(fd, LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK;
+
+	if (fd != -1)
+		close(fd);
+	free(path);
+	return locked;
+}
+
+static void
+print_safe(const char *label, const char *text)
+{
+	struct buf b;
+
+	buf_init(&b);
+	escape_terminal(&b, text, strlen(text));
+	printf("%-12s %s\n", label, b.data);
+	buf_fini(&b);
+}
+
+static void
+print_stage(const struct manifest *m, int i)
+{
+	const struct stage_record *r = &m->stages[i];
+	double wall = r->wall_s;
+	char took[32];
+
+	if (r->state == STAGE_RUNNING && r->started != 0)
+		wall = (double)(m->updated - r->started);
+	printf("  %-9s %-11s", survey_stage_names[i], stage_state_name[r->state]);
+	if (r->started != 0)
+		printf(" %8s", progress_duration(wall, took, sizeof(took)));
+	if (r->state >= STAGE_DONE)
+		printf("  %.1f s CPU, %ld MB", r->cpu_s, r->maxrss_kb / 1024);
+	printf("\n");
+}
+
+static void
+print_ports(const struct manifest_counts *n)
+{
+	for (int row = 0; row < NPORTS; row++) {
+		uint64_t sum = 0;
+
+		for (int end = 0; end < GRAB_NENDS; end++)
+			sum += n->ports[row][end];
+		if (sum == 0)
+			continue;
+		printf("  port %-4u", port_table[row].port);
+		for (int end = 0; end < GRAB_NENDS; end++)
+			printf(
+			    " %s %llu", grab_end_name[end], (unsigned long long)n->ports[row][end]);
+		printf("\n");
+	}
+}
+
+static void
+print_manifest(const struct manifest *m, const char *directory, bool locked)
+{
+	const struct manifest_counts *n = &m->counts;
+	size_t done = 0;
+	char when[TIME_SIZE];
+
+	print_safe("run", directory);
+	print_safe("config", m->config_path != NULL ? m->config_path : "");
+	printf("%-12s %s\n", "state",
+	    m->state == RUN_RUNNING && !locked ? "interrupted; survey run continues it"
+					       : run_state_name[m->state]);
+	printf("%-12s %s", "started", time_format(m->created, when));
+	printf(", last seen %s\n", time_format(m->updated, when));
+	for (size_t i = 0; i < m->nshards; i++)
+		done += m->shards[i].state == SHARD_DONE;
+	for (int i = 0; i < NSTAGES; i++)
+		print_stage(m, i);
+	printf("%-12s %zu of %zu done, %llu of %llu addresses probed\n", "shards", done, m->nshards,
+	    (unsigned long long)n->probed, (unsigned long long)n->targets_v4);
+	printf("%-12s %llu hits, %llu out of country, %llu opted out\n", "scan",
+	    (unsigned long long)n->hits, (unsigned long long)n->out_of_country,
+	    (unsigned long long)n->opted_out);
+	printf("%-12s %llu records, %llu waiting, %llu given up\n", "grab",
+	    (unsigned long long)n->records, (unsigned long long)n->queued,
+	    (unsigned long long)n->given_up);
+	printf("%-12s %llu of %llu answered, %llu failed\n", "dns",
+	    (unsigned long long)n->dns_answered, (unsigned long long)n->dns_asked,
+	    (unsigned long long)n->dns_failed);
+	print_ports(n);
+}
+
+static int
+print_json(const char *directory)
+{
+	char *path = path_join(directory, "run.json");
+	size_t len;
+	char *text = file_read(path, 64 << 20, &len);
+
+	free(path);
+	if (text == NULL)
+		return EXIT_FAILED;
+	fwrite(text, 1, len, stdout);
+	free(text);
+	return EXIT_COMPLETE;
+}
+
+int
+survey_status(const char *directory, bool json)
+{
+	struct manifest m;
+
+	if (manifest_read(&m, directory) == -1) {
+		log_error("%s/run.json: %s", directory,
+		    errno == EINVAL   ? "not a manifest of survey"
+		    : errno == ENOENT ? "not there; is this a run directory?"
+				      : strerror(errno));
+		return EXIT_USAGE;
+	}
+	if (json) {
+		manifest_fini(&m);
+		return print_json(directory);
+	}
+	print_manifest(&m, directory, is_locked(directory));
+	manifest_fini(&m);
+	return EXIT_COMPLETE;
+}

@@ -1,0 +1,85 @@
+/* One running survey: shared by the files of this folder that make up its stages. */
+#ifndef RUN_SURVEY_H
+#define RUN_SURVEY_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "survey/config.h"
+#include "survey/geo.h"
+#include "survey/guard.h"
+#include "survey/ip.h"
+#include "survey/run.h"
+#include "survey/scan.h"
+
+#include "manifest.h"
+#include "rundir.h"
+
+struct identity {
+	bool drop; /* we are root and become this user */
+	uid_t uid;
+	gid_t gid;
+	char *name;
+};
+
+struct survey {
+	const struct config *c;
+	const struct run_options *o;
+	struct identity id;
+	struct rundir dir;
+	struct manifest m;
+	enum stage_id until;
+	FILE *log;
+
+	char *zmap, *zgrab2; /* full paths */
+	struct gateway gateway;
+	struct ip source; /* our address towards the targets */
+	struct zmap_params zmap_params;
+	char *allow_file, *block_file, *block_all_file, *ini_file, *scan_dir, *rate_text;
+	struct guard_broker broker; /* fd -1: none */
+
+	char *country_mmdb, *asn_mmdb; /* the run's own copies, NULL = none */
+	struct geo_db *geo;
+	bool any_country;
+	struct ipset allow, block,
+	    opt_out; /* normalised; allow has no reserved or blocked address */
+
+	uv_loop_t loop;
+	bool stopped; /* by the user */
+	bool incomplete; /* something was given up: exit status 3 */
+	bool failed;
+};
+
+/* preflight.c: what must be in order before anything is made or sent.  Returns 0 or an exit_status. */
+int preflight_identity(struct survey *s);
+int preflight_check(struct survey *s);
+/* Become run.user for good. Returns 0 or an exit_status. */
+int privileges_drop(struct survey *s);
+/* Path of an executable that `name` (path, or name in $PATH) stands for, or NULL; the caller frees. */
+char *tool_find(const char *name);
+/* "zmap 2.1.1": what a tool says of itself; the caller frees. */
+char *tool_version(uv_loop_t *loop, const char *path, const char *option);
+/* zgrab2 does not tell its version, the Go toolchain's note inside it does; NULL when it is not there. */
+char *zgrab2_version(const char *path);
+
+/* targets.c: the ranges. Returns 0 or an exit_status. */
+int targets_read_lists(
+    struct survey *s); /* block list, opt-outs, targets: local files, before privileges go */
+int targets_make(struct survey *s); /* the geo stage */
+int targets_read_opt_out(
+    struct survey *s); /* again, on SIGHUP; -1: unreadable, the old one stays */
+/* Why an address must not be asked; NULL when it may. */
+enum target_verdict {
+	TARGET_OK,
+	TARGET_NOT_ALLOWED,
+	TARGET_BLOCKED,
+	TARGET_OPTED_OUT,
+	TARGET_ABROAD
+};
+enum target_verdict target_check(const struct survey *s, const struct ip *ip);
+
+/* collect.c: scan, grab and dns, all at once.  Returns 0 or an exit_status. */
+int collect(struct survey *s, bool scan, bool grab, bool dns);
+
+#endif
