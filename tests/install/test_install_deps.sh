@@ -34,6 +34,13 @@ make_host()
 	    apparmor_parser geoipupdate npm go python3 cmake; do
 		ln -s "$here/fakes.sh" "$host/bin/$name"
 	done
+	# Beside the fakes only what cannot do harm: nothing of this machine that
+	# a case takes away or a fake forgets is found by accident.
+	for name in awk basename bash cat chmod cmp comm cp cut dirname find grep gzip head id \
+	    install ln ls mkdir mktemp mv paste readlink rm rmdir sed sh sleep sort tail tar tr \
+	    uniq wc; do
+		ln -s "$(command -v "$name")" "$host/bin/$name"
+	done
 }
 
 # run STATUS [ARG...]
@@ -42,7 +49,7 @@ run()
 	local want=$1 status=0
 
 	shift
-	PATH=$host/bin:$PATH FAKE=${FAKE:-} "$script" --prefix "$host/usr/local" "$@" \
+	PATH=$host/bin FAKE=${FAKE:-} "$script" --prefix "$host/usr/local" "$@" \
 	    >"$host/out" 2>&1 </dev/null || status=$?
 	[ "$status" -eq "$want" ] || fail "exit status $status, not $want"
 }
@@ -273,7 +280,6 @@ case_unknown_package()
 case_go_missing()
 {
 	rm "$host/bin/go"
-	PATH=$(printf '%s' "$PATH" | tr : '\n' | while read -r d; do [ -x "$d/go" ] || printf '%s:' "$d"; done)
 	run 0
 	called 'install .*golang-go' || fail 'no Go was installed'
 	as_safe_as_before
