@@ -1,0 +1,18 @@
+/* Layer: cluster.  Connected components over shared keys. */
+#ifndef SURVEY_CLUSTER_H
+#define SURVEY_CLUSTER_H
+
+#include "survey/clusters.h"
+
+/*
+ * Cluster nhosts hosts by the uses of nkeys keys.  in tells which hosts take
+ * part; uses (nuses of them, in order of hosts, repeats allowed) name only
+ * such hosts and are borrowed.  *c is filled; clusters_fini() frees it.
+ *
+ * Time and memory are linear in hosts, keys and uses, but for hosts of which
+ * each shares several widely shared keys with different sets of others.
+ */
+void cluster_hosts(struct clusters *c, uint32_t nhosts, const bool *in, uint32_t nkeys,
+    const struct key_use *uses, size_t nuses);
+
+#endif

@@ -1,0 +1,146 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "survey/cluster.h"
+#include "survey/mem.h"
+
+#define N 60
+
+static void
+test_known(void **state)
+{
+	/* 0-1 share key 0 across ports, 1-3 key 1, 4 shares with itself only, 5 nothing, 6-7 a key on port 465 */
+	static const struct key_use uses[] = { { 0, 0, 1 }, { 2, 0, 0 }, { 0, 1, 4 }, { 1, 1, 1 }, { 0, 1, 4 },
+		{ 1, 3, 1 }, { 3, 4, 1 }, { 3, 4, 2 }, { 4, 6, 7 }, { 4, 7, 7 } };
+	static const bool in[] = { true, true, false, true, true, true, true, true };
+	static const uint32_t of_host[] = { 1, 1, CLUSTER_OUT, 1, 0, 0, 2, 2 };
+	struct clusters c;
+
+	(void)state;
+	cluster_hosts(&c, 8, in, 5, uses, sizeof(uses) / sizeof(uses[0]));
+	assert_int_equal(c.n, 2);
+	assert_memory_equal(c.of_host, of_host, sizeof(of_host));
+	assert_int_equal(c.size[0], 2);
+	assert_int_equal(c.size[1], 3);
+	assert_int_equal(c.members[c.first[2]], 6);
+	assert_int_equal(c.use_first[1] - c.use_first[0], 2);	/* the repeat is gone */
+	assert_int_equal(c.partners[c.group_of[0]], 1);
+	assert_int_equal(c.partners[c.group_of[1]], 2);
+	assert_int_equal(c.partners[c.group_of[3]], 1);
+	assert_int_equal(c.group_of[4], GROUP_NONE);
+	assert_int_equal(c.group_of[6], GROUP_NONE);	/* linked through a port that has no column */
+	/* host 0's p25 and host 1's p443: local row 1, remote row 4; and the transpose */
+	assert_true(clusters_ports(&c, c.group_of[0], c.group_of[1]) == 1ULL << (4 + 8 * 1));
+	assert_true(clusters_ports(&c, c.group_of[1], c.group_of[0]) == 1ULL << (1 + 8 * 4));
+	assert_true(clusters_ports(&c, c.group_of[0], c.group_of[3]) == 0);
+	clusters_fini(&c);
+	cluster_hosts(&c, 0, NULL, 0, NULL, 0);
+	assert_int_equal(c.n, 0);
+	assert_int_equal(c.size[0], 0);
+	clusters_fini(&c);
+}
+
+/* Against the definition, on random small graphs. */
+static void
+test_random(void **state)
+{
+	uint32_t seed = 1;
+
+	(void)state;
+	for (int round = 0; round < 300; round++) {
+		static uint64_t mask[N][N];
+		static bool linked[N][N];
+		struct key_use uses[N * 4];
+		bool in[N];
+		size_t nuses = 0;
+		uint32_t nkeys = 5 + (uint32_t)round % 40;
+		struct clusters c;
+
+		memset(mask, 0, sizeof(mask));
+		memset(linked, 0, sizeof(linked));
+		for (uint32_t h = 0; h < N; h++) {
+			in[h] = (seed = seed * 1664525 + 1013904223) >> 28 != 0;
+			for (uint32_t k = 0; in[h] && k < (seed >> 20) % 5; k++) {
+				seed = seed * 1664525 + 1013904223;
+				uses[nuses++] = (struct key_use){ (seed >> 8) % nkeys, h, (uint8_t)((seed >> 24) % 9) };
+			}
+		}
+		for (size_t i = 0; i < nuses; i++) {
+			for (size_t j = 0; j < nuses; j++) {
+				const struct key_use *a = &uses[i], *b = &uses[j];
+
+				if (a->key != b->key || a->host == b->host)
+					continue;
+				linked[a->host][b->host] = true;
+				if (a->port < 7 && b->port < 7)
+					mask[a->host][b->host] |= 1ULL << (b->port + 8 * a->port);
+			}
+		}
+		cluster_hosts(&c, N, in, nkeys, uses, nuses);
+		for (int k = 0; k < N; k++)	/* transitive closure */
+			for (int i = 0; i < N; i++)
+				for (int j = 0; j < N; j++)
+					linked[i][j] = linked[i][j] || (linked[i][k] && linked[k][j]);
+		for (uint32_t i = 0; i < N; i++) {
+			uint32_t partners = 0;
+
+			for (uint32_t j = 0; j < N; j++) {
+				if (i == j)
+					continue;
+				assert_int_equal(linked[i][j], in[i] && c.of_host[i] != 0 && c.of_host[i] == c.of_host[j]);
+				partners += mask[i][j] != 0;
+				if (c.group_of[i] != GROUP_NONE && c.group_of[j] != GROUP_NONE)
+					assert_true(clusters_ports(&c, c.group_of[i], c.group_of[j]) == mask[i][j]);
+				else
+					assert_true(mask[i][j] == 0);
+			}
+			assert_int_equal(c.group_of[i] == GROUP_NONE ? 0 : c.partners[c.group_of[i]], partners);
+		}
+		clusters_fini(&c);
+	}
+}
+
+/* One key on 100,000 hosts, one more that all of them share, and pairs beside: no step may be quadratic. */
+static void
+test_large(void **state)
+{
+	const uint32_t n = 100000;
+	struct key_use *uses = xcalloc(n * 3, sizeof(*uses));
+	bool *in = xcalloc(n, sizeof(*in));
+	struct clusters c;
+
+	(void)state;
+	for (uint32_t h = 0; h < n; h++) {
+		in[h] = true;
+		uses[h * 3] = (struct key_use){ 0, h, 1 };
+		uses[h * 3 + 1] = (struct key_use){ 1, h, 4 };
+		uses[h * 3 + 2] = (struct key_use){ 2 + h / 2, h, 0 };
+	}
+	cluster_hosts(&c, n, in, 2 + n / 2, uses, n * 3);
+	assert_int_equal(c.n, 1);
+	assert_int_equal(c.size[1], n);
+	assert_int_equal(c.ngroups, n / 2);
+	for (uint32_t g = 0; g < c.ngroups; g++)
+		assert_int_equal(c.partners[g], n - 1);
+	clusters_fini(&c);
+	free(uses);
+	free(in);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_known),
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_large),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
