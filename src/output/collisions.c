@@ -1,0 +1,355 @@
+/*
+ * collisions.json: each host of a cluster with its partners.  At study size it
+ * holds millions of pairs, so nearly all of their text is made beforehand: a
+ * part for each host and a part for each mask of ports.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/mem.h"
+
+#include "writer.h"
+
+#define TRUNCATED_TO 16
+
+/* Of a host as a partner: "975":{ … "ip":"192.0.2.1", */
+struct partner {
+	const char *text;
+	uint32_t number_len, len;
+};
+
+/* Of a mask: "ports":"0x…","str_colls":"…"} */
+struct mask_text {
+	uint64_t mask;
+	const char *text; /* NULL: free slot */
+	size_t len;
+};
+
+struct collisions {
+	struct partner *partner; /* by host of a cluster */
+	uint32_t *by_text;	 /* like clusters.members, but by ip_record as text */
+	uint64_t *mask;		 /* by group: the ports that it shares with the host being written */
+	uint32_t *stamp;	 /* by group: mask is for the group of this number plus one */
+	struct mask_text *masks;
+	size_t nmasks, mask_slots;
+	struct arena a;
+	struct buf rcs, scratch;
+};
+
+/* As strings the digits of 253 come before those of 89. */
+static int
+number_text_cmp(uint64_t x, uint64_t y)
+{
+	char a[24], b[24];
+
+	snprintf(a, sizeof(a), "%llu", (unsigned long long)x);
+	snprintf(b, sizeof(b), "%llu", (unsigned long long)y);
+	return strcmp(a, b);
+}
+
+struct text_order {
+	uint64_t record;
+	uint32_t cluster, host;
+};
+
+static int
+by_cluster_and_text(const void *pa, const void *pb)
+{
+	const struct text_order *a = pa, *b = pb;
+
+	if (a->cluster != b->cluster)
+		return a->cluster < b->cluster ? -1 : 1;
+	return number_text_cmp(a->record, b->record);
+}
+
+static bool
+lists_all(const struct output_study *s, uint32_t cluster)
+{
+	return s->clusters->size[cluster] <= s->pairs_up_to;
+}
+
+static void
+sort_members(struct collisions *c, const struct output_study *s)
+{
+	const struct clusters *cl = s->clusters;
+	uint32_t n = cl->first[cl->n + 1], k = 0;
+	struct text_order *order = xcalloc((size_t)n + 1, sizeof(*order));
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t host = cl->members[i];
+
+		order[i] = (struct text_order){ s->set->hosts[host].record, cl->of_host[host], host };
+	}
+	for (uint32_t i = 1; i <= cl->n; i++) {
+		if (lists_all(s, i))
+			qsort(&order[cl->first[i]], cl->size[i], sizeof(*order), by_cluster_and_text);
+	}
+	c->by_text = xcalloc((size_t)n + 1, sizeof(*c->by_text));
+	for (k = 0; k < n; k++)
+		c->by_text[k] = order[k].host;
+	free(order);
+}
+
+static int
+collisions_begin(struct writer *o, char **error)
+{
+	const struct output_study *s = o->s;
+	struct collisions *c = xcalloc(1, sizeof(*c));
+
+	(void)error;
+	o->state = c;
+	arena_init(&c->a);
+	buf_init(&c->rcs);
+	buf_init(&c->scratch);
+	c->partner = xcalloc(s->set->n + 1, sizeof(*c->partner));
+	c->mask = xcalloc((size_t)s->clusters->ngroups + 1, sizeof(*c->mask));
+	c->stamp = xcalloc((size_t)s->clusters->ngroups + 1, sizeof(*c->stamp));
+	sort_members(c, s);
+	jsonw_array(&o->w);
+	return 0;
+}
+
+static void
+collisions_abort(struct writer *o)
+{
+	struct collisions *c = o->state;
+
+	if (c == NULL)
+		return;
+	free(c->partner);
+	free(c->by_text);
+	free(c->mask);
+	free(c->stamp);
+	free(c->masks);
+	arena_fini(&c->a);
+	buf_fini(&c->rcs);
+	buf_fini(&c->scratch);
+	free(c);
+	o->state = NULL;
+}
+
+static const struct partner *
+partner_text(struct collisions *c, const struct output_study *s, uint32_t i)
+{
+	struct partner *p = &c->partner[i];
+	const struct host *h = &s->set->hosts[i];
+	char text[96], ip[IP_STRLEN];
+	int n;
+
+	if (p->text != NULL)
+		return p;
+	n = snprintf(text, sizeof(text), "\"%llu\":{", (unsigned long long)h->record);
+	p->number_len = (uint32_t)n;
+	n += snprintf(text + n, sizeof(text) - (size_t)n, "\"ip\":\"%s\",", ip_format(&h->ip, ip));
+	p->len = (uint32_t)n;
+	p->text = arena_strndup(&c->a, text, (size_t)n);
+	return p;
+}
+
+/* "p22==p22;p25==p443;" for the bits of a mask, the host's own port first. */
+static void
+mask_write(struct buf *b, uint64_t mask)
+{
+	buf_printf(b, "\"ports\":\"0x%016llx\",\"str_colls\":\"", (unsigned long long)mask);
+	for (int local = 0; local < 8; local++) {
+		for (int remote = 0; remote < 8; remote++) {
+			if ((mask & 1ULL << (remote + 8 * local)) != 0)
+				buf_printf(b, "%s==%s;", port_table[local].name, port_table[remote].name);
+		}
+	}
+	buf_adds(b, "\"}");
+}
+
+static size_t
+mask_slot(const struct collisions *c, uint64_t mask)
+{
+	uint64_t h = mask * 0x9fb21c651e98df25ULL;
+	size_t at = (h ^ h >> 32) & (c->mask_slots - 1);
+
+	while (c->masks[at].text != NULL && c->masks[at].mask != mask)
+		at = (at + 1) & (c->mask_slots - 1);
+	return at;
+}
+
+static const struct mask_text *
+mask_text(struct collisions *c, uint64_t mask)
+{
+	size_t at, old_slots = c->mask_slots;
+	struct mask_text *old = c->masks;
+
+	if (c->nmasks * 2 >= c->mask_slots) {
+		c->mask_slots = old_slots == 0 ? 256 : old_slots * 2;
+		c->masks = xcalloc(c->mask_slots, sizeof(*c->masks));
+		for (size_t i = 0; i < old_slots; i++) {
+			if (old[i].text != NULL)
+				c->masks[mask_slot(c, old[i].mask)] = old[i];
+		}
+		free(old);
+	}
+	at = mask_slot(c, mask);
+	if (c->masks[at].text == NULL) {
+		buf_clear(&c->scratch);
+		mask_write(&c->scratch, mask);
+		c->masks[at] = (struct mask_text){ mask,
+			arena_strndup(&c->a, c->scratch.data, c->scratch.len), c->scratch.len };
+		c->nmasks++;
+	}
+	return &c->masks[at];
+}
+
+/* "asn":"…","asndec":64512, where the partner's AS name is another. */
+static void
+as_write(struct collisions *c, const struct host *mine, const struct host *theirs)
+{
+	struct jsonw w;
+	struct buf a, b;
+
+	if (mine->as_name == theirs->as_name && mine->own_as == theirs->own_as)
+		return;
+	buf_init(&a);
+	buf_init(&b);
+	if (strcmp(host_as_name(mine, &a), host_as_name(theirs, &b)) != 0) {
+		jsonw_init(&w, NULL);
+		jsonw_key(&w, "asn");
+		jsonw_string(&w, host_as_name(theirs, &b));
+		jsonw_key(&w, "asndec");
+		jsonw_uint(&w, theirs->asn);
+		buf_add(&c->rcs, w.out.data, w.out.len);
+		buf_addc(&c->rcs, ',');
+		jsonw_fini(&w);
+	}
+	buf_fini(&a);
+	buf_fini(&b);
+}
+
+static void
+pair_write(struct collisions *c, const struct output_study *s, uint32_t me, uint32_t other, uint64_t mask)
+{
+	const struct partner *p = partner_text(c, s, other);
+	const struct mask_text *m = mask_text(c, mask);
+
+	if (c->rcs.len > 1)
+		buf_addc(&c->rcs, ',');
+	buf_add(&c->rcs, p->text, p->number_len);
+	as_write(c, &s->set->hosts[me], &s->set->hosts[other]);
+	buf_add(&c->rcs, p->text + p->number_len, p->len - p->number_len);
+	buf_add(&c->rcs, m->text, m->len);
+}
+
+/* All partners: those members of the cluster whose group has a key of mine. */
+static void
+write_all(struct collisions *c, const struct output_study *s, uint32_t me, uint32_t cluster)
+{
+	const struct clusters *cl = s->clusters;
+	uint32_t group = cl->group_of[me];
+
+	for (uint32_t i = cl->gkey_first[group]; i < cl->gkey_first[group + 1]; i++) {
+		uint32_t key = cl->gkeys[i].key;
+
+		for (uint32_t k = cl->kgroup_first[key]; k < cl->kgroup_first[key + 1]; k++) {
+			uint32_t other = cl->kgroups[k];
+
+			if (c->stamp[other] == group + 1)
+				continue;
+			c->stamp[other] = group + 1;
+			c->mask[other] = clusters_ports(cl, group, other);
+		}
+	}
+	for (uint32_t i = cl->first[cluster]; i < cl->first[cluster + 1]; i++) {
+		uint32_t other = c->by_text[i], g = cl->group_of[other];
+
+		if (other != me && g != GROUP_NONE && c->stamp[g] == group + 1)
+			pair_write(c, s, me, other, c->mask[g]);
+	}
+}
+
+/* The lowest-numbered partners: the first hosts of each key, merged. */
+static size_t
+lowest_partners(const struct clusters *cl, uint32_t me, uint32_t out[static TRUNCATED_TO])
+{
+	uint32_t group = cl->group_of[me];
+	size_t n = 0;
+
+	for (uint32_t i = cl->gkey_first[group]; i < cl->gkey_first[group + 1]; i++) {
+		uint32_t key = cl->gkeys[i].key, last = UINT32_MAX, taken = 0;
+
+		for (uint32_t k = cl->use_first[key]; k < cl->use_first[key + 1] && taken <= TRUNCATED_TO; k++) {
+			uint32_t host = cl->uses[k].host;
+			size_t at = n;
+
+			if (cl->uses[k].port >= NPORTS_STUDY || host == last || host == me)
+				continue;
+			last = host;
+			taken++;
+			while (at > 0 && out[at - 1] > host)
+				at--;
+			if (at == TRUNCATED_TO || (at > 0 && out[at - 1] == host))
+				continue;
+			if (n < TRUNCATED_TO)
+				n++;
+			memmove(&out[at + 1], &out[at], (n - at - 1) * sizeof(*out));
+			out[at] = host;
+		}
+	}
+	return n;
+}
+
+static void
+write_lowest(struct collisions *c, const struct output_study *s, uint32_t me)
+{
+	const struct clusters *cl = s->clusters;
+	uint32_t low[TRUNCATED_TO];
+	size_t n = lowest_partners(cl, me, low);
+
+	/* Insertion sort: the keys of the object stand in the order of their text. */
+	for (size_t i = 1; i < n; i++) {
+		for (size_t k = i; k > 0 && number_text_cmp(s->set->hosts[low[k - 1]].record,
+						s->set->hosts[low[k]].record) > 0; k--) {
+			uint32_t swap = low[k];
+
+			low[k] = low[k - 1];
+			low[k - 1] = swap;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		pair_write(c, s, me, low[i], clusters_ports(cl, cl->group_of[me], cl->group_of[low[i]]));
+}
+
+static int
+collisions_host(struct writer *o, const struct output_host *h, char **error)
+{
+	struct collisions *c = o->state;
+	bool truncated = false;
+
+	(void)error;
+	if (h->cluster == 0 || h->cluster == CLUSTER_OUT)
+		return 0;
+	buf_clear(&c->rcs);
+	buf_addc(&c->rcs, '{');
+	if (o->s->clusters->group_of[h->i] != GROUP_NONE) {
+		if (lists_all(o->s, h->cluster)) {
+			write_all(c, o->s, h->i, h->cluster);
+		} else {
+			write_lowest(c, o->s, h->i);
+			truncated = true;
+		}
+	}
+	buf_addc(&c->rcs, '}');
+	buf_adds(&o->w.out, o->n++ == 0 ? "\n" : ",\n");
+	o->w.comma = false;
+	host_write(&o->w, o->s, h, FORM_PAIRS, &c->rcs, truncated);
+	return 0;
+}
+
+static int
+collisions_end(struct writer *o, char **error)
+{
+	(void)error;
+	buf_adds(&o->w.out, "\n");
+	jsonw_end_array(&o->w);
+	jsonw_newline(&o->w);
+	return 0;
+}
+
+const struct output_kind output_collisions = { .file = "collisions.json", .begin = collisions_begin,
+	.host = collisions_host, .end = collisions_end, .abort = collisions_abort };

@@ -1,0 +1,72 @@
+/* What the writers of the result files share. */
+#ifndef OUTPUT_WRITER_H
+#define OUTPUT_WRITER_H
+
+#include "survey/buf.h"
+#include "survey/file.h"
+#include "survey/jsonw.h"
+#include "survey/output.h"
+
+/* Keys of objects stand in the order of their bytes: p110, p143, p22, … and 0, 1, 10, 11, …, 2. */
+struct byte_order {
+	uint8_t ports[NPORTS];
+	uint8_t sans[HOST_SANS_MAX];
+};
+
+void byte_order_init(struct byte_order *o);
+
+/* One host on its way through the writers. */
+struct output_host {
+	const struct host *h;
+	uint32_t i;	  /* number in the set */
+	uint32_t cluster; /* its number, 0, or CLUSTER_OUT */
+	const struct byte_order *order;
+	const struct verdict *verdict;
+	const struct name_ref *refs; /* the host's names in order, with their keys */
+	const struct verdict_name *const *named; /* by name of the host: its verdict, or NULL when not looked up */
+	const struct verdict_name *rdns; /* or NULL */
+	const char *analysis; /* JSON of its `analysis` */
+	size_t analysis_len;
+};
+
+/* An output file in the making. */
+struct writer {
+	const struct output_study *s;
+	const struct output_kind *kind;
+	struct outfile out;
+	struct jsonw w;
+	void *state; /* the kind's own */
+	uint64_t n;  /* hosts written */
+};
+
+/* A kind of output: begin, every host in order, end.  Any of them may be NULL. */
+struct output_kind {
+	const char *file;
+	int (*begin)(struct writer *o, char **error);
+	int (*host)(struct writer *o, const struct output_host *h, char **error);
+	int (*end)(struct writer *o, char **error);
+	void (*abort)(struct writer *o); /* free the state; after end() too */
+};
+
+extern const struct output_kind output_fingerprints, output_all_keys, output_collisions, output_dodgy,
+    output_dogies, output_sizes, output_clusters, output_verdicts, output_db;
+
+/* The members of `analysis`: per-port facts and the nameset. */
+void analysis_write(struct jsonw *w, const struct output_study *s, const struct output_host *h);
+
+/* How far a host object goes beyond the clustering. */
+enum host_form { FORM_BEFORE, FORM_AFTER, FORM_PAIRS };
+
+/* One host object; rcs, with FORM_PAIRS, holds the pairs as JSON text. */
+void host_write(struct jsonw *w, const struct output_study *s, const struct output_host *h,
+    enum host_form form, const struct buf *rcs, bool truncated);
+
+/* The AS name as the files show it: in lower case if it came with the record. */
+const char *host_as_name(const struct host *h, struct buf *scratch);
+uint32_t host_cluster_size(const struct output_study *s, const struct output_host *h);
+uint32_t host_partners(const struct output_study *s, uint32_t i);
+
+/* Were the certificate's dates right at the time of the study? */
+enum fact grab_timely(const struct output_study *s, const struct host *h, const struct host_grab *g);
+
+#endif
