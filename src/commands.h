@@ -9,6 +9,7 @@
 	X(run) \
 	X(status) \
 	X(geo) \
+	X(analyze) \
 	X(graph) \
 	X(stats)
 

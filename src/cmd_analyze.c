@@ -1,0 +1,188 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/analyze.h"
+#include "survey/graph.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/rfc3339.h"
+
+#include "commands.h"
+
+enum { OUT, DNS, DNS_FILE, RESOLVER, COUNTRY, MMDB, SCAN_DATE, PAIRS, MAX_LINE, THREADS, GRAPH };
+
+static const struct command_option options[] = {
+	[OUT] = { "output", 'o', "DIR", "directory for the results" },
+	[DNS] = { "dns", 'd', "cached|fill|refresh", "names: only dns.ndjson (default), ask the rest, ask all" },
+	[DNS_FILE] = { "dns-file", 0, "FILE", "dns.ndjson to read (default: the one beside the records)" },
+	[RESOLVER] = { "resolver", 'r', "ADDR#PORT", "resolver to ask (default: the system's)" },
+	[COUNTRY] = { "country", 'c', "CC[,CC…]", "take only hosts of these countries; XX is any" },
+	[MMDB] = { "mmdb", 'm', "DIR", "folder with country, city or ASN *.mmdb" },
+	[SCAN_DATE] = { "scan-date", 0, "RFC3339", "judge certificates by this date, not the records' own" },
+	[PAIRS] = { "pairs-up-to", 0, "N", "list all pairs of clusters up to N hosts (default 2000)" },
+	[MAX_LINE] = { "max-line", 0, "BYTES", "refuse longer lines (default 16777216)" },
+	[THREADS] = { "threads", 'j', "N", "parsing threads (default: one a processor)" },
+	[GRAPH] = { "graph", 'g', NULL, "draw the clusters too" },
+	{ NULL, 0, NULL, NULL },
+};
+
+static int cmd_analyze(int argc, char **argv);
+
+const struct command command_analyze = {
+	"analyze",
+	"RUNDIR|FILE|-",
+	"Cluster existing records again and write all results",
+	"RUNDIR is the directory of a run, FILE a record file (plain, gzip or zstd; any of the\n"
+	"three known layouts), - is standard input.  Results of a FILE go to ./FILE.survey\n"
+	"unless -o names another directory.  Needs no config, no network and no privileges.",
+	options,
+	cmd_analyze,
+};
+
+struct request {
+	struct analyze_options o;
+	char **countries;
+	size_t ccap;
+	bool graph;
+};
+
+static int
+add_countries(struct request *r, const char *list)
+{
+	for (;;) {
+		size_t len = strcspn(list, ",");
+		char *cc = xstrndup(list, len);
+
+		for (char *p = cc; *p != '\0'; p++) {
+			if (*p >= 'a' && *p <= 'z')
+				*p = (char)(*p - 'a' + 'A');
+		}
+		if (strlen(cc) != 2 || strspn(cc, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 2) {
+			log_error("analyze: \"%s\" is no country code: two letters as in IE, or XX for any", cc);
+			free(cc);
+			return -1;
+		}
+		mem_grow(&r->countries, &r->ccap, r->o.ncountries + 1, sizeof(*r->countries));
+		r->countries[r->o.ncountries++] = cc;
+		if (list[len] == '\0')
+			return 0;
+		list += len + 1;
+	}
+}
+
+static int
+dns_word(struct request *r, const char *word)
+{
+	static const char *const words[] = { "cached", "fill", "refresh" };
+
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(word, words[i]) == 0) {
+			r->o.dns = (enum analyze_dns)i;
+			return 0;
+		}
+	}
+	log_error("analyze: --dns %s: it is cached, fill or refresh", word);
+	return -1;
+}
+
+static int
+take_option(struct request *r, int option, const char *value)
+{
+	long long n;
+
+	switch (option) {
+	case OUT:
+		r->o.output = value;
+		return 0;
+	case DNS:
+		return dns_word(r, value);
+	case DNS_FILE:
+		r->o.dns_file = value;
+		return 0;
+	case RESOLVER:
+		r->o.resolver = value;
+		return 0;
+	case COUNTRY:
+		return add_countries(r, value);
+	case MMDB:
+		r->o.mmdb = value;
+		return 0;
+	case SCAN_DATE:
+		if ((r->o.scan_date = time_parse(value, strlen(value))) != TIME_UNKNOWN)
+			return 0;
+		log_error("analyze: --scan-date %s: a date looks like 2026-07-01T00:00:00Z", value);
+		return -1;
+	case PAIRS:
+		if (command_number(&command_analyze, "pairs-up-to", value, 2, 1000000, &n) == -1)
+			return -1;
+		r->o.pairs_up_to = (uint32_t)n;
+		return 0;
+	case MAX_LINE:
+		if (command_number(&command_analyze, "max-line", value, 1024, 1 << 30, &n) == -1)
+			return -1;
+		r->o.max_line = (size_t)n;
+		return 0;
+	case THREADS:
+		if (command_number(&command_analyze, "threads", value, 1, 64, &n) == -1)
+			return -1;
+		r->o.threads = (unsigned)n;
+		return 0;
+	case GRAPH:
+		r->graph = true;
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+static int
+run(struct request *r)
+{
+	struct graph_options graph = { 0 };
+	struct graph_result drawn = { 0 };
+	char *dir = NULL;
+	int rc;
+
+	r->o.countries = (const char *const *)r->countries;
+	rc = analyze_rundir(&r->o, &dir, NULL);
+	if (r->graph && (rc == EXIT_COMPLETE || rc == EXIT_INCOMPLETE)) {
+		graph.path = dir;
+		if (graph_rundir(&graph, &drawn) != 0)
+			rc = EXIT_FAILED;
+		else if (drawn.failed > 0)
+			rc = EXIT_INCOMPLETE;
+	}
+	free(dir);
+	return rc;
+}
+
+static int
+cmd_analyze(int argc, char **argv)
+{
+	struct command_args args = { .command = &command_analyze, .argc = argc, .argv = argv };
+	struct request r = { .graph = false };
+	int option, rc = EXIT_USAGE;
+
+	analyze_defaults(&r.o);
+	while ((option = command_next(&args)) >= 0) {
+		if (take_option(&r, option, args.value) == -1)
+			goto out;
+	}
+	if (option == COMMAND_HELP) {
+		rc = EXIT_COMPLETE;
+		goto out;
+	}
+	if (option == COMMAND_ERROR)
+		goto out;
+	if (args.argc - args.at != 1) {
+		log_error("analyze: name one run directory, one record file, or -; see survey analyze --help");
+		goto out;
+	}
+	r.o.input = args.argv[args.at];
+	rc = run(&r);
+out:
+	for (size_t i = 0; i < r.o.ncountries; i++)
+		free(r.countries[i]);
+	free(r.countries);
+	return rc;
+}

@@ -1,0 +1,368 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "survey/analyze.h"
+#include "survey/cluster.h"
+#include "survey/command.h"
+#include "survey/config.h"
+#include "survey/dnsfile.h"
+#include "survey/file.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/rfc3339.h"
+
+#include "analysis.h"
+
+void
+analyze_defaults(struct analyze_options *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->scan_date = TIME_UNKNOWN;
+	o->pairs_up_to = 2000;
+	o->max_line = RECORD_MAX_LINE;
+}
+
+static bool
+is_directory(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool
+is_readable(const char *path)
+{
+	return access(path, R_OK) == 0;
+}
+
+/* dir/name when it is there, else NULL; the caller frees. */
+static char *
+existing(const char *dir, const char *name)
+{
+	char *path = path_join(dir, name);
+
+	if (is_readable(path))
+		return path;
+	free(path);
+	return NULL;
+}
+
+static const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+/* The record file of a run directory, packed or not. */
+static char *
+find_records(const char *dir)
+{
+	static const char *const names[] = { "records.fresh", "records.fresh.gz", "records.fresh.zst" };
+	char *path = NULL;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && path == NULL; i++)
+		path = existing(dir, names[i]);
+	return path;
+}
+
+static int
+find_input(struct analysis *a)
+{
+	const struct analyze_options *o = a->o;
+	char *dir;
+
+	if (strcmp(o->input, "-") == 0) {
+		if (o->output == NULL) {
+			log_error("analyze: records from standard input need -o DIR for the results");
+			return EXIT_USAGE;
+		}
+		a->records = xstrdup("-");
+	} else if (is_directory(o->input)) {
+		a->rundir = o->input;
+		if ((a->records = find_records(o->input)) == NULL) {
+			log_error("%s: no records.fresh in this directory, so there is nothing to analyse",
+			    o->input);
+			return EXIT_USAGE;
+		}
+	} else if (!is_readable(o->input)) {
+		log_error("%s: %s", o->input, strerror(errno));
+		return EXIT_USAGE;
+	} else {
+		a->records = xstrdup(o->input);
+	}
+	if (o->output != NULL)
+		a->dir = xstrdup(o->output);
+	else
+		a->dir = a->rundir != NULL ? xstrdup(a->rundir) :
+					     xasprintf("%s.survey", base_name(a->records));
+	if (o->dns_file != NULL) {
+		a->dns_file = xstrdup(o->dns_file);
+		if (!is_readable(a->dns_file)) {
+			log_error("--dns-file %s: %s", a->dns_file, strerror(errno));
+			return EXIT_USAGE;
+		}
+	} else if (strcmp(a->records, "-") != 0) {
+		dir = path_dir(a->records);
+		a->dns_file = existing(dir, "dns.ndjson");
+		free(dir);
+	}
+	return 0;
+}
+
+static int
+open_output(struct analysis *a)
+{
+	char *path;
+
+	if (file_mkdirs(a->dir, 0700) != 0) {
+		log_error("%s: cannot be made: %s", a->dir, strerror(errno));
+		return EXIT_USAGE;
+	}
+	if (a->o->locked)
+		return 0;
+	path = path_join(a->dir, "lock");
+	a->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (a->lock == -1) {
+		log_error("%s: %s", path, strerror(errno));
+		free(path);
+		return EXIT_USAGE;
+	}
+	free(path);
+	if (flock(a->lock, LOCK_EX | LOCK_NB) != 0) {
+		log_error("%s: a running survey or analysis writes there; wait for it, or name another "
+			  "directory with -o",
+		    a->dir);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+/* --country, else what the run was for: its config, or the analysis that made the directory. */
+static int
+find_countries(struct analysis *a)
+{
+	const struct analyze_options *o = a->o;
+	char *path = a->rundir != NULL ? existing(a->rundir, "survey.conf") : NULL;
+	struct config *c = NULL;
+
+	for (size_t i = 0; i < o->ncountries; i++)
+		analysis_add_country(a, o->countries[i]);
+	if (o->ncountries == 0 && path != NULL) {
+		if ((c = config_read(path)) == NULL) {
+			log_error("%s: not understood, so the run's countries are unknown; name them with "
+				  "--country (XX for any)",
+			    path);
+			free(path);
+			return EXIT_USAGE;
+		}
+		for (size_t i = 0; i < c->run.countries.n; i++)
+			analysis_add_country(a, c->run.countries.v[i]);
+		config_free(c);
+	} else if (o->ncountries == 0 && a->rundir != NULL) {
+		analysis_recall_countries(a);
+	}
+	free(path);
+	return 0;
+}
+
+static int
+open_geo(struct analysis *a)
+{
+	char *error, *dir = NULL;
+
+	if (a->o->mmdb != NULL) {
+		if ((a->geo = geo_db_open_dir(a->o->mmdb, &error)) == NULL) {
+			log_error("--mmdb %s", error);
+			free(error);
+			return EXIT_USAGE;
+		}
+		return 0;
+	}
+	if (a->rundir != NULL)
+		dir = path_join(a->rundir, "geo");
+	if (dir != NULL && is_directory(dir) && (a->geo = geo_db_open_dir(dir, &error)) == NULL)
+		free(error); /* records have their own country and AS */
+	free(dir);
+	return 0;
+}
+
+static int
+read_records(struct analysis *a)
+{
+	struct record_options o = { a->o->max_line, a->o->threads };
+	struct intake *in = &a->in;
+	char *error = NULL;
+	int rc;
+
+	in->source = strcmp(a->records, "-") == 0 ? "-" : base_name(a->records);
+	in->countries = (const char *const *)a->countries;
+	in->ncountries = a->any_country ? 0 : a->ncountries;
+	in->geo = a->geo;
+	if (intake_init(in, a->dir) != 0) {
+		log_error("%s: %s", a->dir, in->error);
+		return EXIT_FAILED;
+	}
+	rc = intake_read(in, a->records, &o, &error);
+	if (in->error == NULL && rc != 0 && in->counts.lines > 0) {
+		/* What was read is good; the rest cannot be had. */
+		log_error("%s", error);
+		a->incomplete = true;
+		rc = 0;
+	}
+	if (rc == 0)
+		rc = intake_finish(in);
+	if (rc != 0) {
+		log_error("%s: %s", a->dir, in->error != NULL ? in->error : error);
+		free(error);
+		return EXIT_FAILED;
+	}
+	free(error);
+	return 0;
+}
+
+static int
+read_answers(struct analysis *a)
+{
+	struct dnsfile_counts counts = { 0 };
+	struct cost_watch watch;
+	enum dnsfile_want want = a->o->dns == ANALYZE_DNS_FILL ? DNSFILE_KNOWN : DNSFILE_ALL;
+
+	a->answers = answers_new();
+	if (a->dns_file == NULL || a->o->dns == ANALYZE_DNS_REFRESH)
+		return 0;
+	cost_start_process(&watch);
+	if (dnsfile_read(a->dns_file, want, a->answers, &counts) != 0) {
+		log_error("%s: %s", a->dns_file, strerror(errno));
+		return EXIT_USAGE;
+	}
+	cost_stop_process(&watch, analysis_cost(a, "reading dns.ndjson"), counts.lines);
+	if (counts.bad > 0)
+		log_warn("%s: %llu lines are no answers; the names in them count as not asked",
+		    a->dns_file, (unsigned long long)counts.bad);
+	return 0;
+}
+
+/* Every key of every port of those that take part. */
+static void
+cluster(struct analysis *a)
+{
+	const struct hostset *set = &a->in.set;
+	struct key_use *uses;
+	struct cost_watch watch;
+	bool *in = xcalloc(set->n + 1, sizeof(*in));
+	size_t nuses = 0, n = 0;
+
+	cost_start_process(&watch);
+	for (size_t i = 0; i < set->n; i++) {
+		in[i] = set->hosts[i].out == OUT_NONE;
+		nuses += in[i] ? set->hosts[i].ngrabs : 0;
+	}
+	uses = xcalloc(nuses + 1, sizeof(*uses));
+	for (size_t i = 0; i < set->n; i++) {
+		const struct host *h = &set->hosts[i];
+
+		for (uint32_t g = 0; in[i] && g < h->ngrabs; g++)
+			uses[n++] = (struct key_use){ h->grabs[g].key, (uint32_t)i, h->grabs[g].port };
+	}
+	cluster_hosts(&a->clusters, (uint32_t)set->n, in, (uint32_t)set->nkeys, uses, nuses);
+	cost_stop_process(&watch, analysis_cost(a, "clustering"), nuses);
+	free(in);
+	free(uses);
+}
+
+static int
+write_outputs(struct analysis *a)
+{
+	char *countries = analysis_countries_text(a), *error = NULL;
+	struct output_study s = { .dir = a->dir, .set = &a->in.set, .clusters = &a->clusters,
+		.answers = a->answers, .scan_date = a->o->scan_date, .pairs_up_to = a->o->pairs_up_to,
+		.lines_fd = a->in.lines_fd, .lines = a->in.lines, .first_line = a->in.first_line,
+		.source = a->in.source, .countries = countries, .nlines = a->in.counts.lines };
+	struct output_cost costs[OUTPUT_COSTS_MAX];
+	size_t ncosts = 0;
+	int rc;
+
+	for (int i = 0; i < RECORD_NREFUSALS; i++)
+		s.nrefused += a->in.counts.refused[i];
+	rc = output_write(&s, &a->totals, costs, &ncosts, &error);
+	for (size_t i = 0; i < ncosts; i++) {
+		struct cost *row = analysis_cost(a, costs[i].name);
+
+		row->calls = costs[i].calls;
+		row->wall_ns = costs[i].wall_ns;
+		row->cpu_ns = costs[i].cpu_ns;
+		row->bytes = costs[i].bytes;
+		row->peak_kb = costs[i].peak_kb;
+	}
+	if (rc != 0)
+		log_error("%s", error);
+	free(error);
+	free(countries);
+	return rc == 0 ? 0 : EXIT_FAILED;
+}
+
+static int
+analyse(struct analysis *a)
+{
+	int rc;
+
+	if ((rc = find_input(a)) != 0 || (rc = find_countries(a)) != 0 || (rc = open_geo(a)) != 0 ||
+	    (rc = open_output(a)) != 0)
+		return rc;
+	if (a->o->dns != ANALYZE_DNS_CACHED && (rc = analysis_check_resolver(a)) != 0)
+		return rc;
+	if ((rc = read_answers(a)) != 0 || (rc = read_records(a)) != 0)
+		return rc;
+	analysis_cost_reading(a);
+	if (a->o->dns != ANALYZE_DNS_CACHED && (rc = analysis_resolve(a)) != 0)
+		return rc;
+	cluster(a);
+	if ((rc = write_outputs(a)) != 0)
+		return rc;
+	analysis_report(a);
+	if ((rc = analysis_keep(a)) != 0)
+		return rc;
+	return a->incomplete ? EXIT_INCOMPLETE : EXIT_COMPLETE;
+}
+
+int
+analyze_rundir(const struct analyze_options *o, char **output, char **summary)
+{
+	struct analysis a = { .o = o, .lock = -1, .in.lines_fd = -1 };
+	int rc;
+
+	cost_start_process(&a.whole);
+	rc = analyse(&a);
+	if (output != NULL) {
+		*output = a.dir;
+		a.dir = NULL;
+	}
+	if (summary != NULL) {
+		*summary = a.summary;
+		a.summary = NULL;
+	}
+	clusters_fini(&a.clusters);
+	answers_free(a.answers);
+	intake_fini(&a.in);
+	geo_db_close(a.geo);
+	for (size_t i = 0; i < a.ncountries; i++)
+		free(a.countries[i]);
+	free(a.countries);
+	free(a.records);
+	free(a.dir);
+	free(a.dns_file);
+	free(a.summary);
+	if (a.lock != -1)
+		close(a.lock);
+	return rc;
+}
