@@ -4,6 +4,12 @@
 _survey_options()
 {
 	case $1 in
+	run) echo --dir --until --new --force --shard --json-progress ;;
+	status) echo --json ;;
+	graph)
+		echo --cluster --format --output --full-up-to --workers --timeout --memory
+		;;
+	stats) echo --format --table --output ;;
 	geo)
 		echo --country --asn --mmdb --csv --legacy --ipv4 --ipv6 --block \
 		    --allow-reserved --output --write-legacy
@@ -11,25 +17,27 @@ _survey_options()
 	esac
 }
 
-# Words that the argument of an option can be; nothing: a file or free text.
+# Words that the argument of a command's option can be; nothing: a file or free text.
 _survey_values()
 {
-	case $1 in
-	--until) echo geo scan grab dns cluster output graph report ;;
+	case "$1 $2" in
+	'run --until' | 'run -u') echo geo scan grab dns analyze graph report ;;
+	'graph --format' | 'graph -f') echo svg png pdf dot ;;
+	'stats --format' | 'stats -f') echo text json csv latex ;;
 	esac
 }
 
 _survey()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} values
-	local commands='geo'
+	local commands='run status geo graph stats'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$cur")
 		return
 	fi
-	values=$(_survey_values "$prev")
+	values=$(_survey_values "${COMP_WORDS[1]}" "$prev")
 	if [ -n "$values" ]; then
 		mapfile -t COMPREPLY < <(compgen -W "$values" -- "$cur")
 		return
