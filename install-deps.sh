@@ -565,15 +565,18 @@ demo()
 	    die "survey ended with status $?: see above"
 	lab_down
 	runs=$(readlink -f "$top/runs/latest")
+	[ -e "$runs/graphs/legend.svg" ] || die "there are no pictures in $runs/graphs"
 	cat <<EOF
 
 The survey of the lab is in $runs:
-  graphs/       a picture of each cluster
-  clusters.json, collisions.json, dodgy.json, …  who shares which key
-  records.fresh what each host said; survey.log what happened
-
-$(ls "$runs/graphs"/*.png)
+  report/index.html   everything on one page
+  graphs/             a picture of each cluster
+  clusters.json       who shares which key; collisions.json, survey.db and others too
+  records.fresh       what each host said
+  survey.log          what happened
 EOF
+	printf '\nPictures:\n'
+	ls "$runs"/graphs/*.png
 }
 
 # The sanitizers first: whatever fails ends the run, so the last lines are
