@@ -49,7 +49,7 @@ struct config {
 		struct config_list block_files;
 		char *opt_out_file;
 		int quiet_from_min,
-		    quiet_to_min; /* of quiet_hours, after midnight UTC; -1 is none */
+		    quiet_to_min; /* of quiet_hours, after midnight, local time; -1 is none */
 	} scan;
 	struct {
 		double rate_hosts, rate_per_24, rate_per_as;

@@ -16,7 +16,7 @@
 
 #define MAX_FILE (1 << 20)
 
-enum type { STR, PATH, INT, REAL, BOOL, CHOICE, STRS, PATHS };
+enum type { STR, PATH, PROGRAM, INT, REAL, BOOL, CHOICE, STRS, PATHS };
 
 struct key {
 	const char *section;
@@ -67,7 +67,7 @@ static const struct key keys[] = {
 	KEY(scan, source_ip, STR, "", .check = value_ipv4),
 	KEY(scan, gateway_mac, STR, "", .check = value_mac),
 	KEY(scan, quiet_hours, STR, "", .check = value_hours),
-	KEY(scan, zmap, STR, "zmap", .check = value_program),
+	KEY(scan, zmap, PROGRAM, "zmap", .check = value_program),
 	KEY(scan, block_files, PATHS, "{}", .check = value_path),
 	KEY(scan, opt_out_file, PATH, "", .check = value_path),
 
@@ -81,7 +81,7 @@ static const struct key keys[] = {
 	KEY(grab, restarts, INT, "5", .min = 0, .max = 1000),
 	KEY(grab, user_agent, STR, "", .check = value_user_agent),
 	KEY(grab, ehlo, STR, "", .check = value_ehlo),
-	KEY(grab, zgrab2, STR, "zgrab2", .check = value_program),
+	KEY(grab, zgrab2, PROGRAM, "zgrab2", .check = value_program),
 	FLAG(grab, all_ssh_host_keys, "false"),
 	FLAG(grab, tls13, "false"),
 	FLAG(grab, ehlo_override, "true"),
@@ -91,8 +91,8 @@ static const struct key keys[] = {
 	KEY(dns, mode, CHOICE, "managed", .choices = "managed|unbound-dot|unbound|address|system"),
 	KEY(dns, address, STR, "", .check = value_resolver),
 	KEY(dns, root_hints, PATH, "", .check = value_path),
-	KEY(dns, unbound, STR, "unbound", .check = value_program),
-	KEY(dns, stubby, STR, "stubby", .check = value_program),
+	KEY(dns, unbound, PROGRAM, "unbound", .check = value_program),
+	KEY(dns, stubby, PROGRAM, "stubby", .check = value_program),
 	KEY(dns, window, INT, "0", .min = 0, .max = 100000),
 	KEY(dns, rcvbuf, INT, "4194304", .min = 4096, .max = 1 << 30),
 	KEY(dns, timeout_ms, INT, "5000", .min = 100, .max = 60000),
@@ -138,8 +138,8 @@ static const char *const sections[] = { "run", "geo", "scan", "grab", "dns", "an
 
 #define NSECTIONS (sizeof(sections) / sizeof(sections[0]))
 
-static const char *const type_name[] = { "string", "path", "number", "number", "true|false",
-	"choice", "list", "list of paths" };
+static const char *const type_name[] = { "string", "path", "program", "number", "number",
+	"true|false", "choice", "list", "list of paths" };
 
 /* libConfuse's callbacks carry no pointer of ours: one parse at a time. */
 static struct {
@@ -354,6 +354,7 @@ make_opt(const struct key *k)
 	switch (k->type) {
 	case STR:
 	case PATH:
+	case PROGRAM:
 	case CHOICE:
 		opt = (cfg_opt_t)CFG_STR(k->name, k->dflt, CFGF_NONE);
 		break;
@@ -428,6 +429,7 @@ static void
 read_key(void *base, cfg_t *sec, const struct key *k, const char *dir)
 {
 	void *at = (char *)base + k->at;
+	const char *text;
 
 	switch (k->type) {
 	case STR:
@@ -435,6 +437,11 @@ read_key(void *base, cfg_t *sec, const struct key *k, const char *dir)
 		break;
 	case PATH:
 		*(char **)at = resolve(dir, cfg_getstr(sec, k->name));
+		break;
+	case PROGRAM:
+		/* A mere name is looked up in $PATH. */
+		text = cfg_getstr(sec, k->name);
+		*(char **)at = strchr(text, '/') != NULL ? resolve(dir, text) : xstrdup(text);
 		break;
 	case INT:
 		*(long *)at = cfg_getint(sec, k->name);
@@ -461,7 +468,7 @@ free_key(void *base, const struct key *k)
 	void *at = (char *)base + k->at;
 	struct config_list *l = at;
 
-	if (k->type == STR || k->type == PATH)
+	if (k->type == STR || k->type == PATH || k->type == PROGRAM)
 		free(*(char **)at);
 	if (k->type == STRS || k->type == PATHS) {
 		for (size_t i = 0; i < l->n; i++)

@@ -191,7 +191,7 @@ value_hours(const char *text)
 	int from, to;
 
 	value_read_hours(text, &from, &to);
-	return text[0] == '\0' || from != -1 ? NULL : "two times (UTC) as in 22:00-06:30";
+	return text[0] == '\0' || from != -1 ? NULL : "two times of the day as in 22:00-06:30";
 }
 
 const char *

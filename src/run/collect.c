@@ -457,7 +457,8 @@ on_quiet(uv_timer_t *t)
 	bool quiet;
 
 	localtime_r(&now, &tm);
-	quiet = quiet_now(c->s->c->scan.quiet_hours, tm.tm_hour * 60 + tm.tm_min);
+	quiet = quiet_now(
+	    c->s->c->scan.quiet_from_min, c->s->c->scan.quiet_to_min, tm.tm_hour * 60 + tm.tm_min);
 	if (c->scan != NULL && !c->scan_done)
 		scan_pause(c->scan, quiet);
 	if (c->grab != NULL && !c->grab_done)

@@ -4,9 +4,9 @@
 #include <stdbool.h>
 
 /*
- * Is minute of the day (0 to 1439) within hours, "HH:MM-HH:MM", which may
- * span midnight?  "" and anything else that is no such text has no minutes.
+ * Is minute of the day (0 to 1439) within from..to (minutes, to not included),
+ * which may span midnight?  from -1 has no minutes.
  */
-bool quiet_now(const char *hours, int minute);
+bool quiet_now(int from, int to, int minute);
 
 #endif

@@ -43,7 +43,7 @@ test_values(void **state)
 	    "# a comment\n"
 	    "run { name = lab countries = {\"IE\", \"GB\"} directory = runs }\n"
 	    "grab { ports = {22, 25} timeouts = {\"25=7s\", \"*=2.5s\"} rate_hosts = 0.5 }\n"
-	    "scan { quiet_hours = \"22:00-06:30\" block_files = {a, \"/b\"} }\n"
+	    "scan { quiet_hours = \"22:00-06:30\" block_files = {a, \"/b\"} zmap = bin/zmap }\n"
 	    "run { user = nobody }\n"
 	    "dns { mode = unbound-dot upstream one { address = 192.0.2.1 hostname = d.example.ie "
 	    "}\n"
@@ -65,6 +65,8 @@ test_values(void **state)
 	assert_int_equal(c->grab.timeout_ms[port_index(22)], 2500);
 	assert_int_equal(c->grab.timeout_ms[port_index(25)], 7000);
 	assert_true(c->grab.rate_hosts == 0.5);
+	assert_string_equal(c->scan.zmap, "/tmp/bin/zmap");
+	assert_string_equal(c->grab.zgrab2, "zgrab2"); /* in $PATH */
 	assert_string_equal(c->scan.block_files.v[0], "/tmp/a");
 	assert_string_equal(c->scan.block_files.v[1], "/b");
 	assert_int_equal(c->scan.quiet_from_min, 22 * 60);
