@@ -63,6 +63,16 @@ privileges_drop(struct survey *s)
 	return 0;
 }
 
+static bool
+is_program(const char *path)
+{
+	struct stat st;
+
+	/* Directories have the bit too. */
+	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 && stat(path, &st) == 0 &&
+	       S_ISREG(st.st_mode);
+}
+
 char *
 tool_find(const char *name)
 {
@@ -70,7 +80,7 @@ tool_find(const char *name)
 	char *full;
 
 	if (strchr(name, '/') != NULL)
-		return faccessat(AT_FDCWD, name, X_OK, AT_EACCESS) == 0 ? xstrdup(name) : NULL;
+		return is_program(name) ? xstrdup(name) : NULL;
 	if (path == NULL)
 		path = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin";
 	for (const char *p = path;; p++) {
@@ -79,7 +89,7 @@ tool_find(const char *name)
 
 		full = path_join(dir, name);
 		free(dir);
-		if (n > 0 && faccessat(AT_FDCWD, full, X_OK, AT_EACCESS) == 0)
+		if (n > 0 && is_program(full))
 			return full;
 		free(full);
 		p += n;
@@ -88,7 +98,7 @@ tool_find(const char *name)
 	}
 	/* zmap lies in sbin, which an ordinary user's PATH may lack */
 	full = path_join("/usr/sbin", name);
-	if (faccessat(AT_FDCWD, full, X_OK, AT_EACCESS) == 0)
+	if (is_program(full))
 		return full;
 	free(full);
 	return NULL;
@@ -177,9 +187,8 @@ zgrab2_version(const char *path)
 	return version;
 }
 
-/* Does the file give CAP_NET_RAW to whoever executes it (capabilities(7))? */
-static bool
-has_net_raw(const char *path)
+bool
+tool_has_net_raw(const char *path)
 {
 	struct vfs_cap_data cap;
 	ssize_t n = getxattr(path, "security.capability", &cap, sizeof(cap));
@@ -307,7 +316,7 @@ check_scan(struct survey *s)
 	int rc;
 
 	rc = check_tool("scan.zmap", c->scan.zmap, &s->zmap);
-	if (rc == 0 && geteuid() != 0 && !has_net_raw(s->zmap)) {
+	if (rc == 0 && geteuid() != 0 && !tool_has_net_raw(s->zmap)) {
 		log_error("%s may not send raw packets; as root: setcap cap_net_raw=ep %s, or run "
 			  "survey as root with run.user set",
 		    s->zmap, s->zmap);
