@@ -8,6 +8,7 @@
 #define COMMANDS(X) \
 	X(run) \
 	X(status) \
+	X(doctor) \
 	X(geo) \
 	X(analyze) \
 	X(graph) \

@@ -26,6 +26,8 @@ char *file_read(const char *path, size_t max, size_t *len);
 int file_write(const char *path, const void *data, size_t len);
 /* Make path and its missing parents with mode.  Returns 0, or -1 with errno set. */
 int file_mkdirs(const char *path, mode_t mode);
+/* Remove a directory and all in it, following no link.  Returns 0, or -1 with errno set. */
+int file_remove_tree(const char *path);
 /* fsync the directory that holds path, so that a rename in it lasts. */
 int file_sync_dir(const char *path);
 /* a/b, or b when b is absolute or a is empty; the caller frees. */

@@ -62,6 +62,8 @@ char *tool_find(const char *name);
 char *tool_version(uv_loop_t *loop, const char *path, const char *option);
 /* zgrab2 does not tell its version, the Go toolchain's note inside it does; NULL when it is not there. */
 char *zgrab2_version(const char *path);
+/* Does the file give CAP_NET_RAW to whoever executes it (capabilities(7))? */
+bool tool_has_net_raw(const char *path);
 
 /* targets.c: the ranges. Returns 0 or an exit_status. */
 int targets_read_lists(

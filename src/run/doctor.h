@@ -1,0 +1,24 @@
+/* The doctor's files. */
+#ifndef RUN_DOCTOR_H
+#define RUN_DOCTOR_H
+
+#include <stddef.h>
+#include <uv.h>
+
+#include "survey/config.h"
+#include "survey/ip.h"
+
+enum finding { FINDING_OK, FINDING_WARN, FINDING_FAIL };
+
+struct doctor {
+	const struct config *c;
+	uv_loop_t loop;
+	size_t count[3]; /* by finding */
+	struct ip source; /* our address towards the targets; family 0: not known */
+};
+
+/* One line; remote and file text in it is escaped.  mend, how to mend it, may be NULL. */
+void doctor_say(struct doctor *d, enum finding finding, const char *what, const char *mend,
+    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+#endif

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""survey doctor against small servers of its own on the loopback.
+
+usage: doctor.py SURVEY FIXTURES
+
+Scans from a list, so that neither zmap nor a route is asked for; what needs
+those is in the lab's test.
+"""
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+
+SURVEY, FIXTURES = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2])
+BAD = []
+
+
+def resolver(sock):
+    """Answer every question with a SOA-less NOERROR."""
+    while True:
+        query, peer = sock.recvfrom(4096)
+        end = query.index(b'\0', 12) + 5
+        sock.sendto(query[:2] + b'\x81\x80' + query[4:6] + b'\0\0\0\0\0\0' + query[12:end], peer)
+
+
+def mail_server(sock, greeting):
+    while True:
+        peer, _ = sock.accept()
+        peer.sendall(greeting)
+        peer.close()
+
+
+def listen(kind):
+    s = socket.socket(socket.AF_INET, kind)
+    s.bind(('127.0.0.1', 0))
+    if kind == socket.SOCK_STREAM:
+        s.listen(8)
+    return s, s.getsockname()[1]
+
+
+def serve(sock, fn, *args):
+    threading.Thread(target=fn, args=(sock, *args), daemon=True).start()
+
+
+def snapshot(directory):
+    return sorted((str(p), p.stat().st_mtime_ns) for p in directory.rglob('*'))
+
+
+def doctor(tmp, status, expected, **keys):
+    """Run the doctor with the usual config, changed by section__key=value; lines must match."""
+    conf = {'run__countries': '{IE}', 'run__directory': '"runs"', 'run__user': '"nobody"',
+            'geo__country_mmdb': f'"{FIXTURES}/mmdb/GeoLite2-Country.mmdb"',
+            'geo__asn_mmdb': f'"{FIXTURES}/mmdb/GeoLite2-ASN.mmdb"',
+            'scan__mode': 'list', 'scan__list': '"hosts"', 'scan__block_files': '{"block"}',
+            'grab__user_agent': '"survey (+https://survey.example.ie/)"',
+            'grab__zgrab2': '"./zgrab2"', 'dns__mode': 'address', **keys}
+    text = ''.join(f'{k.split("__")[0]} {{ {k.split("__")[1]} = {v} }}\n'
+                   for k, v in conf.items() if v is not None)
+    (tmp / 'survey.conf').write_text(text)
+    before = snapshot(tmp)
+    env = {**os.environ, 'TMPDIR': str(tmp)}
+    p = subprocess.run([SURVEY, 'doctor', 'survey.conf'], cwd=tmp, capture_output=True, text=True,
+                       env=env, timeout=120)
+    what = f'doctor {keys}: status {p.returncode}\n{p.stdout}{p.stderr}'
+    if p.returncode != status:
+        BAD.append(f'wanted status {status}: {what}')
+    for line in expected:
+        if re.search(line, p.stdout + p.stderr, re.M) is None:
+            BAD.append(f'no line like "{line}": {what}')
+    for line in p.stdout.splitlines()[:-2]:
+        if not re.match(r'(ok|warn|fail) ', line):
+            BAD.append(f'a line without a finding: {line!r}')
+        if re.match(r'(warn|fail)', line) and ';' not in line and 'survey.conf:' not in line:
+            BAD.append(f'not said how to mend it: {line!r}')
+    if snapshot(tmp) != before:
+        BAD.append(f'something was changed: {what}')
+
+
+def main():
+    udp, dns_port = listen(socket.SOCK_DGRAM)
+    serve(udp, resolver)
+    mute, mute_port = listen(socket.SOCK_DGRAM)
+    good, good_port = listen(socket.SOCK_STREAM)
+    serve(good, mail_server, b'220 mail.example ESMTP \x1b[31mred\r\n')
+    odd, odd_port = listen(socket.SOCK_STREAM)
+    serve(odd, mail_server, b'HTTP/1.0 400 what?\r\n')
+    closed, closed_port = listen(socket.SOCK_STREAM)
+    closed.close()
+
+    with tempfile.TemporaryDirectory() as name:
+        tmp = pathlib.Path(name)
+        (tmp / 'hosts').write_text('5.10.0.1\n')
+        (tmp / 'block').write_text('# nobody yet\n')
+        (tmp / 'badblock').write_text('10.0.0.0/8\nmail.example\n')
+        # The version is read out of the Go build notes inside the binary.
+        (tmp / 'zgrab2').write_text('#!/bin/sh\nexit 1\n#\tgithub.com/zmap/zgrab2\tv1.0.0\n')
+        (tmp / 'zgrab2').chmod(0o755)
+        dns = {'dns__address': f'"127.0.0.1#{dns_port}"'}
+
+        doctor(tmp, 0, [r'^ok +config', r'^ok +zgrab2 .*version 1\.0\.0',
+                        r'^(ok|warn) +country database .*GeoLite2-Country of 2026-01-01',
+                        r'^(ok|warn) +AS database .*GeoLite2-ASN',
+                        r'^ok +country +IE has \d+ IPv4 addresses', r'^ok +block list',
+                        r'^ok +run directory .*/runs will be made', r'^ok +disk space',
+                        r'^warn +port 25 +outgoing: not checked'], **dns)
+        doctor(tmp, 0, [r'^ok +port 25 .*220 mail\.example ESMTP \\x1b\[31mred'], **dns,
+               doctor__smtp_probe=f'"127.0.0.1#{good_port}"')
+        doctor(tmp, 0, [r'^warn +port 25 .*intercept'], **dns,
+               doctor__smtp_probe=f'"127.0.0.1#{odd_port}"')
+        doctor(tmp, 2, [r'^fail +port 25 .*Connection refused; many providers'], **dns,
+               doctor__smtp_probe=f'"127.0.0.1#{closed_port}"')
+        doctor(tmp, 2, [r'^fail +zgrab2 .*install-deps\.sh'], **dns, grab__zgrab2='"./absent"')
+        doctor(tmp, 2, [r'^fail +block list .*badblock:2: "mail\.example"'], **dns,
+               scan__block_files='{"badblock"}')
+        doctor(tmp, 2, [r'^fail +block list .*absent'], **dns, scan__block_files='{"absent"}')
+        doctor(tmp, 2, [r'^fail +country .*no network of FR'], **dns, run__countries='{FR}')
+        doctor(tmp, 2, [r'^fail +databases .*block: '], **dns, geo__country_mmdb='"block"')
+        doctor(tmp, 2, [r'^fail +scan\.list .*No such file'], **dns, scan__list='"absent"')
+        doctor(tmp, 2, [r'grab\.user_agent: not set', r'^fail +config .*1 fault'], **dns,
+               grab__user_agent=None)
+        doctor(tmp, 2, [r'survey\.conf:\d+: unknown key "nmae".*did you mean name\?'], **dns,
+               run__nmae='x')
+    for sock in (udp, mute, good, odd):
+        sock.close()
+    print('\n'.join(BAD) or 'every finding is right')
+    return 1 if BAD else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
