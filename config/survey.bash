@@ -6,6 +6,10 @@ _survey_options()
 	case $1 in
 	run) echo --dir --until --new --force --shard --json-progress ;;
 	status) echo --json ;;
+	analyze)
+		echo --output --dns --dns-file --resolver --country --mmdb \
+		    --scan-date --pairs-up-to --max-line --threads --graph
+		;;
 	graph)
 		echo --cluster --format --output --full-up-to --workers --timeout --memory
 		;;
@@ -22,6 +26,7 @@ _survey_values()
 {
 	case "$1 $2" in
 	'run --until' | 'run -u') echo geo scan grab dns analyze graph report ;;
+	'analyze --dns' | 'analyze -d') echo cached fill refresh ;;
 	'graph --format' | 'graph -f') echo svg png pdf dot ;;
 	'stats --format' | 'stats -f') echo text json csv latex ;;
 	esac
@@ -30,7 +35,7 @@ _survey_values()
 _survey()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} values
-	local commands='run status geo graph stats'
+	local commands='run status analyze geo graph stats'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then

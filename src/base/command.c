@@ -73,6 +73,17 @@ command_next(struct command_args *a)
 	return COMMAND_ERROR;
 }
 
+/* One option of the help; an ellipsis has three bytes and one column. */
+static void
+help_line(FILE *out, const char *left, const char *help)
+{
+	int width = 28;
+
+	for (const char *p = left; *p != '\0'; p++)
+		width += ((unsigned char)*p & 0xc0) == 0x80;
+	fprintf(out, "  %-*s %s\n", width, left, help);
+}
+
 void
 command_help(const struct command *c, FILE *out)
 {
@@ -88,9 +99,9 @@ command_help(const struct command *c, FILE *out)
 		snprintf(left, sizeof(left), "%c%c%s --%s %s", o->letter != 0 ? '-' : ' ',
 		    o->letter != 0 ? o->letter : ' ', o->letter != 0 ? "," : " ", o->name,
 		    o->arg != NULL ? o->arg : "");
-		fprintf(out, "  %-28s %s\n", left, o->help);
+		help_line(out, left, o->help);
 	}
-	fprintf(out, "  %-28s %s\n", "-h, --help", "this text");
+	help_line(out, "-h, --help", "this text");
 }
 
 int
