@@ -9,7 +9,8 @@ DESTDIR=$root cmake --install "$build" --prefix /opt/survey >"$root/log" || { ca
 cd "$root/opt/survey"
 for f in bin/survey share/man/man1/survey.1 share/man/man5/survey.conf.5 \
 	share/bash-completion/completions/survey \
-	share/doc/survey/survey.conf.example share/doc/survey/README.md; do
+	share/doc/survey/survey.conf.example share/doc/survey/README.md \
+	share/doc/survey/systemd/survey@.timer; do
 	[ -s "$f" ] || { echo "$f is not installed" >&2; exit 1; }
 done
 for f in "$2"/config/*.in; do
