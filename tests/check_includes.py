@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Check that a source file includes only what its layer may see.
 
-Layers, lowest first: base, model, io, study (a finished run in memory), the
-stages, run, the commands.  Stages
+Layers, lowest first: base, model, io, study (a finished run in memory) and
+picture (shapes and their file formats), the stages, run, the commands.  Stages
 never include each other, and a file listed as pure includes no libuv and
 nothing of io/.
 """
@@ -11,7 +11,7 @@ import re
 import sys
 
 STAGES = "geo scan grab record dns cluster output graph report".split()
-LAYER = {"base": 0, "model": 1, "io": 2, "study": 3, **{s: 4 for s in STAGES}, "run": 5, ".": 6}
+LAYER = {"base": 0, "model": 1, "io": 2, "study": 3, "picture": 3, **{s: 4 for s in STAGES}, "run": 5, ".": 6}
 
 
 def header_folders(root):

@@ -4,7 +4,7 @@
 #include "survey/buf.h"
 #include "survey/escape.h"
 
-#include "scene.h"
+#include "page.h"
 
 static void
 quoted(struct buf *b, const char *name, const char *s)

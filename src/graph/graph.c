@@ -14,7 +14,7 @@
 
 #include "layout.h"
 #include "pool.h"
-#include "scene.h"
+#include "page.h"
 
 #define FULL_UP_TO 40
 #define TIMEOUT_S 60
@@ -53,19 +53,19 @@ graph_format(const char *name)
 }
 
 static int
-write_picture(const struct task *t, const struct scene *s, const struct drawing *d, unsigned format,
-    const char *path)
+write_picture(const struct task *t, const struct picture *s, const struct drawing *d,
+    unsigned format, const char *path)
 {
 	struct buf b;
 	int rc;
 
 	if (format == GRAPH_PNG)
-		return scene_png(s, path);
+		return picture_png(s, path);
 	if (format == GRAPH_PDF)
-		return scene_pdf(s, path);
+		return picture_pdf(s, path);
 	buf_init(&b);
 	if (format == GRAPH_SVG)
-		scene_svg(s, &b);
+		picture_svg(s, &b);
 	else
 		drawing_dot(d, t->study, &b);
 	rc = file_write(path, b.data, b.len);
@@ -87,13 +87,13 @@ work(void *state, const struct pool_job *job)
 {
 	struct task *t = state;
 	struct drawing d;
-	struct scene s;
+	struct picture s;
 	int rc;
 
 	drawing_init(&d, t->study, &t->colours, job->number, (enum draw_level)job->level);
 	rc = layout_place(t->layout, &d);
 	if (rc == 0) {
-		scene_init(&s, &d, t->study);
+		page_init(&s, &d, t->study);
 		for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]) && rc == 0; i++) {
 			char *path;
 
@@ -106,7 +106,7 @@ work(void *state, const struct pool_job *job)
 				log_warn("cannot write %s: %s", path, strerror(errno));
 			free(path);
 		}
-		scene_fini(&s);
+		picture_fini(&s);
 	}
 	drawing_fini(&d);
 	return rc;
@@ -194,17 +194,17 @@ static int
 write_legend(const struct task *t)
 {
 	char *path = path_join(t->dir, "legend.svg");
-	struct scene s;
+	struct picture s;
 	struct buf b;
 	int rc;
 
 	buf_init(&b);
-	scene_legend(&s, t->study, &t->colours);
-	scene_svg(&s, &b);
+	page_legend(&s, t->study, &t->colours);
+	picture_svg(&s, &b);
 	rc = file_write(path, b.data, b.len);
 	if (rc == -1)
 		log_error("cannot write %s: %s", path, strerror(errno));
-	scene_fini(&s);
+	picture_fini(&s);
 	buf_fini(&b);
 	free(path);
 	return rc;

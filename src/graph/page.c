@@ -9,7 +9,7 @@
 #include "survey/mem.h"
 #include "survey/text.h"
 
-#include "scene.h"
+#include "page.h"
 
 #define MARGIN 20.0
 #define LANE_GAP 6.0
@@ -21,148 +21,9 @@
 #define LINE_COLUMN 214.0
 #define LINE_ROWS 9
 
-#define INK 0x1a1a1a
-#define INK_SOFT 0x5a5a5a
-#define RULE 0xcccccc
-
-/* Widths of Helvetica, in thousandths of the size, from space to tilde. */
-static const uint16_t helvetica[95] = {
-	278,
-	278,
-	355,
-	556,
-	556,
-	889,
-	667,
-	191,
-	333,
-	333,
-	389,
-	584,
-	278,
-	333,
-	278,
-	278,
-	556,
-	556,
-	556,
-	556,
-	556,
-	556,
-	556,
-	556,
-	556,
-	556,
-	278,
-	278,
-	584,
-	584,
-	584,
-	556,
-	1015,
-	667,
-	667,
-	722,
-	722,
-	667,
-	611,
-	778,
-	722,
-	278,
-	500,
-	667,
-	556,
-	833,
-	722,
-	778,
-	667,
-	778,
-	722,
-	667,
-	611,
-	722,
-	667,
-	944,
-	667,
-	667,
-	611,
-	278,
-	278,
-	278,
-	469,
-	556,
-	333,
-	556,
-	556,
-	500,
-	556,
-	556,
-	278,
-	556,
-	556,
-	222,
-	222,
-	500,
-	222,
-	833,
-	556,
-	556,
-	556,
-	556,
-	333,
-	500,
-	278,
-	556,
-	500,
-	722,
-	500,
-	500,
-	500,
-	334,
-	260,
-	334,
-	584,
-};
-
-double
-scene_text_width(const char *s, double size)
-{
-	size_t len = strlen(s), n;
-	double w = 0;
-	uint32_t cp = 0;
-
-	for (size_t i = 0; i < len; i += n) {
-		if ((n = utf8_decode(s + i, len - i, &cp)) == 0)
-			n = 1;
-		if (cp >= 32 && cp < 127)
-			w += helvetica[cp - 32];
-		else
-			w += cp < 0x1100 ? 600 : 1000;
-	}
-	return w * size / 1000 *
-	       1.14; /* DejaVu Sans, the widest usual stand-in, is that much wider */
-}
-
-static struct shape *
-add(struct scene *s, enum shape_kind kind, double x, double y)
-{
-	mem_grow(&s->shapes, &s->cap, s->n + 1, sizeof(*s->shapes));
-	s->shapes[s->n] = (struct shape){
-		.kind = kind, .x = x, .y = y, .fill = NO_COLOUR, .stroke = NO_COLOUR, .opacity = 1
-	};
-	return &s->shapes[s->n++];
-}
-
-static struct shape *
-text(struct scene *s, double x, double y, double size, uint32_t rgb, const char *t)
-{
-	struct shape *p = add(s, SHAPE_TEXT, x, y);
-
-	p->r = size;
-	p->fill = rgb;
-	p->text = xstrdup(t);
-	return p;
-}
+#define INK PICTURE_INK
+#define INK_SOFT PICTURE_SOFT
+#define RULE PICTURE_RULE
 
 static void
 set_dash(struct shape *p, const double *dash)
@@ -171,9 +32,9 @@ set_dash(struct shape *p, const double *dash)
 }
 
 static void
-line_sample(struct scene *s, double x, double y, const struct line_style *style)
+line_sample(struct picture *s, double x, double y, const struct line_style *style)
 {
-	struct shape *p = add(s, SHAPE_LINE, x, y);
+	struct shape *p = picture_add(s, SHAPE_LINE, x, y);
 
 	p->x2 = x + 34;
 	p->y2 = y;
@@ -183,9 +44,9 @@ line_sample(struct scene *s, double x, double y, const struct line_style *style)
 }
 
 static void
-dot_sample(struct scene *s, double x, double y, double r, const struct as_style *style)
+dot_sample(struct picture *s, double x, double y, double r, const struct as_style *style)
 {
-	struct shape *p = add(s, SHAPE_CIRCLE, x, y);
+	struct shape *p = picture_add(s, SHAPE_CIRCLE, x, y);
 
 	p->r = r;
 	p->fill = style->rgb;
@@ -241,7 +102,7 @@ measure(const struct drawing *d)
 		if (n->caption == NULL)
 			continue;
 		caption_place(n, &x, &y, &anchor);
-		w = scene_text_width(n->caption, CAPTION_SIZE);
+		w = picture_text_width(n->caption, CAPTION_SIZE);
 		if (anchor == ANCHOR_MIDDLE)
 			x -= w / 2;
 		else if (anchor == ANCHOR_END)
@@ -263,7 +124,7 @@ measure(const struct drawing *d)
 }
 
 static void
-draw_edges(struct scene *s, const struct drawing *d, double ox, double oy, uint32_t *group)
+draw_edges(struct picture *s, const struct drawing *d, double ox, double oy, uint32_t *group)
 {
 	double opacity = d->nedges > 1200 ? 0.25 : d->nedges > 300 ? 0.45 : 0.9;
 
@@ -275,7 +136,7 @@ draw_edges(struct scene *s, const struct drawing *d, double ox, double oy, uint3
 		double x1 = ox + a->x, y1 = oy - a->y, x2 = ox + b->x, y2 = oy - b->y;
 		double len = hypot(x2 - x1, y2 - y1);
 		double off = LANE_GAP * (e->lane - (e->nlanes - 1) / 2.0);
-		struct shape *p = add(
+		struct shape *p = picture_add(
 		    s, fabs(off) > 1e-9 && len > 1e-9 ? SHAPE_CURVE : SHAPE_LINE, x1, y1);
 
 		p->x2 = x2;
@@ -321,7 +182,7 @@ host_link(const char *ip)
 static double
 label_size(const struct draw_node *n)
 {
-	double size = fmin(n->r * 0.95, 15), w = scene_text_width(n->label, size);
+	double size = fmin(n->r * 0.95, 15), w = picture_text_width(n->label, size);
 
 	if (w > 2 * n->r * 0.86)
 		size *= 2 * n->r * 0.86 / w;
@@ -329,12 +190,12 @@ label_size(const struct draw_node *n)
 }
 
 static void
-draw_nodes(struct scene *s, const struct drawing *d, const struct study *st, double ox, double oy,
+draw_nodes(struct picture *s, const struct drawing *d, const struct study *st, double ox, double oy,
     uint32_t *group)
 {
 	for (size_t i = 0; i < d->nnodes; i++) {
 		const struct draw_node *n = &d->nodes[i];
-		struct shape *p = add(
+		struct shape *p = picture_add(
 		    s, n->kind == NODE_KEY ? SHAPE_DIAMOND : SHAPE_CIRCLE, ox + n->x, oy - n->y);
 
 		p->r = n->r;
@@ -349,7 +210,7 @@ draw_nodes(struct scene *s, const struct drawing *d, const struct study *st, dou
 		if (n->label[0] != '\0') {
 			double size = label_size(n);
 
-			p = text(s, ox + n->x, oy - n->y + size * 0.36, size,
+			p = picture_text(s, ox + n->x, oy - n->y + size * 0.36, size,
 			    palette_ink(n->style.rgb), n->label);
 			p->anchor = ANCHOR_MIDDLE;
 			p->group = *group;
@@ -364,24 +225,24 @@ draw_nodes(struct scene *s, const struct drawing *d, const struct study *st, dou
 		if (n->caption == NULL)
 			continue;
 		caption_place(n, &x, &y, &anchor);
-		p = text(s, ox + x, oy - y, CAPTION_SIZE, INK, n->caption);
+		p = picture_text(s, ox + x, oy - y, CAPTION_SIZE, INK, n->caption);
 		p->anchor = anchor;
 		p->halo = true;
 	}
 }
 
 static void
-as_row(struct scene *s, const struct study *st, const struct draw_as *a, double x, double y)
+as_row(struct picture *s, const struct study *st, const struct draw_as *a, double x, double y)
 {
 	struct buf b;
 
 	dot_sample(s, x + 5.5, y - 3.4, 5, &a->style);
 	buf_init(&b);
 	drawing_as_name(&b, &st->ases[a->as], AS_TEXT);
-	text(s, x + 17, y, 9.5, INK, b.data);
+	picture_text(s, x + 17, y, 9.5, INK, b.data);
 	buf_clear(&b);
 	text_count(&b, a->nhosts);
-	text(s, x + AS_COLUMN - 14, y, 9.5, INK_SOFT, b.data)->anchor = ANCHOR_END;
+	picture_text(s, x + AS_COLUMN - 14, y, 9.5, INK_SOFT, b.data)->anchor = ANCHOR_END;
 	buf_fini(&b);
 }
 
@@ -394,7 +255,7 @@ counted(struct buf *b, unsigned long long n, const char *one, const char *many)
 }
 
 static void
-set_titles(struct scene *s, const struct drawing *d)
+set_titles(struct picture *s, const struct drawing *d)
 {
 	struct buf b;
 
@@ -411,22 +272,22 @@ set_titles(struct scene *s, const struct drawing *d)
 }
 
 static void
-head(struct scene *s, const struct drawing *d)
+head(struct picture *s, const struct drawing *d)
 {
 	struct shape *p;
 
 	set_titles(s, d);
-	p = text(s, MARGIN, MARGIN + 14, 16, INK, s->title);
+	p = picture_text(s, MARGIN, MARGIN + 14, 16, INK, s->title);
 	p->bold = true;
 	p->group = 1;
 	p->href = xasprintf("../report/index.html#c=%u", d->id);
-	text(s, MARGIN, MARGIN + 30, 10.5, INK_SOFT, s->desc);
+	picture_text(s, MARGIN, MARGIN + 30, 10.5, INK_SOFT, s->desc);
 }
 
 static double
-rule(struct scene *s, double y)
+rule(struct picture *s, double y)
 {
-	struct shape *p = add(s, SHAPE_LINE, MARGIN, y);
+	struct shape *p = picture_add(s, SHAPE_LINE, MARGIN, y);
 
 	p->x2 = s->width - MARGIN;
 	p->y2 = y;
@@ -437,7 +298,7 @@ rule(struct scene *s, double y)
 
 /* Symbols that this drawing uses, and what they stand for.  Returns the next row's y. */
 static double
-symbol_rows(struct scene *s, const struct drawing *d, double x, double y)
+symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 {
 	struct as_style plain = { 0xffffff, 0x555555, 1, { 0 } };
 	bool keys = false, several = false, rest = false, mixed = false;
@@ -450,31 +311,31 @@ symbol_rows(struct scene *s, const struct drawing *d, double x, double y)
 		mixed |= d->nodes[i].kind == NODE_GROUP && d->nodes[i].as == STUDY_NONE;
 	}
 	if (keys) {
-		p = add(s, SHAPE_DIAMOND, x + 17, y - 3.4);
+		p = picture_add(s, SHAPE_DIAMOND, x + 17, y - 3.4);
 		p->r = 5.5;
 		p->fill = 0x222222;
-		text(s, x + 42, y, 9.5, INK, "a shared key");
+		picture_text(s, x + 42, y, 9.5, INK, "a shared key");
 		y += ROW;
 	}
 	if (several) {
 		dot_sample(s, x + 17, y - 3.4, 6.5, &plain);
-		p = text(s, x + 17, y - 0.6, 7.5, INK, "n");
+		p = picture_text(s, x + 17, y - 0.6, 7.5, INK, "n");
 		p->anchor = ANCHOR_MIDDLE;
-		text(s, x + 42, y, 9.5, INK, "n hosts with the same keys");
+		picture_text(s, x + 42, y, 9.5, INK, "n hosts with the same keys");
 		y += ROW;
 	}
 	if (mixed) {
 		struct as_style style = palette_mixed();
 
 		dot_sample(s, x + 17, y - 3.4, 6, &style);
-		text(s, x + 42, y, 9.5, INK, "hosts of several ASes");
+		picture_text(s, x + 42, y, 9.5, INK, "hosts of several ASes");
 		y += ROW;
 	}
 	if (rest) {
 		struct as_style grey = { 0xf2f2f2, 0x888888, 1, { 3, 1.5 } };
 
 		dot_sample(s, x + 17, y - 3.4, 6, &grey);
-		text(s, x + 42, y, 9.5, INK, "the rest, joined");
+		picture_text(s, x + 42, y, 9.5, INK, "the rest, joined");
 		y += ROW;
 	}
 	return y;
@@ -482,7 +343,7 @@ symbol_rows(struct scene *s, const struct drawing *d, double x, double y)
 
 /* Break a note into lines of the page's width.  Returns the next y. */
 static double
-note_rows(struct scene *s, const char *note, double y)
+note_rows(struct picture *s, const char *note, double y)
 {
 	double room = s->width - 2 * MARGIN;
 	struct buf line;
@@ -495,16 +356,16 @@ note_rows(struct scene *s, const char *note, double y)
 		if (had > 0)
 			buf_addc(&line, ' ');
 		buf_add(&line, p, word);
-		if (had > 0 && scene_text_width(line.data, 8.5) > room) {
+		if (had > 0 && picture_text_width(line.data, 8.5) > room) {
 			line.data[had] = '\0';
-			text(s, MARGIN, y, 8.5, INK_SOFT, line.data);
+			picture_text(s, MARGIN, y, 8.5, INK_SOFT, line.data);
 			y += 11.5;
 			buf_clear(&line);
 			buf_add(&line, p, word);
 		}
 		p += word;
 		if (*p == '\n' || *p == '\0') {
-			text(s, MARGIN, y, 8.5, INK_SOFT, line.data);
+			picture_text(s, MARGIN, y, 8.5, INK_SOFT, line.data);
 			y += 11.5;
 			buf_clear(&line);
 		}
@@ -516,7 +377,7 @@ note_rows(struct scene *s, const char *note, double y)
 
 /* The lines of the legend in so many columns.  Returns the next row's y. */
 static double
-line_rows(struct scene *s, const struct drawing *d, double x, double y, size_t columns)
+line_rows(struct picture *s, const struct drawing *d, double x, double y, size_t columns)
 {
 	size_t rows = (d->nlines + columns - 1) / columns;
 
@@ -524,13 +385,13 @@ line_rows(struct scene *s, const struct drawing *d, double x, double y, size_t c
 		double lx = x + LINE_COLUMN * (double)(i / rows), ly = y + ROW * (double)(i % rows);
 
 		line_sample(s, lx, ly - 3.4, &d->lines[i].style);
-		text(s, lx + 42, ly, 9.5, INK, d->lines[i].text);
+		picture_text(s, lx + 42, ly, 9.5, INK, d->lines[i].text);
 	}
 	return y + ROW * (double)rows;
 }
 
 static double
-foot(struct scene *s, const struct drawing *d, const struct study *st, double top)
+foot(struct picture *s, const struct drawing *d, const struct study *st, double top)
 {
 	size_t columns = (size_t)((s->width - 2 * MARGIN - KEY_COLUMN) / AS_COLUMN);
 	size_t rows;
@@ -547,8 +408,8 @@ foot(struct scene *s, const struct drawing *d, const struct study *st, double to
 	for (size_t i = 0; i < d->nases; i++) {
 		size_t column = i / rows, row = i % rows;
 
-		as_row(s, st, &d->ases[i], MARGIN + AS_COLUMN * (double)column,
-		    y + ROW * (double)row);
+		as_row(
+		    s, st, &d->ases[i], MARGIN + AS_COLUMN * (double)column, y + ROW * (double)row);
 	}
 	bottom = y + ROW * (double)rows;
 	if (d->other_ases > 0) {
@@ -556,7 +417,7 @@ foot(struct scene *s, const struct drawing *d, const struct study *st, double to
 		buf_adds(&b, "and ");
 		counted(&b, d->other_ases, "other AS with ", "other ASes with ");
 		counted(&b, d->other_hosts, "host", "hosts");
-		text(s, MARGIN + 17, bottom, 9.5, INK_SOFT, b.data);
+		picture_text(s, MARGIN + 17, bottom, 9.5, INK_SOFT, b.data);
 		buf_fini(&b);
 		bottom += ROW;
 	}
@@ -575,13 +436,13 @@ foot(struct scene *s, const struct drawing *d, const struct study *st, double to
 }
 
 void
-scene_init(struct scene *s, const struct drawing *d, const struct study *st)
+page_init(struct picture *s, const struct drawing *d, const struct study *st)
 {
 	struct reach r = measure(d);
 	double w = r.x1 - r.x0, h = r.y1 - r.y0, ox, oy, top = MARGIN + 44;
 	uint32_t group = 1; /* 1 is the title */
 
-	*s = (struct scene){ .width = fmax(w + 2 * MARGIN, MIN_WIDTH + 2 * MARGIN) };
+	*s = (struct picture){ .width = fmax(w + 2 * MARGIN, MIN_WIDTH + 2 * MARGIN) };
 	head(s, d);
 	ox = s->width / 2 - (r.x0 + r.x1) / 2;
 	oy = top + r.y1;
@@ -591,18 +452,19 @@ scene_init(struct scene *s, const struct drawing *d, const struct study *st)
 }
 
 void
-scene_legend(struct scene *s, const struct study *st, const struct draw_colours *colours)
+page_legend(struct picture *s, const struct study *st, const struct draw_colours *colours)
 {
 	struct line_style style;
 	double x = MARGIN, y = MARGIN + 40, y0 = y, bottom;
 	struct shape *p;
 
-	*s = (struct scene){ .width = 2 * MARGIN + AS_COLUMN + 2 * KEY_COLUMN };
+	*s = (struct picture){ .width = 2 * MARGIN + AS_COLUMN + 2 * KEY_COLUMN };
 	s->title = xstrdup("Legend");
 	s->desc = xstrdup("colours and lines of all cluster pictures");
-	p = text(s, MARGIN, MARGIN + 12, 14, INK, "Colours and lines of the cluster pictures");
+	p = picture_text(
+	    s, MARGIN, MARGIN + 12, 14, INK, "Colours and lines of the cluster pictures");
 	p->bold = true;
-	text(s, x, y, 10, INK_SOFT, "AS (hosts in clusters)");
+	picture_text(s, x, y, 10, INK_SOFT, "AS (hosts in clusters)");
 	for (int slot = 0; slot < NAS_COLOURS; slot++) {
 		for (uint32_t i = 0; i < st->nases; i++) {
 			struct draw_as a = { i, st->ases[i].nclustered, palette_as(slot) };
@@ -616,24 +478,24 @@ scene_legend(struct scene *s, const struct study *st, const struct draw_colours 
 	y += ROW;
 	struct as_style grey = palette_grey(0);
 	dot_sample(s, x + 5.5, y - 3.4, 5, &grey);
-	text(s, x + 17, y, 9.5, INK, "others: greys and outlines, told in each picture");
+	picture_text(s, x + 17, y, 9.5, INK, "others: greys and outlines, told in each picture");
 	bottom = y;
 	x += AS_COLUMN + 20;
 	y = y0;
-	text(s, x, y, 10, INK_SOFT, "Above 10 hosts");
+	picture_text(s, x, y, 10, INK_SOFT, "Above 10 hosts");
 	for (int c = 0; c < NPAIR_CLASSES; c++) {
 		y += ROW;
 		line_sample(s, x, y - 3.4, palette_class_style((enum pair_class)c));
-		text(s, x + 42, y, 9.5, INK, palette_class_style((enum pair_class)c)->name);
+		picture_text(s, x + 42, y, 9.5, INK, palette_class_style((enum pair_class)c)->name);
 	}
 	y += ROW;
-	p = add(s, SHAPE_DIAMOND, x + 17, y - 3.4);
+	p = picture_add(s, SHAPE_DIAMOND, x + 17, y - 3.4);
 	p->r = 5.5;
 	p->fill = 0x222222;
-	text(s, x + 42, y, 9.5, INK, "a shared key");
+	picture_text(s, x + 42, y, 9.5, INK, "a shared key");
 	x += KEY_COLUMN - 50;
 	y = y0;
-	text(s, x, y, 10, INK_SOFT, "Up to 10 hosts: equal ports");
+	picture_text(s, x, y, 10, INK_SOFT, "Up to 10 hosts: equal ports");
 	static const unsigned ports[] = { 22, 25, 110, 143, 443, 465, 587, 993, 995 };
 	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
 		char label[16];
@@ -642,19 +504,7 @@ scene_legend(struct scene *s, const struct study *st, const struct draw_colours 
 		style = palette_pair_style(ports[i], ports[i]);
 		line_sample(s, x, y - 3.4, &style);
 		snprintf(label, sizeof(label), "%u", ports[i]);
-		text(s, x + 42, y, 9.5, INK, label);
+		picture_text(s, x + 42, y, 9.5, INK, label);
 	}
 	s->height = fmax(bottom, y) + MARGIN;
-}
-
-void
-scene_fini(struct scene *s)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		free(s->shapes[i].text);
-		free(s->shapes[i].href);
-	}
-	free(s->shapes);
-	free(s->title);
-	free(s->desc);
 }

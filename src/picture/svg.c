@@ -1,5 +1,5 @@
 /*
- * Pure: a scene as SVG 1.1, every text escaped.
+ * Pure: a picture as SVG 1.1, every text escaped.
  *
  * Looks are presentation attributes, so a page that embeds the picture needs
  * no inline styles; classes let its style sheet recolour page and text.
@@ -9,7 +9,7 @@
 #include "survey/buf.h"
 #include "survey/escape.h"
 
-#include "scene.h"
+#include "survey/picture.h"
 
 static void
 number(struct buf *b, double v)
@@ -72,8 +72,8 @@ put_text(struct buf *b, const struct shape *p)
 	static const char *const anchors[] = { "start", "middle", "end" };
 
 	buf_adds(b, "<text");
-	if (p->group == 0 || p->href != NULL)
-		buf_adds(b, p->fill == 0x1a1a1a ? " class=\"ink\"" : " class=\"soft\"");
+	if (p->fill == PICTURE_INK || p->fill == PICTURE_SOFT)
+		buf_adds(b, p->fill == PICTURE_INK ? " class=\"ink\"" : " class=\"soft\"");
 	attr(b, "x", p->x);
 	attr(b, "y", p->y);
 	attr(b, "font-size", p->r);
@@ -95,7 +95,7 @@ put_shape(struct buf *b, const struct shape *p)
 {
 	switch (p->kind) {
 	case SHAPE_LINE:
-		buf_adds(b, "<line");
+		buf_adds(b, p->stroke == PICTURE_RULE ? "<line class=\"rule\"" : "<line");
 		attr(b, "x1", p->x);
 		attr(b, "y1", p->y);
 		attr(b, "x2", p->x2);
@@ -143,6 +143,14 @@ put_shape(struct buf *b, const struct shape *p)
 		buf_adds(b, "z\"");
 		colour(b, "fill", p->fill);
 		break;
+	case SHAPE_RECT:
+		buf_adds(b, "<rect");
+		attr(b, "x", p->x);
+		attr(b, "y", p->y);
+		attr(b, "width", p->x2);
+		attr(b, "height", p->y2);
+		colour(b, "fill", p->fill);
+		break;
 	case SHAPE_TEXT:
 		put_text(b, p);
 		return;
@@ -152,7 +160,7 @@ put_shape(struct buf *b, const struct shape *p)
 }
 
 void
-scene_svg(const struct scene *s, struct buf *b)
+picture_svg(const struct picture *s, struct buf *b)
 {
 	buf_adds(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg "
 		    "xmlns=\"http://www.w3.org/2000/svg\"");

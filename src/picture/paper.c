@@ -1,4 +1,4 @@
-/* A scene as PNG and PDF, through cairo. */
+/* A picture as PNG and PDF, through cairo. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include "survey/file.h"
 
-#include "scene.h"
+#include "survey/picture.h"
 
 #define PRINT_SCALE (200.0 / 72) /* 200 dots an inch */
 #define MAX_SIDE 7000.0 /* pixels */
@@ -69,6 +69,9 @@ paint_shape(cairo_t *cr, const struct shape *p)
 	case SHAPE_CIRCLE:
 		cairo_arc(cr, p->x, p->y, p->r, 0, 2 * M_PI);
 		break;
+	case SHAPE_RECT:
+		cairo_rectangle(cr, p->x, p->y, p->x2, p->y2);
+		break;
 	case SHAPE_DIAMOND:
 		cairo_move_to(cr, p->x, p->y - p->r);
 		cairo_line_to(cr, p->x + p->r, p->y);
@@ -92,7 +95,7 @@ paint_shape(cairo_t *cr, const struct shape *p)
 }
 
 static void
-paint(cairo_t *cr, const struct scene *s)
+paint(cairo_t *cr, const struct picture *s)
 {
 	cairo_set_source_rgb(cr, 1, 1, 1);
 	cairo_paint(cr);
@@ -121,7 +124,7 @@ finish(struct outfile *o, cairo_status_t status)
 }
 
 int
-scene_png(const struct scene *s, const char *path)
+picture_png(const struct picture *s, const char *path)
 {
 	double scale = fmin(PRINT_SCALE, sqrt(MAX_PIXELS / (s->width * s->height)));
 	cairo_surface_t *surface;
@@ -146,7 +149,7 @@ scene_png(const struct scene *s, const char *path)
 }
 
 int
-scene_pdf(const struct scene *s, const char *path)
+picture_pdf(const struct picture *s, const char *path)
 {
 	cairo_surface_t *surface;
 	cairo_status_t status;
