@@ -12,6 +12,7 @@
 	X(geo) \
 	X(analyze) \
 	X(graph) \
+	X(report) \
 	X(stats)
 
 #define X(name) extern const struct command command_##name;

@@ -1,0 +1,200 @@
+/* Pure: charts as pictures. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/buf.h"
+#include "survey/mem.h"
+#include "survey/text.h"
+
+#include "chart.h"
+
+#define WIDTH 520.0
+#define MARGIN 16.0
+#define BAR 15.0
+#define BAR_STEP 22.0
+#define IN_RGB 0x33668c /* in clusters */
+#define OUT_RGB 0xa9c8dd /* outside */
+#define ALARM 0xb5402f
+#define LABEL 34 /* characters */
+
+static double
+head(struct picture *p, const char *title)
+{
+	p->width = WIDTH;
+	p->title = xstrdup(title);
+	p->desc = xstrdup("");
+	picture_text(p, MARGIN, MARGIN + 10, 12.5, PICTURE_INK, title)->bold = true;
+	return MARGIN + 30;
+}
+
+static uint64_t
+cell_count(const struct row *r, size_t column)
+{
+	return r->cells[column].kind == CELL_COUNT ? r->cells[column].count : 0;
+}
+
+static uint64_t
+row_total(const struct row *r, bool parts)
+{
+	return parts ? cell_count(r, 1) + cell_count(r, 2) : cell_count(r, 0);
+}
+
+static void
+short_label(struct buf *b, const char *label)
+{
+	buf_clear(b);
+	text_plain(b, label, strlen(label), LABEL);
+}
+
+static void
+bar(struct picture *p, double x, double y, double w, uint32_t rgb)
+{
+	if (w > 0)
+		picture_rect(p, x, y, w < 1 ? 1 : w, BAR, rgb);
+}
+
+static void
+key(struct picture *p, double y)
+{
+	picture_rect(p, MARGIN, y - 8, 10, 10, IN_RGB);
+	picture_text(p, MARGIN + 15, y, 9, PICTURE_SOFT, "in clusters");
+	picture_rect(p, MARGIN + 90, y - 8, 10, 10, OUT_RGB);
+	picture_text(p, MARGIN + 105, y, 9, PICTURE_SOFT, "outside");
+}
+
+bool
+chart_bars(struct picture *p, const struct table *t, const char *title, size_t max, bool parts)
+{
+	size_t n = t->nrows < max ? t->nrows : max, drawn = 0;
+	double room = 0, y, x0, full;
+	uint64_t most = 0, rest = 0;
+	struct buf b;
+
+	*p = (struct picture){ 0 };
+	for (size_t i = 0; i < t->nrows; i++) {
+		uint64_t total = row_total(&t->rows[i], parts);
+
+		if (i >= n)
+			rest += total;
+		else if (total > most)
+			most = total;
+	}
+	if (most == 0)
+		return false;
+	buf_init(&b);
+	for (size_t i = 0; i < n; i++) {
+		short_label(&b, t->rows[i].label);
+		room = fmax(room, picture_text_width(b.data, 9.5));
+	}
+	y = head(p, title);
+	x0 = MARGIN + fmin(room, 230) + 8;
+	full = WIDTH - MARGIN - 62 - x0;
+	for (size_t i = 0; i < n; i++) {
+		const struct row *r = &t->rows[i];
+		uint64_t total = row_total(r, parts);
+		double w = full * (double)total / (double)most;
+		double in = parts ? full * (double)cell_count(r, 1) / (double)most : w;
+
+		if (!parts && r->cells[0].kind != CELL_COUNT)
+			continue; /* not told */
+		short_label(&b, r->label);
+		picture_text(p, x0 - 8, y + BAR - 4, 9.5, PICTURE_INK, b.data)->anchor = ANCHOR_END;
+		bar(p, x0, y, in, r->alarm ? ALARM : IN_RGB);
+		if (parts)
+			bar(p, x0 + in, y, w - in, OUT_RGB);
+		buf_clear(&b);
+		text_count(&b, total);
+		picture_text(p, x0 + w + 6, y + BAR - 4, 9.5, PICTURE_SOFT, b.data);
+		y += BAR_STEP;
+		drawn++;
+	}
+	if (rest > 0) {
+		buf_clear(&b);
+		buf_printf(&b, "%zu further rows with ", t->nrows - n);
+		text_count(&b, rest);
+		picture_text(p, x0, y + 8, 9, PICTURE_SOFT, b.data);
+		y += BAR_STEP - 4;
+	}
+	if (parts) {
+		key(p, y + 14);
+		y += 22;
+	}
+	p->height = y + MARGIN - 6;
+	buf_fini(&b);
+	return drawn > 0;
+}
+
+/* Powers of ten with a thin line each, on both axes. */
+struct axis {
+	double from, to; /* position of 1 and of the last decade */
+	double decades;
+};
+
+static double
+at(const struct axis *a, double v)
+{
+	return a->from + (a->to - a->from) * log10(v) / a->decades;
+}
+
+static void
+decades(struct picture *p, const struct axis *x, const struct axis *y)
+{
+	struct buf b;
+
+	buf_init(&b);
+	for (int d = 0; d <= (int)x->decades; d++) {
+		double v = pow(10, d), px = at(x, v);
+
+		picture_line(p, px, y->from, px, y->to, PICTURE_RULE, 0.6);
+		buf_clear(&b);
+		text_count(&b, (unsigned long long)v);
+		picture_text(p, px, y->from + 13, 9, PICTURE_SOFT, b.data)->anchor = ANCHOR_MIDDLE;
+	}
+	for (int d = 0; d <= (int)y->decades; d++) {
+		double v = pow(10, d), py = at(y, v);
+
+		picture_line(p, x->from, py, x->to, py, PICTURE_RULE, 0.6);
+		buf_clear(&b);
+		text_count(&b, (unsigned long long)v);
+		picture_text(p, x->from - 6, py + 3, 9, PICTURE_SOFT, b.data)->anchor = ANCHOR_END;
+	}
+	buf_fini(&b);
+}
+
+bool
+chart_sizes(struct picture *p, const struct table *t, const char *title)
+{
+	struct axis x = { MARGIN + 44, WIDTH - MARGIN - 6, 1 }, y = { 0, 0, 1 };
+	double top;
+
+	*p = (struct picture){ 0 };
+	if (t->nrows == 0)
+		return false;
+	for (size_t i = 0; i < t->nrows; i++) {
+		double size = strtod(t->rows[i].label, NULL);
+
+		x.decades = fmax(x.decades, ceil(log10(size)));
+		y.decades = fmax(y.decades, ceil(log10((double)cell_count(&t->rows[i], 0))));
+	}
+	top = head(p, title);
+	y.from = top + 250;
+	y.to = top + 6;
+	decades(p, &x, &y);
+	for (size_t i = 0; i < t->nrows; i++) {
+		struct shape *dot = picture_add(p, SHAPE_CIRCLE,
+		    at(&x, strtod(t->rows[i].label, NULL)),
+		    at(&y, (double)cell_count(&t->rows[i], 0)));
+
+		dot->r = 4;
+		dot->fill = IN_RGB;
+		dot->stroke = 0xffffff;
+		dot->width = 0.8;
+	}
+	picture_text(p, (x.from + x.to) / 2, y.from + 28, 9.5, PICTURE_SOFT, "hosts in the cluster")
+	    ->anchor = ANCHOR_MIDDLE;
+	picture_text(p, MARGIN, top - 6, 9.5, PICTURE_SOFT, "clusters of that size");
+	p->height = y.from + 28 + MARGIN;
+	return true;
+}

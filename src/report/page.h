@@ -1,0 +1,41 @@
+/* The pieces of the report's page. */
+#ifndef REPORT_PAGE_H
+#define REPORT_PAGE_H
+
+#include "survey/buf.h"
+#include "survey/study.h"
+
+#include "runinfo.h"
+#include "table.h"
+
+/* page.css and page.js as they were when the program was built. */
+extern const unsigned char page_css[], page_js[];
+extern const size_t page_css_len, page_js_len;
+
+/* The hosts, keys and clusters as the JSON document that page.js reads. */
+void page_data(const struct study *, struct buf *out);
+
+/* text deflated (zlib) and in base64: safe inside any element. */
+void page_pack(const char *text, size_t len, struct buf *out);
+
+/* 'sha256-…' of a text, for the page's Content-Security-Policy. */
+void page_hash(const unsigned char *text, size_t len, struct buf *out);
+
+struct page_chart {
+	const char *id;
+	const char *svg; /* without an XML declaration */
+};
+
+struct page {
+	const char *title;
+	const char *graphs; /* directory of the pictures */
+	const struct study *study;
+	const struct runinfo *run;
+	const struct tables *tables;
+	const struct page_chart *charts;
+	size_t ncharts;
+};
+
+void page_html(const struct page *, struct buf *out);
+
+#endif

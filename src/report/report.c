@@ -1,0 +1,214 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "survey/buf.h"
+#include "survey/file.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/report.h"
+
+#include "chart.h"
+#include "page.h"
+#include "stats.h"
+
+enum chart_form { FORM_VALUE, FORM_SPLIT, FORM_SIZES };
+
+/* Charts and the tables they show, in the order of the page. */
+static const struct chart_def {
+	const char *id; /* of the file */
+	const char *table;
+	const char *title;
+	enum chart_form form;
+	size_t max; /* bars */
+} chart_defs[] = {
+	{ "funnel", "funnel", "From addresses to clusters", FORM_VALUE, 8 },
+	{ "sizes", "sizes", "Cluster sizes", FORM_SIZES, 0 },
+	{ "ases", "ases", "ASes with most hosts in clusters", FORM_SPLIT, 12 },
+	{ "ports", "port-use", "Hosts with a key, by port", FORM_SPLIT, 9 },
+	{ "versions", "versions", "SSH and TLS versions (host/ports)", FORM_SPLIT, 14 },
+	{ "keytypes", "keytypes", "Key types and lengths (host/ports)", FORM_SPLIT, 12 },
+	{ "names", "names", "What the names of hosts say", FORM_SPLIT, 4 },
+	{ "certificates", "certificates", "Certificates (host/ports)", FORM_SPLIT, 6 },
+};
+#define NCHARTS (sizeof(chart_defs) / sizeof(chart_defs[0]))
+
+struct task {
+	char *dir; /* gets the report */
+	char *graphs; /* holds the pictures */
+	struct study *study;
+	struct runinfo run;
+	struct tables tables;
+};
+
+/* The rows of the overview that narrow down from addresses to clusters. */
+static void
+add_funnel(struct tables *ts)
+{
+	static const char *const rows[] = { "addresses probed", "listeners on port 25",
+		"listeners in the country", "hosts grabbed", "hosts with keys",
+		"hosts in clusters" };
+	static const char *const columns[] = { "number", NULL };
+	struct table *t = tables_add(ts, "funnel", "From addresses to clusters", "step", columns);
+	const struct table *overview = tables_find(ts, "overview");
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (size_t k = 0; k < overview->nrows; k++) {
+			const struct cell *c = &overview->rows[k].cells[0];
+			struct row *r;
+
+			if (strcmp(overview->rows[k].label, rows[i]) != 0)
+				continue;
+			r = table_row(t, "%s", rows[i]);
+			if (c->kind == CELL_COUNT)
+				row_count(r, 0, c->count);
+		}
+	}
+}
+
+/* Hosts by port in the shape of a split table. */
+static void
+add_port_use(struct tables *ts)
+{
+	static const char *const columns[] = { "all", "in clusters", "outside", NULL };
+	struct table *t = tables_add(ts, "port-use", "Hosts with a key, by port", "port", columns);
+	const struct table *ports = tables_find(ts, "ports");
+
+	for (size_t i = 0; i < ports->nrows; i++) {
+		const struct cell *c = ports->rows[i].cells;
+		struct row *r = table_row(t, "%s", ports->rows[i].label);
+
+		if (c[0].kind == CELL_COUNT)
+			row_count(r, 0, c[0].count);
+		if (c[4].kind == CELL_COUNT)
+			row_count(r, 1, c[4].count);
+		if (c[5].kind == CELL_COUNT)
+			row_count(r, 2, c[5].count);
+	}
+}
+
+static int
+write_file(const char *dir, const char *name, const char *ending, const struct buf *b)
+{
+	char *path = xasprintf("%s/%s.%s", dir, name, ending);
+	int rc = file_write(path, b->data, b->len);
+
+	if (rc == -1)
+		log_error("cannot write %s: %s", path, strerror(errno));
+	free(path);
+	return rc;
+}
+
+static bool
+draw_chart(struct picture *p, const struct chart_def *def, const struct table *t)
+{
+	if (def->form == FORM_SIZES)
+		return chart_sizes(p, t, def->title);
+	return chart_bars(p, t, def->title, def->max, def->form == FORM_SPLIT);
+}
+
+/* Write one chart's files; *svg gets it for the page.  Returns 1, 0 when there is nothing to draw, or -1. */
+static int
+write_chart(const struct task *t, const struct chart_def *def, char **svg)
+{
+	const struct table *table = tables_find(&t->tables, def->table);
+	char *path = xasprintf("%s/%s.pdf", t->dir, def->id);
+	struct picture p;
+	struct buf b;
+	int rc = 0;
+
+	*svg = NULL;
+	buf_init(&b);
+	if (draw_chart(&p, def, table)) {
+		picture_svg(&p, &b);
+		rc = write_file(t->dir, def->id, "svg", &b);
+		if (rc == 0 && (rc = picture_pdf(&p, path)) == -1)
+			log_error("cannot write %s: %s", path, strerror(errno));
+		if (rc == 0)
+			*svg = xstrdup(strstr(b.data, "<svg"));
+		buf_clear(&b);
+		table_csv(table, &b);
+		if (rc == 0)
+			rc = write_file(t->dir, def->id, "csv", &b);
+		rc = rc == 0 ? 1 : -1;
+	}
+	picture_fini(&p);
+	buf_fini(&b);
+	free(path);
+	return rc;
+}
+
+static int
+write_report(struct task *t, const char *title)
+{
+	struct page_chart charts[NCHARTS];
+	struct page page = { .title = title,
+		.graphs = t->graphs,
+		.study = t->study,
+		.run = &t->run,
+		.charts = charts };
+	struct tables shown;
+	struct buf b;
+	int rc = 0;
+
+	for (size_t i = 0; i < NCHARTS && rc != -1; i++) {
+		char *svg;
+
+		if ((rc = write_chart(t, &chart_defs[i], &svg)) == 1)
+			charts[page.ncharts++] = (struct page_chart){ chart_defs[i].id, svg };
+		else
+			free(svg);
+	}
+	buf_init(&b);
+	if (rc != -1) {
+		shown = t->tables;
+		shown.n -= 2; /* the charts' own tables, added last, repeat others */
+		page.tables = &shown;
+		page_html(&page, &b);
+		rc = write_file(t->dir, "index", "html", &b);
+		buf_clear(&b);
+		tables_json(&shown, &b);
+		if (rc == 0)
+			rc = write_file(t->dir, "stats", "json", &b);
+	}
+	for (size_t i = 0; i < page.ncharts; i++)
+		free((char *)(uintptr_t)page.charts[i].svg);
+	buf_fini(&b);
+	return rc == -1 ? -1 : 0;
+}
+
+int
+report_rundir(const struct report_options *o)
+{
+	struct task t = { .dir = NULL };
+	struct stat sb;
+	char *base, *own;
+	int rc = -1;
+
+	if ((t.study = study_load(o->path, STUDY_EVERYTHING)) == NULL)
+		return -1;
+	own = stat(o->path, &sb) == 0 && S_ISDIR(sb.st_mode) ? xstrdup(o->path) : path_dir(o->path);
+	base = o->output != NULL ? xstrdup(o->output) : xstrdup(own);
+	t.dir = path_join(base, "report");
+	t.graphs = path_join(own, "graphs");
+	runinfo_read(&t.run, o->path);
+	tables_init(&t.tables);
+	stats_tables(&t.tables, t.study, &t.run);
+	add_funnel(&t.tables);
+	add_port_use(&t.tables);
+	if (file_mkdirs(t.dir, 0700) == -1)
+		log_error("cannot make %s: %s", t.dir, strerror(errno));
+	else
+		rc = write_report(&t, o->title != NULL && o->title[0] != '\0' ? o->title
+				      : t.run.name != NULL		      ? t.run.name
+							   : "Survey of shared keys");
+	tables_fini(&t.tables);
+	runinfo_fini(&t.run);
+	study_free(t.study);
+	free(t.dir);
+	free(t.graphs);
+	free(base);
+	free(own);
+	return rc;
+}

@@ -1,0 +1,22 @@
+/* What a cluster may be. */
+#ifndef REPORT_WHY_H
+#define REPORT_WHY_H
+
+#include "survey/buf.h"
+#include "survey/study.h"
+
+enum why_kind {
+	WHY_MULTIHOMED,
+	WHY_CLONED,
+	WHY_HOSTING,
+	WHY_VENDOR,
+	WHY_SERVICE,
+	WHY_MIXED,
+	NWHYS
+};
+
+const char *why_name(enum why_kind);
+/* The likeliest explanation; the evidence for and against is appended to out as sentences. */
+enum why_kind why_cluster(const struct study *, uint32_t cluster, struct buf *out);
+
+#endif
