@@ -1,0 +1,268 @@
+#!/usr/bin/python3
+"""run_test.py SURVEY: `survey run config/lab.conf` finds what the lab's truth table says,
+sends nothing that it must not send, and after an interruption goes on where it was."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+HERE = Path(__file__).resolve().parent
+TOP = HERE.parent.parent
+sys.path.insert(0, str(HERE))
+
+from labkit import table as t  # noqa: E402
+from labkit.capture import RST, TCP, Capture  # noqa: E402
+from labkit.cli import missing  # noqa: E402
+
+LAB = str(HERE / "lab")
+PORTS = (22, 25, 110, 143, 443, 587, 993)
+ABROAD = "198.18.40.21"
+RESULTS = ("clusters.json", "collisions.json", "fingerprints.json", "all-key-fingerprints.json",
+           "dodgy.json", "dogies.json", "clustersizes.csv", "verdicts.ndjson")
+
+problems = []
+
+
+def check(condition, text):
+    if not condition:
+        problems.append(text)
+        print(f"FAILED: {text}", flush=True)
+
+
+def same(have, want, what):
+    have, want = set(have), set(want)
+    check(have == want, f"{what}: missing {sorted(want - have)}, too many {sorted(have - want)}")
+
+
+def lines(path):
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def ndjson(path):
+    return [json.loads(line) for line in lines(path)]
+
+
+class Survey:
+    """Runs of one config, with results in a directory of their own."""
+
+    def __init__(self, binary, tmp, name, **changes):
+        self.binary, self.runs = binary, tmp / name
+        text = (TOP / "config" / "lab.conf").read_text(encoding="utf-8")
+        for old, new in {'"../runs"': f'"{self.runs}"', **changes.get("replace", {})}.items():
+            if old not in text:
+                raise ValueError(f"config/lab.conf has no {old}")
+            text = text.replace(old, new)
+        self.conf = tmp / f"{name}.conf"
+        self.conf.write_text(text, encoding="utf-8")
+        self.log = tmp / f"{name}.log"
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            return subprocess.Popen([LAB, "exec", self.binary, "run", str(self.conf)], stdout=log,
+                                    stderr=log, stdin=subprocess.DEVNULL)
+
+    def run(self):
+        return self.start().wait(timeout=300)
+
+    def dirs(self):
+        return sorted(p for p in self.runs.iterdir() if not p.is_symlink())
+
+    @property
+    def dir(self):
+        return (self.runs / "latest").resolve()
+
+    def said(self):
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+
+def check_directory(survey):
+    check([d.name for d in survey.dirs()] == [survey.dir.name]
+          and re.fullmatch(r"lab-\d{8}-\d{6}", survey.dir.name),
+          f"run directories: {[d.name for d in survey.dirs()]}, latest is {survey.dir.name}")
+    for path in [survey.dir, *survey.dir.rglob("*")]:
+        info = path.lstat()
+        mode = stat.S_IMODE(info.st_mode)
+        if stat.S_ISDIR(info.st_mode):
+            check(mode == 0o700, f"{path} has mode {mode:o}")
+        elif stat.S_ISREG(info.st_mode):
+            check(mode == 0o600, f"{path} has mode {mode:o}")
+
+
+def check_hosts(run, expected):
+    inside = list(expected["hosts"])
+    same(lines(run / "out-of-country.ips"), expected["out_of_country"], "out-of-country.ips")
+    same(lines(run / "zmap.ips"), expected["hits"], "zmap.ips")
+    records = ndjson(run / "records.fresh")
+    check(len(records) == len({r["ip"] for r in records}), "a host has two records")
+    same([r["ip"] for r in records], inside, "records.fresh")
+    for r in records:
+        host = expected["hosts"].get(r["ip"], {})
+        lacking = [p for p in PORTS if f"p{p}" not in r]
+        check(not lacking, f"{r['ip']} has no entry of ports {lacking}")
+        check(r["location"]["country_code"] == host.get("country"), f"country of {r['ip']}")
+        check(r.get("autonomous_system", {}).get("asn") == host.get("asn"), f"AS of {r['ip']}")
+
+
+def check_keys(run, expected):
+    seen = {}
+    for h in json.loads((run / "fingerprints.json").read_text(encoding="utf-8")):
+        seen[h["ip"]] = h["fprints"]
+    same(seen, [ip for ip, h in expected["hosts"].items() if h["keys"]], "hosts with keys")
+    for ip, ports in seen.items():
+        want = expected["hosts"].get(ip, {"keys": {}})["keys"]
+        same(ports, want, f"ports of {ip} with keys")
+        for port, key in ports.items():
+            check(key in want.get(port, []), f"{ip} {port} has key {key}")
+    dodgy = json.loads((run / "dodgy.json").read_text(encoding="utf-8"))
+    same([r["ip"] for r in dodgy.values()], expected["dodgy"], "dodgy.json")
+    dogies = json.loads((run / "dogies.json").read_text(encoding="utf-8"))
+    same([r["ip"] for r in dogies], expected["dogies"], "dogies.json")
+
+
+def check_clusters(run, expected):
+    clusters = json.loads((run / "clusters.json").read_text(encoding="utf-8"))
+    have = sorted(sorted((h["ip"] for h in c["hosts"]), key=ip_address) for c in clusters)
+    check(have == sorted(expected["clusters"]), f"clusters are {have}")
+    check([c["id"] for c in clusters] == list(range(1, len(clusters) + 1)),
+          f"cluster ids are {[c['id'] for c in clusters]}")
+    first = [min(h["ip_record"] for h in c["hosts"]) for c in clusters]
+    check(first == sorted(first), f"clusters are not in order of their first records: {first}")
+    for c in clusters:
+        for suffix in ("svg", "png"):
+            picture = run / "graphs" / f"cluster-{c['id']}.{suffix}"
+            check(picture.exists() and picture.stat().st_size > 1000, f"no picture {picture}")
+        if (run / "graphs" / f"cluster-{c['id']}.svg").exists():
+            svg = ElementTree.parse(run / "graphs" / f"cluster-{c['id']}.svg")
+            text = "".join(svg.getroot().itertext())
+            for h in c["hosts"]:
+                check(h["ip"] in text, f"the picture of cluster {c['id']} lacks {h['ip']}")
+
+
+def check_names(run, expected):
+    verdicts = {v["ip"]: v for v in ndjson(run / "verdicts.ndjson")}
+    same(verdicts, expected["hosts"], "verdicts.ndjson")
+    for ip, v in verdicts.items():
+        want = expected["hosts"].get(ip, {"names": {}, "verdict": None})
+        have = {n["key"]: [n["name"], n["verdict"]] for n in v["names"]}
+        check(have == want["names"], f"names of {ip} are {have}, not {want['names']}")
+        check(v["verdict"] == want["verdict"], f"{ip} is {v['verdict']}, not {want['verdict']}")
+    questions = [(a["name"], a["type"]) for a in ndjson(run / "dns.ndjson")]
+    check(len(questions) == len(set(questions)), "a question stands in dns.ndjson twice")
+
+
+def check_packets(packets, expected):
+    """Nothing left but what may leave."""
+    ranges = [ip_network(n) for n in expected["ranges"]]
+    blocked = [ip_network(n) for n in expected["blocked"]]
+    inside = set(expected["hosts"])
+    wrong, to_abroad, scanned = {}, [], set()
+    for p in packets:
+        if not p.leaves:
+            continue
+        if p.dst == ABROAD:
+            to_abroad.append(p)
+            continue
+        dst = ip_address(p.dst)
+        target = any(dst in n for n in ranges) and not any(dst in n for n in blocked)
+        if p.is_zmaps and target and p.dport == 25:
+            scanned.add(p.dst)
+        elif p.proto == TCP and p.dst in inside and p.dport in PORTS:
+            continue
+        elif p.proto == TCP and (p.dst, p.dport) == (t.DOT_IP, 853):
+            continue
+        else:
+            key = (p.dst, p.proto, p.dport)
+            wrong[key] = wrong.get(key, 0) + 1
+    check(not wrong, f"packets left that must not, (to, protocol, port): count: {wrong}")
+    check(len([p for p in to_abroad if p.is_zmaps]) == 1 and
+          all(p.is_zmaps or p.flags & RST for p in to_abroad),
+          f"more than a SYN and the kernel's RST went to {ABROAD}: {to_abroad}")
+    allowed = sum(n.num_addresses for n in ranges) - sum(
+        b.num_addresses for b in blocked if any(b.subnet_of(n) for n in ranges))
+    check(len(scanned) == allowed - 1, f"{len(scanned)} of {allowed} addresses were scanned")
+
+
+def test_whole_run(survey, tmp, expected):
+    with Capture(tmp / "whole.pcap", [LAB, "exec"]) as capture:
+        status = survey.run()
+    check(status == 0, f"survey run: status {status}: {survey.said()[-3000:]}")
+    check_directory(survey)
+    check_packets(capture.packets(), expected)
+    for part in (check_hosts, check_keys, check_clusters, check_names):
+        part(survey.dir, expected)
+    # The analysis by itself says the same, without the lab, a config or root's help.
+    again = tmp / "again"
+    status = subprocess.run([survey.binary, "analyze", str(survey.dir), "-o", str(again)],
+                            check=False).returncode
+    check(status == 0, f"survey analyze: status {status}")
+    for name in RESULTS:
+        check((again / name).read_bytes() == (survey.dir / name).read_bytes(),
+              f"survey analyze gives another {name}")
+
+
+def test_resume(survey, tmp, expected):
+    """Interrupted in the midst of the grab, then continued: no complete host is grabbed again."""
+    process = survey.start()
+    end = time.monotonic() + 120
+    records = survey.runs / "latest" / "records.fresh"
+    while not records.exists() or len(records.read_bytes().splitlines()) < 12:
+        check(process.poll() is None and time.monotonic() < end, "the run gives no records")
+        if problems:
+            return
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    status = process.wait(timeout=120)
+    check(status == 130, f"interrupted: status {status}: {survey.said()[-2000:]}")
+    done = {r["ip"] for r in ndjson(records)}
+    check(12 <= len(done) < len(expected["hosts"]), f"{len(done)} hosts before the interruption")
+    with Capture(tmp / "resume.pcap", [LAB, "exec"]) as capture:
+        status = survey.run()
+    check(status == 0, f"continued: status {status}: {survey.said()[-3000:]}")
+    packets = list(capture.packets())
+    again = {p.dst for p in packets if p.leaves and p.opens and not p.is_zmaps} & done
+    check(not again, f"grabbed again: {sorted(again)}")
+    check_directory(survey)
+    for part in (check_hosts, check_keys, check_clusters, check_names):
+        part(survey.dir, expected)
+
+
+def main():
+    why_not = missing()
+    binary = str(Path(sys.argv[1]).resolve())
+    for tool in ("zmap", "zgrab2", "unbound", "stubby", "tcpdump"):
+        if not why_not and not shutil.which(tool):
+            why_not = f"{tool} is not installed"
+    if why_not:
+        print(f"skipped: {why_not}")
+        return 77
+    tmp = Path(tempfile.mkdtemp(prefix="survey-lab-run-", dir="/var/tmp"))
+    tmp.chmod(0o755)
+    os.environ["LAB_DIR"] = str(tmp / "lab")
+    try:
+        subprocess.run([LAB, "up"], check=True)
+        expected = json.loads((tmp / "lab" / "expected.json").read_text(encoding="utf-8"))
+        test_whole_run(Survey(binary, tmp, "whole"), tmp, expected)
+        test_resume(Survey(binary, tmp, "resumed", replace={"rate_hosts = 50": "rate_hosts = 8"}),
+                    tmp, expected)
+    finally:
+        subprocess.run([LAB, "down"], check=False)
+        if problems and os.environ.get("KEEP"):
+            print(f"kept: {tmp}")
+        else:
+            shutil.rmtree(tmp)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
