@@ -21,7 +21,6 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 from cryptography import x509  # noqa: E402
 from cryptography.hazmat.primitives import serialization  # noqa: E402
-
 from labkit import build  # noqa: E402
 from labkit import table as t  # noqa: E402
 from labkit.expected import Expectation  # noqa: E402

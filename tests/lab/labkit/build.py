@@ -221,7 +221,8 @@ def _bulk_conf():
     for old, new in (('name = "lab"', 'name = "bulk"'), ('"../runs"', f'"{_TOP}/runs"'),
                      ('countries = {"IE"}', f'countries = {{"{bulk_hosts.COUNTRY}"}}'),
                      ('targets = {"198.18.40.0/24"}', "targets = {}"),
-                     ("rate_pps = 1000", "rate_pps = 10000"), ("rate_hosts = 50", "rate_hosts = 1000")):
+                     ("rate_pps = 1000", "rate_pps = 10000"),
+                     ("rate_hosts = 50", "rate_hosts = 1000")):
         if old not in text:
             raise LabError(f"config/lab.conf has no {old}")
         text = text.replace(old, new)

@@ -65,8 +65,8 @@ def write(layout, domain, files, ssh_keys):
         (http if port == 443 else mail).append(block)
     daemons = [("nginx-bulk", servers.nginx(layout, "nginx-bulk", mail, http))]
     for i, key_files in enumerate(ssh_keys):
-        daemons.append((f"sshd-bulk{i}", servers.sshd(layout, f"bulk{i}", [f"0.0.0.0:{_SSH_BASE + i}"],
-                                                      key_files)))
+        listen = [f"0.0.0.0:{_SSH_BASE + i}"]
+        daemons.append((f"sshd-bulk{i}", servers.sshd(layout, f"bulk{i}", listen, key_files)))
     (layout.etc / "bulk.nft").write_text(_nft(bulk), encoding="utf-8")
     return daemons
 

@@ -69,8 +69,8 @@ def write(layout, table, files, bulk):
     for origin, text in zones.items():
         if text is not None:
             (etc / _zone_file(origin)).write_text(text, encoding="utf-8")
-    (etc / "root.hints").write_text(f". 3600000 NS ns.{domain}.\nns.{domain}. 3600000 A {t.NSD_IP}\n",
-                                    encoding="utf-8")
+    (etc / "root.hints").write_text(
+        f". 3600000 NS ns.{domain}.\nns.{domain}. 3600000 A {t.NSD_IP}\n", encoding="utf-8")
     return [("nsd", _nsd(layout, zones)),
             ("unbound-dot", _unbound(layout, "unbound-dot", t.DOT_IP, files["dot"], True)),
             ("unbound-baddot", _unbound(layout, "unbound-baddot", t.BAD_DOT_IP, files["baddot"],

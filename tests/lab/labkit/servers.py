@@ -25,7 +25,8 @@ class Layout:
         self.run = self.root / "var"
 
     def prepare(self):
-        for d in (self.etc, self.log, self.run, self.etc / "ssh", self.etc / "postfix", self.etc / "dns", self.run / "nginx", self.run / "dovecot", self.run / "postfix",
+        for d in (self.etc / "ssh", self.etc / "postfix", self.etc / "dns", self.log,
+                  self.run / "nginx", self.run / "dovecot", self.run / "postfix",
                   self.root / "www"):
             d.mkdir(parents=True, exist_ok=True)
         for d in (self.root, self.run):
