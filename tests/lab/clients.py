@@ -23,8 +23,6 @@ from cryptography import x509  # noqa: E402
 from cryptography.hazmat.primitives import serialization  # noqa: E402
 from labkit import build  # noqa: E402
 from labkit import table as t  # noqa: E402
-from labkit.expected import Expectation  # noqa: E402
-from labkit.keys import Authority, KeyCache, cache_dir  # noqa: E402
 
 PORTS = (22, 25, 110, 143, 443, 465, 587, 993, 995)
 STARTTLS = {25: "smtp", 587: "smtp", 110: "pop3", 143: "imap"}
@@ -152,12 +150,8 @@ def check_rest(table, expected):
 def main():
     table = build.load()
     expected = json.loads(Path(os.environ["LAB_EXPECTED"]).read_text(encoding="utf-8"))
-    cache = KeyCache(cache_dir() / "keys")
-    with cache.locked():
-        authority = Authority(cache)
-        files = {c.id: authority.issue(c) for c in table.certs.values()}
     # What the ports show to a client that knows every version and waits long enough.
-    truth = Expectation(table, cache, files, tls13=True, patience_s=60, smtps=True)
+    truth = build.expectation(tls13=True, patience_s=60, smtps=True)
     hosts = [h for h in table.hosts if not h.is_v6 or os.path.exists("/proc/net/if_inet6")]
     jobs = []
 

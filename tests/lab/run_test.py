@@ -21,9 +21,11 @@ HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
+from labkit import build  # noqa: E402
 from labkit import table as t  # noqa: E402
 from labkit.capture import RST, TCP, UDP, Capture  # noqa: E402
 from labkit.cli import missing  # noqa: E402
+from labkit.expected import by_address  # noqa: E402
 
 LAB = str(HERE / "lab")
 PORTS = (22, 25, 110, 143, 443, 587, 993)
@@ -39,6 +41,16 @@ def check(condition, text):
     if not condition:
         problems.append(text)
         print(f"FAILED: {text}", flush=True)
+
+
+class Useless(Exception):
+    """Nothing further of this test can hold."""
+
+
+def must(condition, text):
+    check(condition, text)
+    if not condition:
+        raise Useless
 
 
 def same(have, want, what):
@@ -57,10 +69,10 @@ def ndjson(path):
 class Survey:
     """Runs of one config, with results in a directory of their own."""
 
-    def __init__(self, binary, tmp, name, **changes):
+    def __init__(self, binary, tmp, name, changes):
         self.binary, self.runs = binary, tmp / name
         text = (TOP / "config" / "lab.conf").read_text(encoding="utf-8")
-        for old, new in {'"../runs"': f'"{self.runs}"', **changes.get("replace", {})}.items():
+        for old, new in {'"../runs"': f'"{self.runs}"', **changes}.items():
             if old not in text:
                 raise ValueError(f"config/lab.conf has no {old}")
             text = text.replace(old, new)
@@ -100,16 +112,15 @@ def check_directory(survey):
             check(mode == 0o600, f"{path} has mode {mode:o}")
 
 
-def check_hosts(run, expected):
+def check_hosts(run, expected, ports=PORTS):
     inside = list(expected["hosts"])
     same(lines(run / "out-of-country.ips"), expected["out_of_country"], "out-of-country.ips")
-    same(lines(run / "zmap.ips"), expected["hits"], "zmap.ips")
     records = ndjson(run / "records.fresh")
     check(len(records) == len({r["ip"] for r in records}), "a host has two records")
     same([r["ip"] for r in records], inside, "records.fresh")
     for r in records:
         host = expected["hosts"].get(r["ip"], {})
-        lacking = [p for p in PORTS if f"p{p}" not in r]
+        lacking = [p for p in ports if f"p{p}" not in r]
         check(not lacking, f"{r['ip']} has no entry of ports {lacking}")
         check(r["location"]["country_code"] == host.get("country"), f"country of {r['ip']}")
         check(r.get("autonomous_system", {}).get("asn") == host.get("asn"), f"AS of {r['ip']}")
@@ -133,7 +144,7 @@ def check_keys(run, expected):
 
 def check_clusters(run, expected):
     clusters = json.loads((run / "clusters.json").read_text(encoding="utf-8"))
-    have = sorted(sorted((h["ip"] for h in c["hosts"]), key=ip_address) for c in clusters)
+    have = sorted(sorted((h["ip"] for h in c["hosts"]), key=by_address) for c in clusters)
     check(have == sorted(expected["clusters"]), f"clusters are {have}")
     check([c["id"] for c in clusters] == list(range(1, len(clusters) + 1)),
           f"cluster ids are {[c['id'] for c in clusters]}")
@@ -199,9 +210,10 @@ def check_packets(packets, expected):
 def test_whole_run(survey, tmp, expected):
     with Capture(tmp / "whole.pcap", [LAB, "exec"]) as capture:
         status = survey.run()
-    check(status == 0, f"survey run: status {status}: {survey.said()[-3000:]}")
+    must(status == 0, f"survey run: status {status}: {survey.said()[-3000:]}")
     check_directory(survey)
     check_packets(capture.packets(), expected)
+    same(lines(survey.dir / "zmap.ips"), expected["hits"], "zmap.ips")
     for part in (check_hosts, check_keys, check_clusters, check_names):
         part(survey.dir, expected)
     # The analysis by itself says the same, without the lab, a config or root's help.
@@ -220,24 +232,44 @@ def test_resume(survey, tmp, expected):
     end = time.monotonic() + 120
     records = survey.runs / "latest" / "records.fresh"
     while not records.exists() or len(records.read_bytes().splitlines()) < 12:
-        check(process.poll() is None and time.monotonic() < end, "the run gives no records")
-        if problems:
-            return
+        must(process.poll() is None and time.monotonic() < end,
+             f"the run gives no records: {survey.said()[-2000:]}")
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     status = process.wait(timeout=120)
-    check(status == 130, f"interrupted: status {status}: {survey.said()[-2000:]}")
+    must(status == 130, f"interrupted: status {status}: {survey.said()[-2000:]}")
     done = {r["ip"] for r in ndjson(records)}
     check(12 <= len(done) < len(expected["hosts"]), f"{len(done)} hosts before the interruption")
     with Capture(tmp / "resume.pcap", [LAB, "exec"]) as capture:
         status = survey.run()
-    check(status == 0, f"continued: status {status}: {survey.said()[-3000:]}")
+    must(status == 0, f"continued: status {status}: {survey.said()[-3000:]}")
     packets = list(capture.packets())
     again = {p.dst for p in packets if p.leaves and p.opens and not p.is_zmaps} & done
     check(not again, f"grabbed again: {sorted(again)}")
     check_directory(survey)
     for part in (check_hosts, check_keys, check_clusters, check_names):
         part(survey.dir, expected)
+
+
+def test_list(survey, tmp, _expected):
+    """Addresses from a list, IPv6 among them; ports and versions that are optional."""
+    truth = build.expectation(tls13=True, smtps=True)
+    found = [h.ip for h in truth.table.hosts]
+    expected = truth.survey(found)
+    check([len(c) for c in expected["clusters"]] == [9, 4, 2, 2, 2],
+          "the pair on port 465 is no cluster in the truth table")
+    (tmp / "list.ips").write_text("".join(f"{ip}\n" for ip in found), encoding="ascii")
+    with Capture(tmp / "list.pcap", [LAB, "exec"]) as capture:
+        status = survey.run()
+    must(status == 0, f"survey of a list: status {status}: {survey.said()[-3000:]}")
+    touched = {p.dst for p in capture.packets() if p.leaves and p.opens} - {t.DOT_IP}
+    same(touched, expected["hosts"], "hosts that were contacted")
+    check_hosts(survey.dir, expected, (*PORTS, 465, 995))
+    check_clusters(survey.dir, expected)
+    check_names(survey.dir, expected)
+    every_key = {key["fp"] for c in json.loads((survey.dir / "clusters.json").read_text(
+        encoding="utf-8")) for key in c["keys"] if len({ip for ip, _ in key["at"]}) == 4}
+    same(every_key, expected["hosts"]["198.18.20.21"]["keys"]["p22"], "ssh keys of the clones")
 
 
 def main():
@@ -255,9 +287,18 @@ def main():
     try:
         subprocess.run([LAB, "up"], check=True)
         expected = json.loads((tmp / "lab" / "expected.json").read_text(encoding="utf-8"))
-        test_whole_run(Survey(binary, tmp, "whole"), tmp, expected)
-        test_resume(Survey(binary, tmp, "resumed", replace={"rate_hosts = 50": "rate_hosts = 8"}),
-                    tmp, expected)
+        fast = "rate_hosts = 50"
+        for test, survey in (
+                (test_whole_run, Survey(binary, tmp, "whole", {})),
+                (test_resume, Survey(binary, tmp, "resumed", {fast: "rate_hosts = 8"})),
+                (test_list, Survey(binary, tmp, "list", {
+                    'interface = "scan0"': f'mode = "list"\n\tlist = "{tmp}/list.ips"',
+                    fast: f"{fast}\n\tall_ssh_host_keys = true\n\ttls13 = true\n"
+                          "\tports = {22, 25, 110, 143, 443, 465, 587, 993, 995}"}))):
+            try:
+                test(survey, tmp, expected)
+            except Useless:
+                pass
     finally:
         subprocess.run([LAB, "down"], check=False)
         if problems and os.environ.get("KEEP"):

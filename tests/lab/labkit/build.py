@@ -30,15 +30,27 @@ def _write(path, text):
     Path(path).write_text(text, encoding="utf-8")
 
 
+def _certificates(table):
+    cache = keys.KeyCache(keys.cache_dir() / "keys")
+    with cache.locked():
+        authority = keys.Authority(cache)
+        return cache, authority, {cert.id: authority.issue(cert) for cert in
+                                  [*table.certs.values(), DOT_CERT, BAD_DOT_CERT]}
+
+
+def expectation(**options):
+    """The expectation of a survey with these options (see expected.Expectation)."""
+    table = load()
+    cache, _, files = _certificates(table)
+    return expected.Expectation(table, cache, files, **options)
+
+
 def prepare():
     """In the keeper, wlayout the lab's directory is at MOUNT: everything a lab is made of."""
     table, layout = load(), servers.Layout(MOUNT)
     layout.prepare()
-    cache = keys.KeyCache(keys.cache_dir() / "keys")
+    cache, authority, files = _certificates(table)
     with cache.locked():
-        authority = keys.Authority(cache)
-        files = {cert.id: authority.issue(cert)
-                 for cert in [*table.certs.values(), DOT_CERT, BAD_DOT_CERT]}
         ssh = {name: ([cache.file(name, kind, ssh=True) for kind in kinds], ips)
                for name, (kinds, ips) in table.ssh_sets().items()}
     shutil.copy(authority.ca_file, MOUNT / "ca.pem")
@@ -51,7 +63,7 @@ def prepare():
     daemons = _daemons(layout, table, files, ssh)
     _write(layout.etc / "daemons.json", json.dumps(daemons))
     _write(MOUNT / "expected.json",
-           json.dumps(expected.Expectation(table, cache, files).whole(), indent=1) + "\n")
+           json.dumps(expected.Expectation(table, cache, files).scan(), indent=1) + "\n")
 
 
 def _daemons(layout, table, files, ssh):

@@ -37,6 +37,11 @@ def name_verdict(table, name, ip):
     return "good" if ip in addresses else "bad"
 
 
+def by_address(ip):
+    """To sort by: IPv4 first, then by number."""
+    return ":" in ip, int(ipaddress.ip_address(ip))
+
+
 def clusters(members):
     """members: {host: set of keys}.  The groups of two or more hosts linked by equal keys."""
     parent = {h: h for h in members}
@@ -54,8 +59,8 @@ def clusters(members):
     groups = {}
     for host in members:
         groups.setdefault(find(host), []).append(host)
-    out = [sorted(g, key=ipaddress.ip_address) for g in groups.values() if len(g) > 1]
-    return sorted(out, key=lambda g: (-len(g), ipaddress.ip_address(g[0])))
+    out = [sorted(g, key=by_address) for g in groups.values() if len(g) > 1]
+    return sorted(out, key=lambda g: (-len(g), by_address(g[0])))
 
 
 class Expectation:
@@ -116,25 +121,29 @@ class Expectation:
                 "country": self.table.country_of(host.ip), "asn": net and net.asn,
                 "as": net and net.as_name}
 
-    def whole(self):
+    def scan(self):
+        """What a scan of the country and the extra targets on port 25 must find."""
         table = self.table
         ranges = [str(n.net) for n in table.networks
                   if (n.country or n.registered) == table.country and n.net.version == 4]
         ranges += table.extra_targets
         targets = [ipaddress.ip_network(r) for r in ranges]
+        found = [h.ip for h in table.hosts if not h.is_v6 and 25 in h.ports
+                 and any(ipaddress.ip_address(h.ip) in n for n in targets)]
+        return {"ranges": ranges, **self.survey(found)}
+
+    def survey(self, found):
+        """What must become of these addresses of hosts."""
+        table = self.table
         by_ip = {h.ip: h for h in table.hosts}
-
-        def scanned(h):
-            return (not h.is_v6 and 25 in h.ports and not table.is_blocked(h.ip)
-                    and any(ipaddress.ip_address(h.ip) in n for n in targets))
-
-        hits = sorted(filter(lambda ip: scanned(by_ip[ip]), by_ip), key=ipaddress.ip_address)
+        hits = sorted((ip for ip in found if not table.is_blocked(ip)),
+                      key=by_address)
         inside = [ip for ip in hits if table.country_of(ip) == table.country]
         hosts = {ip: self.host(by_ip[ip]) for ip in inside}
         members = {ip: {fp for port in h["keys"].values() for fp in port}
                    for ip, h in hosts.items() if h["keys"]}
         return {
-            "country": table.country, "ranges": ranges, "blocked": table.blocked, "hits": hits,
+            "country": table.country, "blocked": table.blocked, "hits": hits,
             "out_of_country": [ip for ip in hits if ip not in hosts],
             "clusters": clusters(members),
             "dodgy": [ip for ip in inside if ip not in members],
