@@ -1,4 +1,6 @@
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -9,19 +11,43 @@
 
 #include "writer.h"
 
-static const struct output_kind *const kinds[] = { &output_fingerprints, &output_all_keys,
-	&output_collisions, &output_clusters, &output_sizes, &output_dodgy, &output_dogies,
-	&output_verdicts, &output_db };
+#define EARLY_HOSTS 16
+#define EARLY_BYTES ((off_t)4 << 20)
+
+/*
+ * Each lane is a pass over the hosts in a thread of its own.  The pairs are
+ * more than half of the work at study size; a host's verdict and analysis are
+ * cheap enough to be made once in each lane.
+ */
+enum { LANE_PAIRS, LANE_REST, NLANES };
+
+static const struct {
+	const struct output_kind *kind;
+	int lane;
+} kinds[] = {
+	{ &output_collisions, LANE_PAIRS },
+	{ &output_fingerprints, LANE_REST },
+	{ &output_all_keys, LANE_REST },
+	{ &output_clusters, LANE_REST },
+	{ &output_sizes, LANE_REST },
+	{ &output_dodgy, LANE_REST },
+	{ &output_dogies, LANE_REST },
+	{ &output_verdicts, LANE_REST },
+	{ &output_db, LANE_REST },
+};
 
 #define NKINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 _Static_assert(NKINDS + 2 <= OUTPUT_COSTS_MAX, "each kind has a row of costs");
 
-/* What the pass over the hosts carries along. */
+/* One pass over the hosts. */
 struct pass {
 	const struct output_study *s;
-	struct output_totals *totals;
-	struct writer writers[NKINDS];
+	int lane;
+	int rc;
+	char *error;
+	struct output_totals totals;
+	struct writer *writers; /* of all kinds; ours are those of our lane */
 	struct byte_order order;
 	struct verdict verdict;
 	struct jsonw analysis;
@@ -29,7 +55,8 @@ struct pass {
 	struct name_ref *refs;
 	const struct verdict_name **named;
 	size_t keys_cap, refs_cap, named_cap;
-	struct output_cost *judging, *rendering, *writing; /* writing: one row a kind */
+	struct output_cost judging, rendering;
+	struct output_cost *writing; /* one row a kind */
 };
 
 struct stopwatch {
@@ -100,16 +127,35 @@ judge(struct pass *p, struct output_host *oh)
 	oh->named = p->named;
 	if (h->out != OUT_NONE)
 		return;
-	p->totals->verdicts[p->verdict.verdict]++;
+	p->totals.verdicts[p->verdict.verdict]++;
 	for (size_t i = 0; i < p->verdict.n; i++)
-		p->totals->names[p->verdict.names[i].verdict]++;
+		p->totals.names[p->verdict.names[i].verdict]++;
 	for (uint32_t i = 0; i < h->nnames; i++)
-		p->totals->not_looked_up += p->named[i] == NULL;
-	p->totals->dogies += p->verdict.verdict == HOST_BAD;
+		p->totals.not_looked_up += p->named[i] == NULL;
+	p->totals.dogies += p->verdict.verdict == HOST_BAD;
+}
+
+/*
+ * Tell the kernel to start writing what is finished: then the disk works
+ * while we do, and the fsync at the end is short.
+ */
+static void
+write_early(struct writer *o)
+{
+	off_t at;
+
+	if (++o->since < EARLY_HOSTS)
+		return;
+	o->since = 0;
+	at = lseek(fileno(o->out.f), 0, SEEK_CUR);
+	if (at - o->early >= EARLY_BYTES) {
+		sync_file_range(fileno(o->out.f), o->early, at - o->early, SYNC_FILE_RANGE_WRITE);
+		o->early = at;
+	}
 }
 
 static int
-pass_host(struct pass *p, uint32_t i, char **error)
+pass_host(struct pass *p, uint32_t i)
 {
 	struct output_host oh = { .h = &p->s->set->hosts[i], .i = i,
 		.cluster = p->s->clusters->of_host[i], .order = &p->order };
@@ -117,22 +163,23 @@ pass_host(struct pass *p, uint32_t i, char **error)
 
 	watch_start(&watch);
 	judge(p, &oh);
-	watch_lap(&watch, p->judging);
+	watch_lap(&watch, &p->judging);
 	if (oh.h->out == OUT_NONE) {
 		buf_clear(&p->analysis.out);
 		p->analysis.comma = false;
 		analysis_write(&p->analysis, p->s, &oh);
 		oh.analysis = p->analysis.out.data;
 		oh.analysis_len = p->analysis.out.len;
-		watch_lap(&watch, p->rendering);
+		watch_lap(&watch, &p->rendering);
 	}
 	for (size_t k = 0; k < NKINDS; k++) {
 		struct writer *o = &p->writers[k];
 
-		if (kinds[k]->host == NULL)
+		if (kinds[k].lane != p->lane || o->kind->host == NULL)
 			continue;
-		if (kinds[k]->host(o, &oh, error) != 0)
+		if (o->kind->host(o, &oh, &p->error) != 0)
 			return -1;
+		write_early(o);
 		watch_lap(&watch, &p->writing[k]);
 	}
 	return 0;
@@ -147,25 +194,29 @@ writer_error(const struct writer *o, char **error)
 }
 
 static int
-writers_begin(struct pass *p, char **error)
+writers_begin(struct pass *p)
 {
 	for (size_t k = 0; k < NKINDS; k++) {
 		struct writer *o = &p->writers[k];
-		char *path = path_join(p->s->dir, kinds[k]->file);
-		int rc = outfile_open(&o->out, path);
+		char *path;
+		int rc;
 
+		if (kinds[k].lane != p->lane)
+			continue;
+		path = path_join(p->s->dir, o->kind->file);
+		rc = outfile_open(&o->out, path);
 		free(path);
 		if (rc != 0)
-			return writer_error(o, error);
+			return writer_error(o, &p->error);
 		jsonw_init(&o->w, o->out.f);
-		if (kinds[k]->begin != NULL && kinds[k]->begin(o, error) != 0)
-			return writer_error(o, error);
+		if (o->kind->begin != NULL && o->kind->begin(o, &p->error) != 0)
+			return writer_error(o, &p->error);
 	}
 	return 0;
 }
 
 static int
-writers_end(struct pass *p, char **error)
+writers_end(struct pass *p)
 {
 	struct stopwatch watch;
 
@@ -174,21 +225,12 @@ writers_end(struct pass *p, char **error)
 		struct writer *o = &p->writers[k];
 		uint64_t calls = p->writing[k].calls;
 
-		if (kinds[k]->end != NULL && kinds[k]->end(o, error) != 0)
-			return writer_error(o, error);
-		if (jsonw_flush(&o->w) != 0 || fflush(o->out.f) != 0)
-			return writer_error(o, error);
-		watch_lap(&watch, &p->writing[k]);
-		p->writing[k].calls = calls;
-	}
-	for (size_t k = 0; k < NKINDS; k++) {
-		struct writer *o = &p->writers[k];
-		uint64_t calls = p->writing[k].calls;
-		off_t size = lseek(fileno(o->out.f), 0, SEEK_END);
-
-		if (outfile_commit(&o->out) != 0)
-			return writer_error(o, error);
-		p->writing[k].bytes = size > 0 ? (uint64_t)size : 0;
+		if (kinds[k].lane != p->lane)
+			continue;
+		if (o->kind->end != NULL && o->kind->end(o, &p->error) != 0)
+			return writer_error(o, &p->error);
+		if (jsonw_flush(&o->w) != 0 || fflush(o->out.f) != 0 || fsync(fileno(o->out.f)) != 0)
+			return writer_error(o, &p->error);
 		watch_lap(&watch, &p->writing[k]);
 		p->writing[k].calls = calls > 0 ? calls : o->n;
 		p->writing[k].peak_kb = peak_kb();
@@ -196,47 +238,104 @@ writers_end(struct pass *p, char **error)
 	return 0;
 }
 
+static void *
+pass_run(void *arg)
+{
+	struct pass *p = arg;
+
+	byte_order_init(&p->order);
+	verdict_init(&p->verdict);
+	jsonw_init(&p->analysis, NULL);
+	p->rc = writers_begin(p);
+	for (uint32_t i = 0; i < p->s->set->n && p->rc == 0; i++)
+		p->rc = pass_host(p, i);
+	p->judging.peak_kb = p->rendering.peak_kb = peak_kb();
+	if (p->rc == 0)
+		p->rc = writers_end(p);
+	jsonw_fini(&p->analysis);
+	verdict_fini(&p->verdict);
+	free(p->keys);
+	free(p->refs);
+	free(p->named);
+	return NULL;
+}
+
+/* All files are complete and on the disk: give them their names. */
+static int
+writers_commit(struct writer *writers, struct output_cost *writing, char **error)
+{
+	for (size_t k = 0; k < NKINDS; k++) {
+		struct writer *o = &writers[k];
+		off_t size = lseek(fileno(o->out.f), 0, SEEK_END);
+
+		if (outfile_commit(&o->out) != 0)
+			return writer_error(o, error);
+		writing[k].bytes = size > 0 ? (uint64_t)size : 0;
+	}
+	return 0;
+}
+
+static void
+cost_add(struct output_cost *sum, const struct output_cost *more)
+{
+	sum->calls += more->calls;
+	sum->wall_ns += more->wall_ns;
+	sum->cpu_ns += more->cpu_ns;
+	if (more->peak_kb > sum->peak_kb)
+		sum->peak_kb = more->peak_kb;
+}
+
 int
 output_write(const struct output_study *s, struct output_totals *totals, struct output_cost *costs,
     size_t *ncosts, char **error)
 {
-	struct pass p = { .s = s, .totals = totals, .judging = &costs[0], .rendering = &costs[1],
-		.writing = &costs[2] };
-	int rc = -1;
+	struct writer writers[NKINDS] = { 0 };
+	struct pass pass[NLANES] = { 0 };
+	pthread_t thread[NLANES];
+	bool started[NLANES] = { false };
+	int rc = 0;
 
 	*error = NULL;
-	memset(totals, 0, sizeof(*totals));
 	memset(costs, 0, OUTPUT_COSTS_MAX * sizeof(*costs));
-	p.judging->name = "verdicts";
-	p.rendering->name = "rendering hosts";
+	costs[0].name = "verdicts";
+	costs[1].name = "rendering hosts";
 	*ncosts = NKINDS + 2;
 	for (size_t k = 0; k < NKINDS; k++) {
-		p.writing[k].name = kinds[k]->file;
-		p.writers[k].s = s;
-		p.writers[k].kind = kinds[k];
+		costs[k + 2].name = kinds[k].kind->file;
+		writers[k].s = s;
+		writers[k].kind = kinds[k].kind;
 	}
-	byte_order_init(&p.order);
-	verdict_init(&p.verdict);
-	jsonw_init(&p.analysis, NULL);
-	if (writers_begin(&p, error) != 0)
-		goto out;
-	for (uint32_t i = 0; i < s->set->n; i++) {
-		if (pass_host(&p, i, error) != 0)
-			goto out;
+	for (int lane = 0; lane < NLANES; lane++) {
+		pass[lane].s = s;
+		pass[lane].lane = lane;
+		pass[lane].writers = writers;
+		pass[lane].writing = &costs[2];
+		/* The last one, and any that gets no thread, runs here. */
+		if (lane < NLANES - 1)
+			started[lane] = pthread_create(&thread[lane], NULL, pass_run, &pass[lane]) == 0;
+		if (!started[lane])
+			pass_run(&pass[lane]);
 	}
-	p.judging->peak_kb = p.rendering->peak_kb = peak_kb();
-	rc = writers_end(&p, error);
-out:
+	for (int lane = 0; lane < NLANES; lane++) {
+		if (started[lane])
+			pthread_join(thread[lane], NULL);
+		if (pass[lane].rc != 0)
+			rc = -1;
+		if (*error == NULL)
+			*error = pass[lane].error;
+		else
+			free(pass[lane].error);
+		cost_add(&costs[0], &pass[lane].judging);
+		cost_add(&costs[1], &pass[lane].rendering);
+	}
+	*totals = pass[LANE_REST].totals;
+	if (rc == 0)
+		rc = writers_commit(writers, &costs[2], error);
 	for (size_t k = 0; k < NKINDS; k++) {
-		if (kinds[k]->abort != NULL)
-			kinds[k]->abort(&p.writers[k]);
-		jsonw_fini(&p.writers[k].w);
-		outfile_abort(&p.writers[k].out);
+		if (kinds[k].kind->abort != NULL)
+			kinds[k].kind->abort(&writers[k]);
+		jsonw_fini(&writers[k].w);
+		outfile_abort(&writers[k].out);
 	}
-	jsonw_fini(&p.analysis);
-	verdict_fini(&p.verdict);
-	free(p.keys);
-	free(p.refs);
-	free(p.named);
 	return rc;
 }

@@ -37,6 +37,8 @@ struct writer {
 	struct jsonw w;
 	void *state; /* the kind's own */
 	uint64_t n;  /* hosts written */
+	off_t early; /* bytes that the kernel was told to write */
+	unsigned since;
 };
 
 /* A kind of output: begin, every host in order, end.  Any of them may be NULL. */

@@ -1,10 +1,9 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -230,26 +229,55 @@ read_records(struct analysis *a)
 	return 0;
 }
 
-static int
-read_answers(struct analysis *a)
-{
-	struct dnsfile_counts counts = { 0 };
-	struct cost_watch watch;
-	enum dnsfile_want want = a->o->dns == ANALYZE_DNS_FILL ? DNSFILE_KNOWN : DNSFILE_ALL;
+/* In a thread of its own, beside the records: it touches a->answers and what is here. */
+struct answers_reader {
+	struct analysis *a;
+	struct dnsfile_counts counts;
+	struct cost cost;
+	int error; /* errno, or 0 */
+};
 
-	a->answers = answers_new();
-	if (a->dns_file == NULL || a->o->dns == ANALYZE_DNS_REFRESH)
-		return 0;
-	cost_start_process(&watch);
-	if (dnsfile_read(a->dns_file, want, a->answers, &counts) != 0) {
-		log_error("%s: %s", a->dns_file, strerror(errno));
-		return EXIT_USAGE;
+static void *
+read_answers(void *arg)
+{
+	struct answers_reader *r = arg;
+	struct cost_watch watch;
+	enum dnsfile_want want = r->a->o->dns == ANALYZE_DNS_FILL ? DNSFILE_KNOWN : DNSFILE_ALL;
+
+	r->a->answers = answers_new();
+	if (r->a->dns_file == NULL || r->a->o->dns == ANALYZE_DNS_REFRESH)
+		return NULL;
+	cost_start(&watch);
+	if (dnsfile_read(r->a->dns_file, want, r->a->answers, &r->counts) != 0)
+		r->error = errno;
+	cost_stop(&watch, &r->cost, r->counts.lines);
+	r->cost.peak_kb = cost_peak_kb();
+	return NULL;
+}
+
+static int
+read_both(struct analysis *a)
+{
+	struct answers_reader answers = { .a = a, .cost.name = "reading dns.ndjson" };
+	pthread_t thread;
+	bool beside = pthread_create(&thread, NULL, read_answers, &answers) == 0;
+	int rc;
+
+	if (!beside)
+		read_answers(&answers);
+	rc = read_records(a);
+	if (beside)
+		pthread_join(thread, NULL);
+	if (answers.error != 0) {
+		log_error("%s: %s", a->dns_file, strerror(answers.error));
+		return rc != 0 ? rc : EXIT_FAILED;
 	}
-	cost_stop_process(&watch, analysis_cost(a, "reading dns.ndjson"), counts.lines);
-	if (counts.bad > 0)
+	if (answers.counts.bad > 0)
 		log_warn("%s: %llu lines are no answers; the names in them count as not asked",
-		    a->dns_file, (unsigned long long)counts.bad);
-	return 0;
+		    a->dns_file, (unsigned long long)answers.counts.bad);
+	analysis_cost_reading(a);
+	*analysis_cost(a, answers.cost.name) = answers.cost;
+	return rc;
 }
 
 /* Every key of every port of those that take part. */
@@ -321,9 +349,8 @@ analyse(struct analysis *a)
 		return rc;
 	if (a->o->dns != ANALYZE_DNS_CACHED && (rc = analysis_check_resolver(a)) != 0)
 		return rc;
-	if ((rc = read_answers(a)) != 0 || (rc = read_records(a)) != 0)
+	if ((rc = read_both(a)) != 0)
 		return rc;
-	analysis_cost_reading(a);
 	if (a->o->dns != ANALYZE_DNS_CACHED && (rc = analysis_resolve(a)) != 0)
 		return rc;
 	cluster(a);
