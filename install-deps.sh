@@ -554,15 +554,15 @@ lab_down()
 
 demo()
 {
-	local runs
+	local runs status=0
 
 	[ "$(id -u)" -eq 0 ] || die 'the lab needs root, for network namespaces and ports below 1024' 2
 	cd "$top"
 	build release
 	lab_is_up=1
 	tests/lab/lab up >&2 || die 'the lab did not start: see above'
-	tests/lab/lab exec "$top/build-release/survey" run "$top/config/lab.conf" ||
-	    die "survey ended with status $?: see above"
+	tests/lab/lab exec "$top/build-release/survey" run "$top/config/lab.conf" || status=$?
+	[ "$status" -eq 0 ] || die "survey ended with status $status: see above" "$status"
 	lab_down
 	runs=$(readlink -f "$top/runs/latest")
 	[ -e "$runs/graphs/legend.svg" ] || die "there are no pictures in $runs/graphs"
