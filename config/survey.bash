@@ -13,6 +13,7 @@ _survey_options()
 	graph)
 		echo --cluster --format --output --full-up-to --workers --timeout --memory
 		;;
+	report) echo --output --title ;;
 	stats) echo --format --table --output ;;
 	geo)
 		echo --country --asn --mmdb --csv --legacy --ipv4 --ipv6 --block \
@@ -35,7 +36,7 @@ _survey_values()
 _survey()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} values
-	local commands='run status analyze geo graph stats'
+	local commands='run status analyze geo graph report stats doctor'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
