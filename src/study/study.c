@@ -118,10 +118,11 @@ same_fp(const struct study *st, uint32_t i, const char *s, size_t len, uint32_t 
 	return text_is(st->keys[i].fp, s, len);
 }
 
+/* Its number is an AS; the name, spelt in two ways by two files, tells only those without one apart. */
 static bool
 same_as(const struct study *st, uint32_t i, const char *s, size_t len, uint32_t number)
 {
-	return st->ases[i].asn == number && text_is(st->ases[i].name, s, len);
+	return st->ases[i].asn == number && (number != 0 || text_is(st->ases[i].name, s, len));
 }
 
 static uint64_t
@@ -139,7 +140,9 @@ hash_fp(const struct study *st, uint32_t i)
 static uint64_t
 hash_as(const struct study *st, uint32_t i)
 {
-	return hash_text(st->ases[i].name, strlen(st->ases[i].name), st->ases[i].asn);
+	const struct study_as *as = &st->ases[i];
+
+	return hash_text(as->name, as->asn != 0 ? 0 : strlen(as->name), as->asn);
 }
 
 /* Make room for one more than the n that there are. */
@@ -212,7 +215,7 @@ study_as(struct study *st, uint32_t asn, const char *name, size_t len)
 
 	len = text_len(name, len);
 	table_fill(&b->by_as, st->nases, hash_as, st);
-	slot = table_find(&b->by_as, hash_text(name, len, asn), same_as, st, name, len, asn);
+	slot = table_find(&b->by_as, hash_text(name, asn != 0 ? 0 : len, asn), same_as, st, name, len, asn);
 	if (*slot != 0)
 		return *slot - 1;
 	mem_grow(&st->ases, &b->cap_ases, (size_t)st->nases + 1, sizeof(*st->ases));
