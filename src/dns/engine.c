@@ -1,0 +1,1005 @@
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "engine.h"
+#include "survey/mem.h"
+
+#define NSOCKETS 8 /* more ports to guess, more buffer */
+#define MAX_IDS 8 /* earlier tries of a question whose late answers still count */
+#define TICK_MS 25
+#define NBUCKETS 1024 /* of the timer wheel: 25 s a turn */
+#define SLOW_MS 1000 /* after this a question no longer fills the window */
+#define WINDOW_MIN 32
+#define WINDOW_START 1000
+#define BURST 64 /* packets sent between two looks at the answers */
+#define TIMEOUT_MAX 10000
+#define TCP_MAX 32 /* connections at a time */
+#define NEPOCHS 64 /* seconds for which losses are attributed; more than any timeout */
+#define PROBE_MIN_MS 100
+#define PROBE_MAX_MS 2000
+#define LISTENS_MS 250 /* a probe not refused for so long: the resolver is back */
+/*
+ * Kernel memory that one answer takes while it waits: a packet of up to 1,232
+ * bytes and its headers in a 2 kB buffer, and the sk_buff.
+ */
+#define ANSWER_TRUESIZE 2304
+/* The same for a query, in the resolver's buffer. */
+#define QUERY_TRUESIZE 768
+
+#define DATAGRAM_MAX 65536 /* libuv cuts the buffer of recvmmsg into pieces of this size */
+#define DATAGRAMS 20
+
+enum state { ST_READY, ST_UDP, ST_WAIT, ST_TCP_WAIT, ST_TCP };
+
+struct tcp;
+
+struct question {
+	TAILQ_ENTRY(question) link; /* ready, tcp_wait, or a bucket */
+	TAILQ_ENTRY(question) fresh_link;
+	dns_answer_fn fn;
+	void *arg;
+	uint64_t first_ms, sent_ms;
+	uint64_t tick; /* of its bucket */
+	int64_t at;
+	struct tcp *tcp;
+	enum state state;
+	enum dns_type type;
+	bool fresh;
+	uint8_t tries, failures, nids;
+	struct {
+		uint8_t socket;
+		uint16_t id;
+	} ids[MAX_IDS];
+	char name[];
+};
+
+TAILQ_HEAD(question_list, question);
+
+struct socket {
+	uv_udp_t h;
+	struct dns_engine *e;
+	struct question *by_id[65536];
+};
+
+/* One question over one connection. */
+struct tcp {
+	uv_tcp_t h;
+	uv_connect_t connect;
+	uv_write_t write;
+	struct dns_engine *e;
+	struct question *q; /* NULL once it has been given up */
+	uint16_t id;
+	uint8_t out[2 + WIRE_QUERY_MAX];
+	uint8_t *in;
+	size_t in_len;
+	uint8_t chunk[2048];
+};
+
+struct epoch {
+	uint64_t second;
+	unsigned sent, lost;
+	bool shrunk;
+};
+
+struct dns_engine {
+	uv_loop_t *loop;
+	struct dns_engine_config cfg;
+	struct sockaddr_storage addr;
+	struct socket *sockets;
+	uv_timer_t timer;
+	uv_prepare_t prepare;
+	uv_idle_t idle; /* active while a burst is left to send */
+	size_t nsockets; /* opened */
+	unsigned nhandles;
+	bool closing;
+	void (*closed)(void *arg);
+	void *closed_arg;
+
+	struct question_list ready, tcp_wait, fresh;
+	struct question_list buckets[NBUCKETS];
+	uint64_t tick; /* number of the bucket that was looked at last */
+	size_t pending, outstanding, nfresh, ntcp;
+
+	unsigned window, window_max, threshold, credit;
+	struct epoch epochs[NEPOCHS];
+
+	bool down;
+	uint64_t probe_ms, probe_wait_ms, probed_ms; /* next, its back-off, last (0: none) */
+	uint64_t heard_ms; /* last answer, or when there began to be something to wait for */
+
+	struct wire_result result;
+	struct dns_engine_stats stats;
+	uint16_t random[2048];
+	size_t nrandom;
+	char *datagrams;
+};
+
+void
+dns_engine_defaults(struct dns_engine_config *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->outstanding = 4000;
+	c->rcvbuf = 4 << 20;
+	c->timeout_ms = 5000;
+	c->tries = 4;
+	c->failures = 1;
+	c->failure_ms = 5200; /* Unbound serves a cached SERVFAIL for five seconds */
+	c->silence_ms = 60000;
+}
+
+/* Exact up to 16 ms, then 16 steps for each doubling. */
+static size_t
+latency_index(uint32_t ms)
+{
+	unsigned e;
+	size_t i;
+
+	if (ms < 16)
+		return ms;
+	e = 27 - (unsigned)__builtin_clz(ms); /* 0 for 16..31 */
+	i = 16 + 16 * (size_t)e + ((ms >> e) - 16);
+	return i < DNS_LATENCIES ? i : DNS_LATENCIES - 1;
+}
+
+uint32_t
+dns_engine_latency(const struct dns_engine_stats *s, double share)
+{
+	double want = share * (double)s->questions, seen = 0;
+
+	for (uint32_t i = 0; i < DNS_LATENCIES; i++) {
+		seen += (double)s->latencies[i];
+		if (seen >= want && s->latencies[i] > 0)
+			return i < 16 ? i : (16 + (i - 16) % 16) << ((i - 16) / 16);
+	}
+	return 0;
+}
+
+static uint16_t
+random16(struct dns_engine *e)
+{
+	if (e->nrandom == 0) {
+		size_t have = 0;
+
+		while (have < sizeof(e->random)) {
+			ssize_t n = getrandom(
+			    (char *)e->random + have, sizeof(e->random) - have, 0);
+
+			if (n > 0)
+				have += (size_t)n;
+			else if (n == -1 && errno != EINTR)
+				abort();
+		}
+		e->nrandom = sizeof(e->random) / sizeof(e->random[0]);
+	}
+	return e->random[--e->nrandom];
+}
+
+/* ms, 15 % more or less: questions that failed together are not asked again together. */
+static uint64_t
+jitter(struct dns_engine *e, uint64_t ms)
+{
+	return ms - ms * 15 / 100 + ms * 30 / 100 * random16(e) / 65536;
+}
+
+static void
+bucket_add(struct dns_engine *e, struct question *q, uint64_t deadline_ms)
+{
+	q->tick = deadline_ms / TICK_MS;
+	if (q->tick <= e->tick)
+		q->tick = e->tick + 1;
+	TAILQ_INSERT_TAIL(&e->buckets[q->tick % NBUCKETS], q, link);
+}
+
+static struct question_list *
+list_of(struct dns_engine *e, const struct question *q)
+{
+	switch (q->state) {
+	case ST_READY:
+		return &e->ready;
+	case ST_TCP_WAIT:
+		return &e->tcp_wait;
+	default:
+		return &e->buckets[q->tick % NBUCKETS];
+	}
+}
+
+static void
+forget_ids(struct dns_engine *e, struct question *q)
+{
+	for (unsigned i = 0; i < q->nids; i++)
+		e->sockets[q->ids[i].socket].by_id[q->ids[i].id] = NULL;
+	q->nids = 0;
+}
+
+static void
+leave_fresh(struct dns_engine *e, struct question *q)
+{
+	if (!q->fresh)
+		return;
+	TAILQ_REMOVE(&e->fresh, q, fresh_link);
+	q->fresh = false;
+	e->nfresh--;
+}
+
+static void tcp_detach(struct tcp *t);
+
+/* Take q out of whatever list it is in. */
+static void
+detach(struct dns_engine *e, struct question *q)
+{
+	TAILQ_REMOVE(list_of(e, q), q, link);
+	leave_fresh(e, q);
+	if (q->state != ST_READY && q->state != ST_WAIT)
+		e->outstanding--;
+	if (q->tcp != NULL)
+		tcp_detach(q->tcp);
+}
+
+static void
+make_ready(struct dns_engine *e, struct question *q)
+{
+	detach(e, q);
+	q->state = ST_READY;
+	TAILQ_INSERT_HEAD(&e->ready, q, link);
+}
+
+/* Extended errors of a validator: RFC 8914, 4.6 to 4.13 and the later ones for signatures. */
+static bool
+is_bogus(int ede)
+{
+	return ede == 1 || ede == 2 || (ede >= 5 && ede <= 12) || ede == 25 || ede == 27;
+}
+
+static void
+finish(
+    struct dns_engine *e, struct question *q, const struct wire_result *r, enum dns_outcome outcome)
+{
+	uint64_t ms = q->first_ms == 0 ? 0 : uv_now(e->loop) - q->first_ms;
+	struct answer a = {
+		.name = q->name,
+		.type = q->type,
+		.outcome = outcome,
+		.at = q->at != 0 ? q->at : (int64_t)time(NULL),
+		.ms = ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms,
+		.ede = DNS_EDE_NONE,
+	};
+
+	if (r != NULL)
+		wire_result_answer(r, &a);
+	detach(e, q);
+	forget_ids(e, q);
+	e->pending--;
+	e->stats.questions++;
+	e->stats.outcomes[a.outcome]++;
+	if (a.outcome == DNS_SERVFAIL && is_bogus(a.ede))
+		e->stats.bogus++;
+	e->stats.latencies[latency_index(a.ms)]++;
+	q->fn(&a, q->arg);
+	free(q);
+}
+
+static void
+count_loss(struct dns_engine *e, const struct question *q)
+{
+	struct epoch *ep = &e->epochs[q->sent_ms / 1000 % NEPOCHS];
+
+	e->stats.timeouts++;
+	if (ep->second != q->sent_ms / 1000)
+		return;
+	ep->lost++;
+	/* A few that fail are dead names; a tenth of a second's questions is a resolver swamped. */
+	if (ep->shrunk || ep->lost < 4 || ep->lost * 10 <= ep->sent)
+		return;
+	ep->shrunk = true;
+	e->window = e->window / 2 > WINDOW_MIN ? e->window / 2 : WINDOW_MIN;
+	if (e->window > e->window_max)
+		e->window = e->window_max;
+	e->threshold = e->window;
+	e->credit = 0;
+}
+
+static void
+count_sent(struct dns_engine *e, uint64_t now)
+{
+	struct epoch *ep = &e->epochs[now / 1000 % NEPOCHS];
+
+	if (ep->second != now / 1000)
+		*ep = (struct epoch){ .second = now / 1000 };
+	ep->sent++;
+}
+
+/* Up to the window at the last loss quickly, then by one for each windowful of answers. */
+static void
+grow_window(struct dns_engine *e)
+{
+	if (e->window >= e->window_max)
+		return;
+	if (e->window < e->threshold || ++e->credit >= e->window) {
+		e->window++;
+		e->credit = 0;
+	}
+}
+
+static uint64_t
+timeout_of(struct dns_engine *e, const struct question *q)
+{
+	uint64_t ms = e->cfg.timeout_ms;
+
+	for (unsigned i = 1; i < q->tries && ms < TIMEOUT_MAX; i++)
+		ms += ms / 2;
+	if (ms > TIMEOUT_MAX && TIMEOUT_MAX > e->cfg.timeout_ms)
+		ms = TIMEOUT_MAX;
+	return jitter(e, ms);
+}
+
+/* A free id of a socket, both by chance. */
+static void
+take_id(struct dns_engine *e, struct question *q)
+{
+	uint8_t socket;
+	uint16_t id;
+
+	do {
+		socket = (uint8_t)(random16(e) % NSOCKETS);
+		id = random16(e);
+	} while (e->sockets[socket].by_id[id] != NULL);
+	if (q->nids == MAX_IDS) {
+		e->sockets[q->ids[0].socket].by_id[q->ids[0].id] = NULL;
+		memmove(q->ids, q->ids + 1, sizeof(q->ids) - sizeof(q->ids[0]));
+		q->nids--;
+	}
+	e->sockets[socket].by_id[id] = q;
+	q->ids[q->nids].socket = socket;
+	q->ids[q->nids].id = id;
+	q->nids++;
+}
+
+static void
+drop_last_id(struct dns_engine *e, struct question *q)
+{
+	q->nids--;
+	e->sockets[q->ids[q->nids].socket].by_id[q->ids[q->nids].id] = NULL;
+}
+
+static void go_down(struct dns_engine *e);
+
+/* Returns false when no more can be sent for now. */
+static bool
+send_question(struct dns_engine *e, struct question *q)
+{
+	uint64_t now = uv_now(e->loop);
+	uint8_t packet[WIRE_QUERY_MAX];
+	uv_buf_t buf;
+	int rc;
+
+	take_id(e, q);
+	buf = uv_buf_init(
+	    (char *)packet, (unsigned)wire_query(packet, q->ids[q->nids - 1].id, q->name, q->type));
+	rc = uv_udp_try_send(&e->sockets[q->ids[q->nids - 1].socket].h, &buf, 1, NULL);
+	if (rc == UV_EAGAIN || rc == UV_ECONNREFUSED) {
+		drop_last_id(e, q);
+		if (rc == UV_ECONNREFUSED)
+			go_down(e);
+		return false;
+	}
+	/* Any other error is a packet lost: its time runs out like that of the others. */
+	TAILQ_REMOVE(&e->ready, q, link);
+	q->state = ST_UDP;
+	e->outstanding++;
+	e->stats.sent++;
+	if (q->tries + q->failures > 0)
+		e->stats.retries++;
+	if (q->first_ms == 0) {
+		q->first_ms = now;
+		q->at = (int64_t)time(NULL);
+	}
+	q->tries++;
+	q->sent_ms = now;
+	q->fresh = true;
+	TAILQ_INSERT_TAIL(&e->fresh, q, fresh_link);
+	e->nfresh++;
+	bucket_add(e, q, now + timeout_of(e, q));
+	count_sent(e, now);
+	return true;
+}
+
+/* Send what the window has room for.  Returns true when only BURST stopped it. */
+static bool
+pump(struct dns_engine *e)
+{
+	struct question *q;
+	unsigned n = 0;
+
+	if (e->down) {
+		if (uv_now(e->loop) >= e->probe_ms && e->nfresh == 0 &&
+		    (q = TAILQ_FIRST(&e->ready)) != NULL) {
+			e->probed_ms = uv_now(e->loop);
+			send_question(e, q);
+		}
+		return false;
+	}
+	while ((q = TAILQ_FIRST(&e->ready)) != NULL) {
+		if (e->nfresh >= e->window || e->outstanding >= e->cfg.outstanding)
+			return false;
+		if (n++ == BURST)
+			return true;
+		if (!send_question(e, q))
+			return false;
+	}
+	return false;
+}
+
+/* The resolver's port is closed.  What is on its way is lost: take it back, at no one's cost. */
+static void
+go_down(struct dns_engine *e)
+{
+	struct question *q, *next;
+
+	if (!e->down) {
+		e->down = true;
+		e->stats.down++;
+		e->probe_wait_ms = PROBE_MIN_MS;
+	} else if (e->probe_wait_ms < PROBE_MAX_MS) {
+		e->probe_wait_ms *= 2;
+	}
+	e->probed_ms = 0;
+	e->probe_ms = uv_now(e->loop) + e->probe_wait_ms;
+	for (size_t i = 0; i < NBUCKETS; i++) {
+		for (q = TAILQ_FIRST(&e->buckets[i]); q != NULL; q = next) {
+			next = TAILQ_NEXT(q, link);
+			if (q->state != ST_UDP)
+				continue;
+			q->tries--;
+			forget_ids(e, q);
+			make_ready(e, q);
+		}
+	}
+}
+
+static void
+go_up(struct dns_engine *e)
+{
+	if (!e->down)
+		return;
+	e->down = false;
+	e->threshold = e->window;
+	e->window = WINDOW_MIN < e->window_max ? WINDOW_MIN : e->window_max;
+}
+
+static void
+fail_or_retry(struct dns_engine *e, struct question *q)
+{
+	if (q->tries < e->cfg.tries)
+		make_ready(e, q);
+	else
+		finish(e, q, NULL, DNS_TIMEOUT);
+}
+
+/* SERVFAIL and REFUSED may pass: an upstream that is away, a cache that remembers its absence. */
+static void
+take_answer(struct dns_engine *e, struct question *q, const struct wire_result *r)
+{
+	bool failed = !dns_outcome_known(r->outcome);
+
+	if (!failed || q->failures >= e->cfg.failures ||
+	    (r->outcome == DNS_SERVFAIL && is_bogus(r->ede))) {
+		finish(e, q, r, r->outcome);
+		return;
+	}
+	detach(e, q);
+	forget_ids(e, q);
+	q->failures++;
+	q->tries = 0;
+	q->state = ST_WAIT;
+	bucket_add(e, q, uv_now(e->loop) + jitter(e, e->cfg.failure_ms));
+}
+
+/* The engine lives until the last of its handles is closed. */
+static void
+handle_gone(struct dns_engine *e)
+{
+	void (*closed)(void *) = e->closed;
+	void *arg = e->closed_arg;
+
+	if (--e->nhandles > 0)
+		return;
+	wire_result_fini(&e->result);
+	free(e->datagrams);
+	free(e->sockets);
+	free(e);
+	if (closed != NULL)
+		closed(arg);
+}
+
+static void
+tcp_free(uv_handle_t *h)
+{
+	struct tcp *t = h->data;
+	struct dns_engine *e = t->e;
+
+	e->ntcp--;
+	free(t->in);
+	free(t);
+	handle_gone(e);
+}
+
+static void
+tcp_detach(struct tcp *t)
+{
+	t->q->tcp = NULL;
+	t->q = NULL;
+	if (!uv_is_closing((uv_handle_t *)&t->h))
+		uv_close((uv_handle_t *)&t->h, tcp_free);
+}
+
+static void
+tcp_failed(struct tcp *t)
+{
+	if (t->q != NULL)
+		fail_or_retry(t->e, t->q);
+}
+
+/* Takes the bytes of a message as they come; the first two are its length. */
+static void
+tcp_message(struct tcp *t)
+{
+	struct dns_engine *e = t->e;
+	enum wire_status status;
+
+	if (t->in_len < 2 || t->in_len < 2 + (size_t)wire_id(t->in))
+		return;
+	status = wire_parse(&e->result, t->in + 2, wire_id(t->in), t->id, t->q->name, t->q->type);
+	if (status == WIRE_ANSWER) {
+		e->heard_ms = uv_now(e->loop);
+		take_answer(e, t->q, &e->result);
+	} else {
+		e->stats.rejected[status]++;
+		tcp_failed(t);
+	}
+}
+
+static void
+on_tcp_alloc(uv_handle_t *h, size_t size, uv_buf_t *buf)
+{
+	struct tcp *t = h->data;
+
+	(void)size;
+	*buf = uv_buf_init((char *)t->chunk, sizeof(t->chunk));
+}
+
+static void
+on_tcp_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
+{
+	struct tcp *t = s->data;
+	size_t room;
+
+	if (t->q == NULL || n == 0)
+		return;
+	if (n < 0) {
+		tcp_failed(t);
+		return;
+	}
+	if (t->in == NULL)
+		t->in = xmalloc(2 + WIRE_MESSAGE_MAX);
+	room = 2 + WIRE_MESSAGE_MAX - t->in_len;
+	if ((size_t)n > room)
+		n = (ssize_t)room;
+	memcpy(t->in + t->in_len, buf->base, (size_t)n);
+	t->in_len += (size_t)n;
+	tcp_message(t);
+}
+
+static void
+on_tcp_written(uv_write_t *w, int status)
+{
+	struct tcp *t = w->data;
+
+	if (status != 0)
+		tcp_failed(t);
+}
+
+static void
+on_tcp_connected(uv_connect_t *c, int status)
+{
+	struct tcp *t = c->data;
+	size_t len;
+	uv_buf_t buf;
+
+	if (t->q == NULL)
+		return;
+	len = wire_query(t->out + 2, t->id, t->q->name, t->q->type);
+	t->out[0] = (uint8_t)(len >> 8);
+	t->out[1] = (uint8_t)len;
+	buf = uv_buf_init((char *)t->out, (unsigned)len + 2);
+	t->write.data = t;
+	if (status != 0 ||
+	    uv_write(&t->write, (uv_stream_t *)&t->h, &buf, 1, on_tcp_written) != 0 ||
+	    uv_read_start((uv_stream_t *)&t->h, on_tcp_alloc, on_tcp_read) != 0)
+		tcp_failed(t);
+}
+
+static void
+tcp_start(struct dns_engine *e, struct question *q)
+{
+	struct tcp *t = xcalloc(1, sizeof(*t));
+
+	TAILQ_REMOVE(&e->tcp_wait, q, link);
+	q->state = ST_TCP;
+	q->tcp = t;
+	q->tries++;
+	bucket_add(e, q, uv_now(e->loop) + timeout_of(e, q));
+	t->e = e;
+	t->q = q;
+	t->id = random16(e);
+	t->h.data = t;
+	t->connect.data = t;
+	e->ntcp++;
+	e->nhandles++;
+	e->stats.tcp++;
+	if (uv_tcp_init(e->loop, &t->h) != 0)
+		abort(); /* it allocates nothing here and cannot fail */
+	if (uv_tcp_connect(
+		&t->connect, &t->h, (const struct sockaddr *)&e->addr, on_tcp_connected) != 0)
+		tcp_failed(t);
+}
+
+static void
+pump_tcp(struct dns_engine *e)
+{
+	struct question *q;
+
+	while (e->ntcp < TCP_MAX && (q = TAILQ_FIRST(&e->tcp_wait)) != NULL)
+		tcp_start(e, q);
+}
+
+static void
+ask_over_tcp(struct dns_engine *e, struct question *q)
+{
+	detach(e, q);
+	forget_ids(e, q);
+	q->state = ST_TCP_WAIT;
+	q->tries--; /* it was answered, if not in full */
+	e->outstanding++;
+	TAILQ_INSERT_TAIL(&e->tcp_wait, q, link);
+	pump_tcp(e);
+}
+
+static void
+take_packet(struct socket *s, const uint8_t *msg, size_t len)
+{
+	struct dns_engine *e = s->e;
+	enum wire_status status;
+	struct question *q;
+
+	if (len < 2) {
+		e->stats.rejected[WIRE_SHORT]++;
+		return;
+	}
+	if ((q = s->by_id[wire_id(msg)]) == NULL) {
+		e->stats.rejected[WIRE_WRONG_ID]++;
+		return;
+	}
+	status = wire_parse(&e->result, msg, len, wire_id(msg), q->name, q->type);
+	if (status != WIRE_ANSWER && status != WIRE_TRUNCATED) {
+		e->stats.rejected[status]++;
+		return;
+	}
+	e->heard_ms = uv_now(e->loop);
+	go_up(e);
+	grow_window(e);
+	if (status == WIRE_TRUNCATED)
+		ask_over_tcp(e, q);
+	else
+		take_answer(e, q, &e->result);
+}
+
+static void
+on_alloc(uv_handle_t *h, size_t size, uv_buf_t *buf)
+{
+	struct socket *s = h->data;
+
+	(void)size;
+	*buf = uv_buf_init(s->e->datagrams, DATAGRAMS * DATAGRAM_MAX);
+}
+
+static void
+on_recv(uv_udp_t *h, ssize_t n, const uv_buf_t *buf, const struct sockaddr *from, unsigned flags)
+{
+	struct socket *s = h->data;
+
+	if (s->e->closing)
+		return;
+	if (n == UV_ECONNREFUSED) {
+		/* Many may come for one closed port; those after the first say nothing new. */
+		if (!s->e->down || s->e->probed_ms != 0)
+			go_down(s->e);
+		return;
+	}
+	/* The end of a batch has no sender; neither has a socket that is empty. */
+	if (n < 0 || from == NULL || (flags & UV_UDP_MMSG_FREE) != 0)
+		return;
+	if ((flags & UV_UDP_PARTIAL) != 0)
+		s->e->stats.rejected[WIRE_MALFORMED]++;
+	else
+		take_packet(s, (const uint8_t *)buf->base, (size_t)n);
+}
+
+/* Nothing has been heard for too long: there is no resolver, and no question will be answered. */
+static void
+give_up(struct dns_engine *e)
+{
+	struct question_list all = TAILQ_HEAD_INITIALIZER(all);
+	struct question *q, *next;
+
+	for (size_t i = 0; i < NBUCKETS; i++)
+		for (q = TAILQ_FIRST(&e->buckets[i]); q != NULL; q = next) {
+			next = TAILQ_NEXT(q, link);
+			make_ready(e, q);
+		}
+	while ((q = TAILQ_FIRST(&e->tcp_wait)) != NULL)
+		make_ready(e, q);
+	/* Only those that are here now: a callback may ask new ones, which get their own chance. */
+	TAILQ_CONCAT(&all, &e->ready, link);
+	while ((q = TAILQ_FIRST(&all)) != NULL) {
+		TAILQ_REMOVE(&all, q, link);
+		TAILQ_INSERT_HEAD(&e->ready, q, link);
+		finish(e, q, NULL, DNS_TIMEOUT);
+	}
+	e->heard_ms = uv_now(e->loop);
+}
+
+static void
+expire(struct dns_engine *e, struct question *q)
+{
+	if (q->state == ST_WAIT) {
+		make_ready(e, q);
+		return;
+	}
+	if (q->state == ST_UDP)
+		count_loss(e, q);
+	fail_or_retry(e, q);
+}
+
+static void
+on_tick(uv_timer_t *t)
+{
+	struct dns_engine *e = t->data;
+	uint64_t now = uv_now(e->loop), last = now / TICK_MS;
+	struct question *q;
+
+	/* A callback in expire() may change any list: look at each bucket afresh. */
+	if (last - e->tick > NBUCKETS)
+		e->tick = last - NBUCKETS;
+	while (e->tick < last) {
+		struct question_list *bucket = &e->buckets[++e->tick % NBUCKETS];
+		struct question_list due = TAILQ_HEAD_INITIALIZER(due);
+
+		TAILQ_CONCAT(&due, bucket, link);
+		while ((q = TAILQ_FIRST(&due)) != NULL) {
+			TAILQ_REMOVE(&due, q, link);
+			TAILQ_INSERT_TAIL(bucket, q, link);
+			if (q->tick <= e->tick)
+				expire(e, q);
+		}
+	}
+	while ((q = TAILQ_FIRST(&e->fresh)) != NULL && now - q->sent_ms >= SLOW_MS)
+		leave_fresh(e, q);
+	if (e->down && e->probed_ms != 0 && now - e->probed_ms >= LISTENS_MS)
+		go_up(e);
+	if (e->cfg.silence_ms != 0 && e->pending > 0 && now - e->heard_ms >= e->cfg.silence_ms)
+		give_up(e);
+	if (e->pending == 0)
+		uv_timer_stop(&e->timer);
+}
+
+static void
+on_idle(uv_idle_t *idle)
+{
+	(void)idle;
+}
+
+/* Before the loop waits; it must not while there is something to send. */
+static void
+on_prepare(uv_prepare_t *p)
+{
+	struct dns_engine *e = p->data;
+
+	pump_tcp(e);
+	if (pump(e))
+		uv_idle_start(&e->idle, on_idle);
+	else
+		uv_idle_stop(&e->idle);
+}
+
+static void
+set_address(struct sockaddr_storage *ss, const struct ip *ip, uint16_t port)
+{
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ss;
+	struct sockaddr_in *four = (struct sockaddr_in *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	if (ip->family == 6) {
+		six->sin6_family = AF_INET6;
+		six->sin6_port = htons(port);
+		memcpy(&six->sin6_addr, ip->a, 16);
+		return;
+	}
+	four->sin_family = AF_INET;
+	four->sin_port = htons(port);
+	memcpy(&four->sin_addr, ip->a, 4);
+}
+
+/* Returns 0 or a libuv error. */
+static int
+open_socket(struct dns_engine *e, struct socket *s)
+{
+	int rc, size;
+
+	s->e = e;
+	s->h.data = s;
+	if ((rc = uv_udp_init_ex(e->loop, &s->h, e->addr.ss_family | UV_UDP_RECVMMSG)) != 0)
+		return rc;
+	e->nhandles++;
+	e->nsockets++;
+	if ((rc = uv_udp_connect(&s->h, (const struct sockaddr *)&e->addr)) != 0)
+		return rc;
+	size = (int)e->cfg.rcvbuf;
+	uv_recv_buffer_size(
+	    (uv_handle_t *)&s->h, &size); /* granted or not: what counts is read back */
+	size = 0;
+	if ((rc = uv_recv_buffer_size((uv_handle_t *)&s->h, &size)) != 0)
+		return rc;
+	e->stats.rcvbuf = (unsigned)size;
+	if ((rc = uv_udp_recv_start(&s->h, on_alloc, on_recv)) != 0)
+		return rc;
+	uv_unref((uv_handle_t *)&s->h);
+	return 0;
+}
+
+/*
+ * No more questions than their answers fit the buffers, should all come at
+ * once; at the start no more than fit the resolver's buffer, which the same
+ * kernel's limits cut to the size of ours.
+ */
+static void
+set_window(struct dns_engine *e)
+{
+	unsigned fits = NSOCKETS * (e->stats.rcvbuf / ANSWER_TRUESIZE);
+	unsigned start = e->stats.rcvbuf / QUERY_TRUESIZE;
+
+	e->window_max = fits < e->cfg.outstanding ? fits : e->cfg.outstanding;
+	if (e->cfg.window != 0 && e->cfg.window < e->window_max)
+		e->window_max = e->cfg.window;
+	if (e->window_max < 1)
+		e->window_max = 1;
+	e->window = start < WINDOW_START ? start : WINDOW_START;
+	if (e->window > e->window_max)
+		e->window = e->window_max;
+	if (e->window < 1)
+		e->window = 1;
+	e->threshold = e->window;
+}
+
+struct dns_engine *
+dns_engine_new(uv_loop_t *loop, const struct dns_engine_config *c)
+{
+	struct dns_engine *e = xcalloc(1, sizeof(*e));
+	int rc = 0;
+
+	e->loop = loop;
+	e->cfg = *c;
+	set_address(&e->addr, &c->ip, c->port);
+	TAILQ_INIT(&e->ready);
+	TAILQ_INIT(&e->tcp_wait);
+	TAILQ_INIT(&e->fresh);
+	for (size_t i = 0; i < NBUCKETS; i++)
+		TAILQ_INIT(&e->buckets[i]);
+	wire_result_init(&e->result);
+	e->datagrams = xmalloc(DATAGRAMS * DATAGRAM_MAX);
+	e->sockets = xcalloc(NSOCKETS, sizeof(*e->sockets));
+	e->tick = uv_now(loop) / TICK_MS;
+	uv_timer_init(loop, &e->timer);
+	uv_prepare_init(loop, &e->prepare);
+	uv_idle_init(loop, &e->idle);
+	e->timer.data = e;
+	e->prepare.data = e;
+	e->idle.data = e;
+	e->nhandles = 3;
+	uv_prepare_start(&e->prepare, on_prepare);
+	uv_unref((uv_handle_t *)&e->prepare);
+	for (size_t i = 0; i < NSOCKETS && rc == 0; i++)
+		rc = open_socket(e, &e->sockets[i]);
+	if (rc != 0) {
+		dns_engine_free(e, NULL, NULL);
+		errno = -rc;
+		return NULL;
+	}
+	set_window(e);
+	return e;
+}
+
+static void
+on_closed(uv_handle_t *h)
+{
+	/* A socket's data is the socket. */
+	if (h->type == UV_UDP)
+		handle_gone(((struct socket *)h->data)->e);
+	else
+		handle_gone(h->data);
+}
+
+static void
+drop(struct dns_engine *e, struct question_list *list)
+{
+	struct question *q;
+
+	while ((q = TAILQ_FIRST(list)) != NULL) {
+		detach(e, q);
+		free(q);
+	}
+}
+
+void
+dns_engine_free(struct dns_engine *e, void (*closed)(void *arg), void *arg)
+{
+	if (e == NULL)
+		return;
+	e->closing = true;
+	e->closed = closed;
+	e->closed_arg = arg;
+	drop(e, &e->ready);
+	drop(e, &e->tcp_wait);
+	for (size_t i = 0; i < NBUCKETS; i++)
+		drop(e, &e->buckets[i]);
+	for (size_t i = 0; i < e->nsockets; i++)
+		uv_close((uv_handle_t *)&e->sockets[i].h, on_closed);
+	uv_close((uv_handle_t *)&e->timer, on_closed);
+	uv_close((uv_handle_t *)&e->prepare, on_closed);
+	uv_close((uv_handle_t *)&e->idle, on_closed);
+}
+
+void
+dns_engine_ask(
+    struct dns_engine *e, const char *name, enum dns_type type, dns_answer_fn fn, void *arg)
+{
+	size_t len = strlen(name);
+	struct question *q = xcalloc(1, sizeof(*q) + len + 1);
+
+	memcpy(q->name, name, len);
+	q->type = type;
+	q->fn = fn;
+	q->arg = arg;
+	q->state = ST_READY;
+	TAILQ_INSERT_TAIL(&e->ready, q, link);
+	if (e->pending++ == 0)
+		e->heard_ms = uv_now(e->loop);
+	if (!uv_is_active((uv_handle_t *)&e->timer))
+		uv_timer_start(&e->timer, on_tick, TICK_MS, TICK_MS);
+}
+
+size_t
+dns_engine_pending(const struct dns_engine *e)
+{
+	return e->pending;
+}
+
+void
+dns_engine_set_silence(struct dns_engine *e, uint64_t silence_ms)
+{
+	e->cfg.silence_ms = silence_ms;
+	e->heard_ms = uv_now(e->loop);
+}
+
+const struct dns_engine_stats *
+dns_engine_stats(struct dns_engine *e)
+{
+	e->stats.window = e->window;
+	e->stats.window_max = e->window_max;
+	return &e->stats;
+}

@@ -1,0 +1,85 @@
+/*
+ * Asks one resolver many questions at once.
+ *
+ * Every question gets exactly one outcome.  How many are on their way at a
+ * time follows from the receive buffer that the kernel granted and from what
+ * gets lost; a question that a resolver works on for long (a dead zone) makes
+ * room for others after a second.  A resolver that refuses packets is probed
+ * until it is back, and the questions it owes are asked again.
+ */
+/* Layer: dns */
+#ifndef DNS_ENGINE_H
+#define DNS_ENGINE_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "survey/answers.h"
+#include "wire.h"
+
+struct dns_engine;
+
+struct dns_engine_config {
+	struct ip ip;
+	uint16_t port;
+	unsigned window; /* questions of the last second on their way; 0: from the buffers */
+	unsigned outstanding; /* questions on their way, old ones included */
+	unsigned rcvbuf; /* bytes asked of the kernel for each socket */
+	unsigned timeout_ms; /* of the first try; later ones wait longer */
+	unsigned tries; /* of a question that is not answered */
+	unsigned failures; /* times that SERVFAIL or REFUSED is asked again */
+	unsigned failure_ms; /* wait before that */
+	uint64_t silence_ms; /* give all up after so long without any answer; 0: never */
+};
+
+/* Sensible values for everything but ip and port. */
+void dns_engine_defaults(struct dns_engine_config *c);
+
+#define DNS_LATENCIES 208
+
+struct dns_engine_stats {
+	uint64_t questions; /* with an outcome */
+	uint64_t outcomes[DNS_NOUTCOMES];
+	uint64_t bogus; /* of the SERVFAILs: refused by DNSSEC validation */
+	uint64_t sent; /* UDP packets */
+	uint64_t retries; /* of those, not the first of their question */
+	uint64_t timeouts; /* tries without an answer */
+	uint64_t tcp; /* tries over TCP */
+	uint64_t down; /* times that the resolver was found not to listen */
+	uint64_t rejected[WIRE_NSTATUS]; /* packets that were no answer */
+	uint64_t latencies[DNS_LATENCIES];
+	unsigned window; /* now */
+	unsigned window_max;
+	unsigned rcvbuf; /* granted, each socket */
+};
+
+/* The latency in ms that a share (0 to 1) of the questions did not exceed, within 7 %. */
+uint32_t dns_engine_latency(const struct dns_engine_stats *s, double share);
+
+/* The outcome.  a is valid during the call only; new questions may be asked in it. */
+typedef void (*dns_answer_fn)(const struct answer *a, void *arg);
+
+/* Returns NULL with errno set when a socket cannot be made or connected. */
+struct dns_engine *dns_engine_new(uv_loop_t *loop, const struct dns_engine_config *c);
+
+/*
+ * Close everything and free the engine; questions without an outcome are
+ * dropped without a call.  closed() may be NULL; it comes from the loop.
+ */
+void dns_engine_free(struct dns_engine *e, void (*closed)(void *arg), void *arg);
+
+/*
+ * Ask for name, spelled as name_normalise(), name_canonical() or
+ * name_reverse() spell it; copied.  fn comes from the loop, never from within
+ * this call.  The loop stays alive while a question has no outcome.
+ */
+void dns_engine_ask(
+    struct dns_engine *e, const char *name, enum dns_type type, dns_answer_fn fn, void *arg);
+
+/* Questions without an outcome. */
+size_t dns_engine_pending(const struct dns_engine *e);
+/* Change dns_engine_config.silence_ms. */
+void dns_engine_set_silence(struct dns_engine *e, uint64_t silence_ms);
+const struct dns_engine_stats *dns_engine_stats(struct dns_engine *e);
+
+#endif
