@@ -10,6 +10,7 @@
 	X(status) \
 	X(doctor) \
 	X(geo) \
+	X(dns) \
 	X(analyze) \
 	X(graph) \
 	X(report) \

@@ -31,7 +31,7 @@ struct answer {
 	const char *name;
 	enum dns_type type;
 	enum dns_outcome outcome;
-	int64_t at; /* when it was asked, seconds since 1970 */
+	int64_t at; /* when it was asked, seconds since 1970, or TIME_UNKNOWN (rfc3339.h) */
 	uint32_t ms; /* from the first try to the outcome */
 	int ede; /* extended error code (RFC 8914), or DNS_EDE_NONE */
 	const char *ede_text; /* or NULL; valid UTF-8 */

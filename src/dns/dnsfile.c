@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "survey/dnsfile.h"
@@ -14,6 +13,7 @@
 #include "survey/jsonw.h"
 #include "survey/mem.h"
 #include "survey/name.h"
+#include "survey/rfc3339.h"
 
 #define LINE_MAX_BYTES (4u << 20) /* a TCP answer is 64 kB; as text it is under 1 MB */
 
@@ -21,20 +21,6 @@ struct dnsfile {
 	struct jsonw w;
 	int fd;
 };
-
-static void
-write_time(struct jsonw *w, int64_t at)
-{
-	time_t t = (time_t)at;
-	struct tm tm;
-	char text[32];
-
-	if (gmtime_r(&t, &tm) == NULL ||
-	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		jsonw_null(w);
-	else
-		jsonw_string(w, text);
-}
 
 static void
 write_addrs(struct jsonw *w, const struct answer *a)
@@ -48,6 +34,8 @@ write_addrs(struct jsonw *w, const struct answer *a)
 void
 dnsfile_line(struct jsonw *w, const struct answer *a)
 {
+	char at[TIME_SIZE];
+
 	jsonw_object(w);
 	jsonw_key(w, "name");
 	jsonw_string(w, a->name);
@@ -68,8 +56,10 @@ dnsfile_line(struct jsonw *w, const struct answer *a)
 			jsonw_string(w, a->cnames[i]);
 		jsonw_end_array(w);
 	}
-	jsonw_key(w, "at");
-	write_time(w, a->at);
+	if (a->at != TIME_UNKNOWN) {
+		jsonw_key(w, "at");
+		jsonw_string(w, time_format(a->at, at));
+	}
 	jsonw_key(w, "ms");
 	jsonw_uint(w, a->ms);
 	if (a->ede != DNS_EDE_NONE) {
@@ -142,19 +132,6 @@ get_array(struct json_object *o, const char *key, struct json_object **array)
 	return json_object_array_length(*array);
 }
 
-static int64_t
-parse_time(const char *s)
-{
-	struct tm tm = { 0 };
-	const char *end;
-
-	if (s == NULL || (end = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm)) == NULL)
-		return 0;
-	if (*end == '.')
-		end += 1 + strspn(end + 1, "0123456789");
-	return strcmp(end, "Z") == 0 ? (int64_t)timegm(&tm) : 0;
-}
-
 static int
 ip_cmp_void(const void *a, const void *b)
 {
@@ -216,7 +193,8 @@ parse_object(struct json_object *o, struct answer *a, char name[NAME_SIZE])
 	if (outcome == NULL || (i = dns_outcome_from(outcome, strlen(outcome))) == -1)
 		return false;
 	a->outcome = (enum dns_outcome)i;
-	a->at = parse_time(get_text(o, "at"));
+	s = get_text(o, "at");
+	a->at = s == NULL ? TIME_UNKNOWN : time_parse(s, strlen(s));
 	if (json_object_object_get_ex(o, "ms", &v) && json_object_is_type(v, json_type_int)) {
 		int64_t ms = json_object_get_int64(v);
 

@@ -44,7 +44,7 @@ struct question {
 	TAILQ_ENTRY(question) fresh_link;
 	dns_answer_fn fn;
 	void *arg;
-	uint64_t first_ms, sent_ms;
+	uint64_t first_ms, sent_ms, round_ms; /* first and last try, first since the last failure */
 	uint64_t tick; /* of its bucket */
 	int64_t at;
 	struct tcp *tcp;
@@ -130,6 +130,7 @@ dns_engine_defaults(struct dns_engine_config *c)
 	c->tries = 4;
 	c->failures = 1;
 	c->failure_ms = 5200; /* Unbound serves a cached SERVFAIL for five seconds */
+	c->final_ms = 3000;
 	c->silence_ms = 60000;
 }
 
@@ -180,11 +181,11 @@ random16(struct dns_engine *e)
 	return e->random[--e->nrandom];
 }
 
-/* ms, 15 % more or less: questions that failed together are not asked again together. */
+/* ms and up to 30 % more: questions that failed together are not asked again together. */
 static uint64_t
 jitter(struct dns_engine *e, uint64_t ms)
 {
-	return ms - ms * 15 / 100 + ms * 30 / 100 * random16(e) / 65536;
+	return ms + ms * 30 / 100 * random16(e) / 65536;
 }
 
 static void
@@ -399,7 +400,8 @@ send_question(struct dns_engine *e, struct question *q)
 		q->first_ms = now;
 		q->at = (int64_t)time(NULL);
 	}
-	q->tries++;
+	if (q->tries++ == 0)
+		q->round_ms = now;
 	q->sent_ms = now;
 	q->fresh = true;
 	TAILQ_INSERT_TAIL(&e->fresh, q, fresh_link);
@@ -481,14 +483,26 @@ fail_or_retry(struct dns_engine *e, struct question *q)
 		finish(e, q, NULL, DNS_TIMEOUT);
 }
 
-/* SERVFAIL and REFUSED may pass: an upstream that is away, a cache that remembers its absence. */
+/*
+ * SERVFAIL and REFUSED may pass: an upstream that is away, a cache that
+ * remembers its absence.  A verdict of DNSSEC does not.
+ */
+static bool
+may_pass(const struct dns_engine *e, const struct question *q, const struct wire_result *r)
+{
+	uint64_t took = uv_now(e->loop) - q->round_ms;
+
+	if (dns_outcome_known(r->outcome) || q->failures >= e->cfg.failures)
+		return false;
+	if (r->outcome == DNS_SERVFAIL && is_bogus(r->ede))
+		return false;
+	return e->cfg.final_ms == 0 || took < e->cfg.final_ms;
+}
+
 static void
 take_answer(struct dns_engine *e, struct question *q, const struct wire_result *r)
 {
-	bool failed = !dns_outcome_known(r->outcome);
-
-	if (!failed || q->failures >= e->cfg.failures ||
-	    (r->outcome == DNS_SERVFAIL && is_bogus(r->ede))) {
+	if (!may_pass(e, q, r)) {
 		finish(e, q, r, r->outcome);
 		return;
 	}
@@ -730,7 +744,7 @@ on_recv(uv_udp_t *h, ssize_t n, const uv_buf_t *buf, const struct sockaddr *from
 		take_packet(s, (const uint8_t *)buf->base, (size_t)n);
 }
 
-/* Nothing has been heard for too long: there is no resolver, and no question will be answered. */
+/* Nothing has been heard for too long: there is no resolver. */
 static void
 give_up(struct dns_engine *e)
 {
@@ -744,10 +758,15 @@ give_up(struct dns_engine *e)
 		}
 	while ((q = TAILQ_FIRST(&e->tcp_wait)) != NULL)
 		make_ready(e, q);
+	e->stats.given_up++;
 	/* Only those that are here now: a callback may ask new ones, which get their own chance. */
 	TAILQ_CONCAT(&all, &e->ready, link);
 	while ((q = TAILQ_FIRST(&all)) != NULL) {
 		TAILQ_REMOVE(&all, q, link);
+		if (e->closing) {
+			free(q);
+			continue;
+		}
 		TAILQ_INSERT_HEAD(&e->ready, q, link);
 		finish(e, q, NULL, DNS_TIMEOUT);
 	}
@@ -783,6 +802,11 @@ on_tick(uv_timer_t *t)
 		TAILQ_CONCAT(&due, bucket, link);
 		while ((q = TAILQ_FIRST(&due)) != NULL) {
 			TAILQ_REMOVE(&due, q, link);
+			if (e->closing) { /* a callback freed the engine */
+				leave_fresh(e, q);
+				free(q);
+				continue;
+			}
 			TAILQ_INSERT_TAIL(bucket, q, link);
 			if (q->tick <= e->tick)
 				expire(e, q);

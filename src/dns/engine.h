@@ -29,6 +29,11 @@ struct dns_engine_config {
 	unsigned tries; /* of a question that is not answered */
 	unsigned failures; /* times that SERVFAIL or REFUSED is asked again */
 	unsigned failure_ms; /* wait before that */
+	/*
+	 * A failure that took the resolver this long is not asked again: it has
+	 * tried every server itself.  0: always asked again.
+	 */
+	unsigned final_ms;
 	uint64_t silence_ms; /* give all up after so long without any answer; 0: never */
 };
 
@@ -45,6 +50,7 @@ struct dns_engine_stats {
 	uint64_t retries; /* of those, not the first of their question */
 	uint64_t timeouts; /* tries without an answer */
 	uint64_t tcp; /* tries over TCP */
+	uint64_t given_up; /* times that a silent resolver was given up */
 	uint64_t down; /* times that the resolver was found not to listen */
 	uint64_t rejected[WIRE_NSTATUS]; /* packets that were no answer */
 	uint64_t latencies[DNS_LATENCIES];

@@ -1,0 +1,90 @@
+/*
+ * Resolving while a survey runs: a resolver, started if need be; a client
+ * that asks it; a file that the answers are appended to.
+ */
+/* Layer: dns */
+#ifndef SURVEY_DNS_H
+#define SURVEY_DNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "survey/answers.h"
+#include "survey/config.h"
+#include "survey/questions.h"
+
+struct buf;
+struct jsonw;
+
+/* How to resolve; strings are borrowed.  See the dns section of survey.conf(5). */
+struct dns_settings {
+	enum dns_mode mode;
+	const char *address; /* "ip#port" or "ip", for DNS_ADDRESS */
+	const char *root_hints; /* "" for Unbound's own */
+	const char *unbound, *stubby; /* programs */
+	unsigned window; /* 0: what the mode and the buffers allow */
+	unsigned rcvbuf, timeout_ms, tries;
+	bool validate;
+	const struct config_upstream *upstreams;
+	size_t nupstreams;
+};
+
+void dns_settings_default(struct dns_settings *s); /* DNS_SYSTEM */
+void dns_settings_from(struct dns_settings *s, const struct config *c);
+/* "managed", "unbound-dot", …; -1 for any other word. */
+int dns_mode_from(const char *word);
+
+struct dns_options {
+	const struct dns_settings *settings; /* copied, its strings borrowed */
+	/* Where resolvers of our own keep their files; made if need be.  Needed in those modes. */
+	const char *dir;
+	const char *file; /* dns.ndjson to append to, or NULL */
+	struct answers *answers; /* borrowed; what it holds is not asked again */
+	/* Each of these may be NULL. */
+	void (*on_answer)(const struct answer *a, void *arg); /* a is the table's copy */
+	void (*on_idle)(void *arg); /* nothing is left to be answered */
+	/* There is no resolver, or the file cannot be written; the reason was logged. */
+	void (*on_failed)(void *arg);
+	void *arg;
+};
+
+struct dns;
+
+/*
+ * Open the file and start the resolver.  Questions may be asked at once; they
+ * wait until it is ready.  Returns NULL after one message.
+ */
+struct dns *dns_new(uv_loop_t *loop, const struct dns_options *o);
+
+/* One question, unless it is answered or on its way already. */
+void dns_ask(struct dns *d, const char *name, enum dns_type type);
+
+/* All questions about a host, now and as answers give rise to them (questions.h). */
+void dns_host(struct dns *d, const struct ip *ip, const struct name_ref *names, size_t n);
+
+/* Questions without an answer. */
+size_t dns_pending(const struct dns *d);
+
+/*
+ * No more hosts will come: from now on a resolver that says nothing for a
+ * minute is given up, and what it owes counts as timed out.  Until then it is
+ * waited for.
+ */
+void dns_drain(struct dns *d);
+
+/*
+ * Stop resolver and client, sync and close the file, then free d and call
+ * closed() from the loop.  Questions without an answer are dropped: the next
+ * run asks them.
+ */
+void dns_close(struct dns *d, void (*closed)(void *arg), void *arg);
+
+/* Totals so far: lines of text for the log, or one object for run.json. */
+void dns_summary_text(const struct dns *d, struct buf *out);
+void dns_summary_json(const struct dns *d, struct jsonw *w);
+/* True when the resolver was given up, or the file could not be written. */
+bool dns_gave_up(const struct dns *d);
+
+#endif

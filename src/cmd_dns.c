@@ -1,0 +1,499 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "survey/answers.h"
+#include "survey/buf.h"
+#include "survey/config.h"
+#include "survey/dns.h"
+#include "survey/dnsfile.h"
+#include "survey/file.h"
+#include "survey/ip.h"
+#include "survey/jsonw.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/name.h"
+#include "survey/ndjson.h"
+
+#include "commands.h"
+
+/* Questions on their way before no more input is read, and when reading goes on. */
+#define PENDING_HIGH 20000
+#define PENDING_LOW 10000
+#define INPUT_MAX (64 << 10) /* bytes of a line; no name is that long */
+
+enum { RESOLVER, MODE, CONFIG, TYPE, OUTPUT, DIRECTORY, WINDOW, RCVBUF, TIMEOUT, TRIES, STATS };
+
+static const struct command_option options[] = {
+	[RESOLVER] = { "resolver", 'r', "ADDR#PORT", "ask this resolver (default port 53)" },
+	[MODE] = { "mode", 'm', "MODE",
+	    "managed, unbound-dot, unbound, address or system (default)" },
+	[CONFIG] = { "config", 'c', "CONF", "take the dns section of this config" },
+	[TYPE] = { "type", 't', "A,AAAA,PTR",
+	    "what to ask of each line (default: A of a name, PTR of an address)" },
+	[OUTPUT] = { "output", 'o', "FILE", "write the answers here (default: standard output)" },
+	[DIRECTORY] = { "dir", 'd', "DIR", "keep the files of resolvers that are started here" },
+	[WINDOW] = { "window", 'w', "N", "questions at a time (default: what the buffers hold)" },
+	[RCVBUF] = { "rcvbuf", 0, "BYTES", "receive buffer to ask the kernel for" },
+	[TIMEOUT] = { "timeout", 0, "MS", "wait of the first try, 5000" },
+	[TRIES] = { "tries", 0, "N", "tries of a question that is not answered, 4" },
+	[STATS] = { "stats", 0, "FILE", "write totals as JSON here" },
+	{ NULL, 0, NULL, NULL },
+};
+
+static int cmd_dns(int argc, char **argv);
+
+const struct command command_dns = {
+	"dns",
+	"FILE|-",
+	"Look up many names or addresses at once",
+	"Reads a name or address a line and writes an answer a line (dns.ndjson), in the\n"
+	"order in which they come.  Each question is asked once.  Lines that are no name\n"
+	"are counted and make the exit status 3.",
+	options,
+	cmd_dns,
+};
+
+struct lookup {
+	uv_loop_t loop;
+	struct dns *dns;
+	struct answers *answers;
+	struct ndjson lines;
+	struct jsonw out;
+	FILE *file; /* where out goes: stdout, or outfile's */
+	struct outfile outfile;
+	const char *stats_path;
+	uv_fs_t read;
+	uv_signal_t signals[2];
+	int fd;
+	bool reading, eof, stopped, failed, closing, gave_up, any_type;
+	bool ask[DNS_NTYPES];
+	uint64_t refused[NAME_NCLASSES];
+	char chunk[64 << 10];
+};
+
+static void
+refuse(struct lookup *l, enum name_class class)
+{
+	l->refused[class]++;
+}
+
+static void
+ask_address(struct lookup *l, const struct ip *ip)
+{
+	char name[NAME_SIZE];
+
+	if (l->any_type && !l->ask[DNS_PTR]) {
+		refuse(l, NAME_ADDRESS);
+		return;
+	}
+	name_reverse(ip, name);
+	dns_ask(l->dns, name, DNS_PTR);
+}
+
+static int
+on_line(const char *line, size_t len, void *arg)
+{
+	struct lookup *l = arg;
+	char name[NAME_SIZE];
+	enum name_class class;
+	struct ip ip;
+
+	if (len > 0 && line[len - 1] == '\r')
+		len--;
+	if (len == 0)
+		return 0;
+	if (ip_parse(line, len, &ip)) {
+		ask_address(l, &ip);
+		return 0;
+	}
+	if ((class = name_canonical(line, len, name)) != NAME_OK) {
+		refuse(l, class);
+		return 0;
+	}
+	if (!l->any_type)
+		dns_ask(l->dns, name, name_is_below(name, "arpa") ? DNS_PTR : DNS_A);
+	for (int t = 0; t < DNS_NTYPES; t++)
+		if (l->ask[t] && (t != DNS_PTR || name_is_below(name, "arpa")))
+			dns_ask(l->dns, name, (enum dns_type)t);
+	return 0;
+}
+
+static void
+report(struct lookup *l)
+{
+	struct jsonw w;
+	struct buf text;
+
+	buf_init(&text);
+	dns_summary_text(l->dns, &text);
+	for (char *line = text.data, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+		log_info("%.*s", (int)(end - line), line);
+	buf_fini(&text);
+	if (l->stats_path == NULL)
+		return;
+	jsonw_init(&w, NULL);
+	dns_summary_json(l->dns, &w);
+	jsonw_newline(&w);
+	if (file_write(l->stats_path, w.out.data, w.out.len) == -1) {
+		log_error("%s: %m", l->stats_path);
+		l->failed = true;
+	}
+	jsonw_fini(&w);
+}
+
+static void
+on_signal_closed(uv_handle_t *h)
+{
+	(void)h;
+}
+
+static void
+finish(struct lookup *l)
+{
+	if (l->closing || l->reading)
+		return;
+	l->closing = true;
+	report(l);
+	l->gave_up = dns_gave_up(l->dns);
+	dns_close(l->dns, NULL, NULL);
+	for (size_t i = 0; i < 2; i++)
+		uv_close((uv_handle_t *)&l->signals[i], on_signal_closed);
+}
+
+static void read_more(struct lookup *l);
+
+static void
+on_read(uv_fs_t *req)
+{
+	struct lookup *l = req->data;
+	ssize_t n = req->result;
+
+	uv_fs_req_cleanup(req);
+	l->reading = false;
+	if (n > 0)
+		ndjson_feed(&l->lines, l->chunk, (size_t)n);
+	if (n == 0)
+		ndjson_feed(&l->lines, "\n", 1); /* the last line may lack its end */
+	if (n < 0) {
+		log_error("dns: cannot read: %s", uv_strerror((int)n));
+		l->failed = true;
+	}
+	if (n <= 0) {
+		l->eof = true;
+		dns_drain(l->dns);
+	}
+	if (l->stopped || l->failed || (l->eof && dns_pending(l->dns) == 0))
+		finish(l);
+	else
+		read_more(l);
+}
+
+static void
+read_more(struct lookup *l)
+{
+	uv_buf_t buf = uv_buf_init(l->chunk, sizeof(l->chunk));
+
+	if (l->eof || l->reading || l->closing || dns_pending(l->dns) >= PENDING_HIGH)
+		return;
+	l->read.data = l;
+	if (uv_fs_read(&l->loop, &l->read, l->fd, &buf, 1, -1, on_read) == 0)
+		l->reading = true;
+}
+
+static void
+on_answer(const struct answer *a, void *arg)
+{
+	struct lookup *l = arg;
+
+	dnsfile_line(&l->out, a);
+	if (l->out.error != 0 && !l->failed) {
+		l->failed = true;
+		finish(l);
+	}
+	if (dns_pending(l->dns) < PENDING_LOW)
+		read_more(l);
+}
+
+static void
+on_idle(void *arg)
+{
+	struct lookup *l = arg;
+
+	/* Whoever reads along sees all that is known. */
+	jsonw_flush(&l->out);
+	fflush(l->file);
+	if (l->eof)
+		finish(l);
+}
+
+static void
+on_failed(void *arg)
+{
+	struct lookup *l = arg;
+
+	l->failed = true;
+	finish(l);
+}
+
+static void
+on_signal(uv_signal_t *h, int number)
+{
+	struct lookup *l = h->data;
+
+	(void)number;
+	l->stopped = true;
+	finish(l);
+}
+
+struct request {
+	struct dns_settings settings;
+	struct config *config;
+	const char *output, *dir, *stats, *input;
+	bool ask[DNS_NTYPES], any_type;
+};
+
+static int
+parse_types(struct request *r, const char *s)
+{
+	for (;;) {
+		size_t n = strcspn(s, ",");
+		int type = dns_type_from(s, n);
+
+		if (type == -1) {
+			log_error("dns: --type: \"%s\" is no list of A, AAAA and PTR", s);
+			return -1;
+		}
+		r->ask[type] = r->any_type = true;
+		if (s[n] == '\0')
+			return 0;
+		s += n + 1;
+	}
+}
+
+static int
+read_number(const char *option, const char *text, long long min, long long max, unsigned *value)
+{
+	long long n;
+
+	if (command_number(&command_dns, option, text, min, max, &n) == -1)
+		return -1;
+	*value = (unsigned)n;
+	return 0;
+}
+
+/* --config first, whatever its place: the other options change what it says. */
+static int
+read_config(struct request *r, int argc, char **argv)
+{
+	struct command_args a = { .command = &command_dns, .argc = argc, .argv = argv };
+	int option;
+
+	dns_settings_default(&r->settings);
+	while ((option = command_next(&a)) >= 0) {
+		if (option != CONFIG)
+			continue;
+		config_free(r->config);
+		if ((r->config = config_read(a.value)) == NULL)
+			return EXIT_USAGE;
+		dns_settings_from(&r->settings, r->config);
+	}
+	if (option == COMMAND_HELP)
+		return -1;
+	return option == COMMAND_ERROR ? EXIT_USAGE : EXIT_COMPLETE;
+}
+
+static int
+read_option(struct request *r, int option, const char *value)
+{
+	struct dns_settings *s = &r->settings;
+	int mode;
+
+	switch (option) {
+	case RESOLVER:
+		s->mode = DNS_ADDRESS;
+		s->address = value;
+		return 0;
+	case MODE:
+		if ((mode = dns_mode_from(value)) == -1) {
+			log_error("dns: --mode: \"%s\" is none of managed, unbound-dot, unbound, "
+				  "address and system",
+			    value);
+			return -1;
+		}
+		s->mode = (enum dns_mode)mode;
+		return 0;
+	case TYPE:
+		return parse_types(r, value);
+	case OUTPUT:
+		r->output = value;
+		return 0;
+	case DIRECTORY:
+		r->dir = value;
+		return 0;
+	case STATS:
+		r->stats = value;
+		return 0;
+	case WINDOW:
+		return read_number("window", value, 1, 100000, &s->window);
+	case RCVBUF:
+		return read_number("rcvbuf", value, 4096, 1 << 30, &s->rcvbuf);
+	case TIMEOUT:
+		return read_number("timeout", value, 100, 60000, &s->timeout_ms);
+	case TRIES:
+		return read_number("tries", value, 1, 20, &s->tries);
+	default:
+		return 0;
+	}
+}
+
+/* Returns EXIT_COMPLETE, another status after a message, or -1 when the help was printed. */
+static int
+read_request(struct request *r, int argc, char **argv)
+{
+	struct command_args a = { .command = &command_dns, .argc = argc, .argv = argv };
+	int option, rc;
+
+	if ((rc = read_config(r, argc, argv)) != EXIT_COMPLETE)
+		return rc;
+	while ((option = command_next(&a)) >= 0)
+		if (read_option(r, option, a.value) == -1)
+			return EXIT_USAGE;
+	if (a.at + 1 != a.argc) {
+		log_error("dns: expected one FILE, or - for standard input");
+		return EXIT_USAGE;
+	}
+	r->input = a.argv[a.at];
+	return EXIT_COMPLETE;
+}
+
+static int
+status_of(struct lookup *l)
+{
+	uint64_t refused = l->lines.toolong;
+
+	for (int i = 0; i < NAME_NCLASSES; i++) {
+		if (l->refused[i] > 0)
+			log_warn("dns: %llu lines not asked: %s", (unsigned long long)l->refused[i],
+			    i == NAME_ADDRESS ? "an address, and PTR is not among the types"
+					      : "no valid name");
+		refused += l->refused[i];
+	}
+	if (l->lines.toolong > 0)
+		log_warn(
+		    "dns: %llu lines not asked: too long", (unsigned long long)l->lines.toolong);
+	if (l->failed)
+		return EXIT_FAILED;
+	if (l->stopped)
+		return EXIT_STOPPED;
+	return refused > 0 || l->gave_up ? EXIT_INCOMPLETE : EXIT_COMPLETE;
+}
+
+/* Returns 0, or an exit status after a message. */
+static int
+lookup_open(struct lookup *l, const struct request *r)
+{
+	if (strcmp(r->input, "-") != 0 && (l->fd = open(r->input, O_RDONLY | O_CLOEXEC)) == -1) {
+		log_error("%s: %m", r->input);
+		return EXIT_USAGE;
+	}
+	if (r->output == NULL) {
+		l->file = stdout;
+		return 0;
+	}
+	if (outfile_open(&l->outfile, r->output) == -1) {
+		log_error("%s: %m", r->output);
+		return EXIT_USAGE;
+	}
+	l->file = l->outfile.f;
+	return 0;
+}
+
+/* What was answered is written in any case; the final name comes only with a whole list. */
+static void
+lookup_close(struct lookup *l, const struct request *r)
+{
+	if (jsonw_flush(&l->out) == -1 || (l->outfile.f == NULL && fflush(stdout) != 0)) {
+		log_error("dns: cannot write the answers: %m");
+		l->failed = true;
+	}
+	if (l->outfile.f == NULL)
+		return;
+	if (l->failed || l->stopped)
+		outfile_abort(&l->outfile);
+	else if (outfile_commit(&l->outfile) == -1) {
+		log_error("%s: %m", r->output);
+		l->failed = true;
+	}
+}
+
+static int
+lookup_run(struct lookup *l, const struct request *r)
+{
+	static const int numbers[2] = { SIGINT, SIGTERM };
+	struct dns_options o = {
+		.settings = &r->settings,
+		.dir = r->dir,
+		.answers = l->answers,
+		.on_answer = on_answer,
+		.on_idle = on_idle,
+		.on_failed = on_failed,
+		.arg = l,
+	};
+	int rc = EXIT_USAGE;
+
+	if (uv_loop_init(&l->loop) != 0)
+		return EXIT_FAILED;
+	if ((l->dns = dns_new(&l->loop, &o)) != NULL) {
+		for (size_t i = 0; i < 2; i++) {
+			uv_signal_init(&l->loop, &l->signals[i]);
+			l->signals[i].data = l;
+			uv_signal_start(&l->signals[i], on_signal, numbers[i]);
+		}
+		read_more(l);
+		uv_run(&l->loop, UV_RUN_DEFAULT);
+		rc = EXIT_COMPLETE;
+	}
+	uv_run(&l->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&l->loop);
+	return rc;
+}
+
+static int
+cmd_dns(int argc, char **argv)
+{
+	struct lookup *l = xcalloc(1, sizeof(*l));
+	struct request r = { 0 };
+	int rc = read_request(&r, argc, argv);
+
+	if (rc != EXIT_COMPLETE)
+		goto out;
+	memcpy(l->ask, r.ask, sizeof(l->ask));
+	l->any_type = r.any_type;
+	l->stats_path = r.stats;
+	if ((rc = lookup_open(l, &r)) != EXIT_COMPLETE)
+		goto out;
+	l->answers = answers_new();
+	jsonw_init(&l->out, l->file);
+	ndjson_init(&l->lines, INPUT_MAX, on_line, l);
+	if ((rc = lookup_run(l, &r)) == EXIT_COMPLETE) {
+		lookup_close(l, &r);
+		rc = status_of(l);
+	} else if (l->outfile.f != NULL) {
+		outfile_abort(&l->outfile);
+	}
+	ndjson_fini(&l->lines);
+	jsonw_fini(&l->out);
+	answers_free(l->answers);
+	if (l->fd > 0)
+		close(l->fd);
+out:
+	config_free(r.config);
+	free(l);
+	return rc == -1 ? EXIT_COMPLETE : rc;
+}
