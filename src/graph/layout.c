@@ -192,6 +192,8 @@ to_cgraph(const struct drawing *d, Agnode_t **node)
 
 		if (e->lane > 0)
 			continue;
+		if (d->nnodes == 2)
+			gap = 150;
 		set(agedge(g, node[e->a], node[e->b], NULL, 1), "len",
 		    (d->nodes[e->a].r + d->nodes[e->b].r + gap) / PER_INCH);
 	}

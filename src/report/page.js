@@ -23,6 +23,7 @@
 		return e;
 	}
 	const count = n => n.toLocaleString("en");
+	const counted = (n, one, many) => count(n) + " " + (n === 1 ? one : many);
 	const number = n => make("td", {class: "n"}, count(n));
 
 	async function unpack(id) {
@@ -326,6 +327,7 @@
 	function panAndZoom(box, svg) {
 		const full = svg.getAttribute("viewBox").split(" ").map(Number);
 		let view = full.slice();
+		svg.style.aspectRatio = full[2] + " / " + full[3];
 		const apply = () => svg.setAttribute("viewBox", view.map(v => v.toFixed(2)).join(" "));
 		const zoom = (factor, fx = .5, fy = .5) => {
 			const w = Math.min(full[2] * 1.5, Math.max(full[2] / 40, view[2] / factor));
@@ -429,8 +431,8 @@
 			make("div", {class: "bar"}, make("h3", {tabindex: "-1", id: "detail-title"}, "Cluster " + c.id),
 				step(-1, "‹", "previous cluster of the table"), step(1, "›", "next cluster of the table"),
 				make("button", {type: "button", onclick: close}, "Close")),
-			make("p", {}, count(c.hosts) + " hosts, " + count(c.shared) + " shared keys, " + count(c.ases) +
-				(c.ases === 1 ? " AS" : " ASes") + ". ", make("span", {class: "badge"}, D.whys[c.why])),
+			make("p", {}, counted(c.hosts, "host", "hosts") + ", " + counted(c.shared, "shared key", "shared keys") +
+				", " + counted(c.ases, "AS", "ASes") + ". ", make("span", {class: "badge"}, D.whys[c.why])),
 			make("p", {class: "soft"}, c.text),
 			picture, ...keyTable(c), make("details", {}, make("summary", {}, "Pairs of ports"), ...pairTable(c)),
 			...hostTable(c, wanted));

@@ -93,7 +93,8 @@ say_multihomed(const struct traits *t, struct buf *out)
 	if (t->nas > 1)
 		buf_printf(out, "they lie in %u ASes; ", t->nas);
 	if (t->without_ssh > 0 && t->with_ssh > 0)
-		buf_printf(out, "%u of them show no SSH; ", t->without_ssh);
+		buf_printf(out, "%u of them show%s no SSH; ", t->without_ssh,
+		    t->without_ssh == 1 ? "s" : "");
 	if (t->with_ssh == 0)
 		buf_adds(out, "none shows SSH, so nothing ties them to one machine; ");
 	if (t->ssh_keys > 1)
@@ -135,11 +136,17 @@ why_cluster(const struct study *st, uint32_t cluster, struct buf *out)
 		    t.tls_shared, t.nhosts, t.wildcards > 0 ? ", with wildcard names" : "");
 		return WHY_HOSTING;
 	}
-	if (t.nas == 1 && t.tls_shared * 2 >= t.nhosts) {
-		buf_printf(out,
-		    "A TLS key on %u of %u hosts of one AS: the front ends of one service do "
-		    "so. ",
-		    t.tls_shared, t.nhosts);
+	if (t.tls_shared * 2 > t.nhosts) {
+		if (t.nas == 1)
+			buf_printf(out,
+			    "One TLS key on %u of %u hosts of one AS: the front ends of one "
+			    "service do so. ",
+			    t.tls_shared, t.nhosts);
+		else
+			buf_printf(out,
+			    "One TLS key on %u of %u hosts in %u ASes: a service with servers "
+			    "in several networks does so, or a key that was copied. ",
+			    t.tls_shared, t.nhosts, t.nas);
 		return WHY_SERVICE;
 	}
 	buf_printf(out, "No single key explains it: the most used one stands on %u of %u hosts. ",
