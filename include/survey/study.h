@@ -130,6 +130,8 @@ void study_cluster(struct study *, uint32_t id, uint32_t host);
 const char *study_text(struct study *, const char *s, size_t len);
 struct study_name *study_add_name(struct study *, uint32_t host);
 struct study_port *study_add_port(struct study *, uint32_t host, uint16_t port);
+/* A finished study's facts of a host's port, or NULL. */
+struct study_port *study_find_port(struct study *, uint32_t host, uint16_t port);
 /* Put all in the order stated above.  Nothing may be added afterwards. */
 void study_finish(struct study *);
 

@@ -259,6 +259,10 @@ put_method(const struct page *p, struct buf *b)
 	fact_count(b, "refused by block list or range", r->refused);
 	fact_count(b, "opted out", r->opted_out);
 	fact_count(b, "hosts given up", r->given_up);
+	fact_count(b, "record lines refused", r->lines_refused);
+	fact(b, "certificates judged by the date",
+	    r->scan_date != NULL ? r->scan_date : "of each grab");
+	fact(b, "answers of the DNS", r->dns);
 	fact_rate(b, "probes", r->rate_pps, "packets a second at most");
 	fact_rate(b, "grabs", r->rate_hosts, "hosts a second at most");
 	buf_adds(b, "</dl>\n<h3>Stages</h3>\n<dl class=\"facts\">");

@@ -59,6 +59,29 @@ read_pairs(struct runinfo *r, struct simd_node root)
 	}
 }
 
+/* What the last analysis of the records counted. */
+static void
+read_analysis(struct runinfo *r, struct simd_node a)
+{
+	struct simd_node out = simd_get(a, "hosts_out"), v;
+	struct simd_iter it = simd_iterate(simd_get(a, "refused"));
+	uint64_t n;
+
+	if (simd_type(a) != SIMD_OBJECT)
+		return;
+	r->scan_date = text(a, "scan_date");
+	r->dns = text(a, "dns");
+	r->records = count(a, "hosts");
+	r->no_key = count(out, "no-key");
+	r->wrong_country = count(out, "wrong-country");
+	r->no_country = count(out, "no-country");
+	r->lines_refused = 0;
+	while (simd_next(&it, NULL, &v)) {
+		if (simd_uint(v, &n))
+			r->lines_refused += n;
+	}
+}
+
 void
 runinfo_read(struct runinfo *r, const char *dir)
 {
@@ -94,6 +117,7 @@ runinfo_read(struct runinfo *r, const char *dir)
 		simd_double(simd_path(root, "scan.rate_pps"), &r->rate_pps);
 		simd_double(simd_path(root, "scan.rate_hosts"), &r->rate_hosts);
 		read_pairs(r, root);
+		read_analysis(r, simd_get(root, "analysis"));
 	} else if (data != NULL) {
 		log_warn("%s is not understood: what was scanned stays unknown", path);
 	}
@@ -119,4 +143,6 @@ runinfo_fini(struct runinfo *r)
 	free(r->state);
 	free(r->created);
 	free(r->ended);
+	free(r->scan_date);
+	free(r->dns);
 }

@@ -15,6 +15,9 @@ struct runinfo {
 	char *name, *state, *created, *ended;
 	/* UINT64_MAX: not told */
 	uint64_t targets, probed, hits, out_of_country, refused, opted_out, records, given_up;
+	uint64_t no_key, wrong_country, no_country; /* hosts that take no part, and why */
+	uint64_t lines_refused;
+	char *scan_date, *dns;
 	double rate_pps, rate_hosts; /* 0: not told */
 	struct runinfo_pair *versions;
 	size_t nversions;

@@ -137,6 +137,9 @@ overview(struct tables *ts, const struct study *st, const struct runinfo *run)
 		? run->hits - run->out_of_country
 		: RUNINFO_UNKNOWN);
 	maybe_count(t, "hosts grabbed", run->records);
+	maybe_count(t, "hosts without a key", run->no_key);
+	maybe_count(t, "hosts left out: another country", run->wrong_country);
+	maybe_count(t, "hosts left out: country not known", run->no_country);
 	maybe_count(t, "hosts with keys", has_outside(st) ? st->nhosts : RUNINFO_UNKNOWN);
 	maybe_count(t, "host/ports with keys", has_outside(st) ? st->nuses : RUNINFO_UNKNOWN);
 	maybe_count(t, "distinct keys", has_outside(st) ? st->nkeys : RUNINFO_UNKNOWN);
@@ -229,6 +232,19 @@ ports(struct tables *ts, const struct study *st)
 	}
 }
 
+/* RFC 6176, RFC 7568, RFC 8996; SSH before 2.0. */
+static bool
+is_deprecated(const char *version)
+{
+	static const char *const old[] = { "SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1", "1.5", "1.3" };
+
+	for (size_t i = 0; version != NULL && i < sizeof(old) / sizeof(old[0]); i++) {
+		if (strcmp(version, old[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 versions(struct tables *ts, const struct study *st)
 {
@@ -249,11 +265,10 @@ versions(struct tables *ts, const struct study *st)
 
 				if (p->port != port_table[row].port)
 					continue;
-				snprintf(label, sizeof(label), "%u %s", p->port,
+				snprintf(label, sizeof(label), "%u %s%s", p->port,
+				    p->port == 22 && p->version != NULL ? "SSH-" : "",
 				    p->version != NULL ? p->version : "unknown");
-				tally(&by_version, st, label, i,
-				    p->version != NULL && (strcmp(p->version, "SSLv3") == 0 ||
-							      strcmp(p->version, "SSLv2") == 0));
+				tally(&by_version, st, label, i, is_deprecated(p->version));
 			}
 		}
 		tally_rows(&by_version, t, st);

@@ -113,6 +113,12 @@ study_load(const char *path, enum study_want want)
 	}
 	study_finish(st);
 	blank_unnamed(st);
+	if (S_ISDIR(sb.st_mode) && want == STUDY_EVERYTHING) {
+		char *db = path_join(path, "survey.db");
+
+		study_read_db(st, db);
+		free(db);
+	}
 	if (st->bad > 0)
 		log_warn("%s: %llu entries were not understood and left out", path,
 		    (unsigned long long)st->bad);

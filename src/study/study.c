@@ -279,6 +279,18 @@ study_add_port(struct study *st, uint32_t host, uint16_t port)
 	return &b->ports[b->nports++].port;
 }
 
+struct study_port *
+study_find_port(struct study *st, uint32_t host, uint16_t port)
+{
+	const struct study_host *h = &st->hosts[host];
+
+	for (uint32_t i = 0; i < h->nports; i++) {
+		if (st->ports[h->port0 + i].port == port)
+			return &st->ports[h->port0 + i];
+	}
+	return NULL;
+}
+
 static int
 cmp_u32(uint32_t a, uint32_t b)
 {

@@ -27,4 +27,7 @@ void study_read_collisions(struct study *st, const char *text, size_t len);
 void study_read_hosts(struct study *st, const char *text, size_t len);
 void study_read_verdicts(struct study *st, const char *text, size_t len, bool names);
 
+/* Versions and software of ports that are known already; after study_finish(). */
+void study_read_db(struct study *st, const char *path);
+
 #endif
