@@ -50,8 +50,8 @@ dump_options(void)
 
 		printf("%s\n", commands[i]->name);
 		for (; o != NULL && o->name != NULL; o++)
-			printf(o->letter != 0 ? "%s\t--%s\t%c\n" : "%s\t--%s\n",
-			    commands[i]->name, o->name, o->letter);
+			printf(o->letter != 0 ? "%s\t--%s\t%c\n" : "%s\t--%s\n", commands[i]->name,
+			    o->name, o->letter);
 	}
 }
 
