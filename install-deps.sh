@@ -25,7 +25,7 @@ base_packages=(
 	libidn2-dev libsimdjson-dev libsqlite3-dev libuv1-dev libzstd-dev zlib1g-dev
 	# run
 	ca-certificates dns-root-data fonts-dejavu-core graphviz iproute2
-	libcap2-bin procps stubby unbound unbound-anchor zmap
+	libcap2-bin procps stubby unbound zmap
 	# check and measure
 	clang clang-format clang-tidy dnsperf libcmocka-dev mandoc
 	python3 shellcheck sqlite3
