@@ -10,6 +10,10 @@ _survey_options()
 		echo --output --dns --dns-file --resolver --country --mmdb \
 		    --scan-date --pairs-up-to --max-line --threads --graph
 		;;
+	dns)
+		echo --resolver --mode --config --type --output --dir --window \
+		    --rcvbuf --timeout --tries --stats
+		;;
 	graph)
 		echo --cluster --format --output --full-up-to --workers --timeout --memory
 		;;
@@ -28,6 +32,8 @@ _survey_values()
 	case "$1 $2" in
 	'run --until' | 'run -u') echo geo scan grab dns analyze graph report ;;
 	'analyze --dns' | 'analyze -d') echo cached fill refresh ;;
+	'dns --mode' | 'dns -m') echo managed unbound-dot unbound address system ;;
+	'dns --type' | 'dns -t') echo A AAAA PTR ;;
 	'graph --format' | 'graph -f') echo svg png pdf dot ;;
 	'stats --format' | 'stats -f') echo text json csv latex ;;
 	esac
@@ -36,7 +42,7 @@ _survey_values()
 _survey()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} values
-	local commands='run status analyze geo graph report stats doctor'
+	local commands='run status analyze geo dns graph report stats doctor'
 
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
