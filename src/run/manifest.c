@@ -68,7 +68,7 @@ void
 manifest_fini(struct manifest *m)
 {
 	char **texts[] = { &m->name, &m->config_path, &m->config_digest, &m->state_text,
-		&m->interface, &m->source_ip, &m->gateway_ip, &m->gateway_mac };
+		&m->interface, &m->source_ip, &m->gateway_ip, &m->gateway_mac, &m->analysis };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(*texts[i]);
@@ -301,6 +301,10 @@ manifest_write(struct manifest *m, const char *directory)
 	put_stages(&w, m);
 	put_scan(&w, m);
 	put_sessions(&w, m);
+	if (m->analysis != NULL) {
+		jsonw_key(&w, "analysis");
+		jsonw_raw(&w, m->analysis, strlen(m->analysis));
+	}
 	jsonw_end_object(&w);
 	jsonw_newline(&w);
 	rc = file_write(path, w.out.data, w.out.len);
@@ -474,7 +478,7 @@ int
 manifest_read(struct manifest *m, const char *directory)
 {
 	char *path = path_join(directory, "run.json"), *text;
-	json_object *root;
+	json_object *root, *analysis;
 	size_t len;
 
 	text = file_read(path, MAX_SIZE, &len);
@@ -505,6 +509,9 @@ manifest_read(struct manifest *m, const char *directory)
 	get_stages(json_object_object_get(root, "stages"), m);
 	get_scan(json_object_object_get(root, "scan"), m);
 	get_sessions(root, m);
+	if ((analysis = json_object_object_get(root, "analysis")) != NULL)
+		manifest_set(
+		    &m->analysis, json_object_to_json_string_ext(analysis, JSON_C_TO_STRING_PLAIN));
 	json_object_put(root);
 	return 0;
 }

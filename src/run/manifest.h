@@ -73,6 +73,7 @@ struct manifest {
 	size_t nsessions;
 	struct manifest_counts counts;
 	struct stage_record stages[NSTAGES];
+	char *analysis; /* the object that analyze made of it, as text, or NULL */
 	double own_cpu_s; /* of survey itself, this session */
 	long own_maxrss_kb;
 };

@@ -278,7 +278,7 @@ copy_file(const char *from, const char *to)
 int
 rundir_keep(const struct rundir *d, const char *path, const char *copy, uid_t uid, gid_t gid)
 {
-	char *dir = path_join(d->path, "db");
+	char *dir = path_join(d->path, "geo");
 	struct stat st;
 	int rc = 0;
 

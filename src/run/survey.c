@@ -7,8 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "survey/analyze.h"
 #include "survey/command.h"
 #include "survey/file.h"
+#include "survey/graph.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 
@@ -21,6 +23,8 @@
  */
 static int stage_geo(struct survey *s);
 static int stage_collect(struct survey *s);
+static int stage_analyze(struct survey *s);
+static int stage_graph(struct survey *s);
 
 static const struct stage {
 	enum stage_id first, last;
@@ -29,6 +33,8 @@ static const struct stage {
 } stages[] = {
 	{ STAGE_GEO, STAGE_GEO, true, stage_geo },
 	{ STAGE_SCAN, STAGE_DNS, false, stage_collect },
+	{ STAGE_ANALYZE, STAGE_ANALYZE, true, stage_analyze },
+	{ STAGE_GRAPH, STAGE_GRAPH, true, stage_graph },
 };
 
 #define NSTAGE_ROWS (sizeof(stages) / sizeof(stages[0]))
@@ -43,6 +49,50 @@ static int
 stage_collect(struct survey *s)
 {
 	return collect(s, true, s->until >= STAGE_GRAB, s->until >= STAGE_DNS);
+}
+
+static int
+stage_analyze(struct survey *s)
+{
+	const struct config *c = s->c;
+	struct analyze_options o;
+	int rc;
+
+	analyze_defaults(&o);
+	o.input = s->dir.path;
+	o.countries = (const char *const *)c->run.countries.v;
+	o.ncountries = c->run.countries.n;
+	o.pairs_up_to = (uint32_t)c->analysis.pairs_up_to;
+	o.max_line = (size_t)c->analysis.max_line;
+	o.threads = (unsigned)c->analysis.threads;
+	o.locked = true;
+	free(s->m.analysis);
+	s->m.analysis = NULL;
+	rc = analyze_rundir(&o, NULL, &s->m.analysis);
+	/* The report reads it from there. */
+	if ((rc == 0 || rc == EXIT_INCOMPLETE) && manifest_write(&s->m, s->dir.path) == -1) {
+		log_error("%s/run.json: %s", s->dir.shown, strerror(errno));
+		return EXIT_FAILED;
+	}
+	return rc;
+}
+
+static int
+stage_graph(struct survey *s)
+{
+	const struct config *c = s->c;
+	struct graph_result result = { .failed = 0 };
+	struct graph_options o = { .path = s->dir.path,
+		.full_up_to = (uint32_t)c->graph.full_up_to,
+		.workers = (unsigned)c->graph.workers,
+		.timeout_s = (unsigned)c->graph.timeout_s,
+		.memory_mb = (unsigned)c->graph.memory_mb };
+
+	for (size_t i = 0; i < c->graph.formats.n; i++)
+		o.formats |= graph_format(c->graph.formats.v[i]);
+	if (graph_rundir(&o, &result) == -1)
+		return EXIT_FAILED;
+	return result.failed > 0 ? EXIT_INCOMPLETE : 0;
 }
 
 static double
@@ -136,9 +186,9 @@ make_paths(struct survey *s)
 	s->block_all_file = path_join(s->scan_dir, "block");
 	s->ini_file = path_join(s->scan_dir, "zgrab2.ini");
 	s->country_mmdb = s->c->geo.country_mmdb[0] != '\0'
-			      ? path_join(s->dir.path, "db/country.mmdb")
+			      ? path_join(s->dir.path, "geo/country.mmdb")
 			      : NULL;
-	s->asn_mmdb = s->c->geo.asn_mmdb[0] != '\0' ? path_join(s->dir.path, "db/asn.mmdb") : NULL;
+	s->asn_mmdb = s->c->geo.asn_mmdb[0] != '\0' ? path_join(s->dir.path, "geo/asn.mmdb") : NULL;
 }
 
 static void
@@ -178,7 +228,8 @@ before_dropping(struct survey *s)
 	for (int i = 0; i < 2; i++) {
 		if (to[i] != NULL &&
 		    rundir_keep(&s->dir, from[i], to[i], s->id.uid, s->id.gid) == -1) {
-			log_error("%s: cannot be copied to %s: %s", from[i], to[i], strerror(errno));
+			log_error(
+			    "%s: cannot be copied to %s: %s", from[i], to[i], strerror(errno));
 			return EXIT_FAILED;
 		}
 	}

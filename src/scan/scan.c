@@ -193,7 +193,8 @@ static void
 retry_later(struct scan *s)
 {
 	struct scan_shard *sh = current(s);
-	unsigned exponent = s->failures < 6 ? s->failures : 6;
+	/* One that ran for a while and died is no reason to wait long. */
+	unsigned exponent = s->has_progress ? 0 : s->failures < 6 ? s->failures : 6;
 	uint64_t ms = (uint64_t)BACKOFF_MS << exponent;
 
 	if (++s->failures > s->o.max_failures) {
