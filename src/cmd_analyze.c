@@ -13,13 +13,17 @@ enum { OUT, DNS, DNS_FILE, RESOLVER, COUNTRY, MMDB, SCAN_DATE, PAIRS, MAX_LINE, 
 
 static const struct command_option options[] = {
 	[OUT] = { "output", 'o', "DIR", "directory for the results" },
-	[DNS] = { "dns", 'd', "cached|fill|refresh", "names: only dns.ndjson (default), ask the rest, ask all" },
-	[DNS_FILE] = { "dns-file", 0, "FILE", "dns.ndjson to read (default: the one beside the records)" },
+	[DNS] = { "dns", 'd', "cached|fill|refresh",
+	    "names: only dns.ndjson (default), ask the rest, ask all" },
+	[DNS_FILE] = { "dns-file", 0, "FILE",
+	    "dns.ndjson to read (default: the one beside the records)" },
 	[RESOLVER] = { "resolver", 'r', "ADDR#PORT", "resolver to ask (default: the system's)" },
 	[COUNTRY] = { "country", 'c', "CC[,CC…]", "take only hosts of these countries; XX is any" },
 	[MMDB] = { "mmdb", 'm', "DIR", "folder with country, city or ASN *.mmdb" },
-	[SCAN_DATE] = { "scan-date", 0, "RFC3339", "judge certificates by this date, not the records' own" },
-	[PAIRS] = { "pairs-up-to", 0, "N", "list all pairs of clusters up to N hosts (default 2000)" },
+	[SCAN_DATE] = { "scan-date", 0, "RFC3339",
+	    "judge certificates by this date, not the records' own" },
+	[PAIRS] = { "pairs-up-to", 0, "N",
+	    "list all pairs of clusters up to N hosts (default 2000)" },
 	[MAX_LINE] = { "max-line", 0, "BYTES", "refuse longer lines (default 16777216)" },
 	[THREADS] = { "threads", 'j', "N", "parsing threads (default: one a processor)" },
 	[GRAPH] = { "graph", 'g', NULL, "draw the clusters too" },
@@ -58,7 +62,9 @@ add_countries(struct request *r, const char *list)
 				*p = (char)(*p - 'a' + 'A');
 		}
 		if (strlen(cc) != 2 || strspn(cc, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 2) {
-			log_error("analyze: \"%s\" is no country code: two letters as in IE, or XX for any", cc);
+			log_error("analyze: \"%s\" is no country code: two letters as in IE, or XX "
+				  "for any",
+			    cc);
 			free(cc);
 			return -1;
 		}
@@ -175,7 +181,8 @@ cmd_analyze(int argc, char **argv)
 	if (option == COMMAND_ERROR)
 		goto out;
 	if (args.argc - args.at != 1) {
-		log_error("analyze: name one run directory, one record file, or -; see survey analyze --help");
+		log_error("analyze: name one run directory, one record file, or -; see survey "
+			  "analyze --help");
 		goto out;
 	}
 	r.o.input = args.argv[args.at];

@@ -10,26 +10,29 @@
 struct dns_settings;
 
 enum analyze_dns {
-	ANALYZE_DNS_CACHED,  /* what dns.ndjson has; other names are unknown */
-	ANALYZE_DNS_FILL,    /* ask what it does not answer */
+	ANALYZE_DNS_CACHED, /* what dns.ndjson has; other names are unknown */
+	ANALYZE_DNS_FILL, /* ask what it does not answer */
 	ANALYZE_DNS_REFRESH, /* ask everything again */
 };
 
 struct analyze_options {
-	const char *input;  /* run directory, record file, or "-" */
-	const char *output; /* directory, made if need be; NULL: the run directory, or ./FILE.survey */
+	const char *input; /* run directory, record file, or "-" */
+	const char
+	    *output; /* directory, made if need be; NULL: the run directory, or ./FILE.survey */
 	enum analyze_dns dns;
-	const char *resolver; /* "ip#port" to ask in the other modes than cached; NULL: see settings */
+	const char
+	    *resolver; /* "ip#port" to ask in the other modes than cached; NULL: see settings */
 	const struct dns_settings *settings; /* how to ask; NULL: the system's resolver */
 	const char *dns_file; /* NULL: dns.ndjson of the run directory, or beside the file */
-	const char *const *countries; /* two letters each; "XX" is any; none: as in the run, else any */
+	const char *const
+	    *countries; /* two letters each; "XX" is any; none: as in the run, else any */
 	size_t ncountries;
 	const char *mmdb; /* directory with MMDB files, or NULL: the run's own */
 	int64_t scan_date; /* TIME_UNKNOWN: the records' own */
 	uint32_t pairs_up_to;
 	size_t max_line;
 	unsigned threads; /* 0: one a processor */
-	bool locked;	  /* the caller holds the output directory's lock */
+	bool locked; /* the caller holds the output directory's lock */
 };
 
 void analyze_defaults(struct analyze_options *o);

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define CLUSTER_OUT UINT32_MAX /* of a host that takes no part */
-#define GROUP_NONE  UINT32_MAX
+#define GROUP_NONE UINT32_MAX
 
 /* A key on a port of a host. */
 struct key_use {
@@ -29,12 +29,12 @@ struct group_key {
 
 struct clusters {
 	uint32_t nhosts, nkeys;
-	uint32_t n;	    /* clusters; their numbers are 1 … n, 0 is for hosts that share with nobody */
-	uint32_t *of_host;  /* number, 0, or CLUSTER_OUT */
-	uint32_t *size;	    /* by number; size[0]: hosts that share with nobody */
+	uint32_t n; /* clusters; their numbers are 1 … n, 0 is for hosts that share with nobody */
+	uint32_t *of_host; /* number, 0, or CLUSTER_OUT */
+	uint32_t *size; /* by number; size[0]: hosts that share with nobody */
 	uint32_t *first, *members; /* by number from 1; hosts ascending */
-	uint32_t *use_first;	   /* by key */
-	struct key_use *uses;	   /* by key, host, port; each once */
+	uint32_t *use_first; /* by key */
+	struct key_use *uses; /* by key, host, port; each once */
 
 	/*
 	 * Hosts of a cluster that show the same shared keys on the same ports of

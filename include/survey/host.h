@@ -19,23 +19,24 @@
 
 struct arena;
 
-#define KEY_LEN	      32   /* SHA-256 */
-#define HOST_SANS_MAX 100  /* names of a certificate that are used */
+#define KEY_LEN 32 /* SHA-256 */
+#define HOST_SANS_MAX 100 /* names of a certificate that are used */
 #define HOST_NAME_BYTES 1024 /* bytes; longer ones are no names */
-#define HOST_GRABS_MAX 64  /* grabs of one line that are used */
+#define HOST_GRABS_MAX 64 /* grabs of one line that are used */
 
 enum fact { FACT_NO, FACT_YES, FACT_UNKNOWN };
 
 /* One key that one port showed, and the facts beside it; each may be missing. */
 struct host_grab {
-	uint8_t port;  /* row of port_table */
-	uint8_t kind;  /* enum key_kind */
+	uint8_t port; /* row of port_table */
+	uint8_t kind; /* enum key_kind */
 	uint8_t trusted, self_signed; /* enum fact: browser_trusted, signed by its own key */
 	int32_t cipher_suite; /* IANA number, -1 unknown */
-	int32_t key_bits;     /* -1 unknown */
+	int32_t key_bits; /* -1 unknown */
 	uint32_t key; /* number of the key in the host set; unused in a single line */
 	const uint8_t *fp; /* KEY_LEN bytes */
-	const char *grab; /* which of the port's grabs: "" for the plain one, else "rsa", "tls13", … */
+	const char
+	    *grab; /* which of the port's grabs: "" for the plain one, else "rsa", "tls13", … */
 	const char *alg; /* ssh: host key algorithm; TLS: "RSA", "ECDSA", …; NULL unknown */
 	const char *curve; /* of an ECDSA key, or NULL */
 	const char *version; /* "TLSv1.2"; ssh: "2.0"; or NULL */
@@ -52,8 +53,8 @@ enum name_source { NAME_BANNER, NAME_DN, NAME_SAN };
 struct host_name {
 	const char *text;
 	uint8_t source; /* enum name_source */
-	uint8_t port;	/* row of port_table */
-	uint16_t san;	/* number of the SAN */
+	uint8_t port; /* row of port_table */
+	uint16_t san; /* number of the SAN */
 };
 
 /* Why a host takes no part in the clustering; it takes part with OUT_NONE. */
@@ -61,15 +62,15 @@ enum host_out { OUT_NONE, OUT_NO_KEY, OUT_WRONG_COUNTRY, OUT_NO_COUNTRY, HOST_NO
 
 struct host {
 	struct ip ip;
-	uint8_t out;	 /* enum host_out */
+	uint8_t out; /* enum host_out */
 	char country[3]; /* "" unknown */
-	bool own_as;	 /* asn and as_name came with the record */
-	uint32_t asn;	 /* 0 unknown */
-	uint16_t seen;	 /* rows of port_table that the records speak of, as bits */
-	uint16_t open;	 /* those where a server answered */
+	bool own_as; /* asn and as_name came with the record */
+	uint32_t asn; /* 0 unknown */
+	uint16_t seen; /* rows of port_table that the records speak of, as bits */
+	uint16_t open; /* those where a server answered */
 	uint32_t ngrabs, nnames;
 	uint64_t record; /* number of the host's first line, from 0 */
-	int64_t time;	 /* when its grab ended, or TIME_UNKNOWN */
+	int64_t time; /* when its grab ended, or TIME_UNKNOWN */
 	const char *as_name, *writer; /* or NULL */
 	struct host_grab *grabs; /* by port, then the plain grab, then by grab name */
 	struct host_name *names; /* by port; banner, DN, SANs */

@@ -16,7 +16,8 @@
 struct hostset {
 	struct host *hosts; /* in order of their first lines */
 	size_t n, cap;
-	const uint8_t **keys; /* by number, in order of their first appearance; KEY_LEN bytes each */
+	const uint8_t *
+	    *keys; /* by number, in order of their first appearance; KEY_LEN bytes each */
 	uint8_t *key_kinds; /* enum key_kind of that first appearance */
 	size_t nkeys, keys_cap, kinds_cap;
 	struct strpool texts;

@@ -37,7 +37,7 @@ struct output_study {
 	const uint32_t *first_line; /* by host: number plus one, or 0 */
 
 	/* for table runs of survey.db */
-	const char *source;    /* name of the record file, without folders */
+	const char *source; /* name of the record file, without folders */
 	const char *countries; /* "IE", "IE,GB", "XX" */
 	uint64_t nlines, nrefused;
 };
@@ -64,7 +64,7 @@ struct output_totals {
  * *ncosts are filled.  Returns 0, or -1 with a message in *error (the caller frees it)
  * and none of the files changed but those that had been renamed already.
  */
-int output_write(const struct output_study *s, struct output_totals *totals, struct output_cost *costs,
-    size_t *ncosts, char **error);
+int output_write(const struct output_study *s, struct output_totals *totals,
+    struct output_cost *costs, size_t *ncosts, char **error);
 
 #endif

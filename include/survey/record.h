@@ -42,9 +42,9 @@ enum record_note {
 #define RECORD_EXAMPLE_MAX 256
 
 struct record_counts {
-	uint64_t lines;	 /* all that were not blank */
+	uint64_t lines; /* all that were not blank */
 	uint64_t blank;
-	uint64_t bytes;	 /* of the text, decompressed */
+	uint64_t bytes; /* of the text, decompressed */
 	uint64_t refused[RECORD_NREFUSALS];
 	uint64_t note[RECORD_NNOTES];
 	/* Per row of port_table; the last row stands for lines with no port that is known. */

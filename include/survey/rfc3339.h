@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define TIME_UNKNOWN INT64_MIN
-#define TIME_SIZE    32
+#define TIME_SIZE 32
 
 /* RFC 3339 ("2026-06-15T12:00:00.5+01:00") to seconds since 1970, or TIME_UNKNOWN. */
 int64_t time_parse(const char *s, size_t len);

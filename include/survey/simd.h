@@ -18,14 +18,14 @@
 extern "C" {
 #endif
 
-#define SIMD_PADDING   64   /* readable bytes that must follow a document */
+#define SIMD_PADDING 64 /* readable bytes that must follow a document */
 #define SIMD_MAX_DEPTH 1024 /* levels of arrays and objects */
 
 enum simd_error {
 	SIMD_OK,
-	SIMD_EMPTY,	/* nothing but white space */
-	SIMD_TOO_LONG,	/* over the parser's limit */
-	SIMD_TOO_DEEP,	/* over SIMD_MAX_DEPTH */
+	SIMD_EMPTY, /* nothing but white space */
+	SIMD_TOO_LONG, /* over the parser's limit */
+	SIMD_TOO_DEEP, /* over SIMD_MAX_DEPTH */
 	SIMD_NOT_UTF8,
 	SIMD_BAD_NUMBER, /* past 64 bits, or not a number */
 	SIMD_BAD_STRING, /* bad escape, lone surrogate, control character */
@@ -38,8 +38,8 @@ enum simd_type {
 	SIMD_NONE, /* no such member */
 	SIMD_NULL,
 	SIMD_BOOL,
-	SIMD_INT,    /* fits int64_t */
-	SIMD_UINT,   /* past INT64_MAX */
+	SIMD_INT, /* fits int64_t */
+	SIMD_UINT, /* past INT64_MAX */
 	SIMD_DOUBLE,
 	SIMD_STRING,
 	SIMD_ARRAY,
@@ -75,11 +75,11 @@ void simd_parser_free(struct simd_parser *p);
  * readable; the text must stay as it is only during the call.  On SIMD_OK
  * *root is the document's value.
  */
-enum simd_error simd_parse(struct simd_parser *p, const char *buf, size_t len,
-    struct simd_node *root);
+enum simd_error simd_parse(
+    struct simd_parser *p, const char *buf, size_t len, struct simd_node *root);
 /* The same for text without padding, which is copied first. */
-enum simd_error simd_parse_copy(struct simd_parser *p, const char *buf, size_t len,
-    struct simd_node *root);
+enum simd_error simd_parse_copy(
+    struct simd_parser *p, const char *buf, size_t len, struct simd_node *root);
 const char *simd_error_name(enum simd_error e); /* "not-utf8": for counters and messages */
 
 enum simd_type simd_type(struct simd_node n);

@@ -73,7 +73,8 @@ strpool_put(struct strpool *p, const char *s, size_t len)
 	if (p->n * 4 >= p->nslots * 3)
 		grow(p);
 	for (at = h & (p->nslots - 1); p->slot[at] != NULL; at = (at + 1) & (p->nslots - 1)) {
-		if (p->hash[at] == h && strncmp(p->slot[at], s, len) == 0 && p->slot[at][len] == '\0')
+		if (p->hash[at] == h && strncmp(p->slot[at], s, len) == 0 &&
+		    p->slot[at][len] == '\0')
 			return p->slot[at];
 	}
 	p->slot[at] = arena_strndup(&p->text, s, len);

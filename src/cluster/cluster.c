@@ -34,7 +34,7 @@ sort_uses(struct clusters *c, const struct key_use *uses, size_t nuses)
 
 		/* One host's uses of one key are few: put them in order of ports. */
 		while (to > start[uses[i].key] && sorted[to - 1].host == uses[i].host &&
-		    sorted[to - 1].port > uses[i].port) {
+		       sorted[to - 1].port > uses[i].port) {
 			sorted[to] = sorted[to - 1];
 			to--;
 		}
@@ -165,7 +165,8 @@ list_shared(const struct clusters *c, uint32_t **first_out, struct group_key **l
 					first[u->host + 1] += u->host != last;
 				} else {
 					if (u->host != last)
-						list[at[u->host]++] = (struct group_key){ .key = k };
+						list[at[u->host]++] =
+						    (struct group_key){ .key = k };
 					list[at[u->host] - 1].ports |= (uint8_t)(1U << u->port);
 				}
 				last = u->host;
@@ -219,10 +220,12 @@ number_groups(struct clusters *c, const uint32_t *first, const struct group_key 
 		c->group_of[i] = GROUP_NONE;
 		if (n == 0)
 			continue;
-		for (at = hash_keys(mine, n) & (nslots - 1); slot[at] != 0; at = (at + 1) & (nslots - 1)) {
+		for (at = hash_keys(mine, n) & (nslots - 1); slot[at] != 0;
+		     at = (at + 1) & (nslots - 1)) {
 			uint32_t other = leader[slot[at] - 1];
 
-			if (first[other + 1] - first[other] == n && same_keys(&list[first[other]], mine, n))
+			if (first[other + 1] - first[other] == n &&
+			    same_keys(&list[first[other]], mine, n))
 				break;
 		}
 		if (slot[at] == 0) {
@@ -253,7 +256,8 @@ list_groups(struct clusters *c)
 			c->group_first[c->group_of[i] + 1]++;
 	}
 	counts_to_starts(c->group_first, c->ngroups);
-	c->group_members = xcalloc((size_t)c->group_first[c->ngroups] + 1, sizeof(*c->group_members));
+	c->group_members = xcalloc(
+	    (size_t)c->group_first[c->ngroups] + 1, sizeof(*c->group_members));
 	at = xcalloc((size_t)c->ngroups + 1, sizeof(*at));
 	memcpy(at, c->group_first, ((size_t)c->ngroups + 1) * sizeof(*at));
 	for (uint32_t i = 0; i < c->nhosts; i++) {
@@ -326,12 +330,14 @@ equal_keys(const struct clusters *c)
 		equal[k] = k;
 		if (ngroups_of(c, k) == 0)
 			continue;
-		for (at = hash_groups(c, k) & (nslots - 1); slot[at] != 0; at = (at + 1) & (nslots - 1)) {
+		for (at = hash_groups(c, k) & (nslots - 1); slot[at] != 0;
+		     at = (at + 1) & (nslots - 1)) {
 			uint32_t other = slot[at] - 1;
 
 			if (ngroups_of(c, other) == ngroups_of(c, k) &&
-			    memcmp(&c->kgroups[c->kgroup_first[other]], &c->kgroups[c->kgroup_first[k]],
-			    ngroups_of(c, k) * sizeof(*c->kgroups)) == 0) {
+			    memcmp(&c->kgroups[c->kgroup_first[other]],
+				&c->kgroups[c->kgroup_first[k]],
+				ngroups_of(c, k) * sizeof(*c->kgroups)) == 0) {
 				equal[k] = other;
 				break;
 			}

@@ -45,7 +45,8 @@ static const struct simd_node none = { nullptr, 0 };
 struct simd_parser *
 simd_parser_new(size_t max_len)
 {
-	simd_parser *p = new (std::nothrow) simd_parser{ simdjson::dom::parser(max_len), max_len, nullptr, 0 };
+	simd_parser *p = new (std::nothrow)
+	    simd_parser{ simdjson::dom::parser(max_len), max_len, nullptr, 0 };
 
 	if (p == nullptr)
 		std::abort();
@@ -144,8 +145,8 @@ simd_parse_copy(struct simd_parser *p, const char *buf, size_t len, struct simd_
 const char *
 simd_error_name(enum simd_error e)
 {
-	static const char *const name[SIMD_NERRORS] = { "ok", "empty", "too-long", "too-deep", "not-utf8",
-		"bad-number", "bad-string", "truncated", "syntax" };
+	static const char *const name[SIMD_NERRORS] = { "ok", "empty", "too-long", "too-deep",
+		"not-utf8", "bad-number", "bad-string", "truncated", "syntax" };
 
 	return name[e];
 }
@@ -234,7 +235,8 @@ simd_path(struct simd_node object, const char *dotted)
 	const char *dot;
 
 	while (object.doc != nullptr && (dot = std::strchr(dotted, '.')) != nullptr) {
-		object = member(object, std::string_view(dotted, static_cast<size_t>(dot - dotted)));
+		object = member(
+		    object, std::string_view(dotted, static_cast<size_t>(dot - dotted)));
 		dotted = dot + 1;
 	}
 	return member(object, dotted);

@@ -27,8 +27,10 @@ clusters_fini(struct clusters *c)
 uint64_t
 clusters_ports(const struct clusters *c, uint32_t a, uint32_t b)
 {
-	const struct group_key *x = &c->gkeys[c->gkey_first[a]], *x_end = &c->gkeys[c->gkey_first[a + 1]];
-	const struct group_key *y = &c->gkeys[c->gkey_first[b]], *y_end = &c->gkeys[c->gkey_first[b + 1]];
+	const struct group_key *x = &c->gkeys[c->gkey_first[a]],
+			       *x_end = &c->gkeys[c->gkey_first[a + 1]];
+	const struct group_key *y = &c->gkeys[c->gkey_first[b]],
+			       *y_end = &c->gkeys[c->gkey_first[b + 1]];
 	uint64_t mask = 0;
 
 	while (x < x_end && y < y_end) {

@@ -66,8 +66,8 @@ hash_key(const uint8_t *fp)
 
 /* Doubles a table of numbers-plus-one once it is two thirds full of n. */
 static void
-table_grow(uint32_t **slot, size_t *nslots, size_t n, uint64_t (*hash)(const struct hostset *, uint32_t),
-    const struct hostset *s)
+table_grow(uint32_t **slot, size_t *nslots, size_t n,
+    uint64_t (*hash)(const struct hostset *, uint32_t), const struct hostset *s)
 {
 	size_t bigger;
 	uint32_t *t;

@@ -27,9 +27,9 @@ struct mask_text {
 
 struct collisions {
 	struct partner *partner; /* by host of a cluster */
-	uint32_t *by_text;	 /* like clusters.members, but by ip_record as text */
-	uint64_t *mask;		 /* by group: the ports that it shares with the host being written */
-	uint32_t *stamp;	 /* by group: mask is for the group of this number plus one */
+	uint32_t *by_text; /* like clusters.members, but by ip_record as text */
+	uint64_t *mask; /* by group: the ports that it shares with the host being written */
+	uint32_t *stamp; /* by group: mask is for the group of this number plus one */
 	struct mask_text *masks;
 	size_t nmasks, mask_slots;
 	struct arena a;
@@ -78,11 +78,13 @@ sort_members(struct collisions *c, const struct output_study *s)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t host = cl->members[i];
 
-		order[i] = (struct text_order){ s->set->hosts[host].record, cl->of_host[host], host };
+		order[i] = (struct text_order){ s->set->hosts[host].record, cl->of_host[host],
+			host };
 	}
 	for (uint32_t i = 1; i <= cl->n; i++) {
 		if (lists_all(s, i))
-			qsort(&order[cl->first[i]], cl->size[i], sizeof(*order), by_cluster_and_text);
+			qsort(
+			    &order[cl->first[i]], cl->size[i], sizeof(*order), by_cluster_and_text);
 	}
 	c->by_text = xcalloc((size_t)n + 1, sizeof(*c->by_text));
 	for (k = 0; k < n; k++)
@@ -154,7 +156,8 @@ mask_write(struct buf *b, uint64_t mask)
 	for (int local = 0; local < 8; local++) {
 		for (int remote = 0; remote < 8; remote++) {
 			if ((mask & 1ULL << (remote + 8 * local)) != 0)
-				buf_printf(b, "%s==%s;", port_table[local].name, port_table[remote].name);
+				buf_printf(
+				    b, "%s==%s;", port_table[local].name, port_table[remote].name);
 		}
 	}
 	buf_adds(b, "\"}");
@@ -223,7 +226,8 @@ as_write(struct collisions *c, const struct host *mine, const struct host *their
 }
 
 static void
-pair_write(struct collisions *c, const struct output_study *s, uint32_t me, uint32_t other, uint64_t mask)
+pair_write(
+    struct collisions *c, const struct output_study *s, uint32_t me, uint32_t other, uint64_t mask)
 {
 	const struct partner *p = partner_text(c, s, other);
 	const struct mask_text *m = mask_text(c, mask);
@@ -273,7 +277,8 @@ lowest_partners(const struct clusters *cl, uint32_t me, uint32_t out[static TRUN
 	for (uint32_t i = cl->gkey_first[group]; i < cl->gkey_first[group + 1]; i++) {
 		uint32_t key = cl->gkeys[i].key, last = UINT32_MAX, taken = 0;
 
-		for (uint32_t k = cl->use_first[key]; k < cl->use_first[key + 1] && taken <= TRUNCATED_TO; k++) {
+		for (uint32_t k = cl->use_first[key];
+		     k < cl->use_first[key + 1] && taken <= TRUNCATED_TO; k++) {
 			uint32_t host = cl->uses[k].host;
 			size_t at = n;
 
@@ -304,7 +309,8 @@ write_lowest(struct collisions *c, const struct output_study *s, uint32_t me)
 	/* Insertion sort: the keys of the object stand in the order of their text. */
 	for (size_t i = 1; i < n; i++) {
 		for (size_t k = i; k > 0 && number_text_cmp(s->set->hosts[low[k - 1]].record,
-						s->set->hosts[low[k]].record) > 0; k--) {
+						s->set->hosts[low[k]].record) > 0;
+		     k--) {
 			uint32_t swap = low[k];
 
 			low[k] = low[k - 1];
@@ -312,7 +318,8 @@ write_lowest(struct collisions *c, const struct output_study *s, uint32_t me)
 		}
 	}
 	for (size_t i = 0; i < n; i++)
-		pair_write(c, s, me, low[i], clusters_ports(cl, cl->group_of[me], cl->group_of[low[i]]));
+		pair_write(
+		    c, s, me, low[i], clusters_ports(cl, cl->group_of[me], cl->group_of[low[i]]));
 }
 
 static int
@@ -351,5 +358,8 @@ collisions_end(struct writer *o, char **error)
 	return 0;
 }
 
-const struct output_kind output_collisions = { .file = "collisions.json", .begin = collisions_begin,
-	.host = collisions_host, .end = collisions_end, .abort = collisions_abort };
+const struct output_kind output_collisions = { .file = "collisions.json",
+	.begin = collisions_begin,
+	.host = collisions_host,
+	.end = collisions_end,
+	.abort = collisions_abort };

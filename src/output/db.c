@@ -8,7 +8,17 @@
 #include "schema.h"
 #include "writer.h"
 
-enum table { T_RUNS, T_HOSTS, T_KEYS, T_PORTS, T_NAMES, T_DNS, T_CLUSTERS, T_CLUSTER_KEYS, NTABLES };
+enum table {
+	T_RUNS,
+	T_HOSTS,
+	T_KEYS,
+	T_PORTS,
+	T_NAMES,
+	T_DNS,
+	T_CLUSTERS,
+	T_CLUSTER_KEYS,
+	NTABLES
+};
 
 static const struct {
 	const char *name;
@@ -20,7 +30,7 @@ struct db {
 	sqlite3 *db;
 	sqlite3_stmt *insert[NTABLES];
 	uint32_t *key_hosts; /* by key: hosts that show it, also those that take no part */
-	uint32_t *key_last;  /* by key: the last of them plus one */
+	uint32_t *key_last; /* by key: the last of them plus one */
 	struct buf scratch;
 };
 
@@ -126,7 +136,8 @@ db_begin(struct writer *o, char **error)
 	if (sqlite3_open_v2(o->out.tmp, &d->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
 		return db_error(o, error);
 	if (sqlite3_exec(d->db,
-		"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;"
+		"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = "
+		"EXCLUSIVE;"
 		"PRAGMA page_size = 8192; PRAGMA cache_size = -16384; BEGIN",
 		NULL, NULL, NULL) != SQLITE_OK ||
 	    sqlite3_exec(d->db, db_schema, NULL, NULL, NULL) != SQLITE_OK)
@@ -209,7 +220,8 @@ put_ports(struct db *d, const struct output_study *s, const struct output_host *
 }
 
 static int
-put_name(struct db *d, uint32_t host, const char *key, const char *name, const struct verdict_name *v)
+put_name(
+    struct db *d, uint32_t host, const char *key, const char *name, const struct verdict_name *v)
 {
 	struct row r = { d->insert[T_NAMES], 0 };
 
@@ -246,7 +258,8 @@ db_host(struct writer *o, const struct output_host *oh, char **error)
 	row_text(&r, oh->verdict->rdns);
 	if (row_end(&r) != 0 || put_ports(d, o->s, oh) != 0)
 		return db_error(o, error);
-	if (oh->verdict->rdns != NULL && put_name(d, oh->i, "rdns", oh->verdict->rdns, oh->rdns) != 0)
+	if (oh->verdict->rdns != NULL &&
+	    put_name(d, oh->i, "rdns", oh->verdict->rdns, oh->rdns) != 0)
 		return db_error(o, error);
 	for (uint32_t i = 0; i < h->nnames; i++) {
 		if (put_name(d, oh->i, oh->refs[i].key, h->names[i].text, oh->named[i]) != 0)
@@ -422,5 +435,6 @@ db_end(struct writer *o, char **error)
 	return 0;
 }
 
-const struct output_kind output_db = { .file = "survey.db", .begin = db_begin, .host = db_host,
-	.end = db_end, .abort = db_abort };
+const struct output_kind output_db = {
+	.file = "survey.db", .begin = db_begin, .host = db_host, .end = db_end, .abort = db_abort
+};

@@ -15,7 +15,8 @@ read_line(const struct output_study *s, const struct output_line *l, struct buf 
 	buf_clear(b);
 	buf_reserve(b, l->len);
 	while (got < l->len) {
-		ssize_t n = pread(s->lines_fd, b->data + got, l->len - got, (off_t)(l->offset + got));
+		ssize_t n = pread(
+		    s->lines_fd, b->data + got, l->len - got, (off_t)(l->offset + got));
 
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -68,7 +69,8 @@ dodgy_host(struct writer *o, const struct output_host *oh, char **error)
 		size_t start = 0, end;
 
 		if (read_line(o->s, l, &line) != 0) {
-			*error = xasprintf("%s: cannot read back a record: %s", o->s->dir, strerror(errno));
+			*error = xasprintf(
+			    "%s: cannot read back a record: %s", o->s->dir, strerror(errno));
 			goto out;
 		}
 		for (end = line.len; end > 0 && line.data[end - 1] != '}'; end--)
@@ -111,5 +113,6 @@ dodgy_end(struct writer *o, char **error)
 	return 0;
 }
 
-const struct output_kind output_dodgy = { .file = "dodgy.json", .begin = dodgy_begin,
-	.host = dodgy_host, .end = dodgy_end };
+const struct output_kind output_dodgy = {
+	.file = "dodgy.json", .begin = dodgy_begin, .host = dodgy_host, .end = dodgy_end
+};

@@ -72,7 +72,8 @@ write_ssh(struct jsonw *w, const struct host_grab *g)
 }
 
 static void
-write_tls(struct jsonw *w, const struct output_study *s, const struct host *h, const struct host_grab *g)
+write_tls(
+    struct jsonw *w, const struct output_study *s, const struct host *h, const struct host_grab *g)
 {
 	bool rsa = g->key_bits >= 0;
 
@@ -121,8 +122,8 @@ write_name(struct jsonw *w, const char *key, const char *text, const struct verd
 }
 
 static void
-write_names_of_port(struct jsonw *w, const struct output_host *oh, uint8_t port,
-    const struct byte_order *order)
+write_names_of_port(
+    struct jsonw *w, const struct output_host *oh, uint8_t port, const struct byte_order *order)
 {
 	const struct host *h = oh->h;
 	int64_t at[HOST_SANS_MAX];

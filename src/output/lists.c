@@ -64,12 +64,17 @@ dogies_host(struct writer *o, const struct output_host *h, char **error)
 	return 0;
 }
 
-const struct output_kind output_fingerprints = { .file = "fingerprints.json", .begin = array_begin,
-	.host = fingerprints_host, .end = array_end };
-const struct output_kind output_all_keys = { .file = "all-key-fingerprints.json", .begin = array_begin,
-	.host = all_keys_host, .end = array_end };
-const struct output_kind output_dogies = { .file = "dogies.json", .begin = array_begin,
-	.host = dogies_host, .end = array_end };
+const struct output_kind output_fingerprints = { .file = "fingerprints.json",
+	.begin = array_begin,
+	.host = fingerprints_host,
+	.end = array_end };
+const struct output_kind output_all_keys = { .file = "all-key-fingerprints.json",
+	.begin = array_begin,
+	.host = all_keys_host,
+	.end = array_end };
+const struct output_kind output_dogies = {
+	.file = "dogies.json", .begin = array_begin, .host = dogies_host, .end = array_end
+};
 
 static int
 verdicts_host(struct writer *o, const struct output_host *h, char **error)

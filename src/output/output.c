@@ -157,8 +157,10 @@ write_early(struct writer *o)
 static int
 pass_host(struct pass *p, uint32_t i)
 {
-	struct output_host oh = { .h = &p->s->set->hosts[i], .i = i,
-		.cluster = p->s->clusters->of_host[i], .order = &p->order };
+	struct output_host oh = { .h = &p->s->set->hosts[i],
+		.i = i,
+		.cluster = p->s->clusters->of_host[i],
+		.order = &p->order };
 	struct stopwatch watch;
 
 	watch_start(&watch);
@@ -229,7 +231,8 @@ writers_end(struct pass *p)
 			continue;
 		if (o->kind->end != NULL && o->kind->end(o, &p->error) != 0)
 			return writer_error(o, &p->error);
-		if (jsonw_flush(&o->w) != 0 || fflush(o->out.f) != 0 || fsync(fileno(o->out.f)) != 0)
+		if (jsonw_flush(&o->w) != 0 || fflush(o->out.f) != 0 ||
+		    fsync(fileno(o->out.f)) != 0)
 			return writer_error(o, &p->error);
 		watch_lap(&watch, &p->writing[k]);
 		p->writing[k].calls = calls > 0 ? calls : o->n;
@@ -312,7 +315,8 @@ output_write(const struct output_study *s, struct output_totals *totals, struct 
 		pass[lane].writing = &costs[2];
 		/* The last one, and any that gets no thread, runs here. */
 		if (lane < NLANES - 1)
-			started[lane] = pthread_create(&thread[lane], NULL, pass_run, &pass[lane]) == 0;
+			started[lane] = pthread_create(
+					    &thread[lane], NULL, pass_run, &pass[lane]) == 0;
 		if (!started[lane])
 			pass_run(&pass[lane]);
 	}

@@ -18,12 +18,13 @@ void byte_order_init(struct byte_order *o);
 /* One host on its way through the writers. */
 struct output_host {
 	const struct host *h;
-	uint32_t i;	  /* number in the set */
+	uint32_t i; /* number in the set */
 	uint32_t cluster; /* its number, 0, or CLUSTER_OUT */
 	const struct byte_order *order;
 	const struct verdict *verdict;
 	const struct name_ref *refs; /* the host's names in order, with their keys */
-	const struct verdict_name *const *named; /* by name of the host: its verdict, or NULL when not looked up */
+	const struct verdict_name *const
+	    *named; /* by name of the host: its verdict, or NULL when not looked up */
 	const struct verdict_name *rdns; /* or NULL */
 	const char *analysis; /* JSON of its `analysis` */
 	size_t analysis_len;
@@ -36,7 +37,7 @@ struct writer {
 	struct outfile out;
 	struct jsonw w;
 	void *state; /* the kind's own */
-	uint64_t n;  /* hosts written */
+	uint64_t n; /* hosts written */
 	off_t early; /* bytes that the kernel was told to write */
 	unsigned since;
 };
@@ -50,8 +51,8 @@ struct output_kind {
 	void (*abort)(struct writer *o); /* free the state; after end() too */
 };
 
-extern const struct output_kind output_fingerprints, output_all_keys, output_collisions, output_dodgy,
-    output_dogies, output_sizes, output_clusters, output_verdicts, output_db;
+extern const struct output_kind output_fingerprints, output_all_keys, output_collisions,
+    output_dodgy, output_dogies, output_sizes, output_clusters, output_verdicts, output_db;
 
 /* The members of `analysis`: per-port facts and the nameset. */
 void analysis_write(struct jsonw *w, const struct output_study *s, const struct output_host *h);
@@ -69,6 +70,7 @@ uint32_t host_cluster_size(const struct output_study *s, const struct output_hos
 uint32_t host_partners(const struct output_study *s, uint32_t i);
 
 /* Were the certificate's dates right at the time of the study? */
-enum fact grab_timely(const struct output_study *s, const struct host *h, const struct host_grab *g);
+enum fact grab_timely(
+    const struct output_study *s, const struct host *h, const struct host_grab *g);
 
 #endif

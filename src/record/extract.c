@@ -52,7 +52,8 @@ record_counts_add(struct record_counts *sum, const struct record_counts *more)
 	for (int i = 0; i <= NPORTS; i++) {
 		sum->success[i] += more->success[i];
 		if (sum->unknown_layout[i] == 0)
-			memcpy(sum->unknown_example[i], more->unknown_example[i], RECORD_EXAMPLE_MAX);
+			memcpy(
+			    sum->unknown_example[i], more->unknown_example[i], RECORD_EXAMPLE_MAX);
 		sum->unknown_layout[i] += more->unknown_layout[i];
 	}
 }
@@ -210,7 +211,8 @@ take_banner(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
 	struct simd_text t = simd_string(n);
 	size_t end;
 
-	if (t.s == NULL || t.len < 5 || memcmp(t.s, "220", 3) != 0 || (t.s[3] != ' ' && t.s[3] != '-'))
+	if (t.s == NULL || t.len < 5 || memcmp(t.s, "220", 3) != 0 ||
+	    (t.s[3] != ' ' && t.s[3] != '-'))
 		return;
 	for (end = 4; end < t.len && memchr(" \t\r\n", t.s[end], 4) == NULL; end++)
 		;
@@ -277,7 +279,7 @@ take_sans(struct extract *x, struct host *h, uint8_t port, struct simd_node leaf
 /* How a grab is taken up: the last outcome that applies. */
 enum taken {
 	TAKEN_NOTHING, /* no row of the table leads anywhere */
-	TAKEN_PLACE,   /* a row leads to a certificate or host key, but it is no key */
+	TAKEN_PLACE, /* a row leads to a certificate or host key, but it is no key */
 	TAKEN_KEY
 };
 
@@ -364,7 +366,7 @@ find_key(struct simd_node n, char *path, size_t at, size_t *budget)
 		path[n_here] = '\0';
 		if (key.s != NULL &&
 		    ((key.len == 16 && memcmp(key.s, "subject_key_info", 16) == 0) ||
-		    (key.len == 15 && memcmp(key.s, "server_host_key", 15) == 0)) &&
+			(key.len == 15 && memcmp(key.s, "server_host_key", 15) == 0)) &&
 		    parse_fingerprint(simd_string(simd_get(v, "fingerprint_sha256")), fp))
 			return true;
 		if (find_key(v, path, n_here, budget))
@@ -396,9 +398,16 @@ take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, c
 
 	for (unsigned i = 0; i < layout_nrows && taken == TAKEN_NOTHING; i++) {
 		const struct layout_row *row = &layout_rows[i];
-		struct host_grab g = { .port = port, .kind = (uint8_t)def->kind, .grab = grab,
-			.trusted = FACT_UNKNOWN, .self_signed = FACT_UNKNOWN, .cipher_suite = -1,
-			.key_bits = -1, .not_before = TIME_UNKNOWN, .not_after = TIME_UNKNOWN, .at = at };
+		struct host_grab g = { .port = port,
+			.kind = (uint8_t)def->kind,
+			.grab = grab,
+			.trusted = FACT_UNKNOWN,
+			.self_signed = FACT_UNKNOWN,
+			.cipher_suite = -1,
+			.key_bits = -1,
+			.not_before = TIME_UNKNOWN,
+			.not_after = TIME_UNKNOWN,
+			.at = at };
 		struct simd_node root;
 
 		if (row->layout != layout || (row->port != def->port && row->port != 0))
@@ -410,8 +419,8 @@ take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, c
 			return;
 		}
 		root = simd_path(n, row->root);
-		taken = def->kind == KEY_SSH_HOST ? take_ssh(x, h, layout, root, &g) :
-						    take_tls(x, h, layout, root, &g);
+		taken = def->kind == KEY_SSH_HOST ? take_ssh(x, h, layout, root, &g)
+						  : take_tls(x, h, layout, root, &g);
 	}
 	if (success) {
 		h->open |= (uint16_t)(1U << port);
@@ -536,10 +545,13 @@ take_data(struct extract *x, struct simd_node data)
 		if (name.s == NULL || simd_type(v) != SIMD_OBJECT)
 			continue;
 		dash = memchr(name.s, '-', name.len);
-		port = port_index_by_name(name.s, dash != NULL ? (size_t)(dash - name.s) : name.len);
-		if (simd_type(simd_get(v, "port")) > SIMD_NULL && !simd_int(simd_get(v, "port"), &number))
+		port = port_index_by_name(
+		    name.s, dash != NULL ? (size_t)(dash - name.s) : name.len);
+		if (simd_type(simd_get(v, "port")) > SIMD_NULL &&
+		    !simd_int(simd_get(v, "port"), &number))
 			x->counts->note[NOTE_BAD_PORT]++;
-		else if (port < 0 && simd_int(simd_get(v, "port"), &number) && number > 0 && number < 65536)
+		else if (port < 0 && simd_int(simd_get(v, "port"), &number) && number > 0 &&
+			 number < 65536)
 			port = port_index((unsigned)number);
 		if (port >= 0)
 			take_port_once(x, (uint8_t)port, grab_suffix(x, name), v, true);

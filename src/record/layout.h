@@ -8,29 +8,29 @@
 #include <stdint.h>
 
 enum layout {
-	LAYOUT_RAW,    /* (a) zgrab2's own objects: from the grab, the object with `status` */
-	LAYOUT_V1,     /* (b) FreshGrab.py: from the port's `data` */
+	LAYOUT_RAW, /* (a) zgrab2's own objects: from the grab, the object with `status` */
+	LAYOUT_V1, /* (b) FreshGrab.py: from the port's `data` */
 	LAYOUT_CENSYS, /* (c) from the port */
 	NLAYOUTS
 };
 
 /* Paths from the place that a row names. */
 struct layout_ssh {
-	const char *key;       /* the host key object */
+	const char *key; /* the host key object */
 	const char *algorithm; /* member of it */
 	const char *version, *software, *kex;
 };
 
 struct layout_tls {
-	const char *leaf;     /* the parsed certificate */
+	const char *leaf; /* the parsed certificate */
 	const char *trusted;
-	const char *cipher;   /* a number, or "0xC02F" */
+	const char *cipher; /* a number, or "0xC02F" */
 	const char *version;
 };
 
 struct layout_row {
-	uint8_t layout;	  /* enum layout */
-	uint16_t port;	  /* number; 0: every TLS port */
+	uint8_t layout; /* enum layout */
+	uint16_t port; /* number; 0: every TLS port */
 	const char *root; /* of the ssh result or TLS handshake */
 	const char *banner; /* of the server's greeting, or NULL */
 };

@@ -15,8 +15,8 @@
 #include "source.h"
 
 #define BATCH_BYTES ((size_t)256 << 10)
-#define KEEP_BYTES  ((size_t)1 << 20)	/* a batch grown past this for a long line shrinks again */
-#define LONG_PREFIX ((size_t)1024)	/* bytes kept of a line over the limit */
+#define KEEP_BYTES ((size_t)1 << 20) /* a batch grown past this for a long line shrinks again */
+#define LONG_PREFIX ((size_t)1024) /* bytes kept of a line over the limit */
 #define THREADS_MAX 64
 
 struct line {
@@ -46,7 +46,7 @@ struct reader {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	uint64_t filled, taken_up, handed_over; /* batches, ever */
-	bool end;  /* no batch will follow those filled */
+	bool end; /* no batch will follow those filled */
 	bool stop; /* the caller wants no more */
 	char *error;
 
@@ -177,12 +177,12 @@ fill_batch(struct reader *r, struct batch *b)
 
 	batch_room(b, len + BATCH_BYTES);
 	if (len > 0)
-		memcpy(b->text, r->rest, len);	/* no newline in it */
+		memcpy(b->text, r->rest, len); /* no newline in it */
 	r->rest_len = 0;
 	while (!r->eof && (start < BATCH_BYTES || b->nlines == 0)) {
 		long n;
 
-		if (b->nlines == 0 && start > 0) {	/* blank or dropped so far */
+		if (b->nlines == 0 && start > 0) { /* blank or dropped so far */
 			memmove(b->text, b->text + start, len - start);
 			len -= start;
 			start = 0;
@@ -247,8 +247,8 @@ parse_batch(struct simd_parser *p, struct batch *b)
 		struct line *l = &b->lines[i];
 
 		if (l->refusal == REFUSED_NO)
-			l->refusal = record_extract(p, b->text + l->at, l->len, &b->arena, &l->host,
-			    &b->counts);
+			l->refusal = record_extract(
+			    p, b->text + l->at, l->len, &b->arena, &l->host, &b->counts);
 		if (l->refusal != REFUSED_NO)
 			b->counts.refused[l->refusal]++;
 	}
@@ -318,8 +318,8 @@ hand_over(const struct batch *b, record_fn fn, void *arg)
 {
 	for (size_t i = 0; i < b->nlines; i++) {
 		const struct line *l = &b->lines[i];
-		struct record_line line = { l->number, l->offset, b->text + l->at, l->len, l->refusal,
-			l->refusal == REFUSED_NO ? &l->host : NULL };
+		struct record_line line = { l->number, l->offset, b->text + l->at, l->len,
+			l->refusal, l->refusal == REFUSED_NO ? &l->host : NULL };
 		int rc = fn(&line, arg);
 
 		if (rc != 0)
@@ -359,7 +359,8 @@ record_read(const char *path, const struct record_options *o, record_fn fn, void
 	if (started > 0)
 		cutting = pthread_create(&cutter, NULL, cut_thread, &r) == 0;
 	if (!cutting) {
-		*error = xasprintf("%s: cannot start threads; raise the limit of processes (ulimit -u)", path);
+		*error = xasprintf(
+		    "%s: cannot start threads; raise the limit of processes (ulimit -u)", path);
 		rc = -1;
 	}
 	while (rc == 0 && (b = next_batch(&r)) != NULL) {

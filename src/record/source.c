@@ -135,7 +135,8 @@ read_zstd(struct source *s, char *buf, size_t cap, char **error)
 struct source *
 source_open(const char *path, char **error)
 {
-	static const unsigned char gzip_magic[] = { 0x1f, 0x8b }, zstd_magic[] = { 0x28, 0xb5, 0x2f, 0xfd };
+	static const unsigned char gzip_magic[] = { 0x1f, 0x8b },
+				   zstd_magic[] = { 0x28, 0xb5, 0x2f, 0xfd };
 	struct source *s = xcalloc(1, sizeof(*s));
 	ssize_t n;
 
@@ -160,15 +161,17 @@ source_open(const char *path, char **error)
 		s->len += (size_t)n;
 	}
 	s->read = read_plain;
-	if (s->len >= sizeof(gzip_magic) && memcmp(s->packed, gzip_magic, sizeof(gzip_magic)) == 0) {
+	if (s->len >= sizeof(gzip_magic) &&
+	    memcmp(s->packed, gzip_magic, sizeof(gzip_magic)) == 0) {
 		if (inflateInit2(&s->z, 15 + 16) != Z_OK) {
-			*error = xasprintf("%s: zlib: %s", s->name, s->z.msg != NULL ? s->z.msg : "no memory");
+			*error = xasprintf(
+			    "%s: zlib: %s", s->name, s->z.msg != NULL ? s->z.msg : "no memory");
 			goto fail;
 		}
 		s->z_ready = true;
 		s->read = read_gzip;
 	} else if (s->len >= sizeof(zstd_magic) &&
-	    memcmp(s->packed, zstd_magic, sizeof(zstd_magic)) == 0) {
+		   memcmp(s->packed, zstd_magic, sizeof(zstd_magic)) == 0) {
 		if ((s->zstd = ZSTD_createDStream()) == NULL) {
 			*error = xasprintf("%s: zstd: no memory", s->name);
 			goto fail;

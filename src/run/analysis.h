@@ -14,7 +14,7 @@
 
 struct analysis {
 	const struct analyze_options *o;
-	const char *rundir;  /* that the input is, or NULL */
+	const char *rundir; /* that the input is, or NULL */
 	char *records, *dir, *dns_file;
 	char **countries;
 	size_t ncountries;

@@ -106,7 +106,8 @@ analysis_recall_countries(struct analysis *a)
 	if (json_object_is_type(list, json_type_array)) {
 		for (size_t i = 0; i < json_object_array_length(list); i++) {
 			cc = json_object_array_get_idx(list, i);
-			if (json_object_is_type(cc, json_type_string) && json_object_get_string_len(cc) == 2)
+			if (json_object_is_type(cc, json_type_string) &&
+			    json_object_get_string_len(cc) == 2)
 				analysis_add_country(a, json_object_get_string(cc));
 		}
 	}
@@ -142,7 +143,8 @@ report_refused(struct analysis *a)
 		a->incomplete = true;
 		log_warn("%llu of %llu lines could not be read and are left out (%s); they are in "
 			 "%s/records.bad with their places",
-		    (unsigned long long)refused, (unsigned long long)c->lines, reasons.data, a->dir);
+		    (unsigned long long)refused, (unsigned long long)c->lines, reasons.data,
+		    a->dir);
 	}
 	buf_fini(&reasons);
 }
@@ -170,16 +172,20 @@ report_layouts(struct analysis *a)
 	const struct record_counts *c = &a->in.counts;
 
 	for (int row = 0; row <= NPORTS; row++) {
-		const char *port = row < NPORTS ? port_table[row].name : "lines without a known port";
+		const char *port = row < NPORTS ? port_table[row].name
+						: "lines without a known port";
 
 		if (c->unknown_layout[row] == 0)
 			continue;
-		log_warn("%s: %llu of %llu successful grabs hold a key where no row of the layout table "
-			 "looks, for example at %s",
-		    port, (unsigned long long)c->unknown_layout[row], (unsigned long long)c->success[row], c->unknown_example[row]);
+		log_warn(
+		    "%s: %llu of %llu successful grabs hold a key where no row of the layout table "
+		    "looks, for example at %s",
+		    port, (unsigned long long)c->unknown_layout[row],
+		    (unsigned long long)c->success[row], c->unknown_example[row]);
 		if (record_layout_unknown(c, row)) {
 			a->incomplete = true;
-			log_error("%s: the layout table needs a row for these records (src/record/layout.c); "
+			log_error("%s: the layout table needs a row for these records "
+				  "(src/record/layout.c); "
 				  "their keys are missing from the results",
 			    port);
 		}
@@ -193,9 +199,9 @@ report_costs(const struct analysis *a)
 	for (size_t i = 0; i < a->ncosts; i++) {
 		const struct cost *c = &a->costs[i];
 
-		log_info("%-28s %10llu %9.3f %9.3f %8.1f %9.1f", c->name, (unsigned long long)c->calls,
-		    (double)c->wall_ns / 1e9, (double)c->cpu_ns / 1e9, (double)c->bytes / 1e6,
-		    (double)c->peak_kb / 1024);
+		log_info("%-28s %10llu %9.3f %9.3f %8.1f %9.1f", c->name,
+		    (unsigned long long)c->calls, (double)c->wall_ns / 1e9, (double)c->cpu_ns / 1e9,
+		    (double)c->bytes / 1e6, (double)c->peak_kb / 1024);
 	}
 }
 
@@ -354,14 +360,20 @@ analysis_report(struct analysis *a)
 	report_notes(a);
 	for (uint32_t k = 1; k <= a->clusters.n; k++)
 		clustered += a->clusters.size[k];
-	log_info("%llu hosts: %llu take part, %llu without a key, %llu outside the country, %llu of "
-		 "unknown country",
-	    (unsigned long long)a->in.set.n, (unsigned long long)count_hosts(a, OUT_NONE), (unsigned long long)count_hosts(a, OUT_NO_KEY),
-	    (unsigned long long)count_hosts(a, OUT_WRONG_COUNTRY), (unsigned long long)count_hosts(a, OUT_NO_COUNTRY));
-	log_info("%llu keys; %u clusters with %u hosts; names: %llu hosts good, %llu bad, %llu unknown, "
-		 "%llu without one",
-	    (unsigned long long)a->in.set.nkeys, a->clusters.n, clustered, (unsigned long long)a->totals.verdicts[HOST_GOOD],
-	    (unsigned long long)a->totals.verdicts[HOST_BAD], (unsigned long long)a->totals.verdicts[HOST_UNKNOWN],
+	log_info(
+	    "%llu hosts: %llu take part, %llu without a key, %llu outside the country, %llu of "
+	    "unknown country",
+	    (unsigned long long)a->in.set.n, (unsigned long long)count_hosts(a, OUT_NONE),
+	    (unsigned long long)count_hosts(a, OUT_NO_KEY),
+	    (unsigned long long)count_hosts(a, OUT_WRONG_COUNTRY),
+	    (unsigned long long)count_hosts(a, OUT_NO_COUNTRY));
+	log_info(
+	    "%llu keys; %u clusters with %u hosts; names: %llu hosts good, %llu bad, %llu unknown, "
+	    "%llu without one",
+	    (unsigned long long)a->in.set.nkeys, a->clusters.n, clustered,
+	    (unsigned long long)a->totals.verdicts[HOST_GOOD],
+	    (unsigned long long)a->totals.verdicts[HOST_BAD],
+	    (unsigned long long)a->totals.verdicts[HOST_UNKNOWN],
 	    (unsigned long long)a->totals.verdicts[HOST_NONE]);
 	if (count_hosts(a, OUT_NO_COUNTRY) > 0 && a->geo == NULL)
 		log_warn("the records do not tell the country of all hosts; --mmdb DIR does");
@@ -382,8 +394,8 @@ new_run_json(const struct analysis *a)
 	json_object_object_add(root, "writer", json_object_new_string("survey"));
 	json_object_object_add(root, "version", json_object_new_int(1));
 	json_object_object_add(root, "name", json_object_new_string(a->in.source));
-	json_object_object_add(root, "created",
-	    json_object_new_string(time_format((int64_t)a->whole.started, time)));
+	json_object_object_add(
+	    root, "created", json_object_new_string(time_format((int64_t)a->whole.started, time)));
 	return root;
 }
 
@@ -409,7 +421,8 @@ analysis_keep(struct analysis *a)
 		    json_object_new_string(a->incomplete ? "incomplete" : "complete"));
 	json_object_object_add(root, "analysis", summary);
 	path = path_join(a->dir, "run.json");
-	text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	text = json_object_to_json_string_ext(
+	    root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	rc = file_write(path, text, strlen(text));
 	if (rc != 0)
 		log_error("%s: %s", path, strerror(errno));

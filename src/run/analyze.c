@@ -66,7 +66,8 @@ base_name(const char *path)
 static char *
 find_records(const char *dir)
 {
-	static const char *const names[] = { "records.fresh", "records.fresh.gz", "records.fresh.zst" };
+	static const char *const names[] = { "records.fresh", "records.fresh.gz",
+		"records.fresh.zst" };
 	char *path = NULL;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && path == NULL; i++)
@@ -82,14 +83,16 @@ find_input(struct analysis *a)
 
 	if (strcmp(o->input, "-") == 0) {
 		if (o->output == NULL) {
-			log_error("analyze: records from standard input need -o DIR for the results");
+			log_error(
+			    "analyze: records from standard input need -o DIR for the results");
 			return EXIT_USAGE;
 		}
 		a->records = xstrdup("-");
 	} else if (is_directory(o->input)) {
 		a->rundir = o->input;
 		if ((a->records = find_records(o->input)) == NULL) {
-			log_error("%s: no records.fresh in this directory, so there is nothing to analyse",
+			log_error("%s: no records.fresh in this directory, so there is nothing to "
+				  "analyse",
 			    o->input);
 			return EXIT_USAGE;
 		}
@@ -102,8 +105,8 @@ find_input(struct analysis *a)
 	if (o->output != NULL)
 		a->dir = xstrdup(o->output);
 	else
-		a->dir = a->rundir != NULL ? xstrdup(a->rundir) :
-					     xasprintf("%s.survey", base_name(a->records));
+		a->dir = a->rundir != NULL ? xstrdup(a->rundir)
+					   : xasprintf("%s.survey", base_name(a->records));
 	if (o->dns_file != NULL) {
 		a->dns_file = xstrdup(o->dns_file);
 		if (!is_readable(a->dns_file)) {
@@ -138,8 +141,9 @@ open_output(struct analysis *a)
 	}
 	free(path);
 	if (flock(a->lock, LOCK_EX | LOCK_NB) != 0) {
-		log_error("%s: a running survey or analysis writes there; wait for it, or name another "
-			  "directory with -o",
+		log_error(
+		    "%s: a running survey or analysis writes there; wait for it, or name another "
+		    "directory with -o",
 		    a->dir);
 		return EXIT_USAGE;
 	}
@@ -158,7 +162,8 @@ find_countries(struct analysis *a)
 		analysis_add_country(a, o->countries[i]);
 	if (o->ncountries == 0 && path != NULL) {
 		if ((c = config_read(path)) == NULL) {
-			log_error("%s: not understood, so the run's countries are unknown; name them with "
+			log_error("%s: not understood, so the run's countries are unknown; name "
+				  "them with "
 				  "--country (XX for any)",
 			    path);
 			free(path);
@@ -300,7 +305,8 @@ cluster(struct analysis *a)
 		const struct host *h = &set->hosts[i];
 
 		for (uint32_t g = 0; in[i] && g < h->ngrabs; g++)
-			uses[n++] = (struct key_use){ h->grabs[g].key, (uint32_t)i, h->grabs[g].port };
+			uses[n++] = (struct key_use){ h->grabs[g].key, (uint32_t)i,
+				h->grabs[g].port };
 	}
 	cluster_hosts(&a->clusters, (uint32_t)set->n, in, (uint32_t)set->nkeys, uses, nuses);
 	cost_stop_process(&watch, analysis_cost(a, "clustering"), nuses);
@@ -312,10 +318,18 @@ static int
 write_outputs(struct analysis *a)
 {
 	char *countries = analysis_countries_text(a), *error = NULL;
-	struct output_study s = { .dir = a->dir, .set = &a->in.set, .clusters = &a->clusters,
-		.answers = a->answers, .scan_date = a->o->scan_date, .pairs_up_to = a->o->pairs_up_to,
-		.lines_fd = a->in.lines_fd, .lines = a->in.lines, .first_line = a->in.first_line,
-		.source = a->in.source, .countries = countries, .nlines = a->in.counts.lines };
+	struct output_study s = { .dir = a->dir,
+		.set = &a->in.set,
+		.clusters = &a->clusters,
+		.answers = a->answers,
+		.scan_date = a->o->scan_date,
+		.pairs_up_to = a->o->pairs_up_to,
+		.lines_fd = a->in.lines_fd,
+		.lines = a->in.lines,
+		.first_line = a->in.first_line,
+		.source = a->in.source,
+		.countries = countries,
+		.nlines = a->in.counts.lines };
 	struct output_cost costs[OUTPUT_COSTS_MAX];
 	size_t ncosts = 0;
 	int rc;

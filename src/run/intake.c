@@ -10,10 +10,10 @@
 
 #include "intake.h"
 
-#define SPOOL_AT    ((size_t)1 << 20)
-#define BAD_TEXT    ((size_t)64 << 10) /* bytes kept of a refused line */
-#define BAD_MAX	    ((size_t)64 << 20) /* of an earlier records.bad */
-#define BAD_OURS    "{\"stage\":\"analyze\","
+#define SPOOL_AT ((size_t)1 << 20)
+#define BAD_TEXT ((size_t)64 << 10) /* bytes kept of a refused line */
+#define BAD_MAX ((size_t)64 << 20) /* of an earlier records.bad */
+#define BAD_OURS "{\"stage\":\"analyze\","
 
 static int
 fail(struct intake *in, const char *what)
@@ -126,7 +126,8 @@ put_aside(struct intake *in, uint32_t host, const char *text, size_t len)
 
 	host_room(in, host);
 	mem_grow(&in->lines, &in->lines_cap, in->nlines + 1, sizeof(*in->lines));
-	in->lines[in->nlines++] = (struct output_line){ 0, (uint32_t)len, in->spool_at + in->spool.len };
+	in->lines[in->nlines++] = (struct output_line){ 0, (uint32_t)len,
+		in->spool_at + in->spool.len };
 	if (in->last_line[host] != 0)
 		in->lines[in->last_line[host] - 1].next = number;
 	else
@@ -196,7 +197,8 @@ look_up(struct intake *in, struct host *h)
 			memcpy(h->country, info.country, sizeof(h->country));
 		if (!h->own_as) {
 			h->asn = info.asn;
-			h->as_name = hostset_text(&in->set, info.as_name[0] != '\0' ? info.as_name : NULL);
+			h->as_name = hostset_text(
+			    &in->set, info.as_name[0] != '\0' ? info.as_name : NULL);
 		}
 	}
 	cost_stop(&watch, &in->lookups, 1);

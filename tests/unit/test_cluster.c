@@ -16,8 +16,8 @@ static void
 test_known(void **state)
 {
 	/* 0-1 share key 0 across ports, 1-3 key 1, 4 shares with itself only, 5 nothing, 6-7 a key on port 465 */
-	static const struct key_use uses[] = { { 0, 0, 1 }, { 2, 0, 0 }, { 0, 1, 4 }, { 1, 1, 1 }, { 0, 1, 4 },
-		{ 1, 3, 1 }, { 3, 4, 1 }, { 3, 4, 2 }, { 4, 6, 7 }, { 4, 7, 7 } };
+	static const struct key_use uses[] = { { 0, 0, 1 }, { 2, 0, 0 }, { 0, 1, 4 }, { 1, 1, 1 },
+		{ 0, 1, 4 }, { 1, 3, 1 }, { 3, 4, 1 }, { 3, 4, 2 }, { 4, 6, 7 }, { 4, 7, 7 } };
 	static const bool in[] = { true, true, false, true, true, true, true, true };
 	static const uint32_t of_host[] = { 1, 1, CLUSTER_OUT, 1, 0, 0, 2, 2 };
 	struct clusters c;
@@ -29,12 +29,12 @@ test_known(void **state)
 	assert_int_equal(c.size[0], 2);
 	assert_int_equal(c.size[1], 3);
 	assert_int_equal(c.members[c.first[2]], 6);
-	assert_int_equal(c.use_first[1] - c.use_first[0], 2);	/* the repeat is gone */
+	assert_int_equal(c.use_first[1] - c.use_first[0], 2); /* the repeat is gone */
 	assert_int_equal(c.partners[c.group_of[0]], 1);
 	assert_int_equal(c.partners[c.group_of[1]], 2);
 	assert_int_equal(c.partners[c.group_of[3]], 1);
 	assert_int_equal(c.group_of[4], GROUP_NONE);
-	assert_int_equal(c.group_of[6], GROUP_NONE);	/* linked through a port that has no column */
+	assert_int_equal(c.group_of[6], GROUP_NONE); /* linked through a port that has no column */
 	/* host 0's p25 and host 1's p443: local row 1, remote row 4; and the transpose */
 	assert_true(clusters_ports(&c, c.group_of[0], c.group_of[1]) == 1ULL << (4 + 8 * 1));
 	assert_true(clusters_ports(&c, c.group_of[1], c.group_of[0]) == 1ULL << (1 + 8 * 4));
@@ -68,7 +68,8 @@ test_random(void **state)
 			in[h] = (seed = seed * 1664525 + 1013904223) >> 28 != 0;
 			for (uint32_t k = 0; in[h] && k < (seed >> 20) % 5; k++) {
 				seed = seed * 1664525 + 1013904223;
-				uses[nuses++] = (struct key_use){ (seed >> 8) % nkeys, h, (uint8_t)((seed >> 24) % 9) };
+				uses[nuses++] = (struct key_use){ (seed >> 8) % nkeys, h,
+					(uint8_t)((seed >> 24) % 9) };
 			}
 		}
 		for (size_t i = 0; i < nuses; i++) {
@@ -83,24 +84,28 @@ test_random(void **state)
 			}
 		}
 		cluster_hosts(&c, N, in, nkeys, uses, nuses);
-		for (int k = 0; k < N; k++)	/* transitive closure */
+		for (int k = 0; k < N; k++) /* transitive closure */
 			for (int i = 0; i < N; i++)
 				for (int j = 0; j < N; j++)
-					linked[i][j] = linked[i][j] || (linked[i][k] && linked[k][j]);
+					linked[i][j] = linked[i][j] ||
+						       (linked[i][k] && linked[k][j]);
 		for (uint32_t i = 0; i < N; i++) {
 			uint32_t partners = 0;
 
 			for (uint32_t j = 0; j < N; j++) {
 				if (i == j)
 					continue;
-				assert_int_equal(linked[i][j], in[i] && c.of_host[i] != 0 && c.of_host[i] == c.of_host[j]);
+				assert_int_equal(linked[i][j],
+				    in[i] && c.of_host[i] != 0 && c.of_host[i] == c.of_host[j]);
 				partners += mask[i][j] != 0;
 				if (c.group_of[i] != GROUP_NONE && c.group_of[j] != GROUP_NONE)
-					assert_true(clusters_ports(&c, c.group_of[i], c.group_of[j]) == mask[i][j]);
+					assert_true(clusters_ports(&c, c.group_of[i],
+							c.group_of[j]) == mask[i][j]);
 				else
 					assert_true(mask[i][j] == 0);
 			}
-			assert_int_equal(c.group_of[i] == GROUP_NONE ? 0 : c.partners[c.group_of[i]], partners);
+			assert_int_equal(
+			    c.group_of[i] == GROUP_NONE ? 0 : c.partners[c.group_of[i]], partners);
 		}
 		clusters_fini(&c);
 	}

@@ -18,21 +18,28 @@
 
 #define FP1 "00112233445566778899aabbccddeeff00112233445566778899aabbccddee01"
 #define FP2 "00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEE02"
-#define SSH(fp) \
-	"\"server_id\":{\"version\":\"2.0\",\"software\":\"OpenSSH_9.2\"},\"key_exchange\":{\"server_host_key\":" \
-	"{\"algorithm\":\"ssh-rsa\",\"rsa_public_key\":{\"length\":2048},\"fingerprint_sha256\":\"" fp "\"}}"
-#define LEAF(fp, more) \
+#define SSH(fp)                                                                                   \
+	"\"server_id\":{\"version\":\"2.0\",\"software\":\"OpenSSH_9.2\"},\"key_exchange\":{"     \
+	"\"server_host_key\":"                                                                    \
+	"{\"algorithm\":\"ssh-rsa\",\"rsa_public_key\":{\"length\":2048},\"fingerprint_sha256\":" \
+	"\"" fp "\"}}"
+#define LEAF(fp, more)                                                                          \
 	"\"parsed\":{\"subject_dn\":\"C=IE, CN=mail.example.ie, O=x\",\"issuer_dn\":\"CN=ca\"," \
-	"\"validity\":{\"start\":\"2026-04-10T09:04:13Z\",\"end\":\"2027-04-09T09:04:12Z\"}," \
-	"\"subject_key_info\":{\"key_algorithm\":{\"name\":\"RSA\"},\"rsa_public_key\":{\"length\":4096}," \
+	"\"validity\":{\"start\":\"2026-04-10T09:04:13Z\",\"end\":\"2027-04-09T09:04:12Z\"},"   \
+	"\"subject_key_info\":{\"key_algorithm\":{\"name\":\"RSA\"},\"rsa_public_key\":{"       \
+	"\"length\":4096},"                                                                     \
 	"\"fingerprint_sha256\":\"" fp "\"},\"signature\":{\"self_signed\":true}" more "}"
 #define SANS(list) ",\"extensions\":{\"subject_alt_name\":{\"dns_names\":" list "}}"
-#define HANDSHAKE(fp, more) \
-	"\"server_hello\":{\"version\":{\"name\":\"TLSv1.2\"},\"cipher_suite\":{\"value\":49199}}," \
-	"\"server_certificates\":{\"certificate\":{" LEAF(fp, more) "},\"validation\":{\"browser_trusted\":false}}"
-#define RAW25(fp, more) \
-	"{\"status\":\"success\",\"protocol\":\"smtp\",\"timestamp\":\"2026-11-23T23:36:22Z\",\"result\":" \
-	"{\"banner\":\"220 mx.example.ie ESMTP\",\"tls\":{\"handshake_log\":{" HANDSHAKE(fp, more) "}}}}"
+#define HANDSHAKE(fp, more)                                                                        \
+	"\"server_hello\":{\"version\":{\"name\":\"TLSv1.2\"},\"cipher_suite\":{\"value\":49199}}" \
+	","                                                                                        \
+	"\"server_certificates\":{\"certificate\":{" LEAF(                                         \
+	    fp, more) "},\"validation\":{\"browser_trusted\":false}}"
+#define RAW25(fp, more)                                                                         \
+	"{\"status\":\"success\",\"protocol\":\"smtp\",\"timestamp\":\"2026-11-23T23:36:22Z\"," \
+	"\"result\":"                                                                           \
+	"{\"banner\":\"220 mx.example.ie ESMTP\",\"tls\":{\"handshake_log\":{" HANDSHAKE(       \
+	    fp, more) "}}}}"
 
 struct fixture {
 	struct simd_parser *p;
@@ -104,17 +111,28 @@ static void
 test_layouts(void **state)
 {
 	static const char *const lines[] = {
-		"{\"ip\":\"192.0.2.1\",\"p22\":{\"data\":{\"ssh\":{\"status\":\"success\",\"result\":{" SSH(FP1) "}}}},"
-		"\"p25\":{\"data\":{\"smtp\":" RAW25(FP2, SANS("[\"a.example.ie\",\"b.example.ie\"]")) "}}}",
-		"{\"ip\":\"192.0.2.1\",\"data\":{\"p22\":{\"status\":\"success\",\"result\":{" SSH(FP1) "}},"
-		"\"p25\":" RAW25(FP2, SANS("[\"a.example.ie\",\"b.example.ie\"]")) "}}",
-		"{\"ip\":\" 192.0.2.1\\n\",\"writer\":\"FreshGrab.py\",\"p22\":{\"data\":{\"xssh\":{" SSH(FP1) "}}},"
-		"\"p25\":{\"data\":{\"banner\":\"220-mx.example.ie ESMTP\",\"tls\":{"
-		HANDSHAKE(FP2, SANS("[\"a.example.ie\",\"b.example.ie\"]")) "}}},\"p110\":\"error text\",\"p143\":null}",
-		"{\"ip\":\"192.0.2.1\",\"p22\":{\"ssh\":{\"v2\":{\"banner\":{\"version\":\"2.0\",\"software\":\"OpenSSH_9.2\"},"
-		"\"server_host_key\":{\"key_algorithm\":\"ssh-rsa\",\"rsa_public_key\":{\"length\":2048},"
-		"\"fingerprint_sha256\":\"" FP1 "\"}}}},\"p25\":{\"smtp\":{\"starttls\":{\"banner\":\"220 mx.example.ie x\","
-		"\"tls\":{\"version\":\"TLSv1.2\",\"cipher_suite\":{\"id\":\"0xC02F\"},\"validation\":{\"browser_trusted\":false},"
+		"{\"ip\":\"192.0.2.1\",\"p22\":{\"data\":{\"ssh\":{\"status\":\"success\","
+		"\"result\":{" SSH(FP1) "}}}},"
+					"\"p25\":{\"data\":{\"smtp\":" RAW25(
+					    FP2, SANS("[\"a.example.ie\",\"b.example.ie\"]")) "}}}",
+		"{\"ip\":\"192.0.2.1\",\"data\":{\"p22\":{\"status\":\"success\",\"result\":{" SSH(
+		    FP1) "}},"
+			 "\"p25\":" RAW25(FP2, SANS("[\"a.example.ie\",\"b.example.ie\"]")) "}}",
+		"{\"ip\":\" "
+		"192.0.2.1\\n\",\"writer\":\"FreshGrab.py\",\"p22\":{\"data\":{\"xssh\":{" SSH(
+		    FP1) "}}},"
+			 "\"p25\":{\"data\":{\"banner\":\"220-mx.example.ie "
+			 "ESMTP\",\"tls\":{" HANDSHAKE(FP2,
+			     SANS("[\"a.example.ie\",\"b.example.ie\"]")) "}}},\"p110\":\"error "
+									  "text\",\"p143\":null}",
+		"{\"ip\":\"192.0.2.1\",\"p22\":{\"ssh\":{\"v2\":{\"banner\":{\"version\":\"2.0\","
+		"\"software\":\"OpenSSH_9.2\"},"
+		"\"server_host_key\":{\"key_algorithm\":\"ssh-rsa\",\"rsa_public_key\":{\"length\":"
+		"2048},"
+		"\"fingerprint_sha256\":\"" FP1
+		"\"}}}},\"p25\":{\"smtp\":{\"starttls\":{\"banner\":\"220 mx.example.ie x\","
+		"\"tls\":{\"version\":\"TLSv1.2\",\"cipher_suite\":{\"id\":\"0xC02F\"},"
+		"\"validation\":{\"browser_trusted\":false},"
 		"\"certificate\":{" LEAF(FP2, SANS("[\"a.example.ie\",\"b.example.ie\"]")) "}}}}}}",
 	};
 	struct fixture *f = *state;
@@ -143,7 +161,8 @@ test_layouts(void **state)
 		assert_string_equal(g->version, "TLSv1.2");
 		assert_string_equal(g->issuer, "CN=ca");
 		assert_int_equal(g->not_before, 1775811853);
-		assert_names(&f->h, "banner=mx.example.ie p25dn=mail.example.ie p25san0=a.example.ie p25san1=b.example.ie");
+		assert_names(&f->h, "banner=mx.example.ie p25dn=mail.example.ie "
+				    "p25san0=a.example.ie p25san1=b.example.ie");
 	}
 	assert_int_equal(f->counts.note[NOTE_BAD_FACT], 0);
 	assert_int_equal(f->counts.unknown_layout[0], 0);
@@ -178,30 +197,47 @@ test_bad_parts(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(extract(f, "{\"ip\":\"2001:db8::1\",\"data\":{\"p25\":"
-	    RAW25(FP1, SANS("[\"a.ie\",5,null,{\"x\":1},\"b\\u0007.ie\",\"c,d.ie\",\"e.ie\"]")) "}}"), REFUSED_NO);
+	assert_int_equal(
+	    extract(f,
+		"{\"ip\":\"2001:db8::1\",\"data\":{\"p25\":" RAW25(FP1,
+		    SANS("[\"a.ie\",5,null,{\"x\":1},\"b\\u0007.ie\",\"c,d.ie\",\"e.ie\"]")) "}}"),
+	    REFUSED_NO);
 	assert_int_equal(f->h.ip.family, 6);
-	assert_names(&f->h, "banner=mx.example.ie p25dn=mail.example.ie p25san0=a.ie p25san5=c,d.ie p25san6=e.ie");
+	assert_names(&f->h,
+	    "banner=mx.example.ie p25dn=mail.example.ie p25san0=a.ie p25san5=c,d.ie p25san6=e.ie");
 	assert_int_equal(f->counts.note[NOTE_SAN_NOT_TEXT], 3);
 	assert_int_equal(f->counts.note[NOTE_NAME_UNUSABLE], 1);
 	assert_int_equal(f->h.ngrabs, 1);
 
-	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":" RAW25(FP1, SANS("\"a.ie\"")) "}}"), REFUSED_NO);
+	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":" RAW25(
+					FP1, SANS("\"a.ie\"")) "}}"),
+	    REFUSED_NO);
 	assert_int_equal(f->counts.note[NOTE_SANS_NOT_LIST], 1);
 	assert_int_equal(f->h.ngrabs, 1);
 
-	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":" RAW25("0011", "") "}}"), REFUSED_NO);
+	assert_int_equal(
+	    extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":" RAW25("0011", "") "}}"),
+	    REFUSED_NO);
 	assert_int_equal(f->counts.note[NOTE_BAD_FINGERPRINT], 1);
 	assert_int_equal(f->h.ngrabs, 0);
 	assert_names(&f->h, "banner=mx.example.ie p25dn=mail.example.ie");
 
 	/* an ssh key needs its algorithm; a missing length does not matter */
-	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p22\":{\"status\":\"success\",\"result\":{\"key_exchange\":"
-	    "{\"server_host_key\":{\"algorithm\":\"\",\"fingerprint_sha256\":\"" FP1 "\"}}}}}}"), REFUSED_NO);
+	assert_int_equal(
+	    extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p22\":{\"status\":\"success\",\"result\":"
+		       "{\"key_exchange\":"
+		       "{\"server_host_key\":{\"algorithm\":\"\",\"fingerprint_sha256\":\"" FP1
+		       "\"}}}}}}"),
+	    REFUSED_NO);
 	assert_int_equal(f->h.ngrabs, 0);
 	assert_int_equal(f->counts.note[NOTE_NO_ALGORITHM], 1);
-	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p22\":{\"status\":\"success\",\"port\":\"22\",\"result\":{\"key_exchange\":"
-	    "{\"server_host_key\":{\"algorithm\":\"ssh-rsa\",\"fingerprint_sha256\":\"" FP1 "\"}}}}}}"), REFUSED_NO);
+	assert_int_equal(
+	    extract(f,
+		"{\"ip\":\"192.0.2.1\",\"data\":{\"p22\":{\"status\":\"success\",\"port\":\"22\","
+		"\"result\":{\"key_exchange\":"
+		"{\"server_host_key\":{\"algorithm\":\"ssh-rsa\",\"fingerprint_sha256\":\"" FP1
+		"\"}}}}}}"),
+	    REFUSED_NO);
 	assert_int_equal(f->h.ngrabs, 1);
 	assert_int_equal(f->h.grabs[0].key_bits, -1);
 	assert_int_equal(f->counts.note[NOTE_BAD_PORT], 1);
@@ -214,17 +250,24 @@ test_several_grabs(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"p22\":{\"data\":{"
-	    "\"ssh-rsa\":{\"status\":\"success\",\"result\":{" SSH(FP2) "}},"
-	    "\"ssh\":{\"status\":\"success\",\"result\":{" SSH(FP1) "}}}},"
-	    "\"p25\":{\"data\":{\"smtp\":" RAW25(FP1, "") "}},\"p25\":{\"data\":{\"smtp\":{\"status\":\"success\",\"result\":{}}}},"
-	    "\"p25\":{\"data\":{\"smtp\":" RAW25(FP2, "") "}}}"), REFUSED_NO);
+	assert_int_equal(
+	    extract(f,
+		"{\"ip\":\"192.0.2.1\",\"p22\":{\"data\":{"
+		"\"ssh-rsa\":{\"status\":\"success\",\"result\":{" SSH(
+		    FP2) "}},"
+			 "\"ssh\":{\"status\":\"success\",\"result\":{" SSH(
+			     FP1) "}}}},"
+				  "\"p25\":{\"data\":{\"smtp\":" RAW25(
+				      FP1, "") "}},\"p25\":{\"data\":{\"smtp\":{\"status\":"
+					       "\"success\",\"result\":{}}}},"
+					       "\"p25\":{\"data\":{\"smtp\":" RAW25(FP2, "") "}}}"),
+	    REFUSED_NO);
 	assert_int_equal(f->h.ngrabs, 3);
 	assert_string_equal(f->h.grabs[0].grab, "");
 	assert_int_equal(f->h.grabs[0].fp[31], 0x01);
 	assert_string_equal(f->h.grabs[1].grab, "rsa");
 	assert_int_equal(f->h.grabs[1].fp[31], 0x02);
-	assert_int_equal(f->h.grabs[2].fp[31], 0x02);	/* the later that shows a key */
+	assert_int_equal(f->h.grabs[2].fp[31], 0x02); /* the later that shows a key */
 	assert_int_equal(f->counts.note[NOTE_PORT_REPEATED], 2);
 }
 
@@ -233,18 +276,25 @@ test_unknown_layout(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":{\"status\":\"success\",\"result\":"
-	    "{\"tls2\":[{\"log\":{" HANDSHAKE(FP1, "") "}}]}}}}"), REFUSED_NO);
+	assert_int_equal(
+	    extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":{\"status\":\"success\",\"result\":"
+		       "{\"tls2\":[{\"log\":{" HANDSHAKE(FP1, "") "}}]}}}}"),
+	    REFUSED_NO);
 	assert_int_equal(f->counts.unknown_layout[1], 1);
 	assert_string_equal(f->counts.unknown_example[1],
 	    "p25.result.tls2.log.server_certificates.certificate.parsed.subject_key_info");
 	assert_true(record_layout_unknown(&f->counts, 1));
 	assert_int_equal(f->h.ngrabs, 0);
 	/* without success it is not counted, and neither is a chain beside a leaf whose fingerprint is bad */
-	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p143\":{\"status\":\"unknown-error\",\"result\":"
-	    "{\"tls2\":{" HANDSHAKE(FP1, "") "}}}}}"), REFUSED_NO);
+	assert_int_equal(
+	    extract(f,
+		"{\"ip\":\"192.0.2.1\",\"data\":{\"p143\":{\"status\":\"unknown-error\",\"result\":"
+		"{\"tls2\":{" HANDSHAKE(FP1, "") "}}}}}"),
+	    REFUSED_NO);
 	assert_false(record_layout_unknown(&f->counts, 3));
-	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"results\":{\"smtp\":{" HANDSHAKE(FP1, "") "}}}"), REFUSED_NO);
+	assert_int_equal(
+	    extract(f, "{\"ip\":\"192.0.2.1\",\"results\":{\"smtp\":{" HANDSHAKE(FP1, "") "}}}"),
+	    REFUSED_NO);
 	assert_int_equal(f->counts.unknown_layout[NPORTS], 1);
 }
 
@@ -256,19 +306,29 @@ test_merges_lines(void **state)
 	bool is_new;
 
 	hostset_init(&set);
-	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":" RAW25(FP1, SANS("[\"old.ie\"]")) "}}"), REFUSED_NO);
+	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":" RAW25(
+					FP1, SANS("[\"old.ie\"]")) "}}"),
+	    REFUSED_NO);
 	assert_int_equal(hostset_add(&set, &f->h, 7, &is_new), 0);
 	assert_true(is_new);
-	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p22\":{\"status\":\"success\",\"result\":{" SSH(FP1) "}}}}"), REFUSED_NO);
+	assert_int_equal(
+	    extract(f,
+		"{\"ip\":\"192.0.2.1\",\"data\":{\"p22\":{\"status\":\"success\",\"result\":{" SSH(
+		    FP1) "}}}}"),
+	    REFUSED_NO);
 	assert_int_equal(hostset_add(&set, &f->h, 8, &is_new), 0);
 	assert_false(is_new);
 	assert_int_equal(set.repeated, 0);
-	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":{\"status\":\"connection-timeout\"}}}"), REFUSED_NO);
+	assert_int_equal(
+	    extract(
+		f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":{\"status\":\"connection-timeout\"}}}"),
+	    REFUSED_NO);
 	hostset_add(&set, &f->h, 9, &is_new);
 	assert_int_equal(set.repeated, 1);
 	assert_int_equal(set.hosts[0].ngrabs, 2);
 	assert_names(&set.hosts[0], "banner=mx.example.ie p25dn=mail.example.ie p25san0=old.ie");
-	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":" RAW25(FP2, "") "}}"), REFUSED_NO);
+	assert_int_equal(
+	    extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":" RAW25(FP2, "") "}}"), REFUSED_NO);
 	hostset_add(&set, &f->h, 10, &is_new);
 	assert_int_equal(set.hosts[0].ngrabs, 2);
 	assert_int_equal(set.hosts[0].grabs[1].fp[31], 2);
@@ -288,9 +348,11 @@ note_line(const struct record_line *l, void *arg)
 	char ip[IP_STRLEN];
 
 	if (l->host != NULL)
-		buf_printf(b, "%d@%d:%s ", (int)l->number, (int)l->offset, ip_format(&l->host->ip, ip));
+		buf_printf(
+		    b, "%d@%d:%s ", (int)l->number, (int)l->offset, ip_format(&l->host->ip, ip));
 	else
-		buf_printf(b, "%d@%d:%s[%zu] ", (int)l->number, (int)l->offset, record_refusal_name(l->refusal), l->len);
+		buf_printf(b, "%d@%d:%s[%zu] ", (int)l->number, (int)l->offset,
+		    record_refusal_name(l->refusal), l->len);
 	return 0;
 }
 
@@ -307,8 +369,8 @@ temp_file(const char *data, size_t len)
 }
 
 static char *
-read_all(const char *data, size_t len, size_t max_line, unsigned threads, struct record_counts *counts,
-    char **error)
+read_all(const char *data, size_t len, size_t max_line, unsigned threads,
+    struct record_counts *counts, char **error)
 {
 	struct record_options o = { max_line, threads };
 	char *path = temp_file(data, len);
@@ -327,8 +389,10 @@ read_all(const char *data, size_t len, size_t max_line, unsigned threads, struct
 static void
 test_reader(void **state)
 {
-	static const char text[] = "\xef\xbb\xbf{\"ip\":\"192.0.2.1\"}\r\n\n  \r\n{\"ip\":\"192.0.2.2\"}\nnull\n"
-				   "{\"ip\":\"192.0.2.3\",\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\":1}\n{\"ip\":\"192.0.2.4\"}\n{\"ip\":\"192";
+	static const char text[] =
+	    "\xef\xbb\xbf{\"ip\":\"192.0.2.1\"}\r\n\n  \r\n{\"ip\":\"192.0.2.2\"}\nnull\n"
+	    "{\"ip\":\"192.0.2.3\",\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\":1}\n{\"ip\":\"192.0.2.4\"}"
+	    "\n{\"ip\":\"192";
 	struct record_counts counts;
 	char *got, *error, gz[4096], zst[4096];
 	z_stream z = { 0 };
@@ -336,8 +400,9 @@ test_reader(void **state)
 
 	(void)state;
 	got = read_all(text, sizeof(text) - 1, 40, 2, &counts, &error);
-	assert_string_equal(got, "0@0:192.0.2.1 3@28:192.0.2.2 4@47:not-object[4] 5@52:too-long[55] "
-				 "6@108:192.0.2.4 7@127:truncated[10] ");
+	assert_string_equal(got,
+	    "0@0:192.0.2.1 3@28:192.0.2.2 4@47:not-object[4] 5@52:too-long[55] "
+	    "6@108:192.0.2.4 7@127:truncated[10] ");
 	assert_int_equal(counts.blank, 2);
 	assert_int_equal(counts.lines, 6);
 	assert_int_equal(counts.refused[SIMD_TOO_LONG], 1);
@@ -352,7 +417,7 @@ test_reader(void **state)
 	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
 	n = z.total_out;
 	deflateEnd(&z);
-	memcpy(gz + n, gz, n);	/* two members are one text */
+	memcpy(gz + n, gz, n); /* two members are one text */
 	got = read_all(gz, 2 * n, 0, 1, &counts, &error);
 	assert_string_equal(got, "0@0:192.0.2.1 3@28:192.0.2.2 4@47:192.0.2.1 7@75:192.0.2.2 ");
 	free(got);

@@ -28,8 +28,12 @@ test_reads_values(void **state)
 	bool b;
 
 	(void)state;
-	assert_int_equal(parse(p, "{\"a\":{\"b\":{\"c\":\"x\\u0000y\"}},\"i\":-5,\"u\":18446744073709551615,"
-			      "\"d\":1.5,\"t\":true,\"n\":null}", &root), SIMD_OK);
+	assert_int_equal(
+	    parse(p,
+		"{\"a\":{\"b\":{\"c\":\"x\\u0000y\"}},\"i\":-5,\"u\":18446744073709551615,"
+		"\"d\":1.5,\"t\":true,\"n\":null}",
+		&root),
+	    SIMD_OK);
 	t = simd_string(simd_path(root, "a.b.c"));
 	assert_int_equal(t.len, 3);
 	assert_memory_equal(t.s, "x\0y", 3);
@@ -58,7 +62,8 @@ test_iterates(void **state)
 
 	(void)state;
 	buf_init(&seen);
-	assert_int_equal(parse(p, "{\"x\":1,\"y\":[10,[0,0],20],\"x\":{\"z\":0},\"\":3}", &root), SIMD_OK);
+	assert_int_equal(
+	    parse(p, "{\"x\":1,\"y\":[10,[0,0],20],\"x\":{\"z\":0},\"\":3}", &root), SIMD_OK);
 	for (it = simd_iterate(root); simd_next(&it, &key, &v);)
 		buf_printf(&seen, "%.*s:%d ", (int)key.len, key.s, (int)simd_type(v));
 	assert_string_equal(seen.data, "x:3 y:7 x:8 :3 ");
@@ -104,7 +109,8 @@ test_refuses(void **state)
 		enum simd_error e = parse(p, bad[i].text, &root);
 
 		if (e != bad[i].error)
-			fail_msg("%s: %s, not %s", bad[i].text, simd_error_name(e), simd_error_name(bad[i].error));
+			fail_msg("%s: %s, not %s", bad[i].text, simd_error_name(e),
+			    simd_error_name(bad[i].error));
 		assert_null(root.doc);
 	}
 	assert_int_equal(simd_parse_copy(p, "{\"a\":\"x\0y\"}", 11, &root), SIMD_BAD_STRING);
@@ -138,7 +144,8 @@ test_limits(void **state)
 	assert_int_equal(simd_string(root).len, (8 << 20) - 2);
 	buf_addc(&b, ' ');
 	assert_int_equal(simd_parse_copy(p, b.data, b.len, &root), SIMD_TOO_LONG);
-	assert_int_equal(parse(p, "{\"a\":[1]}", &root), SIMD_OK); /* after giving the memory back */
+	assert_int_equal(
+	    parse(p, "{\"a\":[1]}", &root), SIMD_OK); /* after giving the memory back */
 	buf_fini(&b);
 	simd_parser_free(p);
 }
@@ -146,7 +153,8 @@ test_limits(void **state)
 static void
 test_slices(void **state)
 {
-	static const char text[] = " { \"a\" : {\"x\":[1,{\"y\":\"}\\\"]\"}] } , \"b\":\"s\\\\\",\"c\": -1.5e3 ,\"d\":[],\"e\":null}";
+	static const char text[] = " { \"a\" : {\"x\":[1,{\"y\":\"}\\\"]\"}] } , "
+				   "\"b\":\"s\\\\\",\"c\": -1.5e3 ,\"d\":[],\"e\":null}";
 	struct slice_iter it = slice_members(text, sizeof(text) - 1);
 	struct slice k, v;
 	struct buf b;
@@ -155,7 +163,8 @@ test_slices(void **state)
 	buf_init(&b);
 	while (slice_next(&it, &k, &v))
 		buf_printf(&b, "%.*s=%.*s;", (int)k.len, k.s, (int)v.len, v.s);
-	assert_string_equal(b.data, "a={\"x\":[1,{\"y\":\"}\\\"]\"}] };b=\"s\\\\\";c=-1.5e3;d=[];e=null;");
+	assert_string_equal(
+	    b.data, "a={\"x\":[1,{\"y\":\"}\\\"]\"}] };b=\"s\\\\\";c=-1.5e3;d=[];e=null;");
 	v = slice_get(text, sizeof(text) - 1, "c");
 	assert_int_equal(v.len, 6);
 	assert_null(slice_get(text, sizeof(text) - 1, "x").s);
