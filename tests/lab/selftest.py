@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """selftest.py [SURVEY]: the lab is what it says it is, and leaves nothing behind."""
 
+import json
 import os
 import random
 import shutil
@@ -15,6 +16,7 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+from labkit import bulk  # noqa: E402
 from labkit.cli import missing  # noqa: E402
 from labkit.sandbox import Lab  # noqa: E402
 
@@ -135,6 +137,31 @@ def test_interrupted_up(tmp, rnd):
         gone(where, f"`up` met {sig.name} after {after:.2f} s")
 
 
+def test_bulk(tmp, rnd):
+    """Cut short, then brought up: every bulk host, and no other, has the ports it should."""
+    where = tmp / "bulk"
+    need(lab(where, "up").returncode == 0, "`up` fails")
+    before = set(Lab(where).processes())
+    cut = start(where, "bulk", stderr=subprocess.DEVNULL)
+    time.sleep(rnd.uniform(0.2, 3))
+    if cut.poll() is None:
+        os.killpg(cut.pid, signal.SIGINT)
+    if cut.wait() != 0:
+        end = time.monotonic() + PATIENCE_S
+        while left := set(Lab(where).processes()) - before:
+            need(time.monotonic() < end, f"an interrupted `bulk` leaves {sorted(left)}")
+            time.sleep(0.05)
+    need([lab(where, "bulk").returncode for _ in range(2)] == [0, 0], "`bulk` fails")
+    hits = lab(where, "exec", "sh", "-c", "zmap -C /dev/null -p 443 -i $LAB_IF -q -r 4000 -c 4 -P 2"
+               f" -G $LAB_GATEWAY_MAC -b $LAB_BLOCK {bulk.HOST_NET}", stderr=subprocess.DEVNULL)
+    hosts = json.loads((where / "bulk-expected.json").read_text(encoding="utf-8"))["hosts"]
+    want = {ip for ip, h in hosts.items() if 443 in h["ports"]}
+    need(set(hits.stdout.split()) == want, f"{len(hits.stdout.split())} bulk hosts have port 443,"
+         f" not {len(want)}")
+    need(lab(where, "down").returncode == 0, "`down` fails")
+    gone(where, "`down` after `bulk`")
+
+
 def test_run(tmp):
     where = tmp / "run"
     need(lab(where, "run", "sh", "-c", "ip -br addr show $LAB_IF | grep -q 198.19.0.2 && exit 9")
@@ -167,6 +194,7 @@ def main():
         test_refusals(tmp)
         test_rows_and_two_labs(tmp, sys.argv[1] if len(sys.argv) > 1 else None)
         test_interrupted_up(tmp, random.Random(seed))
+        test_bulk(tmp, random.Random(seed + 1))
         test_run(tmp)
         need(namespaces() == before, "network namespaces are left")
     finally:

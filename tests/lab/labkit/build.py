@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -147,7 +148,7 @@ class Daemons:
 
     def kill(self):
         for _, child in self.running:
-            child.kill()
+            os.killpg(child.pid, signal.SIGKILL)
 
     def wait_listening(self, wanted):
         """Until every (address or None for any, port) listens; LabError when one cannot."""

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from labkit import table as t
-from labkit.sandbox import MOUNT, Lab, LabError, plain_process
+from labkit.sandbox import MOUNT, Lab, LabError, can_isolate, plain_process
 
 USAGE = """\
 usage: lab COMMAND
@@ -52,6 +52,8 @@ def missing():
         lacking.add("python3-cryptography")
     if lacking:
         return f"the lab needs packages that are not installed: {' '.join(sorted(lacking))}"
+    if not can_isolate():
+        return "the lab cannot make namespaces here (a container without the right to?)"
     return None
 
 

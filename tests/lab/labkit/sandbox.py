@@ -54,6 +54,18 @@ def _mount(source, target, fstype=None, flags=0):
           fstype and fstype.encode(), ctypes.c_ulong(flags), None)
 
 
+def can_isolate():
+    """May this process make namespaces?  Not so in many containers, root or not."""
+    child = os.fork()
+    if child == 0:
+        try:
+            _call("unshare", _CLONE_NEWNS | _CLONE_NEWNET | _CLONE_NEWPID)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return _reap(child) == 0
+
+
 def _die_with_parent(sig, parent=None):
     """sig comes when the parent ends (0: no more); at once if it has ended already."""
     _call("prctl", _PR_SET_PDEATHSIG, ctypes.c_ulong(sig), 0, 0, 0)
@@ -89,6 +101,17 @@ def plain_process():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     want = 65536 if hard == resource.RLIM_INFINITY else min(65536, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (want, hard))
+
+
+def _exit_once():
+    """The first of the signals that end raises SystemExit; more do not disturb what follows."""
+    def end(*_):
+        for sig in _ENDING:
+            signal.signal(sig, signal.SIG_IGN)
+        sys.exit(1)
+
+    for sig in _ENDING:
+        signal.signal(sig, end)
 
 
 def _start_time(pid):
@@ -224,8 +247,7 @@ class Lab:
         """Runs until the lab ends; never returns."""
         init = 0
         try:
-            for sig in _ENDING:
-                signal.signal(sig, lambda *_: sys.exit(0))
+            _exit_once()
             _die_with_parent(signal.SIGTERM, parent)
             os.setsid()
             self._to_log()
@@ -374,6 +396,9 @@ class Lab:
             said = b"ready"
             try:
                 plain_process()
+                # Ended early it takes down what it started: work() sees an exception.
+                _exit_once()
+                _die_with_parent(signal.SIGTERM)
                 self._to_log()
                 work(f"/run/netns/{state['tgt']}")
             except BaseException as e:
@@ -383,9 +408,14 @@ class Lab:
                 os.write(said_w, said)
                 os._exit(0)
         os.close(said_w)
-        with open(said_r, encoding="utf-8", errors="replace") as f:
-            said = f.read()
-        _reap(child)
+        try:
+            with open(said_r, encoding="utf-8", errors="replace") as f:
+                said = f.read()
+        except KeyboardInterrupt:
+            os.kill(child, signal.SIGTERM)
+            raise
+        finally:
+            _reap(child)
         if said != "ready":
             raise LabError(said or "killed while it was starting servers")
 
