@@ -449,7 +449,8 @@ int
 doctor(const char *config_path)
 {
 	static void (*const checks[])(struct doctor *) = { check_tools, check_network,
-		check_databases, check_lists, check_directory, check_rmem, check_smtp };
+		check_databases, check_lists, check_directory, check_rmem, doctor_resolvers,
+		check_smtp };
 	struct config *c = config_read(config_path);
 	struct doctor d = { .c = c };
 

@@ -21,4 +21,7 @@ struct doctor {
 void doctor_say(struct doctor *d, enum finding finding, const char *what, const char *mend,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* doctor_dns.c: start the resolvers once, and ask them who the scanning address is. */
+void doctor_resolvers(struct doctor *d);
+
 #endif

@@ -93,6 +93,7 @@ def main():
 
     with tempfile.TemporaryDirectory() as name:
         tmp = pathlib.Path(name)
+        tmp.chmod(0o1777)       # started as root, the doctor becomes run.user on its way
         (tmp / 'hosts').write_text('5.10.0.1\n')
         (tmp / 'block').write_text('# nobody yet\n')
         (tmp / 'badblock').write_text('10.0.0.0/8\nmail.example\n')
@@ -106,6 +107,7 @@ def main():
                         r'^(ok|warn) +AS database .*GeoLite2-ASN',
                         r'^ok +country +IE has \d+ IPv4 addresses', r'^ok +block list',
                         r'^ok +run directory .*/runs will be made', r'^ok +disk space',
+                        rf'^ok +resolver +127\.0\.0\.1#{dns_port} answers',
                         r'^warn +port 25 +outgoing: not checked'], **dns)
         doctor(tmp, 0, [r'^ok +port 25 .*220 mail\.example ESMTP \\x1b\[31mred'], **dns,
                doctor__smtp_probe=f'"127.0.0.1#{good_port}"')
@@ -113,6 +115,8 @@ def main():
                doctor__smtp_probe=f'"127.0.0.1#{odd_port}"')
         doctor(tmp, 2, [r'^fail +port 25 .*Connection refused; many providers'], **dns,
                doctor__smtp_probe=f'"127.0.0.1#{closed_port}"')
+        doctor(tmp, 2, [r'^fail +resolver .*does not answer'],
+               dns__address=f'"127.0.0.1#{mute_port}"')
         doctor(tmp, 2, [r'^fail +zgrab2 .*install-deps\.sh'], **dns, grab__zgrab2='"./absent"')
         doctor(tmp, 2, [r'^fail +block list .*badblock:2: "mail\.example"'], **dns,
                scan__block_files='{"badblock"}')

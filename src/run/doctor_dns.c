@@ -1,0 +1,237 @@
+#include <ldns/ldns.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "survey/buf.h"
+#include "survey/dns.h"
+#include "survey/file.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/name.h"
+#include "dns/resolver.h"
+
+#include "doctor.h"
+#include "survey.h"
+
+#define START_TIMEOUT_MS 40000
+#define ASK_TIMEOUT_S 5
+
+struct trial {
+	struct doctor *d;
+	struct resolver *resolver;
+	uv_timer_t timer;
+	struct buf messages; /* what the resolver's start logged */
+	bool ready, over;
+};
+
+static void
+ignore_message(const char *line, void *arg)
+{
+	(void)line;
+	(void)arg;
+}
+
+static void
+keep_message(const char *line, void *arg)
+{
+	struct buf *b = arg;
+
+	static const char prefix[] = "survey: error: ";
+
+	if (strncmp(line, prefix, sizeof(prefix) - 1) == 0)
+		line += sizeof(prefix) - 1;
+	buf_printf(b, "%s%s", b->len > 0 ? "; " : "", line);
+}
+
+/*
+ * Append the text of the first record of a type at name to out, if there is
+ * one.  False when no answer came.
+ */
+static bool
+ask(const struct dns_engine_config *cfg, const char *name, ldns_rr_type type, struct buf *out)
+{
+	char text[IP_STRLEN];
+	ldns_resolver *r = ldns_resolver_new();
+	ldns_rdf *dname = ldns_dname_new_frm_str(name), *server;
+	ldns_pkt *pkt = NULL;
+	ldns_rr_list *list;
+	bool answered;
+
+	ip_format(&cfg->ip, text);
+	server = ldns_rdf_new_frm_str(
+	    cfg->ip.family == 4 ? LDNS_RDF_TYPE_A : LDNS_RDF_TYPE_AAAA, text);
+	if (r != NULL && dname != NULL && server != NULL) {
+		ldns_resolver_set_port(r, cfg->port);
+		ldns_resolver_set_timeout(r, (struct timeval){ .tv_sec = ASK_TIMEOUT_S });
+		ldns_resolver_set_retry(r, 2);
+		ldns_resolver_push_nameserver(r, server);
+		pkt = ldns_resolver_query(r, dname, type, LDNS_RR_CLASS_IN, LDNS_RD);
+	}
+	answered = pkt != NULL;
+	list = answered ? ldns_pkt_rr_list_by_type(pkt, type, LDNS_SECTION_ANSWER) : NULL;
+	if (list != NULL && ldns_rr_list_rr_count(list) > 0) {
+		char *rdata = ldns_rdf2str(ldns_rr_rdf(ldns_rr_list_rr(list, 0), 0));
+
+		buf_adds(out, rdata != NULL ? rdata : "");
+		LDNS_FREE(rdata);
+	}
+	ldns_rr_list_deep_free(list);
+	ldns_pkt_free(pkt);
+	ldns_rdf_deep_free(dname);
+	ldns_rdf_deep_free(server);
+	ldns_resolver_deep_free(r);
+	return answered;
+}
+
+/* Whoever is scanned looks up the address first: its name should say what it is. */
+static void
+check_identity(struct doctor *d, const struct dns_engine_config *cfg)
+{
+	char text[IP_STRLEN], reverse[NAME_SIZE];
+	struct buf name, txt;
+	const struct ip_special *special;
+
+	if (d->source.family == 0)
+		return;
+	ip_format(&d->source, text);
+	if ((special = ip_special_find(&d->source)) != NULL) {
+		doctor_say(d, FINDING_WARN, "reverse DNS",
+		    "check the PTR record of the public address by hand",
+		    "%s is no public address (%s)", text, special->purpose);
+		return;
+	}
+	buf_init(&name);
+	buf_init(&txt);
+	name_reverse(&d->source, reverse);
+	ask(cfg, reverse, LDNS_RR_TYPE_PTR, &name);
+	if (name.len == 0)
+		doctor_say(d, FINDING_WARN, "reverse DNS",
+		    "have a PTR record made that shows what the address does, as in "
+		    "scan.example.ie",
+		    "%s has none", text);
+	else
+		doctor_say(d, FINDING_OK, "reverse DNS", NULL, "%s is %s", text, name.data);
+	if (name.len > 0)
+		ask(cfg, name.data, LDNS_RR_TYPE_TXT, &txt);
+	if (name.len > 0 && txt.len == 0)
+		doctor_say(d, FINDING_WARN, "contact record",
+		    "make a TXT record there with an address to write to", "%s has no TXT record",
+		    name.data);
+	else if (name.len > 0)
+		doctor_say(
+		    d, FINDING_OK, "contact record", NULL, "%s says %s", name.data, txt.data);
+	buf_fini(&name);
+	buf_fini(&txt);
+}
+
+static void
+on_closed(void *arg)
+{
+	struct trial *t = arg;
+
+	t->resolver = NULL;
+}
+
+static void
+finish(struct trial *t)
+{
+	if (t->over)
+		return;
+	t->over = true;
+	uv_close((uv_handle_t *)&t->timer, NULL);
+	if (t->resolver != NULL)
+		resolver_stop(t->resolver, on_closed, t);
+}
+
+static void
+on_ready(const struct dns_engine_config *cfg, void *arg)
+{
+	struct trial *t = arg;
+	char text[IP_STRLEN];
+	struct buf root;
+
+	buf_init(&root);
+	ip_format(&cfg->ip, text);
+	t->ready = true;
+	if (ask(cfg, ".", LDNS_RR_TYPE_SOA, &root)) {
+		doctor_say(t->d, FINDING_OK, "resolver", NULL, "%s#%u answers", text, cfg->port);
+		check_identity(t->d, cfg);
+	} else {
+		doctor_say(t->d, FINDING_FAIL, "resolver", "see survey.conf(5), section dns",
+		    "%s#%u does not answer", text, cfg->port);
+	}
+	buf_fini(&root);
+	finish(t);
+}
+
+static void
+on_failed(void *arg)
+{
+	finish(arg);
+}
+
+static void
+on_timeout(uv_timer_t *timer)
+{
+	struct trial *t = timer->data;
+
+	keep_message("it did not answer in time", &t->messages);
+	finish(t);
+}
+
+/* Resolvers never run as root; nor does anything of the doctor after them. */
+static bool
+become_user(struct doctor *d)
+{
+	struct survey s = { .c = d->c };
+	bool done;
+
+	log_set_sink(ignore_message, NULL);
+	done = preflight_identity(&s) == 0 && privileges_drop(&s) == 0;
+	log_set_sink(NULL, NULL);
+	free(s.id.name);
+	if (!done)
+		doctor_say(d, FINDING_FAIL, "resolver", "see run.user above",
+		    "not started: it would run as root");
+	return done;
+}
+
+void
+doctor_resolvers(struct doctor *d)
+{
+	const char *tmp = getenv("TMPDIR");
+	struct dns_settings settings;
+	struct trial t = { .d = d };
+	char *dir, *sub;
+
+	if (!become_user(d))
+		return;
+	dir = path_join(tmp != NULL && tmp[0] == '/' ? tmp : "/tmp", "survey-doctor.XXXXXX");
+	if (mkdtemp(dir) == NULL) {
+		doctor_say(d, FINDING_FAIL, "resolver", "is it full or read-only?", "%s: %m", dir);
+		free(dir);
+		return;
+	}
+	/* The name that the AppArmor rule knows. */
+	sub = path_join(dir, "resolver");
+	buf_init(&t.messages);
+	dns_settings_from(&settings, d->c);
+	log_set_sink(keep_message, &t.messages);
+	uv_timer_init(&d->loop, &t.timer);
+	t.timer.data = &t;
+	uv_timer_start(&t.timer, on_timeout, START_TIMEOUT_MS, 0);
+	t.resolver = resolver_start(&d->loop, &settings, sub, on_ready, on_failed, &t);
+	if (t.resolver == NULL)
+		finish(&t);
+	uv_run(&d->loop, UV_RUN_DEFAULT);
+	log_set_sink(NULL, NULL);
+	if (!t.ready)
+		doctor_say(d, FINDING_FAIL, "resolver", "see survey.conf(5), section dns", "%s",
+		    t.messages.len > 0 ? t.messages.data : "it did not start");
+	buf_fini(&t.messages);
+	if (file_remove_tree(dir) == -1)
+		doctor_say(d, FINDING_WARN, "resolver", "remove it by hand", "%s: %m", dir);
+	free(sub);
+	free(dir);
+}
