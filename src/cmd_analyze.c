@@ -7,9 +7,11 @@
 #include "survey/mem.h"
 #include "survey/rfc3339.h"
 
+#include "anonymised.h"
 #include "commands.h"
 
-enum { OUT, DNS, DNS_FILE, RESOLVER, COUNTRY, MMDB, SCAN_DATE, PAIRS, MAX_LINE, THREADS, GRAPH };
+enum { OUT, DNS, DNS_FILE, RESOLVER, COUNTRY, MMDB, SCAN_DATE, PAIRS, MAX_LINE, THREADS, GRAPH, ANONYMISE,
+	KEEP_AS };
 
 static const struct command_option options[] = {
 	[OUT] = { "output", 'o', "DIR", "directory for the results" },
@@ -27,6 +29,8 @@ static const struct command_option options[] = {
 	[MAX_LINE] = { "max-line", 0, "BYTES", "refuse longer lines (default 16777216)" },
 	[THREADS] = { "threads", 'j', "N", "parsing threads (default: one a processor)" },
 	[GRAPH] = { "graph", 'g', NULL, "draw the clusters too" },
+	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
+	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -48,6 +52,7 @@ struct request {
 	char **countries;
 	size_t ccap;
 	bool graph;
+	struct anonymised anonymised;
 };
 
 static int
@@ -136,6 +141,11 @@ take_option(struct request *r, int option, const char *value)
 	case GRAPH:
 		r->graph = true;
 		return 0;
+	case ANONYMISE:
+		r->anonymised.wanted = true;
+		return 0;
+	case KEEP_AS:
+		return anonymised_keep_as(&r->anonymised, &command_analyze, value);
 	default:
 		return -1;
 	}
@@ -146,11 +156,22 @@ run(struct request *r)
 {
 	struct graph_options graph = { 0 };
 	struct graph_result drawn = { 0 };
+	const char *copy = NULL;
 	char *dir = NULL;
 	int rc;
 
 	r->o.countries = (const char *const *)r->countries;
+	if (r->anonymised.wanted) { /* -o names the copy; the results stay where they are private */
+		copy = r->o.output;
+		r->o.output = NULL;
+	}
 	rc = analyze_rundir(&r->o, &dir, NULL);
+	if (copy != NULL && (rc == EXIT_COMPLETE || rc == EXIT_INCOMPLETE)) {
+		if (anonymised_copy(&r->anonymised, dir, copy) == -1)
+			rc = EXIT_FAILED;
+		free(dir);
+		dir = xstrdup(copy);
+	}
 	if (r->graph && (rc == EXIT_COMPLETE || rc == EXIT_INCOMPLETE)) {
 		graph.path = dir;
 		if (graph_rundir(&graph, &drawn) != 0)
@@ -180,6 +201,8 @@ cmd_analyze(int argc, char **argv)
 	}
 	if (option == COMMAND_ERROR)
 		goto out;
+	if (anonymised_check(&r.anonymised, &command_analyze, r.o.output) == -1)
+		goto out;
 	if (args.argc - args.at != 1) {
 		log_error("analyze: name one run directory, one record file, or -; see survey "
 			  "analyze --help");
@@ -191,5 +214,6 @@ out:
 	for (size_t i = 0; i < r.o.ncountries; i++)
 		free(r.countries[i]);
 	free(r.countries);
+	anonymised_fini(&r.anonymised);
 	return rc;
 }

@@ -5,9 +5,10 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 
+#include "anonymised.h"
 #include "commands.h"
 
-enum { CLUSTER, FORMAT, OUTPUT, FULL_UP_TO, WORKERS, TIMEOUT, MEMORY };
+enum { CLUSTER, FORMAT, OUTPUT, FULL_UP_TO, WORKERS, TIMEOUT, MEMORY, ANONYMISE, KEEP_AS };
 
 static const struct command_option options[] = {
 	[CLUSTER] = { "cluster", 'c', "N[,N…]", "only these clusters; may be repeated" },
@@ -19,6 +20,8 @@ static const struct command_option options[] = {
 	[TIMEOUT] = { "timeout", 0, "S",
 	    "seconds for one picture before a simpler one (default: 60)" },
 	[MEMORY] = { "memory", 0, "MB", "memory of one process (default: 1024)" },
+	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
+	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -37,47 +40,52 @@ const struct command command_graph = {
 
 struct request {
 	struct graph_options o;
+	struct anonymised anonymised;
 	uint32_t *clusters;
 	size_t cap;
 };
 
+/* Call add() with each item of a list separated by commas. */
 static int
-add_clusters(struct request *r, const char *list)
+add_items(struct request *r, const char *list, int (*add)(struct request *, const char *))
 {
-	char *copy = xstrdup(list), *save = NULL;
-	int rc = 0;
+	for (;;) {
+		size_t len = strcspn(list, ",");
+		char *item = xstrndup(list, len);
+		int rc = add(r, item);
 
-	for (char *s = strtok_r(copy, ",", &save); s != NULL && rc == 0;
-	     s = strtok_r(NULL, ",", &save)) {
-		long long n;
-
-		if ((rc = command_number(&command_graph, "cluster", s, 1, UINT32_MAX - 1, &n)) ==
-		    -1)
-			break;
-		mem_grow(&r->clusters, &r->cap, r->o.nclusters + 1, sizeof(*r->clusters));
-		r->clusters[r->o.nclusters++] = (uint32_t)n;
+		free(item);
+		if (rc == -1)
+			return -1;
+		if (list[len] == '\0')
+			return 0;
+		list += len + 1;
 	}
-	free(copy);
-	return rc;
 }
 
 static int
-add_formats(struct request *r, const char *list)
+add_cluster(struct request *r, const char *item)
 {
-	char *copy = xstrdup(list), *save = NULL;
-	int rc = 0;
+	long long n;
 
-	for (char *s = strtok_r(copy, ",", &save); s != NULL; s = strtok_r(NULL, ",", &save)) {
-		unsigned bit = graph_format(s);
+	if (command_number(&command_graph, "cluster", item, 1, UINT32_MAX - 1, &n) == -1)
+		return -1;
+	mem_grow(&r->clusters, &r->cap, r->o.nclusters + 1, sizeof(*r->clusters));
+	r->clusters[r->o.nclusters++] = (uint32_t)n;
+	return 0;
+}
 
-		if (bit == 0) {
-			log_error("graph: \"%s\" is no format: svg, png, pdf or dot", s);
-			rc = -1;
-		}
-		r->o.formats |= bit;
+static int
+add_format(struct request *r, const char *item)
+{
+	unsigned bit = graph_format(item);
+
+	if (bit == 0) {
+		log_error("graph: \"%s\" is no format: svg, png, pdf or dot", item);
+		return -1;
 	}
-	free(copy);
-	return rc;
+	r->o.formats |= bit;
+	return 0;
 }
 
 /* Returns COMMAND_END when the arguments are complete, else what ended the reading of them. */
@@ -93,10 +101,10 @@ read_options(struct command_args *a, struct request *r)
 		n = 0;
 		switch (opt) {
 		case CLUSTER:
-			rc = add_clusters(r, a->value);
+			rc = add_items(r, a->value, add_cluster);
 			break;
 		case FORMAT:
-			rc = add_formats(r, a->value);
+			rc = add_items(r, a->value, add_format);
 			break;
 		case OUTPUT:
 			r->o.output = a->value;
@@ -117,6 +125,12 @@ read_options(struct command_args *a, struct request *r)
 			rc = command_number(&command_graph, "memory", a->value, 64, 1 << 20, &n);
 			r->o.memory_mb = (unsigned)n;
 			break;
+		case ANONYMISE:
+			r->anonymised.wanted = true;
+			break;
+		case KEEP_AS:
+			rc = anonymised_keep_as(&r->anonymised, &command_graph, a->value);
+			break;
 		}
 		if (rc == -1)
 			return COMMAND_ERROR;
@@ -126,6 +140,9 @@ read_options(struct command_args *a, struct request *r)
 			  "--help");
 		return COMMAND_ERROR;
 	}
+	if (opt == COMMAND_END &&
+	    anonymised_check(&r->anonymised, &command_graph, r->o.output) == -1)
+		return COMMAND_ERROR;
 	return opt;
 }
 
@@ -138,16 +155,23 @@ cmd_graph(int argc, char **argv)
 	int opt = read_options(&a, &r), status = EXIT_FAILED;
 
 	if (opt != COMMAND_END) {
-		free(r.clusters);
-		return opt == COMMAND_HELP ? EXIT_COMPLETE : EXIT_USAGE;
+		status = opt == COMMAND_HELP ? EXIT_COMPLETE : EXIT_USAGE;
+		goto out;
 	}
 	r.o.path = argv[a.at];
 	r.o.clusters = r.clusters;
+	if (r.anonymised.wanted) {
+		if (anonymised_copy(&r.anonymised, r.o.path, r.o.output) == -1)
+			goto out;
+		r.o.path = r.o.output;
+	}
 	if (graph_rundir(&r.o, &result) == 0) {
 		log_info("%zu clusters drawn, %zu of them simplified, %zu failed", result.drawn,
 		    result.simplified, result.failed);
 		status = result.failed > 0 ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 	}
+out:
+	anonymised_fini(&r.anonymised);
 	free(r.clusters);
 	return status;
 }

@@ -1,13 +1,17 @@
+#include "survey/graph.h"
 #include "survey/log.h"
 #include "survey/report.h"
 
+#include "anonymised.h"
 #include "commands.h"
 
-enum { OUTPUT, TITLE };
+enum { OUTPUT, TITLE, ANONYMISE, KEEP_AS };
 
 static const struct command_option options[] = {
 	[OUTPUT] = { "output", 'o', "DIR", "make report/ in this directory, not in RUNDIR" },
 	[TITLE] = { "title", 't', "TEXT", "title of the report (default: the run's name)" },
+	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
+	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -24,26 +28,53 @@ const struct command command_report = {
 	cmd_report,
 };
 
+/* The pictures of the run itself name its hosts: the copy gets its own. */
+static int
+copy_with_pictures(const struct anonymised *a, struct report_options *o)
+{
+	struct graph_options graph = { .path = o->output, .formats = GRAPH_SVG };
+	struct graph_result drawn = { 0 };
+
+	if (anonymised_copy(a, o->path, o->output) == -1)
+		return -1;
+	o->path = o->output;
+	return graph_rundir(&graph, &drawn);
+}
+
 static int
 cmd_report(int argc, char **argv)
 {
 	struct command_args a = { .command = &command_report, .argc = argc, .argv = argv };
+	struct anonymised anonymised = { .wanted = false };
 	struct report_options o = { 0 };
-	int opt;
+	int opt, status = EXIT_USAGE;
 
 	while ((opt = command_next(&a)) >= 0) {
 		if (opt == OUTPUT)
 			o.output = a.value;
-		if (opt == TITLE)
+		else if (opt == TITLE)
 			o.title = a.value;
+		else if (opt == ANONYMISE)
+			anonymised.wanted = true;
+		else if (anonymised_keep_as(&anonymised, &command_report, a.value) == -1)
+			goto out;
 	}
-	if (opt != COMMAND_END)
-		return opt == COMMAND_HELP ? EXIT_COMPLETE : EXIT_USAGE;
+	if (opt == COMMAND_HELP)
+		status = EXIT_COMPLETE;
+	if (opt != COMMAND_END || anonymised_check(&anonymised, &command_report, o.output) == -1)
+		goto out;
 	if (argc - a.at != 1) {
 		log_error("report: one run directory or collisions.json is needed; see survey "
 			  "report --help");
-		return EXIT_USAGE;
+		goto out;
 	}
 	o.path = argv[a.at];
-	return report_rundir(&o) == 0 ? EXIT_COMPLETE : EXIT_FAILED;
+	status = EXIT_FAILED;
+	if (anonymised.wanted && copy_with_pictures(&anonymised, &o) == -1)
+		goto out;
+	if (report_rundir(&o) == 0)
+		status = EXIT_COMPLETE;
+out:
+	anonymised_fini(&anonymised);
+	return status;
 }

@@ -42,6 +42,7 @@ load_dir(struct study *st, const char *dir, enum study_want want)
 {
 	char *clusters, *verdicts, *hosts, *text;
 	size_t nclusters, nverdicts, nhosts, len;
+	bool outside = false;
 	int rc = -1;
 
 	clusters = read_in(dir, "clusters.json", &nclusters);
@@ -50,6 +51,10 @@ load_dir(struct study *st, const char *dir, enum study_want want)
 	verdicts = read_in(dir, "verdicts.ndjson", &nverdicts);
 	hosts = want == STUDY_EVERYTHING ? read_in(dir, "all-key-fingerprints.json", &nhosts)
 					 : NULL;
+	outside = hosts != NULL;
+	if (hosts == NULL && want == STUDY_EVERYTHING &&
+	    clusters != NULL) /* facts of clustered hosts */
+		hosts = read_in(dir, "collisions.json", &nhosts);
 	if (clusters == NULL) {
 		if ((text = read_in(dir, "collisions.json", &len)) == NULL) {
 			if (errno == ENOENT)
@@ -66,6 +71,7 @@ load_dir(struct study *st, const char *dir, enum study_want want)
 	if (hosts != NULL) {
 		/* Read the verdicts after the hosts are known and before names imply them. */
 		study_read_hosts(st, hosts, nhosts);
+		st->found.all_keys = outside;
 		if (verdicts != NULL)
 			study_read_verdicts(st, verdicts, nverdicts, false);
 	} else if (verdicts != NULL) {

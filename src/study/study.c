@@ -215,7 +215,8 @@ study_as(struct study *st, uint32_t asn, const char *name, size_t len)
 
 	len = text_len(name, len);
 	table_fill(&b->by_as, st->nases, hash_as, st);
-	slot = table_find(&b->by_as, hash_text(name, asn != 0 ? 0 : len, asn), same_as, st, name, len, asn);
+	slot = table_find(
+	    &b->by_as, hash_text(name, asn != 0 ? 0 : len, asn), same_as, st, name, len, asn);
 	if (*slot != 0)
 		return *slot - 1;
 	mem_grow(&st->ases, &b->cap_ases, (size_t)st->nases + 1, sizeof(*st->ases));

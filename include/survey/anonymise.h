@@ -1,0 +1,30 @@
+/*
+ * A copy of a study's results in which nothing names a host.
+ *
+ * Addresses, names, AS numbers and names, and fingerprints become pseudonyms:
+ * a keyed hash (HMAC-SHA-256), the same for the same text in every copy made
+ * from one run directory, and not to be reversed without the key, which stays
+ * in that directory (anonymise.key).  Free text of servers is left out.
+ */
+/* Layer: study */
+#ifndef SURVEY_ANONYMISE_H
+#define SURVEY_ANONYMISE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct anonymise_options {
+	const char *path; /* run directory or collisions.json */
+	const char *output; /* new directory, or one made by an earlier call */
+	const uint32_t *keep_as; /* hosts of these ASes keep what is theirs alone */
+	size_t nkeep_as;
+};
+
+/*
+ * Write clusters.json, all-key-fingerprints.json, verdicts.ndjson,
+ * clustersizes.csv, survey.db and a short run.json into output: a directory
+ * for graph, report and stats.  Returns 0, or -1 after a message.
+ */
+int anonymise_rundir(const struct anonymise_options *o);
+
+#endif
