@@ -502,11 +502,10 @@ each_address(const char *path, void (*fn)(const struct ip *, void *), void *arg,
 	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
 	char *line = NULL;
 	size_t cap = 0;
-	ssize_t n;
 
 	if (f == NULL)
 		return errno == ENOENT ? 0 : -1;
-	while ((n = getline(&line, &cap, f)) > 0) {
+	while (getline(&line, &cap, f) > 0) {
 		const char *text = line + strspn(line, " \t");
 		size_t len = strcspn(text, " \t\r\n,#");
 		struct ip ip;
@@ -533,9 +532,7 @@ known_hit(const struct ip *ip, void *arg)
 		return;
 	*flags |= KNOWN_HIT;
 	c->s->m.counts.hits++;
-	if (!(*flags & KNOWN_RECORD))
-		consider(c, ip);
-	else if (target_check(c->s, ip) == TARGET_ABROAD)
+	if (!(*flags & KNOWN_RECORD) || target_check(c->s, ip) == TARGET_ABROAD)
 		consider(c, ip);
 }
 
