@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "survey/port.h"
@@ -36,6 +37,8 @@ struct config {
 	struct {
 		char *name, *directory, *user;
 		struct config_list countries, targets, target_files, asns, allow_reserved;
+		uint32_t *asn; /* run.asns as numbers */
+		size_t nasns;
 		long max_age_days;
 	} run;
 	struct {

@@ -497,6 +497,13 @@ derive(struct config *c)
 	int row;
 	long ms;
 
+	c->run.nasns = c->run.asns.n;
+	c->run.asn = xcalloc(c->run.nasns + 1, sizeof(*c->run.asn));
+	for (size_t i = 0; i < c->run.nasns; i++) {
+		const char *s = c->run.asns.v[i];
+
+		c->run.asn[i] = (uint32_t)strtoul(strncmp(s, "AS", 2) == 0 ? s + 2 : s, NULL, 10);
+	}
 	for (size_t i = 0; i < c->grab.ports.n; i++)
 		c->grab.port[port_index((unsigned)strtoul(c->grab.ports.v[i], NULL, 10))] = true;
 	for (row = 0; row < NPORTS; row++)
@@ -603,6 +610,7 @@ config_free(struct config *c)
 			free_key(&c->dns.upstreams[i], &upstream_keys[k]);
 	}
 	free(c->dns.upstreams);
+	free(c->run.asn);
 	free(c->lines);
 	free(c->path);
 	free(c);

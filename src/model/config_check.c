@@ -72,7 +72,7 @@ check_scan(const struct config *c)
 {
 	size_t faults = 0;
 
-	if (c->scan.mode == SCAN_ZMAP && c->scan.block_files.n == 0) {
+	if (c->scan.block_files.n == 0) {
 		fault(c, "scan", "block_files",
 		    "no block list, no scan: name a file of addresses that are never probed");
 		faults++;

@@ -63,6 +63,10 @@ config_blank_comments(char *text, const char *path)
 			log_error("%s:%zu: a value with # in it needs quotes", path, line);
 			faults++;
 			end = p + strcspn(p, "\n");
+		} else if (*p == '\\') {
+			/* libConfuse would print it and go on. */
+			log_error("%s:%zu: a backslash outside quotes", path, line);
+			faults++;
 		} else if (*p == '#' || (!inside && p[0] == '/' && p[1] == '/')) {
 			end = p + strcspn(p, "\n");
 			blank(p, end);

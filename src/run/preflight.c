@@ -244,25 +244,12 @@ static int
 check_geo(const struct survey *s)
 {
 	const struct config *c = s->c;
-	int rc = 0;
+	int rc;
 
-	if (c->run.countries.n == 0) {
-		log_error(
-		    "run.countries is empty; name countries as in {\"IE\"}, or {\"XX\"} for any");
-		rc = EXIT_USAGE;
-	}
-	if (!s->any_country && c->geo.country_mmdb[0] == '\0') {
-		log_error("geo.country_mmdb is not set, and no country can be told without it; "
-			  "install-deps.sh fetches a database");
-		rc = EXIT_USAGE;
-	}
-	if (c->run.asns.n > 0 && c->geo.asn_mmdb[0] == '\0' && c->geo.csv[0] == '\0') {
-		log_error("run.asns needs geo.asn_mmdb; install-deps.sh fetches a database");
-		rc = EXIT_USAGE;
-	}
-	rc |= check_file("geo.country_mmdb", c->geo.country_mmdb,
+	rc = check_file("geo.country_mmdb", c->geo.country_mmdb,
 	    "geoipupdate or install-deps.sh --free-geo fetches one");
 	rc |= check_file("geo.asn_mmdb", c->geo.asn_mmdb, "geoipupdate fetches one");
+	rc |= check_file("geo.csv", c->geo.csv, "the folder into which MaxMind's archives unpack");
 	return rc;
 }
 
@@ -271,11 +258,6 @@ check_lists(const struct config *c)
 {
 	int rc = 0;
 
-	if (c->scan.block_files.n == 0) {
-		log_error("scan.block_files is empty: no block list, no scan; name at least one "
-			  "file, in which networks that asked to be left alone are listed");
-		rc = EXIT_USAGE;
-	}
 	for (size_t i = 0; i < c->scan.block_files.n; i++)
 		rc |= check_file("scan.block_files", c->scan.block_files.v[i],
 		    "the block list must be there, even if it has only comments");
@@ -283,10 +265,7 @@ check_lists(const struct config *c)
 		rc |= check_file(
 		    "run.target_files", c->run.target_files.v[i], "see survey.conf(5)");
 	rc |= check_file("scan.opt_out_file", c->scan.opt_out_file, "an empty file will do");
-	if (c->scan.mode == SCAN_LIST && c->scan.list[0] == '\0') {
-		log_error("scan.mode is list, but scan.list names no file (- is standard input)");
-		rc = EXIT_USAGE;
-	} else if (c->scan.mode == SCAN_LIST && strcmp(c->scan.list, "-") != 0) {
+	if (c->scan.mode == SCAN_LIST && strcmp(c->scan.list, "-") != 0) {
 		rc |= check_file("scan.list", c->scan.list, "it holds one address a line");
 	}
 	return rc;
@@ -362,8 +341,9 @@ preflight_check(struct survey *s)
 {
 	int rc;
 
-	for (size_t i = 0; i < s->c->run.countries.n; i++)
-		s->any_country |= strcmp(s->c->run.countries.v[i], "XX") == 0;
+	if (config_check(s->c) > 0)
+		return EXIT_USAGE;
+	s->any_country = config_any_country(s->c);
 	rc = check_as_user(s);
 	rc |= check_lists(s->c);
 	if (s->c->scan.mode == SCAN_ZMAP && s->until >= STAGE_SCAN)

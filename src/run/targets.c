@@ -92,77 +92,60 @@ targets_read_lists(struct survey *s)
 	return rc;
 }
 
+static struct geo_source
+database_source(const struct survey *s)
+{
+	const char *csv = s->c->geo.csv;
+
+	return (struct geo_source){ .country_mmdb = s->country_mmdb,
+		.asn_mmdb = s->asn_mmdb,
+		.csv_dir = csv[0] != '\0' ? csv : NULL };
+}
+
 static int
 add_database_ranges(struct survey *s)
 {
 	const struct config *c = s->c;
-	struct geo_source src = { .country_mmdb = s->country_mmdb,
-		.asn_mmdb = s->asn_mmdb,
-		.csv_dir = c->geo.csv[0] != '\0' ? c->geo.csv : NULL };
+	const struct geo_source src = database_source(s);
 	struct geo_query q = { .countries = (const char *const *)c->run.countries.v,
 		.ncountries = s->any_country ? 0 : c->run.countries.n,
 		.v4 = true,
 		.v6 = true };
 	struct geo_stats stats = { .networks = 0 };
-	uint32_t *asns;
-	char *error;
-	int rc;
+	char *error = NULL;
+	int rc = 0;
 
-	if (s->any_country && c->run.asns.n == 0)
+	if (s->any_country && c->run.nasns == 0)
 		return 0; /* any country: the targets are those listed */
-	asns = xcalloc(c->run.asns.n + 1, sizeof(*asns));
-	for (size_t i = 0; i < c->run.asns.n; i++) {
-		char *end;
-		unsigned long v = strtoul(c->run.asns.v[i], &end, 10);
-
-		if (*end != '\0' || end == c->run.asns.v[i] || v == 0 || v > UINT32_MAX) {
-			log_error("run.asns: \"%s\" is no AS number", c->run.asns.v[i]);
-			free(asns);
-			return EXIT_USAGE;
-		}
-		asns[i] = (uint32_t)v;
-	}
-	q.asns = asns;
-	q.nasns = c->run.asns.n;
-	rc = geo_list(&src, &q, &s->allow, &stats, &error);
-	free(asns);
-	free(stats.first_bad);
-	if (rc == -1) {
+	q.asns = c->run.asn;
+	q.nasns = c->run.nasns;
+	if (geo_list(&src, &q, &s->allow, &stats, &error) == -1) {
 		log_error("%s", error);
-		free(error);
-		return EXIT_USAGE;
+		rc = EXIT_USAGE;
+	} else if (q.ncountries > 0 && stats.matched == 0) {
+		log_error("the databases have no network of run.countries; are the codes right?");
+		rc = EXIT_USAGE;
 	}
-	return 0;
-}
-
-struct cidr_out {
-	struct outfile file;
-	int family; /* 0 = both */
-};
-
-static int
-write_cidr(const struct cidr *c, void *arg)
-{
-	struct cidr_out *o = arg;
-	char text[IP_STRLEN + 4];
-
-	if (o->family != 0 && c->ip.family != o->family)
-		return 0;
-	return fprintf(o->file.f, "%s\n", cidr_format(c, text)) < 0;
+	if (stats.bad > 0)
+		log_warn("%llu rows of the databases could not be read, the first: %s",
+		    (unsigned long long)stats.bad, stats.first_bad);
+	free(stats.first_bad);
+	free(error);
+	return rc;
 }
 
 static int
 write_cidrs(const struct ipset *set, const char *path, int family)
 {
-	struct cidr_out o = { .family = family };
+	struct outfile o;
 
-	if (outfile_open(&o.file, path) == -1)
+	if (outfile_open(&o, path) == -1)
 		goto fail;
-	if (ipset_each_cidr(set, write_cidr, &o) != 0) {
-		outfile_abort(&o.file);
+	if (ipset_write(set, family, o.f) == -1) {
+		outfile_abort(&o);
 		goto fail;
 	}
-	if (outfile_commit(&o.file) == 0)
+	if (outfile_commit(&o) == 0)
 		return 0;
 fail:
 	log_error("%s: %s", path, strerror(errno));
@@ -203,15 +186,20 @@ write_lists(struct survey *s)
 int
 targets_make(struct survey *s)
 {
+	const struct geo_source src = database_source(s);
+	struct geo_stats stats = { 0 };
 	char *error;
 	int rc;
 
 	s->geo = NULL;
-	if ((s->country_mmdb != NULL || s->asn_mmdb != NULL) &&
-	    (s->geo = geo_db_open(s->country_mmdb, s->asn_mmdb, &error)) == NULL) {
-		log_error("%s", error);
-		free(error);
-		return EXIT_USAGE;
+	if (src.country_mmdb != NULL || src.asn_mmdb != NULL || src.csv_dir != NULL) {
+		s->geo = geo_source_open(&src, &stats, &error);
+		free(stats.first_bad);
+		if (s->geo == NULL) {
+			log_error("%s", error);
+			free(error);
+			return EXIT_USAGE;
+		}
 	}
 	for (int i = 0; s->geo != NULL && i < GEO_NKINDS; i++) {
 		if (geo_db_path(s->geo, (enum geo_kind)i) == NULL)

@@ -166,6 +166,7 @@ test_errors(void **state)
 		    ":2: run.name: \"a#b\"" },
 		{ "dns {\n address = 1.1.1.1#53\n}\n", ":2: a value with # in it needs quotes" },
 		{ "run { name = \"a\nb\" }\nx { }\n", ":2: run.name" },
+		{ "run {\n name = a\\b }\n", ":2: a backslash outside quotes" },
 		{ "include(\"/etc/passwd\")\n", ":1: unknown section \"include\"" },
 	};
 
@@ -229,7 +230,9 @@ test_check(void **state)
 		size_t faults;
 	} cases[] = {
 		{ WHOLE "run { countries = {IE} }\nscan { block_files = {b} }", "", 0 },
-		{ WHOLE "run { countries = {IE} }\nscan { mode = list list = \"-\" }", "", 0 },
+		{ WHOLE
+		    "run { countries = {IE} }\nscan { mode = list list = \"-\" block_files = {b} }",
+		    "", 0 },
 		{ WHOLE "run { countries = {XX} targets = {\"192.0.2.0/24\"} }\nscan { block_files "
 			"= {b} }",
 		    "", 0 },
@@ -239,7 +242,8 @@ test_check(void **state)
 		    ":4: run.countries: XX alone", 1 },
 		{ WHOLE "run { countries = {IE, XX} }\nscan { block_files = {b} }",
 		    "XX is any country and stands alone", 1 },
-		{ WHOLE "run { countries = {IE} }\nscan { mode = list }", "scan.list: not set", 1 },
+		{ WHOLE "run { countries = {IE} }\nscan { mode = list block_files = {b} }",
+		    "scan.list: not set", 1 },
 		{ WHOLE "run { countries = {IE} asns = {1} }\nscan { block_files = {b} }",
 		    "geo.asn_mmdb: not set", 1 },
 		{ WHOLE "run { countries = {IE} }\nscan { block_files = {b} }\ngrab { ports = {} }",
