@@ -38,6 +38,7 @@ struct flight {
 	bool waiting; /* in the again list: zgrab2 does not have it now */
 	uint32_t wanted; /* modules asked or to be asked */
 	uint32_t have; /* modules that answered */
+	uint8_t end[MAX_MODULES]; /* enum grab_end of those that answered */
 	struct buf part[MAX_MODULES];
 };
 
@@ -286,6 +287,33 @@ write_record(struct grab *g, const struct flight *f)
 }
 
 static void
+remember_second(struct grab *g, const struct ip *ip, uint32_t ports)
+{
+	mem_grow(&g->second, &g->second_cap, g->nsecond + 1, sizeof(*g->second));
+	g->second[g->nsecond].ip = *ip;
+	g->second[g->nsecond++].ports = ports;
+}
+
+/* Ports worth asking again: timed out or broken off, and no retry of another kind has helped. */
+static uint32_t
+ports_to_retry(const struct grab *g, const struct flight *f)
+{
+	uint32_t retry = 0, fine = 0;
+
+	for (int i = 0; i < g->modules.n; i++) {
+		uint32_t row = UINT32_C(1) << g->modules.m[i].row;
+
+		if (!(f->have & (UINT32_C(1) << i)))
+			continue;
+		if (f->end[i] == GRAB_SUCCESS)
+			fine |= row;
+		else if (end_is_retried((enum grab_end)f->end[i]))
+			retry |= row;
+	}
+	return retry & ~fine;
+}
+
+static void
 land(struct grab *g, struct flight *f)
 {
 	bool gave_up = f->wanted != f->have;
@@ -301,6 +329,10 @@ land(struct grab *g, struct flight *f)
 	}
 	write_record(g, f);
 	if (g->error == 0) {
+		uint32_t retry = ports_to_retry(g, f);
+
+		if (g->o.config->grab.second_pass && !f->second && retry != 0)
+			remember_second(g, &f->ip, retry);
 		g->stats.given_up += gave_up;
 		if (f->second)
 			g->stats.second_pass++;
@@ -308,24 +340,6 @@ land(struct grab *g, struct flight *f)
 			g->stats.done++;
 	}
 	flight_free(g, f);
-}
-
-static void
-remember_second(struct grab *g, const struct ip *ip, int row)
-{
-	size_t n = g->nsecond;
-
-	/* A host's ports end close together: look only at the last few. */
-	for (size_t i = n; i > 0 && i + 64 > n; i--) {
-		if (ip_cmp(&g->second[i - 1].ip, ip) == 0) {
-			g->second[i - 1].ports |= UINT32_C(1) << row;
-			return;
-		}
-	}
-	mem_grow(&g->second, &g->second_cap, n + 1, sizeof(*g->second));
-	g->second[n].ip = *ip;
-	g->second[n].ports = UINT32_C(1) << row;
-	g->nsecond++;
 }
 
 static void
@@ -340,8 +354,6 @@ count_end(struct grab *g, const struct flight *f, const struct result *r)
 		return;
 	}
 	g->stats.ports[m->row][r->end]++;
-	if (g->o.config->grab.second_pass && end_is_retried(r->end))
-		remember_second(g, &f->ip, m->row);
 }
 
 static int
@@ -369,6 +381,7 @@ on_line(const char *line, size_t len, void *arg)
 		return 0;
 	}
 	f->have |= bit;
+	f->end[r.module] = (uint8_t)r.end;
 	buf_add(&f->part[r.module], r.json.s, r.json.len);
 	count_end(g, f, &r);
 	follow = r.follow & ~f->wanted;
@@ -763,10 +776,12 @@ grab_add(struct grab *g, const struct ip *ip)
 void
 grab_add_second(struct grab *g, const struct ip *ip, uint32_t ports)
 {
-	for (int row = 0; row < NPORTS; row++) {
-		if (g->o.config->grab.port[row] && (ports & (UINT32_C(1) << row)))
-			remember_second(g, ip, row);
-	}
+	uint32_t mine = 0;
+
+	for (int row = 0; row < NPORTS; row++)
+		mine |= g->o.config->grab.port[row] ? UINT32_C(1) << row : 0;
+	if ((ports & mine) != 0)
+		remember_second(g, ip, ports & mine);
 }
 
 void

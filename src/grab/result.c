@@ -121,6 +121,27 @@ result_read(
 	return NULL;
 }
 
+static void
+read_port(struct grab_seen *seen, int row, struct simd_node port)
+{
+	struct simd_iter it = simd_iterate(simd_get(port, "data"));
+	struct simd_node object;
+	struct simd_text key;
+	bool fine = false;
+
+	seen->ports |= UINT32_C(1) << row;
+	seen->end[row] = GRAB_GIVEN_UP;
+	while (simd_next(&it, &key, &object)) {
+		enum grab_end end = result_end(object);
+
+		if (equals(key, port_table[row].module))
+			seen->end[row] = (uint8_t)end;
+		fine = fine || end == GRAB_SUCCESS;
+	}
+	if (!fine && end_is_retried((enum grab_end)seen->end[row]))
+		seen->retry |= UINT32_C(1) << row;
+}
+
 bool
 grab_read_record(struct simd_parser *p, const char *line, size_t len, struct grab_seen *seen)
 {
@@ -139,16 +160,9 @@ grab_read_record(struct simd_parser *p, const char *line, size_t len, struct gra
 	it = simd_iterate(root);
 	while (simd_next(&it, &key, &port)) {
 		int row = port_index_by_name(key.s, key.len);
-		struct simd_node object;
 
-		if (row == -1)
-			continue;
-		seen->ports |= UINT32_C(1) << row;
-		object = simd_get(simd_get(port, "data"), port_table[row].module);
-		seen->end[row] = (uint8_t)(simd_type(object) == SIMD_OBJECT ? result_end(object)
-									    : GRAB_GIVEN_UP);
-		if (end_is_retried((enum grab_end)seen->end[row]))
-			seen->retry |= UINT32_C(1) << row;
+		if (row != -1)
+			read_port(seen, row, port);
 	}
 	return true;
 }

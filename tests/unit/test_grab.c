@@ -1,0 +1,293 @@
+/* What zgrab2 is told and what it says: ini, input lines, results, secrets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "grab/modules.h"
+#include "grab/result.h"
+#include "grab/secrets.h"
+#include "survey/buf.h"
+#include "survey/grab.h"
+
+static struct config
+study_config(void)
+{
+	struct config c;
+
+	memset(&c, 0, sizeof(c));
+	for (int row = 0; row < NPORTS; row++) {
+		c.grab.port[row] = row < NPORTS_STUDY;
+		c.grab.timeout_ms[row] = 5000;
+	}
+	c.grab.timeout_ms[port_index(25)] = 15000;
+	c.grab.http_max_size = 16;
+	c.grab.user_agent = "survey/1.0 (+https://example.org/\"scan\")";
+	c.grab.ehlo = "";
+	c.grab.ehlo_override = true;
+	return c;
+}
+
+static void
+test_ini(void **state)
+{
+	struct config c = study_config();
+	struct buf b;
+
+	(void)state;
+	buf_init(&b);
+	grab_ini(&c, &b);
+	assert_non_null(strstr(b.data,
+	    "[smtp]\nname=\"p25\"\ntrigger=\"p25\"\nport=25\nconnect-timeout=\"5000ms\"\n"
+	    "target-timeout=\"15000ms\"\nmax-version=771\nsend-ehlo-override=true\n"));
+	assert_non_null(strstr(b.data, "rsa-sha2-512,rsa-sha2-256,ssh-rsa"));
+	assert_non_null(strstr(b.data,
+	    "max-size=16\nuser-agent=\"survey/1.0 (+https://example.org/\\\"scan\\\")\"\n"));
+	assert_non_null(strstr(b.data, "port=993\nconnect-timeout=\"5000ms\"\n"
+				       "target-timeout=\"5000ms\"\nmax-version=771\nimaps=true\n"));
+	assert_null(strstr(b.data, "smtps"));
+	assert_null(strstr(b.data, "tls13"));
+	buf_fini(&b);
+}
+
+static void
+test_modules(void **state)
+{
+	struct config c = study_config();
+	struct modules t;
+
+	(void)state;
+	modules_init(&t, &c);
+	assert_int_equal(t.n, 7);
+	c.grab.tls13 = c.grab.all_ssh_host_keys = true;
+	c.grab.port[port_index(465)] = c.grab.port[port_index(995)] = true;
+	modules_init(&t, &c);
+	assert_int_equal(t.n, 9 + 4 + 8);
+	assert_string_equal(t.m[modules_find(&t, "p443-tls13", 10)].key, "http-tls13");
+	assert_string_equal(t.m[modules_find(&t, "p22-ed25519", 11)].key, "ssh-ed25519");
+	assert_int_equal(modules_find(&t, "p4", 2), -1);
+	assert_string_equal(ssh_family("rsa-sha2-256", 12), "rsa");
+	assert_null(ssh_family("rsa-sha2", 8));
+}
+
+static void
+test_lines(void **state)
+{
+	struct config c = study_config();
+	struct ip ip = ip_from_v4(0xc6120a0b), six;
+	struct modules t;
+	struct buf b;
+	char *name = grab_smtp_name(&c, &ip);
+
+	(void)state;
+	assert_string_equal(name, "[198.18.10.11]");
+	modules_init(&t, &c);
+	buf_init(&b);
+	modules_line(&t.m[modules_find(&t, "p25", 3)], &ip, name, &b);
+	modules_line(&t.m[modules_find(&t, "p443", 4)], &ip, name, &b);
+	assert_true(ip_parse("fd00::1", 7, &six));
+	modules_line(&t.m[modules_find(&t, "p443", 4)], &six, name, &b);
+	assert_string_equal(b.data, "198.18.10.11,[198.18.10.11],p25\n"
+				    "198.18.10.11,198.18.10.11,p443\n"
+				    "fd00::1,,p443\n");
+	free(name);
+	name = grab_smtp_name(&c, &six);
+	assert_string_equal(name, "[IPv6:fd00::1]");
+	free(name);
+	/* A stray quote in its input ends zgrab2, a comma or newline makes another host of it. */
+	c.grab.ehlo = "scan\",\n.example.org";
+	name = grab_smtp_name(&c, &ip);
+	assert_string_equal(name, "scan---.example.org");
+	free(name);
+	buf_fini(&b);
+}
+
+static const char *
+read_one(const char *line, const struct config *c, struct result *r)
+{
+	struct simd_parser *p = simd_parser_new(1 << 20);
+	struct modules t;
+	const char *reason;
+
+	modules_init(&t, c);
+	reason = result_read(r, &t, p, line, strlen(line));
+	simd_parser_free(p);
+	return reason;
+}
+
+static void
+test_results(void **state)
+{
+	static const struct {
+		const char *line;
+		enum grab_end end;
+	} rows[] = {
+		{ "{\"ip\":\"198.18.1.1\",\"data\":{\"p25\":{\"status\":\"success\",\"protocol\":"
+		  "\"smtp\"}}}",
+		    GRAB_SUCCESS },
+		{ "{\"ip\":\"198.18.1.1\",\"data\":{\"p443\":{\"status\":\"connection-timeout\","
+		  "\"error\":"
+		  "\"unable to dial target with TLS Dialer: dial tcp 198.18.1.1:443: connect: "
+		  "connection refused\"}}}",
+		    GRAB_REFUSED },
+		{ "{\"ip\":\"198.18.1.1\",\"data\":{\"p22\":{\"status\":\"connection-timeout\","
+		  "\"error\":"
+		  "\"ctx deadline exceeded: dial tcp 198.18.1.1:22: i/o timeout\"}}}",
+		    GRAB_TIMEOUT },
+		{ "{\"ip\":\"198.18.1.1\",\"data\":{\"p993\":{\"status\":\"unknown-error\","
+		  "\"error\":"
+		  "\"could not successfully complete tls handshake: remote error: tls: protocol "
+		  "version "
+		  "not supported\"}}}",
+		    GRAB_TLS_FAILED },
+		{ "{\"ip\":\"198.18.1.1\",\"data\":{\"p25\":{\"status\":\"application-error\","
+		  "\"error\":"
+		  "\"SMTP error code 554\",\"result\":{\"banner\":\"554 no\"}}}}",
+		    GRAB_OTHER },
+	};
+	struct config c = study_config();
+	struct result r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_null(read_one(rows[i].line, &c, &r));
+		assert_int_equal(r.end, rows[i].end);
+		assert_int_equal(r.json.s[0], '{');
+		assert_int_equal(r.json.s[r.json.len - 1], '}');
+		assert_int_equal(ip_to_v4(&r.ip), 0xc6120101);
+		assert_int_equal(r.follow, 0);
+	}
+}
+
+static void
+test_garbage(void **state)
+{
+	static const char *const lines[] = { "time=\"2026\" level=fatal", "{}", "[]", "null",
+		"{\"ip\":\"300.1.1.1\",\"data\":{\"p25\":{}}}", "{\"ip\":\"198.18.1.1\"}",
+		"{\"ip\":\"198.18.1.1\",\"data\":{\"p26\":{}}}",
+		"{\"ip\":\"198.18.1.1\",\"data\":{\"p25\":null}}",
+		"{\"ip\":\"198.18.1.1\",\"data\":[{\"p25\":{}}]}",
+		"{\"ip\":\"198.18.1.1\",\"data\":{\"p25\":{\"status\":\"succ" };
+	struct config c = study_config();
+	struct result r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		assert_non_null(read_one(lines[i], &c, &r));
+}
+
+/* What the first look could not see is asked for, and nothing else. */
+static void
+test_follow_ups(void **state)
+{
+	struct config c = study_config();
+	struct modules t;
+	struct result r;
+
+	(void)state;
+	c.grab.tls13 = c.grab.all_ssh_host_keys = true;
+	modules_init(&t, &c);
+	assert_null(
+	    read_one("{\"ip\":\"198.18.1.1\",\"data\":{\"p22\":{\"status\":\"success\",\"result\":{"
+		     "\"server_key_exchange\":{\"host_key_algorithms\":[\"rsa-sha2-512\","
+		     "\"rsa-sha2-256\",\"ecdsa-sha2-nistp256\",\"ssh-ed25519\",\"sk-new\"]},"
+		     "\"key_exchange\":{\"server_host_key\":{\"algorithm\":"
+		     "\"ecdsa-sha2-nistp256\"}}}}}}",
+		&c, &r));
+	assert_int_equal(r.follow, UINT32_C(1) << modules_find(&t, "p22-rsa", 7) |
+				       UINT32_C(1) << modules_find(&t, "p22-ed25519", 11));
+	assert_null(
+	    read_one("{\"ip\":\"198.18.1.1\",\"data\":{\"p443\":{\"status\":\"unknown-error\","
+		     "\"error\":\"tls handshake: remote error: tls: protocol version\"}}}",
+		&c, &r));
+	assert_int_equal(r.follow, UINT32_C(1) << modules_find(&t, "p443-tls13", 10));
+	assert_null(read_one("{\"ip\":\"198.18.1.1\",\"data\":{\"p443-tls13\":{\"status\":\"x\","
+			     "\"error\":\"tls handshake\"}}}",
+	    &c, &r));
+	assert_int_equal(r.follow, 0);
+}
+
+static void
+test_secrets(void **state)
+{
+	static const struct {
+		const char *in, *want;
+	} rows[] = {
+		{ "{\"a\":1}", "{\"a\":1}" },
+		{ "{\"key_material\":{\"x\":[1,{\"y\":\"}\"}]}}", "{}" },
+		{ "{\"a\": 1, \"key_material\": {\"x\": 1}, \"b\": 2}", "{\"a\": 1,  \"b\": 2}" },
+		{ "{\"a\":1,\"client_private\":\"q\\\"}\"}", "{\"a\":1}" },
+		{ "{\"client_private\":null,\"key_material\":3}", "{}" },
+		{ "[{\"key_material\":1},{\"k\":\"key_material\"}]",
+		    "[{},{\"k\":\"key_material\"}]" },
+		{ "{\"a\":\"key_material\\\":1\"}", "{\"a\":\"key_material\\\":1\"}" },
+		{ "{\"a\":{\"b\":1,\"key_material\":{}} }", "{\"a\":{\"b\":1} }" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf b;
+
+		buf_init(&b);
+		secrets_drop(rows[i].in, strlen(rows[i].in), &b);
+		assert_string_equal(b.data, rows[i].want);
+		buf_fini(&b);
+	}
+	/* Cut anywhere, it stays within bounds. */
+	for (size_t len = 0; len <= strlen(rows[2].in); len++) {
+		char *cut = malloc(len + 1);
+		struct buf b;
+
+		memcpy(cut, rows[2].in, len);
+		buf_init(&b);
+		secrets_drop(cut, len, &b);
+		assert_true(b.len <= len);
+		buf_fini(&b);
+		free(cut);
+	}
+}
+
+static void
+test_read_record(void **state)
+{
+	struct simd_parser *p = simd_parser_new(1 << 20);
+	struct grab_seen seen;
+	static const char line[] =
+	    "{\"ip\":\"198.18.1.1\",\"writer\":\"survey\",\"version\":1,"
+	    "\"p22\":{\"data\":{\"ssh\":{\"status\":\"success\"}}},"
+	    "\"p25\":{\"data\":{\"smtp\":{\"status\":\"x\",\"error\":\"i/o timeout\"}}},"
+	    "\"p443\":{\"data\":{\"http\":{\"status\":\"x\",\"error\":\"tls handshake\"},"
+	    "\"http-tls13\":{\"status\":\"success\"}}},\"p110\":\"zgrab2 gave no answer\"}";
+
+	(void)state;
+	assert_true(grab_read_record(p, line, strlen(line), &seen));
+	assert_int_equal(seen.ports, 1 << port_index(22) | 1 << port_index(25) |
+					 1 << port_index(443) | 1 << port_index(110));
+	assert_int_equal(seen.retry, 1 << port_index(25));
+	assert_int_equal(seen.end[port_index(110)], GRAB_GIVEN_UP);
+	assert_int_equal(seen.end[port_index(443)], GRAB_TLS_FAILED);
+	assert_false(seen.second);
+	assert_false(grab_read_record(p, line, strlen(line) - 1, &seen));
+	simd_parser_free(p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ini),
+		cmocka_unit_test(test_modules),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_results),
+		cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_follow_ups),
+		cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_read_record),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
