@@ -49,13 +49,15 @@ def kill_tool(rnd, name):
     left = rounds()
     while left > 0:
         with Run(grab={"rate_hosts": 20, "restarts": 50}) as run:
-            p = run.start()
-            while left > 0 and p.poll() is None:
+            p, some = run.start(), min(left, 4)  # each death doubles the wait before the next start
+            left -= some
+            while some > 0 and p.poll() is None:
                 time.sleep(rnd.uniform(0.02, 0.8))
                 victims = tools(name)
                 if victims:
                     kill_all([rnd.choice(victims)])
-                    left -= 1
+                    some -= 1
+            left += some
             try:
                 rc = p.wait(120)
             except subprocess.TimeoutExpired:
