@@ -105,6 +105,8 @@ def test_rows_and_two_labs(tmp, survey):
     need(lab(first, "down").returncode == 0, "`down` fails")
     need(sorted(p.name for p in first.iterdir()) == ["runs"], "`down` leaves more than results")
     need(not Lab(first).processes(), "`down` leaves processes")
+    need([lab(first, c).returncode for c in ("down", "up", "down")] == [0, 0, 0],
+         "no lab can be where results are")
     need(lab(first, "status").returncode == 1, "`status` of no lab")
     need(lab(second, "exec", "true").returncode == 0, "the second lab went down with the first")
     need(lab(second, "down").returncode == 0 and lab(second, "down").returncode == 0,

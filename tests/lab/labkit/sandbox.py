@@ -187,8 +187,8 @@ class Lab:
                 pass
             marker = self.path / _MARKER
             info = os.lstat(self.path)
-            fresh = not marker.exists() and not any(self.path.iterdir())
-            if not (marker.exists() or fresh) or info.st_uid != 0 or self.path.is_symlink():
+            unused = {entry.name for entry in self.path.iterdir()} <= {_RESULTS}
+            if not (marker.exists() or unused) or info.st_uid != 0 or self.path.is_symlink():
                 raise LabError(f"{self.path} is neither empty nor a lab's directory of root's: "
                                "set LAB_DIR to another one")
             fd = os.open(marker, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
