@@ -30,6 +30,7 @@ struct analysis {
 	struct cost costs[COSTS_MAX];
 	size_t ncosts;
 	struct cost_watch whole;
+	char *dns_summary; /* JSON, or NULL when nothing was asked */
 	char *summary;
 };
 

@@ -1,20 +1,237 @@
-/* Questions that dns.ndjson does not answer. */
+/* Questions that dns.ndjson does not answer, put to a resolver. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
 #include "survey/command.h"
+#include "survey/dns.h"
+#include "survey/dnsfile.h"
+#include "survey/file.h"
+#include "survey/jsonw.h"
 #include "survey/log.h"
+#include "survey/mem.h"
 
 #include "analysis.h"
+
+#define PENDING_LOW 10000
+#define PENDING_HIGH 20000
+
+struct asking {
+	struct analysis *a;
+	uv_loop_t loop;
+	uv_signal_t signals[2];
+	struct dns *dns;
+	size_t next; /* host to ask about */
+	uint64_t forward, reverse; /* answers */
+	bool feeding, drained, closing, stopped, failed;
+};
+
+static void
+ask_host(struct asking *k, const struct host *h)
+{
+	char(*keys)[HOST_KEY_SIZE] = xcalloc(h->nnames + 1, sizeof(*keys));
+	struct name_ref *refs = xcalloc(h->nnames + 1, sizeof(*refs));
+
+	for (uint32_t i = 0; i < h->nnames; i++) {
+		refs[i].key = host_name_key(&h->names[i], keys[i]);
+		refs[i].text = h->names[i].text;
+		refs[i].len = strlen(h->names[i].text);
+	}
+	dns_host(k->dns, &h->ip, refs, h->nnames);
+	free(keys);
+	free(refs);
+}
+
+static void
+finish(struct asking *k)
+{
+	struct jsonw w;
+	struct buf text;
+
+	if (k->closing)
+		return;
+	k->closing = true;
+	buf_init(&text);
+	dns_summary_text(k->dns, &text);
+	for (char *line = text.data, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+		log_info("%.*s", (int)(end - line), line);
+	buf_fini(&text);
+	jsonw_init(&w, NULL);
+	dns_summary_json(k->dns, &w);
+	k->a->dns_summary = buf_steal(&w.out);
+	k->failed |= dns_gave_up(k->dns);
+	dns_close(k->dns, NULL, NULL);
+	for (size_t i = 0; i < 2; i++)
+		uv_close((uv_handle_t *)&k->signals[i], NULL);
+}
+
+/* Ask about more hosts while there is room; only of those that take part. */
+static void
+feed(struct asking *k)
+{
+	const struct hostset *set = &k->a->in.set;
+
+	if (k->feeding || k->closing)
+		return; /* an answer from the table can come before dns_host() returns */
+	k->feeding = true;
+	while (k->next < set->n && dns_pending(k->dns) < PENDING_HIGH) {
+		const struct host *h = &set->hosts[k->next++];
+
+		if (h->out == OUT_NONE)
+			ask_host(k, h);
+	}
+	k->feeding = false;
+	if (k->next == set->n && !k->drained) {
+		k->drained = true;
+		dns_drain(k->dns);
+	}
+	if (k->drained && dns_pending(k->dns) == 0)
+		finish(k);
+}
+
+static void
+on_answer(const struct answer *answer, void *arg)
+{
+	struct asking *k = arg;
+
+	if (answer->type == DNS_PTR)
+		k->reverse++;
+	else
+		k->forward++;
+	if (dns_pending(k->dns) < PENDING_LOW && k->next < k->a->in.set.n)
+		feed(k);
+}
+
+static void
+on_idle(void *arg)
+{
+	feed(arg);
+}
+
+static void
+on_failed(void *arg)
+{
+	struct asking *k = arg;
+
+	k->failed = true;
+	finish(k);
+}
+
+static void
+on_signal(uv_signal_t *h, int number)
+{
+	struct asking *k = h->data;
+
+	(void)number;
+	k->stopped = true;
+	finish(k);
+}
+
+/* Answers from elsewhere stand in the results' own dns.ndjson too, before new ones are added. */
+static int
+adopt_answers(const struct analysis *a, const char *path)
+{
+	if (a->o->dns == ANALYZE_DNS_REFRESH || a->dns_file == NULL ||
+	    strcmp(a->dns_file, path) == 0)
+		return 0;
+	if (dnsfile_compact(path, a->answers) == 0)
+		return 0;
+	log_error("%s: %s", path, strerror(errno));
+	return EXIT_FAILED;
+}
 
 int
 analysis_check_resolver(struct analysis *a)
 {
-	(void)a;
-	log_error("analyze: this build asks no resolver");
+	const char *address = a->o->resolver, *hash;
+	struct ip ip;
+
+	if (address == NULL)
+		return 0;
+	hash = strchr(address, '#');
+	if (ip_parse(address, hash != NULL ? (size_t)(hash - address) : strlen(address), &ip))
+		return 0;
+	log_error("--resolver %s: an address, or address#port, as 127.0.0.1#53", address);
 	return EXIT_USAGE;
+}
+
+static int
+ask_all(struct asking *k, const char *path)
+{
+	static const int numbers[] = { SIGINT, SIGTERM };
+	struct dns_settings settings;
+	char *dir = path_join(k->a->dir, "resolver");
+	struct dns_options o = { .settings = &settings,
+		.dir = dir,
+		.file = path,
+		.answers = k->a->answers,
+		.on_answer = on_answer,
+		.on_idle = on_idle,
+		.on_failed = on_failed,
+		.arg = k };
+
+	dns_settings_default(&settings);
+	if (k->a->o->settings != NULL)
+		settings = *k->a->o->settings;
+	if (k->a->o->resolver != NULL) {
+		settings.mode = DNS_ADDRESS;
+		settings.address = k->a->o->resolver;
+	}
+	uv_loop_init(&k->loop);
+	for (size_t i = 0; i < 2; i++) {
+		uv_signal_init(&k->loop, &k->signals[i]);
+		k->signals[i].data = k;
+		uv_signal_start(&k->signals[i], on_signal, numbers[i]);
+	}
+	if ((k->dns = dns_new(&k->loop, &o)) == NULL) {
+		k->failed = k->closing = true;
+		for (size_t i = 0; i < 2; i++)
+			uv_close((uv_handle_t *)&k->signals[i], NULL);
+	} else {
+		feed(k);
+	}
+	uv_run(&k->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&k->loop);
+	free(dir);
+	return k->dns != NULL ? 0 : EXIT_USAGE;
 }
 
 int
 analysis_resolve(struct analysis *a)
 {
-	(void)a;
-	return EXIT_USAGE;
+	char *path = path_join(a->dir, "dns.ndjson");
+	struct asking k = { .a = a };
+	struct cost both = { 0 }, *row;
+	struct cost_watch watch;
+	uint64_t all;
+	int rc;
+
+	cost_start(&watch);
+	if ((rc = adopt_answers(a, path)) == 0)
+		rc = ask_all(&k, path);
+	cost_stop(&watch, &both, 0);
+	/* Both kinds are asked at the same time: one clock, and each its share of the work. */
+	all = k.forward + k.reverse > 0 ? k.forward + k.reverse : 1;
+	for (int reverse = 0; reverse < 2; reverse++) {
+		row = analysis_cost(a, reverse ? "reverse DNS" : "forward DNS");
+		row->calls = reverse ? k.reverse : k.forward;
+		row->wall_ns = both.wall_ns;
+		row->cpu_ns = (uint64_t)((double)both.cpu_ns * (double)row->calls / (double)all);
+		row->peak_kb = cost_peak_kb();
+	}
+	free(path);
+	if (k.stopped) {
+		log_warn("stopped; the answers so far are in %s/dns.ndjson, --dns fill goes on "
+			 "from there",
+		    a->dir);
+		return EXIT_STOPPED;
+	}
+	if (k.failed && rc == 0) {
+		log_warn("not all names could be asked; they count as unknown, --dns fill asks "
+			 "them again");
+		a->incomplete = true;
+	}
+	return rc;
 }

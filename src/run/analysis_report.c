@@ -342,6 +342,10 @@ summarise(const struct analysis *a)
 	put_count(&w, "pairs_up_to", a->o->pairs_up_to);
 	jsonw_key(&w, "incomplete");
 	jsonw_bool(&w, a->incomplete);
+	if (a->dns_summary != NULL) {
+		jsonw_key(&w, "asked");
+		jsonw_raw(&w, a->dns_summary, strlen(a->dns_summary));
+	}
 	summarise_input(&w, a);
 	summarise_results(&w, a);
 	summarise_costs(&w, a);

@@ -402,6 +402,7 @@ analyze_rundir(const struct analyze_options *o, char **output, char **summary)
 	free(a.records);
 	free(a.dir);
 	free(a.dns_file);
+	free(a.dns_summary);
 	free(a.summary);
 	if (a.lock != -1)
 		close(a.lock);

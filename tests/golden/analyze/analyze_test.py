@@ -11,6 +11,8 @@ import hashlib
 import json
 import pathlib
 import re
+import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -707,6 +709,80 @@ def case_arguments(tmp):
     (tmp / "empty").write_bytes(b"")
     survey("analyze", tmp / "empty", "-o", tmp / "none")
     equal("empty", [load(tmp / "none" / n) for n in ("collisions.json", "clusters.json", "dodgy.json")], [[], [], {}])
+
+
+# ---- asking a resolver ----
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def start_unbound(tmp, data):
+    """A real Unbound on a loopback port that knows data and nothing else."""
+    port = free_port()
+    lines = "".join(f"    local-data: '{d}'\n" for d in data)
+    (tmp / "unbound.conf").write_text(
+        f'server:\n    interface: 127.0.0.1@{port}\n    do-daemonize: no\n    username: ""\n    chroot: ""\n'
+        f'    directory: "{tmp}"\n    pidfile: ""\n    use-syslog: no\n    logfile: "{tmp}/unbound.log"\n'
+        f'    module-config: "iterator"\n    local-zone: "." static\n'
+        f'    local-zone: "2.0.192.in-addr.arpa." static\n    do-not-query-address: 0.0.0.0/0\n'
+        f'    do-not-query-address: ::/0\n{lines}remote-control:\n    control-enable: no\n')
+    child = subprocess.Popen(["unbound", "-d", "-c", tmp / "unbound.conf"], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+    query = bytes.fromhex("47110100000100000000000002" "6d78" "00" "0001" "0001")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(0.1)
+        for _ in range(100):
+            try:
+                s.sendto(query, ("127.0.0.1", port))
+                s.recv(512)
+                return child, port
+            except OSError:
+                if child.poll() is not None:
+                    fail("unbound:", (tmp / "unbound.log").read_text())
+    fail("unbound does not answer")
+
+
+def case_dns(tmp):
+    if shutil.which("unbound") is None:
+        print("no Unbound here")
+        sys.exit(77)
+    child, port = start_unbound(tmp, ["mxx.example.ie. A 192.0.2.1", "mxx.example.ie. A 192.0.2.77",
+                                      "hostx.example.ie. A 192.0.2.80", "hosty.example.ie. AAAA 2001:db8::1",
+                                      "1.2.0.192.in-addr.arpa. PTR rdns.example.ie.",
+                                      "rdns.example.ie. A 192.0.2.1"])
+    try:
+        (tmp / "in").write_bytes(text(*BASE))
+        (tmp / "dns.ndjson").write_text('{"name":"mxy.example.ie","type":"A","outcome":"noerror","answers":["192.0.2.3"],'
+                                        '"cname":[],"at":"2026-06-15T12:00:00Z","ms":3}\n'
+                                        '{"name":"hosty.example.ie","type":"A","outcome":"servfail","answers":[],'
+                                        '"cname":[],"at":"2026-06-15T12:00:00Z","ms":3}\n')
+        out = tmp / "out"
+        survey("analyze", tmp / "in", "-o", out, "--dns", "fill", "--resolver", f"127.0.0.1#{port}")
+        names = {ip: h["analysis"]["nameset"] for ip, h in by_ip(out / "all-key-fingerprints.json").items()}
+        n = names["192.0.2.1"]
+        equal("good", (n["besty"], n["rdns"], n["p25dn-ip"], n["unknown"], n["allbad"]),
+              (["rdns", "banner"], "rdns.example.ie", "192.0.2.80", [], False))
+        n = names["192.0.2.3"]  # mxy is answered by the file, hosty is asked again
+        equal("known and asked again", (n["besty"], n["banner-seen"], n["p25dn-ip"]),
+              (["banner"], "2026-06-15T12:00:00Z", "2001:db8::1"))
+        asked = load(out / "run.json")["analysis"]
+        forward, reverse = [next(c["calls"] for c in asked["costs"] if c["part"] == p)
+                            for p in ("forward DNS", "reverse DNS")]
+        equal("asked", (forward, reverse), (5, 3))
+    finally:
+        child.terminate()
+        child.wait()
+    want = digests(out, [n for n in OUTPUTS if n != "survey.db"])
+    # All is answered: nothing is asked, and the resolver is not missed.
+    survey("analyze", tmp / "in", "-o", out, "--dns", "fill", "--dns-file", out / "dns.ndjson",
+           "--resolver", f"127.0.0.1#{port}")
+    equal("filled", digests(out, list(want)), want)
+    survey("analyze", tmp / "in", "-o", out, "--dns-file", out / "dns.ndjson")
+    equal("cached", digests(out, list(want)), want)
+    survey("analyze", tmp / "in", "--dns", "fill", "--resolver", "localhost", status=2)
 
 
 def main():
