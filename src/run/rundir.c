@@ -327,5 +327,6 @@ rundir_fini(struct rundir *d)
 	if (d->lock != -1)
 		close(d->lock);
 	free(d->path);
+	free(d->shown);
 	*d = (struct rundir){ .lock = -1 };
 }

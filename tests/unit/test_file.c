@@ -1,0 +1,195 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "survey/file.h"
+
+static char dir[] = "/tmp/test_file.XXXXXX";
+
+static char *
+in_dir(const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return path;
+}
+
+static void
+expect(const char *name, const char *want)
+{
+	size_t len;
+	char *got = file_read(in_dir(name), 1 << 20, &len);
+
+	assert_non_null(got);
+	assert_string_equal(got, want);
+	assert_int_equal(len, strlen(want));
+	free(got);
+}
+
+static void
+test_outfile(void **state)
+{
+	struct outfile o;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(file_write(in_dir("a"), "old", 3), 0);
+	assert_int_equal(outfile_open(&o, in_dir("a")), 0);
+	assert_true(fputs("new", o.f) >= 0);
+	expect("a", "old"); /* not before the commit */
+	assert_int_equal(outfile_commit(&o), 0);
+	expect("a", "new");
+	assert_int_equal(stat(in_dir("a"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	outfile_abort(&o); /* harmless */
+	expect("a", "new");
+
+	assert_int_equal(outfile_open(&o, in_dir("a")), 0);
+	assert_true(fputs("never", o.f) >= 0);
+	outfile_abort(&o);
+	expect("a", "new");
+	assert_int_equal(file_remove_tree(in_dir("a")), 0);
+	assert_int_equal(rmdir(dir), 0); /* no temporary file was left */
+	assert_int_equal(mkdir(dir, 0700), 0);
+
+	assert_int_equal(outfile_open(&o, in_dir("absent/a")), -1);
+	assert_int_equal(errno, ENOENT);
+}
+
+/* A write that fails must be seen at the commit and leave the old file alone. */
+static void
+test_full(void **state)
+{
+	struct outfile o;
+	int full;
+
+	(void)state;
+	assert_int_equal(file_write(in_dir("a"), "old", 3), 0);
+	assert_int_equal(outfile_open(&o, in_dir("a")), 0);
+	full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	assert_int_not_equal(full, -1);
+	assert_int_not_equal(dup2(full, fileno(o.f)), -1);
+	close(full);
+	assert_true(fputs("new", o.f) >= 0);
+	assert_int_equal(outfile_commit(&o), -1);
+	assert_int_equal(errno, ENOSPC);
+	expect("a", "old");
+	assert_int_equal(unlink(in_dir("a")), 0);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(mkdir(dir, 0700), 0);
+}
+
+static void
+test_read(void **state)
+{
+	char *big = malloc(100000), *got;
+	size_t len;
+
+	(void)state;
+	memset(big, 'x', 100000);
+	assert_int_equal(file_write(in_dir("a"), big, 100000), 0);
+	got = file_read(in_dir("a"), 100000, &len);
+	assert_non_null(got);
+	assert_int_equal(len, 100000);
+	assert_memory_equal(got, big, len);
+	free(got);
+	assert_null(file_read(in_dir("a"), 99999, &len));
+	assert_int_equal(errno, EFBIG);
+	assert_null(file_read(in_dir("absent"), 10, &len));
+	assert_int_equal(errno, ENOENT);
+	assert_null(file_read(dir, 10, &len));
+	assert_int_equal(errno, EISDIR);
+	assert_int_equal(file_write(in_dir("a"), "", 0), 0);
+	got = file_read(in_dir("a"), 0, &len);
+	assert_non_null(got);
+	assert_int_equal(len, 0);
+	assert_string_equal(got, "");
+	free(got);
+	unlink(in_dir("a"));
+	free(big);
+}
+
+static void
+test_directories(void **state)
+{
+	struct stat st;
+	char target[160];
+
+	(void)state;
+	assert_int_equal(file_mkdirs(in_dir("x/y/z"), 0700), 0);
+	assert_int_equal(stat(in_dir("x/y/z"), &st), 0);
+	assert_true(S_ISDIR(st.st_mode));
+	assert_int_equal(file_mkdirs(in_dir("x/y/z"), 0700), 0); /* again */
+	assert_int_equal(file_mkdirs(in_dir("x/y/z/"), 0700), 0);
+	assert_int_equal(file_write(in_dir("x/file"), "1", 1), 0);
+	assert_int_equal(file_mkdirs(in_dir("x/file/sub"), 0700), -1);
+	assert_int_equal(errno, ENOTDIR);
+	/* A link is removed, what it points to is not. */
+	assert_int_equal(file_write(in_dir("keep"), "1", 1), 0);
+	snprintf(target, sizeof(target), "%s/keep", dir);
+	assert_int_equal(symlink(target, in_dir("x/link")), 0);
+	assert_int_equal(symlink(dir, in_dir("x/y/up")), 0);
+	assert_int_equal(file_remove_tree(in_dir("x")), 0);
+	assert_int_equal(access(in_dir("x"), F_OK), -1);
+	assert_int_equal(unlink(in_dir("keep")), 0);
+	assert_int_equal(file_remove_tree(in_dir("absent")), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(file_sync_dir(in_dir("anything")), 0);
+	assert_int_equal(file_sync_dir(in_dir("absent/anything")), -1);
+}
+
+static void
+test_paths(void **state)
+{
+	static const char *const joins[][3] = { { "a", "b", "a/b" }, { "a/", "b", "a/b" },
+		{ "", "b", "b" }, { "a", "/b", "/b" }, { "/", "b", "/b" } };
+	static const char *const dirs[][2] = { { "a/b", "a" }, { "b", "." }, { "/b", "/" },
+		{ "/a/b/c", "/a/b" }, { "a/", "a" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(joins) / sizeof(joins[0]); i++) {
+		char *p = path_join(joins[i][0], joins[i][1]);
+
+		assert_string_equal(p, joins[i][2]);
+		free(p);
+	}
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		char *p = path_dir(dirs[i][0]);
+
+		assert_string_equal(p, dirs[i][1]);
+		free(p);
+	}
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	return rmdir(dir);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_outfile),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_directories),
+		cmocka_unit_test(test_paths),
+	};
+
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, teardown);
+}
