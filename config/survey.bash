@@ -8,16 +8,18 @@ _survey_options()
 	status) echo --json ;;
 	analyze)
 		echo --output --dns --dns-file --resolver --country --mmdb \
-		    --scan-date --pairs-up-to --max-line --threads --graph
+		    --scan-date --pairs-up-to --max-line --threads --graph \
+		    --anonymise --keep-as
 		;;
 	dns)
 		echo --resolver --mode --config --type --output --dir --window \
 		    --rcvbuf --timeout --tries --stats
 		;;
 	graph)
-		echo --cluster --format --output --full-up-to --workers --timeout --memory
+		echo --cluster --format --output --full-up-to --workers --timeout --memory \
+		    --anonymise --keep-as
 		;;
-	report) echo --output --title ;;
+	report) echo --output --title --anonymise --keep-as ;;
 	stats) echo --format --table --output ;;
 	geo)
 		echo --country --asn --mmdb --csv --legacy --ipv4 --ipv6 --block \

@@ -10,8 +10,21 @@
 #include "anonymised.h"
 #include "commands.h"
 
-enum { OUT, DNS, DNS_FILE, RESOLVER, COUNTRY, MMDB, SCAN_DATE, PAIRS, MAX_LINE, THREADS, GRAPH, ANONYMISE,
-	KEEP_AS };
+enum {
+	OUT,
+	DNS,
+	DNS_FILE,
+	RESOLVER,
+	COUNTRY,
+	MMDB,
+	SCAN_DATE,
+	PAIRS,
+	MAX_LINE,
+	THREADS,
+	GRAPH,
+	ANONYMISE,
+	KEEP_AS
+};
 
 static const struct command_option options[] = {
 	[OUT] = { "output", 'o', "DIR", "directory for the results" },
