@@ -27,7 +27,7 @@ def run(*args):
 def originals(rundir):
     """Texts that must not survive: {text: its host's AS number}."""
     found = {}
-    for h in json.load(open(rundir / "all-key-fingerprints.json")):
+    for h in json.loads((rundir / "all-key-fingerprints.json").read_text()):
         texts = [h["ip"], h["asn"], *h["fprints"].values()]
         texts += [v for k, v in h["analysis"]["nameset"].items() if isinstance(v, str)]
         for t in texts:
@@ -92,7 +92,7 @@ def main():
         run(survey, "report", source, "--anonymise", "-o", again)
         one, two = ((d / "clusters.json").read_text() for d in (copy, again))
         assert one == two, "pseudonyms are stable"
-        shape = lambda d: [(c["id"], c["size"], len(c["keys"])) for c in json.load(open(d / "clusters.json"))]
+        shape = lambda d: [(c["id"], c["size"], len(c["keys"])) for c in json.loads((d / "clusters.json").read_text())]
         assert shape(source) == shape(copy)
         stats = lambda d, t: json.loads(subprocess.run([survey, "stats", "-f", "json", "-t", t, d],
                                                        check=True, stdout=subprocess.PIPE).stdout)
@@ -105,7 +105,7 @@ def main():
         assert stats(alone, "sizes")["tables"][0]["rows"] == stats(copy, "sizes")["tables"][0]["rows"]
 
         # With --keep-as the hosts of one AS stay, and only what is theirs alone.
-        count = collections.Counter(h["asndec"] for h in json.load(open(source / "all-key-fingerprints.json")))
+        count = collections.Counter(h["asndec"] for h in json.loads((source / "all-key-fingerprints.json").read_text()))
         mine = {asn for asn, _ in count.most_common(3)[1:]}
         run(survey, "report", source, "--anonymise", "--keep-as", ",".join(map(str, mine)), "-o", kept)
         alone = [t for t, ases in texts.items() if ases <= mine]

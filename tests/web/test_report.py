@@ -1,0 +1,404 @@
+#!/usr/bin/env python3
+"""Drive the report in headless Chromium as a reader would.
+
+usage: test_report.py SURVEY
+
+Exit status 77 when there is no browser to drive.  The report is opened from
+disk; Chromium reports every request, and any that leaves the file is a
+failure, as is anything on the console.
+"""
+import base64
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import xml.etree.ElementTree as ET
+
+import packed
+
+try:
+    from selenium import webdriver
+    from selenium.common.exceptions import WebDriverException
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+except ImportError:
+    print("skipped: no selenium for Python (Debian: python3-selenium)")
+    sys.exit(77)
+
+HERE = pathlib.Path(__file__).parent
+SURVEY = sys.argv.pop(1)
+TITLE = "survey of shared keys"
+
+
+def run(*args):
+    subprocess.run([str(a) for a in args], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+
+
+def browser():
+    options = Options()
+    for a in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+              "--force-device-scale-factor=1", "--window-size=1280,1000", "--hide-scrollbars"):
+        options.add_argument(a)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    return webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+
+
+class Report(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.tmp = tempfile.TemporaryDirectory()
+        cls.dir = pathlib.Path(cls.tmp.name)
+        cls.study, cls.hostile = cls.dir / "run", cls.dir / "hostile"
+        run(sys.executable, HERE / "make_run.py", cls.study, "--hosts", 900, "--clusters", 150,
+            "--largest", 163)
+        run(sys.executable, HERE / "make_run.py", cls.hostile, "--hosts", 200, "--clusters", 20,
+            "--largest", 45, "--hostile")
+        for d in (cls.study, cls.hostile):
+            run(SURVEY, "graph", d, "--format", "svg,png")
+            run(SURVEY, "report", d)
+        try:
+            cls.driver = browser()
+        except WebDriverException as e:
+            print(f"skipped: no Chromium to drive: {str(e).splitlines()[0]}")
+            cls.tmp.cleanup()
+            sys.stdout.flush()
+            import os
+            os._exit(77)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.driver.quit()
+        cls.tmp.cleanup()
+
+    def setUp(self):
+        self.driver.get("about:blank")
+        self.driver.get_log("browser")
+        self.driver.get_log("performance")
+
+    def tearDown(self):
+        d = self.driver
+        self.assertEqual(d.get_log("browser"), [], "console")
+        sent = set()
+        for entry in d.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                sent.add(message["params"]["request"]["url"].split("#")[0])
+        own = {u for u in sent if u.startswith(("file://", "data:", "about:")) and
+               (not u.startswith("file://") or u.endswith("/report/index.html"))}
+        self.assertEqual(sent - own, set(), "requests")
+
+    def open(self, d, fragment="", wide=1280, high=1000, **media):
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": wide, "height": high, "deviceScaleFactor": 1, "mobile": wide < 600})
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+            "features": [{"name": k.replace("_", "-"), "value": v} for k, v in media.items()]})
+        self.driver.get("about:blank")
+        self.driver.get((d / "report/index.html").as_uri() + fragment)
+        self.wait(lambda: self.js("return document.documentElement.dataset.ready") == "yes")
+
+    def js(self, code, *args):
+        return self.driver.execute_script(code, *args)
+
+    def wait(self, condition):
+        end = time.monotonic() + 30
+        while not condition():
+            self.assertLess(time.monotonic(), end, "the page never came to be so")
+            time.sleep(0.05)
+
+    def css(self, selector):
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def column(self, n):
+        return self.js("return [...document.querySelectorAll('#clusters-table tbody tr')]"
+                       ".map(r => r.cells[arguments[0]].textContent)", n)
+
+    def clusters(self):
+        return json.loads((self.study / "clusters.json").read_text())
+
+    def test_table_has_every_cluster(self):
+        self.open(self.study)
+        n = len(self.clusters())
+        self.assertEqual(self.css("#clusters-count").text, f"{n} clusters")
+        self.assertEqual(len(self.column(0)), 100)
+        self.css("#clusters-more").click()
+        self.assertEqual(sorted(map(int, self.column(0))), list(range(1, n + 1)))
+
+    def test_sort(self):
+        self.open(self.study)
+        sizes = [int(x.replace(",", "")) for x in self.column(1)]
+        self.assertEqual(sizes, sorted(sizes, reverse=True))
+        self.assertEqual(sizes[0], max(c["size"] for c in self.clusters()))
+        hosts = "#clusters-table th:nth-child(2)"
+        self.assertEqual(self.css(hosts).get_attribute("aria-sort"), "descending")
+        self.css(hosts + " button").click()
+        sizes = [int(x) for x in self.column(1)]
+        self.assertEqual(sizes, sorted(sizes))
+        self.assertEqual(self.css(hosts).get_attribute("aria-sort"), "ascending")
+        self.css("#clusters-table th:nth-child(1) button").send_keys(Keys.ENTER)
+        self.assertEqual(self.column(0)[:5], ["1", "2", "3", "4", "5"])
+        self.css("#clusters-table th:nth-child(6) button").click()
+        names = [x.lower() for x in self.column(5)]
+        self.assertEqual(names, sorted(names))
+
+    def search(self, text):
+        box = self.css("#q")
+        box.clear()
+        box.send_keys(text)
+
+    def test_search(self):
+        self.open(self.study)
+        c = self.clusters()[6]
+        host, key = c["hosts"][-1], c["keys"][0]["fp"]
+        for text in (host["ip"], key, key[:20].upper()):
+            self.search(text)
+            self.assertIn(str(c["id"]), self.column(0), text)
+            self.assertLess(len(self.column(0)), 20, text)
+        self.search(f"mx{host['ip_record']}.")
+        self.assertIn(str(c["id"]), self.column(0))
+        self.search(host["as"].lower())
+        self.assertIn(str(c["id"]), self.column(0))
+        self.search("#7")
+        self.assertIn("7", self.column(0))
+        self.search("no such thing anywhere")
+        self.assertEqual(self.column(0), [])
+        self.assertTrue(self.css("#clusters-count").text.startswith("0 of "))
+
+    def test_search_outside_clusters(self):
+        self.open(self.study)
+        inside = {h["ip"] for c in self.clusters() for h in c["hosts"]}
+        hosts = json.loads((self.study / "all-key-fingerprints.json").read_text())
+        lonely = next(h["ip"] for h in reversed(hosts) if h["ip"] not in inside)
+        self.search(lonely)
+        self.assertIn(lonely, self.css("#outside").text)
+
+    def test_filter(self):
+        self.open(self.study)
+        self.js("document.getElementById('least').value = 10;"
+                "document.getElementById('least').dispatchEvent(new Event('input'))")
+        want = sum(c["size"] >= 10 for c in self.clusters())
+        self.assertEqual(len(self.column(0)), want)
+        self.js("const p = document.getElementById('port'); p.value = '0';"
+                "p.dispatchEvent(new Event('input'))")
+        for ports in self.column(4):
+            self.assertIn("22", ports.split())
+
+    def open_largest(self):
+        largest = max(self.clusters(), key=lambda c: c["size"])
+        self.open(self.study, f"#c={largest['id']}")
+        self.wait(lambda: self.js("return !!document.querySelector('.picture svg')"))
+        return largest
+
+    def test_open_by_mouse_and_keyboard(self):
+        self.open(self.study)
+        self.css("#clusters-table tbody tr td:nth-child(6)").click()
+        self.wait(lambda: self.css("#detail").is_displayed())
+        title = self.css("#detail-title").text
+        self.assertEqual(title, "Cluster " + self.column(0)[0])
+        self.css("body").send_keys(Keys.ESCAPE)
+        self.assertFalse(self.css("#detail").is_displayed())
+        self.css("body").send_keys("/")
+        self.assertEqual(self.driver.switch_to.active_element.get_attribute("id"), "q")
+        self.css("#clusters-table tbody tr:nth-child(2) a").send_keys(Keys.ENTER)
+        self.wait(lambda: self.css("#detail").is_displayed())
+        self.assertEqual(self.css("#detail-title").text, "Cluster " + self.column(0)[1])
+        self.css("[aria-label='next cluster of the table']").click()
+        self.wait(lambda: self.css("#detail-title").text == "Cluster " + self.column(0)[2])
+
+    def test_cluster_tables(self):
+        c = self.open_largest()
+        keys = [k for k in c["keys"] if len({ip for ip, _ in k["at"]}) > 1]
+        shown = self.js("return [...document.querySelectorAll('#detail td .fp')].map(e => e.textContent)")
+        self.assertEqual(len(shown), min(25, len(keys)))
+        self.assertLessEqual(set(shown), {k["fp"] for k in keys})
+        tables = self.driver.find_elements(By.CSS_SELECTOR, "#detail table")
+        rows = tables[-1].find_elements(By.CSS_SELECTOR, "tbody tr")
+        self.assertEqual(len(rows), min(50, c["size"]))
+        self.assertIn(rows[0].find_elements(By.TAG_NAME, "td")[1].text, {h["ip"] for h in c["hosts"]})
+
+    def test_link_to_a_host(self):
+        c = max(self.clusters(), key=lambda c: c["size"])
+        ip = c["hosts"][-1]["ip"]
+        self.open(self.study, f"#h={ip}")
+        self.wait(lambda: self.css("#detail").is_displayed())
+        self.assertEqual(self.css("#detail mark").text, ip)
+
+    def view(self):
+        return [float(x) for x in self.css(".picture svg").get_dom_attribute("viewBox").split()]
+
+    def test_pan_and_zoom(self):
+        self.open_largest()
+        full = self.view()
+        self.css("[aria-label='zoom in']").click()
+        zoomed = self.view()
+        self.assertLess(zoomed[2], full[2])
+        svg = self.css(".picture svg")
+        svg.send_keys(Keys.ARROW_RIGHT)
+        self.assertGreater(self.view()[0], zoomed[0])
+        svg.send_keys("0")
+        self.assertEqual(self.view(), full)
+        svg.send_keys("+")
+        before = self.view()
+        webdriver.ActionChains(self.driver).move_to_element(svg).click_and_hold() \
+            .move_by_offset(40, 25).release().perform()
+        after = self.view()
+        self.assertLess(after[0], before[0])
+        self.assertLess(after[1], before[1])
+        self.css("[aria-label='whole picture']").click()
+        self.assertEqual(self.view(), full)
+
+    def pixels(self, element):
+        """Share of the element's pixels that are neither its paper nor white."""
+        png = base64.b64encode(element.screenshot_as_png).decode()
+        return self.driver.execute_async_script("""
+            const done = arguments[arguments.length - 1], image = new Image();
+            image.onload = () => {
+                const canvas = document.createElement('canvas');
+                canvas.width = image.width; canvas.height = image.height;
+                const g = canvas.getContext('2d');
+                g.drawImage(image, 0, 0);
+                const p = g.getImageData(0, 0, image.width, image.height).data;
+                const colours = new Set();
+                let other = 0;
+                for (let i = 0; i < p.length; i += 4) {
+                    if (p[i] < 225 || p[i + 1] < 225 || p[i + 2] < 225) other++;
+                    colours.add(p[i] << 16 | p[i + 1] << 8 | p[i + 2]);
+                }
+                done([other / (p.length / 4), colours.size]);
+            };
+            image.src = 'data:image/png;base64,' + arguments[0];""", png)
+
+    def test_pictures_are_not_empty(self):
+        self.open_largest()
+        share, colours = self.pixels(self.css(".picture"))
+        self.assertGreater(share, 0.01)
+        self.assertGreater(colours, 50)
+        for figure in self.driver.find_elements(By.CSS_SELECTOR, "figure svg"):
+            share, _ = self.pixels(figure)
+            self.assertGreater(share, 0.005)
+
+    def test_dark(self):
+        self.open(self.study, prefers_color_scheme="dark")
+        back = "return getComputedStyle(document.body).backgroundColor"
+        self.assertEqual(self.js(back), "rgb(20, 23, 26)")
+        self.css("#theme").click()
+        self.assertEqual(self.js(back), "rgb(251, 251, 250)")
+        self.open(self.study, prefers_color_scheme="light")
+        self.assertEqual(self.js(back), "rgb(251, 251, 250)")
+        self.css("#theme").click()
+        self.assertEqual(self.js(back), "rgb(20, 23, 26)")
+        ink = self.js("return getComputedStyle(document.querySelector('.charts svg .ink')).fill")
+        self.assertEqual(ink, "rgb(230, 232, 234)")
+
+    def test_phone(self):
+        self.open(self.study, wide=375, high=800)
+        width = self.js("return [document.documentElement.scrollWidth, innerWidth]")
+        self.assertLessEqual(width[0], width[1], "nothing sticks out to the side")
+        self.css("#clusters-table tbody tr a").click()
+        self.wait(lambda: self.css("#detail").is_displayed())
+        self.wait(lambda: self.js("return !!document.querySelector('.picture svg')"))
+        width = self.js("return [document.documentElement.scrollWidth, innerWidth]")
+        self.assertLessEqual(width[0], width[1])
+
+    def test_print(self):
+        self.open_largest()
+        pdf = base64.b64decode(self.driver.print_page())
+        self.assertEqual(pdf[:5], b"%PDF-")
+        self.assertGreater(len(pdf), 50000)
+        self.assertGreaterEqual(pdf.count(b"/Type /Page\n") + pdf.count(b"/Type/Page"), 1)
+
+    def test_hostile_texts_do_nothing(self):
+        self.open(self.hostile)
+        title = self.driver.title
+        ids = [c["id"] for c in json.loads((self.hostile / "clusters.json").read_text())]
+        for i in ids:
+            self.js("location.hash = '#c=' + arguments[0]", i)
+            self.wait(lambda: self.css("#detail-title").text == f"Cluster {i}")
+            self.wait(lambda: self.js("return !!document.querySelector('.picture svg')"))
+        self.search("</script>")
+        self.assertGreater(len(self.column(0)), 0, "the text is there, as text")
+        self.assertEqual(self.driver.title, title)
+        self.assertEqual(self.js("return document.scripts.length"),
+                         1 + 1 + len(ids), "the page's own scripts only")
+        self.assertEqual(self.js("return document.querySelectorAll('[onerror], [onmouseover], "
+                                 "main img, iframe, object, embed').length"), 0)
+        body = self.js("return document.documentElement.innerHTML")
+        for c in "\u202e\u202c\x1b\x00":
+            self.assertNotIn(c, body)
+        self.assertLess(max(map(len, body.split("w" * 200))), len(body) + 1)
+        self.assertNotIn("w" * 200, body, "long texts are cut")
+
+    def test_policy_stops_scripts(self):
+        """Even if something got in, it would not run."""
+        self.open(self.study)
+        self.js("const s = document.createElement('script'); s.textContent = 'window.ran = 1';"
+                "document.body.append(s); const i = document.createElement('img');"
+                "i.src = 'file:///nonexistent.png'; document.body.append(i)")
+        time.sleep(0.3)
+        self.assertIsNone(self.js("return window.ran === undefined ? null : 1"))
+        log = self.driver.get_log("browser")
+        self.assertEqual(sum("Content Security Policy" in e["message"] for e in log), 2, log)
+        blocked = [json.loads(e["message"])["message"] for e in self.driver.get_log("performance")]
+        self.assertIn("csp", [m["params"].get("blockedReason") for m in blocked
+                              if m["method"] == "Network.loadingFailed"])
+
+    def test_svg_is_xml(self):
+        n = 0
+        for d in (self.study, self.hostile):
+            for path in sorted(d.glob("*/*.svg")):
+                root = ET.parse(path).getroot()
+                self.assertEqual(root.tag, "{http://www.w3.org/2000/svg}svg")
+                self.assertEqual(root.findall(".//{http://www.w3.org/2000/svg}script"), [])
+                for e in root.iter():
+                    self.assertFalse([a for a in e.attrib if a.startswith("on")], path)
+                n += 1
+            page = (d / "report/index.html").read_text()
+            self.assertNotRegex(page, r'(href|src|action)="?https?:')
+            blocks = dict(packed.blocks(page))
+            json.loads(blocks["data"])
+            for name, text in blocks.items():
+                if name != "data":
+                    ET.fromstring(text)
+        self.assertGreater(n, 170)
+
+    def test_hostile_csv(self):
+        for path in self.hostile.glob("report/*.csv"):
+            for line in path.read_text().splitlines():
+                self.assertNotRegex(line, r'(^|,)"?[=+@-][A-Za-z(]', path)
+
+    def test_missing_things_are_said(self):
+        alone = self.dir / "alone"
+        alone.mkdir()
+        (alone / "clusters.json").write_bytes((self.study / "clusters.json").read_bytes())
+        run(SURVEY, "report", alone)
+        self.open(alone)
+        text = self.css("main").text
+        self.assertIn("There is no run.json", text)
+        self.assertIn("This directory has only hosts that are in clusters", text)
+        self.assertEqual(self.css(".tile b").text, "–")
+        self.css("#clusters-table tbody tr a").click()
+        self.wait(lambda: "No picture of this cluster" in self.css("#detail").text)
+
+    def test_two_thousand_hosts_open_quickly_enough_to_use(self):
+        """The numbers of the benchmark are not tested here; that all of it works is."""
+        big = self.dir / "big"
+        run(sys.executable, HERE / "make_run.py", big, "--hosts", 4000, "--clusters", 300,
+            "--largest", 1991)
+        run(SURVEY, "graph", big, "--format", "svg")
+        run(SURVEY, "report", big)
+        self.open(big)
+        c = max(json.loads((big / "clusters.json").read_text()), key=lambda c: c["size"])
+        self.js("location.hash = '#c=' + arguments[0]", c["id"])
+        self.wait(lambda: self.css("#detail").is_displayed())
+        self.wait(lambda: self.js("return !!document.querySelector('.picture svg')"))
+        share, colours = self.pixels(self.css(".picture"))
+        self.assertGreater(share, 0.02)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
