@@ -57,6 +57,10 @@ struct grab {
 	struct flight *bucket[NBUCKETS];
 	struct flight *again, **again_tail;
 	uint64_t nagain;
+	/* Tried often enough: given up as soon as zgrab2 has proved that it works for others. */
+	struct flight *suspects;
+	uint64_t nsuspects;
+	bool answered; /* zgrab2 has, in this session */
 	struct grab_stats stats;
 	struct { /* hosts for the second pass */
 		struct ip ip;
@@ -343,6 +347,46 @@ land(struct grab *g, struct flight *f)
 }
 
 static void
+suspect(struct grab *g, struct flight *f)
+{
+	f->waiting = true;
+	f->again_next = g->suspects;
+	g->suspects = f;
+	g->nsuspects++;
+}
+
+static void
+land_suspects(struct grab *g)
+{
+	while (g->suspects != NULL) {
+		struct flight *f = g->suspects;
+
+		g->suspects = f->again_next;
+		g->nsuspects--;
+		land(g, f);
+	}
+}
+
+/* Hosts that are not in the air are left to the next run. */
+static void
+drop_waiting(struct grab *g)
+{
+	struct flight *lists[2] = { g->again, g->suspects };
+
+	g->again = g->suspects = NULL;
+	g->again_tail = &g->again;
+	g->nagain = g->nsuspects = 0;
+	for (int i = 0; i < 2; i++) {
+		while (lists[i] != NULL) {
+			struct flight *f = lists[i];
+
+			lists[i] = f->again_next;
+			flight_free(g, f);
+		}
+	}
+}
+
+static void
 count_end(struct grab *g, const struct flight *f, const struct result *r)
 {
 	const struct module *m = &g->modules.m[r->module];
@@ -374,6 +418,8 @@ on_line(const char *line, size_t len, void *arg)
 		return 0;
 	}
 	g->failures = 0;
+	g->answered = true;
+	land_suspects(g);
 	f = *flight_slot(g, &r.ip);
 	bit = UINT32_C(1) << r.module;
 	if (f == NULL || !(f->wanted & bit) || (f->have & bit)) {
@@ -404,6 +450,18 @@ on_stdout(struct child *c, const char *buf, size_t len, void *arg)
 	pump(g);
 }
 
+/* Ask it again; or, after too many times, not. */
+static void
+requeue(struct grab *g, struct flight *f)
+{
+	if (++f->tries > (unsigned)g->o.config->grab.restarts) {
+		suspect(g, f);
+	} else {
+		g->stats.repeated++;
+		again(g, f);
+	}
+}
+
 /* After a death: those in flight go again, one at a time once they look guilty of it. */
 static void
 requeue_flights(struct grab *g)
@@ -415,16 +473,14 @@ requeue_flights(struct grab *g)
 			next = f->next;
 			if (f->waiting)
 				continue;
-			if (g->state != RUNNING) {
+			if (g->state == RUNNING)
+				requeue(g, f);
+			else
 				flight_free(g, f); /* the next run asks it again */
-			} else if (++f->tries > (unsigned)g->o.config->grab.restarts) {
-				land(g, f);
-			} else {
-				g->stats.repeated++;
-				again(g, f);
-			}
 		}
 	}
+	if (g->state != RUNNING)
+		drop_waiting(g);
 }
 
 static void
@@ -465,6 +521,19 @@ finished(struct grab *g)
 	uv_close((uv_handle_t *)&g->feed, on_handle_closed);
 }
 
+/* zgrab2 itself is what does not work: no host is to blame, none gets a record. */
+static void
+out_of_order(struct grab *g)
+{
+	log_error("zgrab2 died %u times without an answer; is %s a working zgrab2 1.0?",
+	    g->failures, g->o.zgrab2);
+	if (g->error == 0)
+		g->error = ECHILD;
+	g->state = CLOSING;
+	drop_waiting(g);
+	finished(g);
+}
+
 static void
 on_zgrab_exit(struct child *c, const struct child_status *st, void *arg)
 {
@@ -487,21 +556,9 @@ on_zgrab_exit(struct child *c, const struct child_status *st, void *arg)
 		return;
 	}
 	g->stats.restarts++;
-	if (++g->failures > (unsigned)g->o.config->grab.restarts) {
-		log_error("zgrab2 died %u times without an answer; is %s a working zgrab2 1.0?",
-		    g->failures, g->o.zgrab2);
-		if (g->error == 0)
-			g->error = ECHILD;
-		g->state = CLOSING;
-		while (g->again != NULL) {
-			struct flight *f = g->again;
-
-			g->again = f->again_next;
-			flight_free(g, f);
-		}
-		g->again_tail = &g->again;
-		g->nagain = 0;
-		finished(g);
+	/* Twice as often as one host may be the cause of. */
+	if (++g->failures > 2 * (unsigned)g->o.config->grab.restarts + 1) {
+		out_of_order(g);
 		return;
 	}
 	g->restart_at_ms = uv_now(g->loop) + (wait < BACKOFF_MAX ? wait : BACKOFF_MAX);
@@ -565,7 +622,7 @@ in_flight_limit(const struct grab *g)
 static uint64_t
 in_air(const struct grab *g)
 {
-	return g->stats.in_flight - g->nagain;
+	return g->stats.in_flight - g->nagain - g->nsuspects;
 }
 
 static bool
@@ -637,8 +694,16 @@ start_second_pass(struct grab *g)
 static void
 maybe_finish(struct grab *g)
 {
-	if (!g->finishing || g->state != RUNNING || g->stats.in_flight > 0 ||
+	if (!g->finishing || g->state != RUNNING || g->stats.in_flight > g->nsuspects ||
 	    pacer_queued(g->pacer) > 0)
+		return;
+	if (g->nsuspects > 0 && !g->answered) {
+		if (g->child == NULL)
+			out_of_order(g);
+		return;
+	}
+	land_suspects(g);
+	if (g->state != RUNNING)
 		return;
 	if (g->nsecond > 0) {
 		start_second_pass(g);
@@ -699,12 +764,7 @@ check_lost(struct grab *g, uint64_t now_ms, uint64_t limit_ms)
 			next = f->next;
 			if (f->waiting || now_ms - f->fed_ms < limit_ms)
 				continue;
-			if (++f->tries > (unsigned)g->o.config->grab.restarts) {
-				land(g, f);
-			} else {
-				g->stats.repeated++;
-				again(g, f);
-			}
+			requeue(g, f);
 		}
 	}
 }
@@ -715,9 +775,9 @@ on_tick(uv_timer_t *t)
 	struct grab *g = t->data;
 	uint64_t now = uv_now(g->loop), limit = stall_ms(g);
 
-	if (g->state == DRAINING && (g->stats.in_flight == 0 || now >= g->drain_until_ms)) {
+	if (g->state == DRAINING && (in_air(g) == 0 || now >= g->drain_until_ms)) {
 		g->state = CLOSING;
-		if (g->child != NULL && g->stats.in_flight == 0)
+		if (g->child != NULL && in_air(g) == 0)
 			child_close_stdin(g->child);
 		else if (g->child != NULL)
 			child_stop(g->child, STOP_MS);
