@@ -888,6 +888,10 @@ grab_free(struct grab *g)
 {
 	if (g == NULL)
 		return;
+	for (size_t i = 0; i < NBUCKETS; i++) {
+		while (g->bucket[i] != NULL)
+			flight_free(g, g->bucket[i]);
+	}
 	pacer_free(g->pacer);
 	simd_parser_free(g->parser);
 	ndjson_fini(&g->lines);

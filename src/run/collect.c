@@ -105,11 +105,9 @@ static void
 put_bad(struct collect *c, const char *source, const char *reason, uint64_t offset,
     const char *text, size_t len)
 {
-	struct buf clean;
 	struct jsonw w;
 
 	jsonw_init(&w, NULL);
-	buf_init(&clean);
 	jsonw_object(&w);
 	jsonw_key(&w, "source");
 	jsonw_string(&w, source);
@@ -125,7 +123,6 @@ put_bad(struct collect *c, const char *source, const char *reason, uint64_t offs
 	jsonw_newline(&w);
 	put(c, &c->bad, w.out.data, w.out.len);
 	jsonw_fini(&w);
-	buf_fini(&clean);
 }
 
 /* An address that has been found: is it to be grabbed? */

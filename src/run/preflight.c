@@ -316,23 +316,37 @@ check_scan(struct survey *s)
 	return rc;
 }
 
+int
+identity_assume(const struct identity *id)
+{
+	if (id->drop && (setegid(id->gid) == -1 || seteuid(id->uid) == -1)) {
+		log_error("cannot become %s: %s", id->name, strerror(errno));
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+void
+identity_resume(const struct identity *id)
+{
+	if (id->drop && (seteuid(0) == -1 || setegid(0) == -1))
+		abort(); /* half a change of identity must not go on */
+}
+
 /* Files and tools are looked at with the eyes of the user that will use them. */
 static int
 check_as_user(struct survey *s)
 {
 	int rc;
 
-	if (s->id.drop && (setegid(s->id.gid) == -1 || seteuid(s->id.uid) == -1)) {
-		log_error("cannot become %s: %s", s->id.name, strerror(errno));
-		return EXIT_USAGE;
-	}
+	if ((rc = identity_assume(&s->id)) != 0)
+		return rc;
 	rc = check_geo(s);
 	if (s->until >= STAGE_GRAB)
 		rc |= check_tool("grab.zgrab2", s->c->grab.zgrab2, &s->zgrab2);
 	if (s->until >= STAGE_DNS)
 		rc |= check_dns_tools(s->c);
-	if (s->id.drop && (seteuid(0) == -1 || setegid(0) == -1))
-		abort(); /* half a change of identity must not go on */
+	identity_resume(&s->id);
 	return rc;
 }
 

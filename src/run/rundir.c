@@ -70,6 +70,27 @@ finished(const struct manifest *m)
 	return m->state == RUN_COMPLETE;
 }
 
+/*
+ * Make a directory that we have just made run.user's.  Through a descriptor
+ * and never through a link: what lies above may be that user's already, and
+ * chown() by name would give away whatever the name has come to mean.
+ */
+static int
+give_directory(const char *path, uid_t uid, gid_t gid)
+{
+	int fd, rc, saved;
+
+	if (geteuid() != 0)
+		return 0;
+	if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+		return -1;
+	rc = fchown(fd, uid, gid) == -1 || fchmod(fd, 0700) == -1 ? -1 : 0;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return rc;
+}
+
 static int
 make_directory(struct rundir *d, const struct config *c, uid_t uid, gid_t gid)
 {
@@ -91,7 +112,7 @@ make_directory(struct rundir *d, const struct config *c, uid_t uid, gid_t gid)
 		d->path = path_join(c->run.directory, name);
 		free(name);
 		if (mkdir(d->path, 0700) == 0) {
-			if (geteuid() == 0 && chown(d->path, uid, gid) == -1)
+			if (give_directory(d->path, uid, gid) == -1)
 				break;
 			return 0;
 		}
@@ -120,8 +141,8 @@ use_directory(struct rundir *d, const char *path, uid_t uid, gid_t gid)
 		    errno == EINVAL ? "not a manifest of survey" : strerror(errno));
 		return EXIT_USAGE;
 	}
-	if (file_mkdirs(path, 0700) == -1 || chmod(path, 0700) == -1 ||
-	    (geteuid() == 0 && chown(path, uid, gid) == -1)) {
+	if (file_mkdirs(path, 0700) == -1 || (geteuid() != 0 && chmod(path, 0700) == -1) ||
+	    give_directory(path, uid, gid) == -1) {
 		log_error("%s: %s", path, strerror(errno));
 		return EXIT_USAGE;
 	}
@@ -247,25 +268,19 @@ rundir_config(struct rundir *d, const struct config *c, bool force, char digest[
 }
 
 static int
-copy_file(const char *from, const char *to)
+copy_file(int in, const char *to)
 {
-	char *buf = xmalloc(1 << 20);
-	int in = open(from, O_RDONLY | O_CLOEXEC), saved;
 	struct outfile out;
+	char *buf;
 	ssize_t n;
+	int saved;
 
-	if (in == -1 || outfile_open(&out, to) == -1) {
-		saved = errno;
-		if (in != -1)
-			close(in);
-		free(buf);
-		errno = saved;
+	if (outfile_open(&out, to) == -1)
 		return -1;
-	}
+	buf = xmalloc(1 << 20);
 	while ((n = read(in, buf, 1 << 20)) > 0 && fwrite(buf, 1, (size_t)n, out.f) == (size_t)n)
 		;
 	saved = errno;
-	close(in);
 	free(buf);
 	if (n != 0) {
 		outfile_abort(&out);
@@ -276,29 +291,22 @@ copy_file(const char *from, const char *to)
 }
 
 int
-rundir_keep(const struct rundir *d, const char *path, const char *copy, uid_t uid, gid_t gid)
+rundir_keep(int source, const char *path, const char *copy)
 {
-	char *dir = path_join(d->path, "geo");
-	struct stat st;
-	int rc = 0;
+	char *dir;
+	int rc;
 
-	if (stat(copy, &st) == 0) {
-		free(dir);
+	if (access(copy, F_OK) == 0)
 		return 0; /* the run's own since its beginning */
-	}
-	if (mkdir(dir, 0700) == 0 && geteuid() == 0 && chown(dir, uid, gid) == -1)
-		rc = -1;
+	dir = path_dir(copy);
+	rc = mkdir(dir, 0700) == -1 && errno != EEXIST ? -1 : 0;
 	free(dir);
-	if (rc == 0 && stat(path, &st) == -1)
-		rc = -1;
-	/* A link keeps the owner: useless to run.user when only the owner may read. */
-	if (rc == 0 && ((st.st_mode & S_IROTH) || geteuid() == uid) && link(path, copy) == 0)
+	if (rc == -1)
+		return -1;
+	/* A link keeps the owner: useless to whom it does not let read. */
+	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0 && link(path, copy) == 0)
 		return 0;
-	if (rc == 0)
-		rc = copy_file(path, copy);
-	if (rc == 0 && geteuid() == 0)
-		rc = chown(copy, uid, gid);
-	return rc;
+	return copy_file(source, copy);
 }
 
 void

@@ -32,10 +32,11 @@ int rundir_lock(struct rundir *d);
  */
 int rundir_config(struct rundir *d, const struct config *c, bool force, char digest[65]);
 /*
- * Keep the run's own copy of a database below its directory: a hard link
- * where possible and readable by uid.  Returns 0, or -1 with errno set.
+ * Keep the run's own copy of a database, unless it is there: a hard link where
+ * we may make one, else a copy of what source, the open database, holds.
+ * Returns 0, or -1 with errno set.
  */
-int rundir_keep(const struct rundir *d, const char *path, const char *copy, uid_t uid, gid_t gid);
+int rundir_keep(int source, const char *path, const char *copy);
 /* Point DIR/../latest at it. */
 void rundir_latest(const struct rundir *d, const struct config *c);
 void rundir_fini(struct rundir *d);

@@ -209,37 +209,57 @@ make_zmap_params(struct survey *s)
 		.cooldown_s = (unsigned)s->c->scan.cooldown_s };
 }
 
-/* What must be done while we still may: the broker, and files that only root reads. */
+/*
+ * The run's own folders and databases, made in the directory that we are in.
+ * That is run.user's, who may have put links there: so it is done as run.user.
+ */
 static int
-before_dropping(struct survey *s)
+furnish(const char *const from[2], const int source[2], const char *const to[2])
 {
-	const struct config *c = s->c;
-	const char *const from[2] = { c->geo.country_mmdb, c->geo.asn_mmdb };
-	const char *const to[2] = { s->country_mmdb, s->asn_mmdb };
-
-	if (mkdir(s->scan_dir, 0700) == -1 && errno != EEXIST) {
-		log_error("%s: %s", s->scan_dir, strerror(errno));
-		return EXIT_FAILED;
-	}
-	if (s->id.drop && chown(s->scan_dir, s->id.uid, s->id.gid) == -1) {
-		log_error("%s: %s", s->scan_dir, strerror(errno));
+	if (mkdir("scan", 0700) == -1 && errno != EEXIST) {
+		log_error("scan: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
 	for (int i = 0; i < 2; i++) {
-		if (to[i] != NULL &&
-		    rundir_keep(&s->dir, from[i], to[i], s->id.uid, s->id.gid) == -1) {
+		if (source[i] != -1 && rundir_keep(source[i], from[i], to[i]) == -1) {
 			log_error(
 			    "%s: cannot be copied to %s: %s", from[i], to[i], strerror(errno));
 			return EXIT_FAILED;
 		}
 	}
+	return 0;
+}
+
+/* What must be done while we still may: the broker, and files that only root reads. */
+static int
+before_dropping(struct survey *s)
+{
+	static const char *const to[2] = { "geo/country.mmdb", "geo/asn.mmdb" };
+	const struct config *c = s->c;
+	const char *const from[2] = { c->geo.country_mmdb, c->geo.asn_mmdb };
+	int source[2] = { -1, -1 }, rc = 0;
+
+	for (int i = 0; rc == 0 && i < 2; i++) {
+		if (from[i][0] == '\0' || (source[i] = open(from[i], O_RDONLY | O_CLOEXEC)) != -1)
+			continue;
+		log_error("%s: %s", from[i], strerror(errno));
+		rc = EXIT_USAGE;
+	}
+	if (rc == 0 && (rc = identity_assume(&s->id)) == 0) {
+		rc = furnish(from, source, to);
+		identity_resume(&s->id);
+	}
+	for (int i = 0; i < 2; i++) {
+		if (source[i] != -1)
+			close(source[i]);
+	}
 	s->broker.fd = -1;
-	if (s->id.drop && c->scan.mode == SCAN_ZMAP && s->until >= STAGE_SCAN &&
+	if (rc == 0 && s->id.drop && c->scan.mode == SCAN_ZMAP && s->until >= STAGE_SCAN &&
 	    guard_broker_start(&s->broker, zmap_request_build, &s->zmap_params) == -1) {
 		log_error("zmap's guard could not be started: %s", strerror(errno));
-		return EXIT_FAILED;
+		rc = EXIT_FAILED;
 	}
-	return 0;
+	return rc;
 }
 
 static int

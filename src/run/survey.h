@@ -54,6 +54,9 @@ struct survey {
 /* preflight.c: what must be in order before anything is made or sent.  Returns 0 or an exit_status. */
 int preflight_identity(struct survey *s);
 int preflight_check(struct survey *s);
+/* Be run.user for a while, and root again.  0 or an exit_status after a message. */
+int identity_assume(const struct identity *id);
+void identity_resume(const struct identity *id);
 /* Become run.user for good. Returns 0 or an exit_status. */
 int privileges_drop(struct survey *s);
 /* Path of an executable that `name` (path, or name in $PATH) stands for, or NULL; the caller frees. */
