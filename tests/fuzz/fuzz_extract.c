@@ -1,0 +1,103 @@
+/*
+ * Record lines, separated by newlines: each is extracted, and what comes of it
+ * is merged into a host set.  Whatever the input, what the model promises must
+ * hold for line and set alike.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/escape.h"
+#include "survey/hostset.h"
+#include "survey/mem.h"
+#include "survey/record.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+#define CHECK(x)                 \
+	do {                     \
+		if (!(x))        \
+			abort(); \
+	} while (0)
+
+static void
+check_text(const char *s)
+{
+	size_t len = s != NULL ? strlen(s) : 0;
+
+	CHECK(len <= HOST_NAME_BYTES);
+	CHECK(len == 0 || utf8_valid(s, len));
+	for (size_t i = 0; i < len; i++)
+		CHECK((unsigned char)s[i] >= 0x20 && s[i] != 0x7f);
+}
+
+static void
+check_host(const struct host *h)
+{
+	char key[HOST_KEY_SIZE], time[TIME_SIZE];
+
+	CHECK(h->ip.family == 4 || h->ip.family == 6);
+	CHECK(strlen(h->country) == 0 || strlen(h->country) == 2);
+	CHECK(h->ngrabs <= 2 * HOST_GRABS_MAX * NPORTS);
+	check_text(h->as_name);
+	check_text(h->writer);
+	for (uint32_t i = 0; i < h->ngrabs; i++) {
+		const struct host_grab *g = &h->grabs[i];
+
+		CHECK(g->port < NPORTS && g->fp != NULL && g->trusted <= FACT_UNKNOWN);
+		CHECK(i == 0 || g[-1].port < g->port ||
+		      (g[-1].port == g->port && strcmp(g[-1].grab, g->grab) < 0));
+		CHECK((h->open & 1 << g->port) != 0);
+		check_text(g->alg);
+		check_text(g->curve);
+		check_text(g->version);
+		check_text(g->software);
+		check_text(g->kex);
+		check_text(g->issuer);
+		CHECK(g->not_before == TIME_UNKNOWN || time_format(g->not_before, time)[0] != '\0');
+	}
+	for (uint32_t i = 0; i < h->nnames; i++) {
+		const struct host_name *n = &h->names[i];
+
+		CHECK(n->port < NPORTS && n->san < HOST_SANS_MAX);
+		CHECK(host_name_key(n, key)[0] != '\0');
+		check_text(n->text);
+		CHECK(i == 0 || n[-1].port <= n->port);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct simd_parser *p = simd_parser_new(1 << 20);
+	struct record_counts counts = { 0 };
+	struct arena a;
+	struct hostset set;
+	size_t number = 0;
+
+	arena_init(&a);
+	hostset_init(&set);
+	for (size_t at = 0, end; at < len; at = end + 1) {
+		const uint8_t *nl = memchr(data + at, '\n', len - at);
+		struct host h;
+		char *line;
+		uint32_t i;
+		bool is_new;
+
+		end = nl != NULL ? (size_t)(nl - data) : len;
+		line = xcalloc(end - at + SIMD_PADDING, 1);
+		memcpy(line, data + at, end - at);
+		if (record_extract(p, line, end - at, &a, &h, &counts) == REFUSED_NO) {
+			check_host(&h);
+			i = hostset_add(&set, &h, number, &is_new);
+			check_host(&set.hosts[i]);
+		}
+		free(line);
+		number++;
+	}
+	CHECK(set.n <= number);
+	hostset_fini(&set);
+	arena_fini(&a);
+	simd_parser_free(p);
+	return 0;
+}

@@ -1,0 +1,64 @@
+/*
+ * A record file, plain or packed.  The first two bytes are the limit of a
+ * line; the rest is the file.  Lines must come in order, and the text of those
+ * that are whole must be what stands at their offset.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/record.h"
+
+#include "tempinput.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+struct seen {
+	const uint8_t *text; /* of a plain file, else NULL */
+	size_t len;
+	uint64_t next, offset, lines;
+};
+
+static int
+on_line(const struct record_line *l, void *arg)
+{
+	struct seen *s = arg;
+
+	if (l->number < s->next || l->offset < s->offset || l->len == 0 ||
+	    (l->refusal == REFUSED_NO) != (l->host != NULL))
+		abort();
+	if (s->text != NULL && (l->offset >= s->len || l->len > s->len - l->offset))
+		abort();
+	if (s->text != NULL && memcmp(s->text + l->offset, l->text, l->len) != 0 &&
+	    memcmp(s->text + l->offset, "\xef\xbb\xbf", 3) != 0)
+		abort();
+	s->next = l->number + 1;
+	s->offset = l->offset + 1;
+	s->lines++;
+	return 0;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct record_counts counts = { 0 };
+	struct record_options o = { .threads = 1 };
+	struct seen seen = { 0 };
+	char path[40], *error = NULL;
+	int fd;
+
+	if (len < 2)
+		return 0;
+	o.max_line = (size_t)(data[0] << 8 | data[1]) + 1;
+	seen.len = len - 2;
+	if (!(len > 3 && data[2] == 0x1f) && !(len > 3 && data[2] == 0x28))
+		seen.text = data + 2;
+	fd = tempinput(data + 2, len - 2, path);
+	if (record_read(path, &o, on_line, &seen, &counts, &error) != 0 && error == NULL)
+		abort();
+	if (seen.lines != counts.lines || (seen.text != NULL && counts.bytes != seen.len))
+		abort();
+	close(fd);
+	free(error);
+	return 0;
+}
