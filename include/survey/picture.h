@@ -66,5 +66,7 @@ void picture_svg(const struct picture *, struct buf *out);
 /* Written whole or not at all.  Return 0, or -1 with errno set. */
 int picture_png(const struct picture *, const char *path);
 int picture_pdf(const struct picture *, const char *path);
+/* Give back the fonts that these two hold on to; they are found again when needed. */
+void picture_release_fonts(void);
 
 #endif

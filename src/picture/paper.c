@@ -5,6 +5,7 @@
 
 #include <cairo-pdf.h>
 #include <cairo.h>
+#include <fontconfig/fontconfig.h>
 
 #include "survey/file.h"
 
@@ -173,4 +174,11 @@ picture_pdf(const struct picture *s, const char *path)
 		status = cairo_surface_status(surface);
 	cairo_surface_destroy(surface);
 	return finish(&o, status);
+}
+
+void
+picture_release_fonts(void)
+{
+	cairo_debug_reset_static_data(); /* lets go of the fonts, which FcFini() wants */
+	FcFini();
 }

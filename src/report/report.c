@@ -203,6 +203,7 @@ report_rundir(const struct report_options *o)
 		rc = write_report(&t, o->title != NULL && o->title[0] != '\0' ? o->title
 				      : t.run.name != NULL		      ? t.run.name
 							   : "Survey of shared keys");
+	picture_release_fonts();
 	tables_fini(&t.tables);
 	runinfo_fini(&t.run);
 	study_free(t.study);

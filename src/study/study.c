@@ -391,7 +391,8 @@ order_keys(struct study *st)
 	uint32_t *now = xcalloc((size_t)st->nkeys + 1, sizeof(*now));
 	uint32_t n = 0;
 
-	qsort(st->uses, st->nuses, sizeof(*st->uses), by_key_host_port);
+	if (st->nuses > 0)
+		qsort(st->uses, st->nuses, sizeof(*st->uses), by_key_host_port);
 	for (uint32_t i = 0; i < st->nuses; i++) { /* one of each */
 		if (n > 0 && by_key_host_port(&st->uses[n - 1], &st->uses[i]) == 0)
 			continue;
@@ -430,7 +431,8 @@ order_keys(struct study *st)
 	}
 	for (uint32_t i = 0; i < n; i++)
 		st->uses[i].key = now[st->uses[i].key];
-	qsort(st->uses, n, sizeof(*st->uses), by_key_host_port);
+	if (n > 0)
+		qsort(st->uses, n, sizeof(*st->uses), by_key_host_port);
 	for (uint32_t i = n; i-- > 0;) {
 		keys[st->uses[i].key].use0 = i;
 		keys[st->uses[i].key].nuse++;

@@ -1,0 +1,252 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "survey/buf.h"
+
+#include "graph/drawing.h"
+#include "graph/page.h"
+
+#define HOSTILE "</text><script>x</script> \"'&]]> \\N\\G <b> \x1b[31m \xe2\x80\xae\xff"
+
+static uint32_t
+add_host(struct study *st, uint32_t n, uint32_t asn, const char *as)
+{
+	char ip[32];
+	uint32_t h;
+
+	snprintf(ip, sizeof(ip), "198.18.%u.%u", n >> 8 & 255, n & 255);
+	h = study_host(st, ip, strlen(ip));
+	st->hosts[h].record = n;
+	st->hosts[h].as = study_as(st, asn, as, strlen(as));
+	study_cluster(st, 1, h);
+	return h;
+}
+
+static void
+add_key(struct study *st, uint32_t host, uint16_t port, const char *prefix, uint32_t n)
+{
+	char fp[96];
+
+	snprintf(fp, sizeof(fp), "%s%u", prefix, n);
+	study_use(st, host, port, fp, strlen(fp));
+}
+
+/* Every host and every shared key is in exactly one node, and the drawing hangs together. */
+static void
+check(const struct drawing *d, const struct study *st)
+{
+	uint32_t hosts = 0, keys = 0, *parent = calloc(d->nnodes + 1, sizeof(*parent));
+	size_t parts = d->nnodes;
+
+	for (uint32_t i = 0; i < d->nnodes; i++) {
+		parent[i] = i;
+		if (d->nodes[i].kind != NODE_KEY)
+			hosts += d->nodes[i].nhosts;
+		keys += d->nodes[i].nkeys;
+	}
+	assert_int_equal(hosts, st->clusters[0].nhosts);
+	if (d->level != DRAW_CLASSIC)
+		assert_int_equal(keys, st->clusters[0].nshared);
+	for (size_t i = 0; i < d->nedges; i++) {
+		uint32_t a = d->edges[i].a, b = d->edges[i].b;
+
+		assert_true(a < d->nnodes && b < d->nnodes && a != b);
+		assert_true(d->edges[i].lane < d->edges[i].nlanes);
+		while (parent[a] != a)
+			a = parent[a];
+		while (parent[b] != b)
+			b = parent[b];
+		parent[a] = b;
+		parts -= a != b;
+	}
+	assert_int_equal(parts, 1);
+	free(parent);
+}
+
+static size_t
+draw(struct study *st, enum draw_level level, struct buf *svg, struct buf *dot)
+{
+	struct draw_colours colours;
+	struct picture p;
+	struct drawing d;
+	size_t n;
+
+	draw_colours_init(&colours, st);
+	drawing_init(&d, st, &colours, 0, level);
+	check(&d, st);
+	n = d.nnodes;
+	page_init(&p, &d, st);
+	if (svg != NULL) {
+		picture_svg(&p, svg);
+		drawing_dot(&d, st, dot);
+	}
+	picture_fini(&p);
+	drawing_fini(&d);
+	draw_colours_fini(&colours);
+	return n;
+}
+
+static struct study *
+platform(uint32_t nhosts, uint32_t nkeys, uint32_t nases)
+{
+	struct study *st = study_new();
+	uint32_t seed = 7;
+
+	for (uint32_t i = 0; i < nhosts; i++) {
+		uint32_t h = add_host(st, i, 64512 + i % nases, "Some Hosting Ltd");
+
+		seed = seed * 1664525 + 1013904223;
+		add_key(st, h, 25, "k", i < nkeys ? i : (seed >> 8) % nkeys);
+		if (i > 0 && i < nkeys) /* what joins the parts */
+			add_key(st, h, 443, "k", (seed >> 16) % i);
+		if (i % 3 == 0)
+			add_key(st, h, 22, "s", i % 7);
+		add_key(st, h, 993, "own", i);
+	}
+	study_finish(st);
+	return st;
+}
+
+static void
+test_sizes(void **state)
+{
+	static const uint32_t sizes[] = { 2, 3, 9, 10, 11, 40, 41, 163, 1991 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct study *st = platform(sizes[i], sizes[i] / 3 + 1, sizes[i] / 5 + 1);
+
+		if (sizes[i] <= 41)
+			assert_int_equal(draw(st, DRAW_CLASSIC, NULL, NULL), sizes[i]);
+		assert_true(draw(st, DRAW_COLLAPSED, NULL, NULL) <= 260);
+		assert_true(draw(st, DRAW_COARSE, NULL, NULL) <= 130);
+		assert_true(draw(st, DRAW_SUMMARY, NULL, NULL) <= 14);
+		study_free(st);
+	}
+}
+
+/* A thousand hosts of one AS with one key on one port are one node. */
+static void
+test_alike_hosts_are_one_node(void **state)
+{
+	struct study *st = study_new();
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++)
+		add_key(st, add_host(st, i, 64500, "A"), 25, "k", 1);
+	study_finish(st);
+	assert_int_equal(draw(st, DRAW_COLLAPSED, NULL, NULL), 2);
+	study_free(st);
+}
+
+/* Different ASes, ports and keys are told apart; keys of one host only are not. */
+static void
+test_what_is_told_apart(void **state)
+{
+	struct study *st = study_new();
+
+	(void)state;
+	for (uint32_t i = 0; i < 60; i++) {
+		uint32_t h = add_host(st, i, 64500 + i % 2, i % 2 ? "B" : "A");
+
+		add_key(st, h, i % 4 < 2 ? 25 : 443, "k", 1);
+		add_key(st, h, 993, "own", i);
+	}
+	study_finish(st);
+	assert_int_equal(draw(st, DRAW_COLLAPSED, NULL, NULL), 4 + 1);
+	study_free(st);
+}
+
+static void
+test_equal_ports_are_drawn_and_the_rest_is_told(void **state)
+{
+	struct draw_colours colours;
+	struct study *st = study_new();
+	struct drawing d;
+	uint32_t a = add_host(st, 1, 64500, "A"), b = add_host(st, 2, 64500, "A");
+
+	(void)state;
+	add_key(st, a, 25, "k", 1);
+	add_key(st, a, 143, "k", 1);
+	add_key(st, b, 25, "k", 1);
+	add_key(st, b, 143, "k", 1);
+	add_key(st, b, 993, "k", 1);
+	study_finish(st);
+	draw_colours_init(&colours, st);
+	drawing_init(&d, st, &colours, 0, DRAW_CLASSIC);
+	assert_int_equal(d.nedges, 3); /* 25 = 25, 143 = 143, and one to 993 */
+	assert_non_null(
+	    strstr(d.edges[0].tip, "25 = 25, 25 = 143, 25 = 993, 143 = 25, 143 = 143, 143 = 993"));
+	assert_true(d.note.len > 0);
+	drawing_fini(&d);
+	draw_colours_fini(&colours);
+	study_free(st);
+}
+
+static void
+test_hostile_texts(void **state)
+{
+	struct study *st = study_new();
+	struct buf svg, dot;
+
+	(void)state;
+	for (uint32_t i = 0; i < 5; i++) {
+		uint32_t h = add_host(st, i, 64500, HOSTILE);
+		struct study_name *n = study_add_name(st, h);
+
+		n->key = "rdns";
+		n->name = HOSTILE;
+		n->verdict = STUDY_BAD;
+		add_key(st, h, 25, HOSTILE, 1);
+	}
+	study_finish(st);
+	for (int level = 0; level < NDRAW_LEVELS; level++) {
+		buf_init(&svg);
+		buf_init(&dot);
+		draw(st, (enum draw_level)level, &svg, &dot);
+		assert_null(strstr(svg.data, "<script"));
+		assert_non_null(strstr(svg.data, "&lt;script&gt;"));
+		for (const struct buf *b = &svg; b != NULL; b = b == &svg ? &dot : NULL) {
+			assert_null(strstr(b->data, "\x1b"));
+			assert_null(strstr(b->data, "\xe2\x80\xae"));
+			assert_null(strstr(b->data, "\xff"));
+		}
+		assert_null(strstr(dot.data, " \\N\\G")); /* each backslash is doubled in DOT */
+		assert_null(strstr(dot.data, "script> \"")); /* and each quote has one */
+		buf_fini(&svg);
+		buf_fini(&dot);
+	}
+	study_free(st);
+}
+
+static void
+test_text_width_is_no_underestimate(void **state)
+{
+	(void)state;
+	assert_true(picture_text_width("iiii", 10) < picture_text_width("MMMM", 10));
+	assert_true(picture_text_width("mail", 10) > 15);
+	assert_true(picture_text_width("\xff\xff", 10) > 0);
+	assert_true(picture_text_width("", 10) < 0.001);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_alike_hosts_are_one_node),
+		cmocka_unit_test(test_what_is_told_apart),
+		cmocka_unit_test(test_equal_ports_are_drawn_and_the_rest_is_told),
+		cmocka_unit_test(test_hostile_texts),
+		cmocka_unit_test(test_text_width_is_no_underestimate),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
