@@ -138,7 +138,7 @@ db_begin(struct writer *o, char **error)
 	if (sqlite3_exec(d->db,
 		"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = "
 		"EXCLUSIVE;"
-		"PRAGMA page_size = 8192; PRAGMA cache_size = -16384; BEGIN",
+		"PRAGMA page_size = 8192; PRAGMA cache_size = -32768; BEGIN",
 		NULL, NULL, NULL) != SQLITE_OK ||
 	    sqlite3_exec(d->db, db_schema, NULL, NULL, NULL) != SQLITE_OK)
 		return db_error(o, error);

@@ -15,11 +15,11 @@
 #define EARLY_BYTES ((off_t)4 << 20)
 
 /*
- * Each lane is a pass over the hosts in a thread of its own.  The pairs are
- * more than half of the work at study size; a host's verdict and analysis are
- * cheap enough to be made once in each lane.
+ * Each lane is a pass over the hosts in a thread of its own.  The pairs and
+ * the database are each as much work as all the rest; a host's verdict and
+ * analysis are cheap enough to be made once in each lane that needs them.
  */
-enum { LANE_PAIRS, LANE_REST, NLANES };
+enum { LANE_PAIRS, LANE_DB, LANE_REST, NLANES };
 
 static const struct {
 	const struct output_kind *kind;
@@ -33,7 +33,7 @@ static const struct {
 	{ &output_dodgy, LANE_REST },
 	{ &output_dogies, LANE_REST },
 	{ &output_verdicts, LANE_REST },
-	{ &output_db, LANE_REST },
+	{ &output_db, LANE_DB },
 };
 
 #define NKINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -166,7 +166,7 @@ pass_host(struct pass *p, uint32_t i)
 	watch_start(&watch);
 	judge(p, &oh);
 	watch_lap(&watch, &p->judging);
-	if (oh.h->out == OUT_NONE) {
+	if (oh.h->out == OUT_NONE && p->lane != LANE_DB) {
 		buf_clear(&p->analysis.out);
 		p->analysis.comma = false;
 		analysis_write(&p->analysis, p->s, &oh);

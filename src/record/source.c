@@ -49,14 +49,20 @@ fill(struct source *s, char **error)
 static long
 read_plain(struct source *s, char *buf, size_t cap, char **error)
 {
-	size_t n;
+	ssize_t n;
 
-	if (fill(s, error) == -1)
-		return -1;
-	n = s->len - s->at < cap ? s->len - s->at : cap;
-	memcpy(buf, s->packed + s->at, n);
-	s->at += n;
-	return (long)n;
+	if (s->at < s->len) { /* what the look at the first bytes read */
+		n = s->len - s->at < cap ? (ssize_t)(s->len - s->at) : (ssize_t)cap;
+		memcpy(buf, s->packed + s->at, (size_t)n);
+		s->at += (size_t)n;
+		return n;
+	}
+	do
+		n = read(s->fd, buf, cap);
+	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		*error = xasprintf("%s: %s", s->name, strerror(errno));
+	return n;
 }
 
 static long
