@@ -32,6 +32,7 @@ FAST = {
              "block_files": [str(LAB / "block.txt")]},
     "grab": {"rate_hosts": 40, "in_flight": 20, "timeouts": ["*=2s"],
              "user_agent": "survey-lab/1.0 (+https://lab.example/)"},
+    "dns": {"mode": "address", "address": "198.18.100.85#53"},
 }
 
 

@@ -1,0 +1,347 @@
+"""fault.py SURVEY CASE: hanging tools, full disks, strange targets and clocks, wrong set-ups."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from surveyor import (EXPECTED, FAST, LAB, SURVEY, TARGETS, Run, Wire, check_complete, kill_all,
+                      need, skip, tools, wait_for)
+
+HERE = Path(__file__).resolve().parent
+
+
+def status(pid, key):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(key + ":"):
+            return line.split(":", 1)[1].split()
+    return []
+
+
+def records_now(run):
+    try:
+        return (run.dir / "records.fresh").read_bytes().count(b"\n")
+    except OSError:
+        return 0
+
+
+def stopped_zgrab2():
+    """SIGSTOP: zmap is drained all the same, zgrab2 is killed and started again."""
+    with Run() as run:
+        p = run.start()
+        pid = wait_for(lambda: tools("zgrab2"), "zgrab2")[0]
+        os.kill(pid, signal.SIGSTOP)
+        wait_for(lambda: all(s["state"] == "done" for s in run.manifest()["scan"]["shards"]),
+                 "the scan to end while zgrab2 is stopped")
+        spooled = {ip for f in (run.dir / "scan").glob("shard-*.ips") for ip in f.read_text().split()}
+        hits = set((run.dir / "zmap.ips").read_text().split())
+        need(spooled == hits == set(EXPECTED["hits"]), "hits were lost while zgrab2 was stopped")
+        need(p.wait(120) == 0, f"exit status {p.returncode}\n{run.output()[-3000:]}")
+        need("zgrab2 has been silent" in run.output(), "the watchdog is silent")
+        check_complete(run)
+
+
+def stopped_zmap():
+    with Run(scan={"rate_pps": 100, "shards": 2}) as run:
+        p = run.start()
+        pid = wait_for(lambda: tools("zmap"), "zmap")[0]
+        time.sleep(2)
+        os.kill(pid, signal.SIGSTOP)
+        need(p.wait(150) == 0, f"exit status {p.returncode}\n{run.output()[-3000:]}")
+        need("no progress any more" in run.output() or "sends nothing" in run.output(),
+             "the watchdog is silent")
+        check_complete(run)
+
+
+def disk_full():
+    """It stops cleanly, says what to do, and goes on when there is room."""
+    with Run() as run:
+        small = run.top / "small"
+        small.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k,mode=755", "small", str(small)],
+                       check=True)
+        try:
+            run.settings["run"]["directory"] = str(small)
+            run.write(run.settings)
+            text = run.finish(status=1)
+            need("No space left on device" in text and "free some space" in text,
+                 f"not said:\n{text[-2000:]}")
+            need(not tools(), f"left behind: {tools()}")
+            run.records()
+            subprocess.run(["mount", "-o", "remount,size=50m", str(small)], check=True)
+            run.finish()
+            check_complete(run)
+        finally:
+            subprocess.run(["umount", str(small)], check=True)
+
+
+def read_only():
+    with Run() as run:
+        run.settings["run"]["directory"] = "/proc/no-such-place"
+        run.write(run.settings)
+        text = run.finish(status=2)
+        need("run.directory" in text, f"not said:\n{text}")
+
+
+def two_runs():
+    with Run(grab={"rate_hosts": 10}) as run:
+        p = run.start()
+        wait_for(lambda: records_now(run) > 2, "some records")
+        text = run.finish(status=2)
+        need("is being run already" in text and str(p.pid) in text, f"not said:\n{text[-2000:]}")
+        out = subprocess.run([SURVEY, "status", str(run.dir)], capture_output=True, text=True,
+                             check=False)
+        need(out.returncode == 0 and "running" in out.stdout, f"status says {out.stdout}")
+        need(p.wait(120) == 0, f"the first run ended with {p.returncode}")
+        check_complete(run)
+
+
+def in_tgt(function):
+    """Run function in the servers' network namespace, in a process that dies with us."""
+    pid = os.fork()
+    if pid:
+        return pid
+    import ctypes
+    libc = ctypes.CDLL(None)
+    libc.prctl(1, 9, 0, 0, 0)
+    name = os.environ.get("LAB_TGT_NS") or next(
+        n for n in os.listdir("/run/netns") if n.startswith("tgt"))
+    fd = os.open(f"/run/netns/{name}", os.O_RDONLY)
+    if libc.setns(fd, 0x40000000) == -1:
+        os._exit(1)
+    function()
+    os._exit(0)
+
+
+def trickling():
+    """A host that sends a byte a second for ever, and one that floods, cost their time and no more."""
+    slow, flood = "198.18.30.200", "198.18.30.201"
+
+    def serve(address, talk):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((address, 25))
+        s.listen(50)
+        while True:
+            c, _ = s.accept()
+            threading.Thread(target=talk, args=(c,), daemon=True).start()
+
+    def dribble(c):
+        try:
+            for ch in "220 slow.lab.example ESMTP " + "x" * 10000:
+                c.sendall(ch.encode())
+                time.sleep(0.3)
+        except OSError:
+            pass
+
+    def pour(c):
+        try:
+            while True:
+                c.sendall(b"220-" + b"y" * 65536)
+        except OSError:
+            pass
+
+    def both():
+        threading.Thread(target=serve, args=(flood, pour), daemon=True).start()
+        serve(slow, dribble)
+
+    server = in_tgt(both)
+    try:
+        with Run() as run:
+            run.finish()
+            check_complete(run, TARGETS + [slow, flood])
+            rows = {r["ip"]: r["p25"]["data"]["smtp"] for r in run.records()}
+            need(rows[slow]["status"] != "success", f"the slow host: {rows[slow]}")
+            need(run.manifest()["counts"]["given_up"] == 0, "a host was given up")
+    finally:
+        os.kill(server, signal.SIGKILL)
+        os.waitpid(server, 0)
+
+
+def opt_out():
+    """A network that asks to be left alone while we run is left alone from then on."""
+    with Run(grab={"rate_hosts": 4, "in_flight": 4}) as run, Wire() as wire:
+        listed = run.top / "opt-out"
+        listed.write_text("# nobody yet\n")
+        listed.chmod(0o644)
+        run.settings["scan"]["opt_out_file"] = str(listed)
+        run.write(run.settings)
+        p = run.start()
+        wait_for(lambda: records_now(run) >= 4, "some records")
+        listed.write_text("198.18.20.0/24 # by mail\n")
+        p.send_signal(signal.SIGHUP)
+        said = time.time()
+        need(p.wait(120) == 0, f"exit status {p.returncode}\n{run.output()[-2000:]}")
+        late = [(round(t - said, 2), dst, port) for t, dst, port in wire.syns()
+                if dst.startswith("198.18.20.") and port != 25 and t > said + 1.5]
+        need(not late, f"asked after the opt-out: {late[:5]}")
+        got = {r["ip"] for r in run.records()}
+        need(run.manifest()["counts"]["opted_out"] > 0, "none was left out: the test shows nothing")
+        need({ip for ip in TARGETS if not ip.startswith("198.18.20.")} <= got, "others were left out")
+
+
+def clock_jump():
+    """Two days forward, then back a month, while it runs: nothing is lost, nothing hangs."""
+    library = next((str(f) for f in Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+    if library is None:
+        skip("libfaketime is not installed")
+    with Run(grab={"rate_hosts": 10}) as run:
+        rc = run.top / "faketime"
+        rc.write_text("+0")
+        rc.chmod(0o644)
+        env = {**os.environ, "LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": str(rc),
+               "FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1",
+               "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        p = run.start(env=env)
+        for jump, records in (("+2d", 5), ("-30d", 15), ("+0", 25)):
+            wait_for(lambda n=records: records_now(run) >= n or p.poll() is not None, "records")
+            rc.write_text(jump)
+        need(p.wait(120) == 0, f"exit status {p.returncode}\n{run.output()[-3000:]}")
+        check_complete(run)
+        years = {r["time"][:7] for r in run.records()}
+        need(len(years) > 1, f"the clock did not jump: {years}")
+
+
+def root_way():
+    """As root: only zmap and its guard stay root; survey and zgrab2 lose everything."""
+    with Run(scan={"rate_pps": 100}) as run:
+        p = run.start()
+        zgrab2 = wait_for(lambda: tools("zgrab2"), "zgrab2")[0]
+        nobody = "65534"
+        for pid in (p.pid, zgrab2):
+            need(set(status(pid, "Uid")) == {nobody}, f"{pid} runs as {status(pid, 'Uid')}")
+            need(status(pid, "NoNewPrivs") == ["1"], f"{pid} may gain privileges")
+            need(int(status(pid, "CapPrm")[0], 16) == 0, f"{pid} has capabilities")
+        need(p.wait(120) == 0, f"exit status {p.returncode}\n{run.output()[-2000:]}")
+        check_complete(run)
+        modes = {oct(f.stat().st_mode & 0o777) for f in run.dir.rglob("*") if f.is_file()}
+        need(modes == {"0o600"}, f"modes of files: {modes}")
+        need(oct(run.dir.stat().st_mode & 0o777) == "0o700", "mode of the directory")
+        need({f.owner() for f in run.dir.rglob("*")} == {"nobody"}, "owners of files")
+
+
+def user_way():
+    """As an ordinary user with a file capability on zmap."""
+    with Run() as run:
+        zmap = run.top / "zmap"
+        zmap.write_bytes(Path("/usr/sbin/zmap").read_bytes())
+        zmap.chmod(0o755)
+        run.settings["scan"]["zmap"] = str(zmap)
+        run.settings["run"]["user"] = ""
+        (run.top / "runs").mkdir()
+        os.chown(run.top / "runs", 65534, 65534)
+        run.write(run.settings)
+        become = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+                  "--inh-caps=-all", "--bounding-set", "+all"]
+        text = run.finish(status=2, prefix=become)
+        need(f"setcap cap_net_raw=ep {zmap}" in text, f"the cure is not said:\n{text}")
+        need(not list((run.top / "runs").iterdir()), "a directory was made for nothing")
+        subprocess.run(["setcap", "cap_net_raw=ep", str(zmap)], check=True)
+        p = run.start(prefix=become)
+        zgrab2 = wait_for(lambda: tools("zgrab2"), "zgrab2")[0]
+        need(status(zgrab2, "NoNewPrivs") == ["1"], "zgrab2 may gain privileges")
+        need(p.wait(120) == 0, f"exit status {p.returncode}\n{run.output()[-2000:]}")
+        check_complete(run)
+
+
+def preflight():
+    """What is missing is said, once, with its cure; nothing is sent and nothing is made."""
+    cases = [
+        ({"grab": {"zgrab2": "/nonexistent/zgrab2"}}, "grab.zgrab2"),
+        ({"scan": {"zmap": "/nonexistent/zmap"}}, "scan.zmap"),
+        ({"scan": {"block_files": []}}, "scan.block_files"),
+        ({"scan": {"block_files": ["/nonexistent/block"]}}, "/nonexistent/block"),
+        ({"scan": {"interface": "nosuch0"}}, "interface nosuch0 does not exist"),
+        ({"geo": {"country_mmdb": "/nonexistent/c.mmdb"}}, "/nonexistent/c.mmdb"),
+        ({"run": {"countries": []}}, "run.countries"),
+        ({"run": {"user": ""}}, "run.user"),
+        ({"run": {"user": "no-such-user"}}, "no-such-user"),
+        ({"run": {"user": "root"}}, "run.user"),
+    ]
+    for changes, said in cases:
+        with Run(**changes) as run, Wire() as wire:
+            text = run.finish(status=2)
+            need(said in text, f"{changes}: {said!r} is not said:\n{text}")
+            need(text.count(said) <= 2, f"{changes}: said more than once:\n{text}")
+            need(not wire.syns(), f"{changes}: packets were sent")
+            runs = run.top / "runs"
+            need(not runs.exists() or not list(runs.iterdir()), f"{changes}: a directory was made")
+
+
+def listed():
+    """scan.mode = list: the same checks, no zmap, no privileges, and IPv6."""
+    table = json.loads((HERE.parent / "hosts.json").read_text())
+    six = sorted(ip for ip in json.dumps(table).split('"') if ip.startswith("fd5a:") and "/" not in ip)
+    chosen = TARGETS[:5] + EXPECTED["out_of_country"] + ["198.18.10.61", "198.18.20.21"]
+    with Run(scan={"mode": "list"}) as run, Wire() as wire:
+        optout, listing = run.top / "opt-out", run.top / "list"
+        optout.write_text("198.18.20.21\n")
+        listing.write_text("# a list\n" + "\n".join(chosen + six[:1] + chosen[:2]) + "\n")
+        for f in (optout, listing):
+            f.chmod(0o644)
+        run.settings["scan"].update(list=str(listing), opt_out_file=str(optout),
+                                    zmap="/nonexistent/zmap")
+        run.settings["run"]["user"] = ""
+        (run.top / "runs").mkdir()
+        os.chown(run.top / "runs", 65534, 65534)
+        run.write(run.settings)
+        run.finish(prefix=["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+                           "--no-new-privs"])
+        got = sorted(r["ip"] for r in run.records())
+        need(got == sorted(TARGETS[:5] + six[:1]), f"grabbed: {got}")
+        abroad = (run.dir / "out-of-country.ips").read_text().split()
+        need(sorted(abroad) == sorted(EXPECTED["out_of_country"]), f"out of country: {abroad}")
+        asked = {dst for _, dst, _ in wire.syns()}
+        need(asked == set(TARGETS[:5]), f"packets to {sorted(asked)}")
+        if six:
+            row = next(r for r in run.records() if r["ip"] == six[0])
+            fine = [p for p in ("p22", "p25", "p443") for d in row[p]["data"].values()
+                    if d["status"] == "success"]
+            need(fine, f"nothing was got over IPv6: {json.dumps(row)[:600]}")
+
+
+def quiet():
+    """Within quiet hours nothing is sent."""
+    now = time.time()
+    hours = time.strftime("%H:%M", time.localtime(now - 120)) + "-" + \
+        time.strftime("%H:%M", time.localtime(now + 600))
+    with Run(scan={"quiet_hours": hours}) as run, Wire() as wire:
+        p = run.start()
+        wait_for(lambda: (run.top / "runs/latest/run.json").exists(), "the run")
+        time.sleep(4)
+        p.send_signal(signal.SIGINT)
+        need(p.wait(30) == 130, f"exit status {p.returncode}")
+        need(not wire.syns(), f"sent in quiet hours: {wire.syns()[:3]}")
+
+
+def per_network():
+    """No /24 is asked faster than its limit, while others go on."""
+    limit = 2.0
+    with Run(grab={"rate_hosts": 50, "rate_per_24": limit}) as run, Wire() as wire:
+        run.finish()
+        check_complete(run)
+        first = {}
+        for t, dst, port in wire.syns():
+            if port == 443:  # once for each host that is grabbed
+                first.setdefault(dst, t)
+        nets = {}
+        for dst, t in first.items():
+            nets.setdefault(dst.rsplit(".", 1)[0], []).append(t)
+        for net, times in nets.items():
+            times.sort()
+            for a, b in zip(times, times[4:]):  # zgrab2 has its own delays: four steps together
+                need(b - a > 4 / limit * 0.9, f"{net}: five hosts within {b - a:.3f} s")
+        need(any(len(t) > 8 for t in nets.values()), "no network with several hosts")
+
+
+CASES = {f.__name__: f for f in (
+    stopped_zgrab2, stopped_zmap, disk_full, read_only, two_runs, trickling, opt_out, clock_jump,
+    root_way, user_way, preflight, listed, quiet, per_network)}
+
+CASES[sys.argv[2]]()
+print("as it should be")

@@ -1,0 +1,175 @@
+"""resume.py SURVEY CASE: what was begun is finished, and nothing is done twice."""
+
+import json
+import os
+import signal
+import sys
+import time
+
+from surveyor import (EXPECTED, TARGETS, Run, Wire, check_complete, need, seeded, tools, wait_for)
+
+
+def until_records(run, p, n):
+    """Wait until n records are there (or survey has ended)."""
+    def there():
+        if p.poll() is not None:
+            return True
+        try:
+            return (run.dir / "records.fresh").read_bytes().count(b"\n") >= n
+        except OSError:
+            return False
+    wait_for(there, f"{n} records")
+    need(p.poll() is None, f"survey ended early ({p.returncode})\n{run.output()[-3000:]}")
+
+
+def interrupt(run, n=8):
+    """A run that was stopped by Ctrl-C after n records."""
+    p = run.start()
+    until_records(run, p, n)
+    p.send_signal(signal.SIGINT)
+    return p
+
+
+def stopped():
+    """Ctrl-C: a bounded drain, whole files, and the command to continue."""
+    with Run(grab={"rate_hosts": 10}) as run:
+        p = interrupt(run)
+        need(p.wait(40) == 130, f"exit status {p.returncode} after SIGINT")
+        need(f"to continue: survey run {run.conf}" in run.output(), "how to continue is not said")
+        need(run.manifest()["state"] == "stopped", "run.json does not say stopped")
+        need(run.manifest()["sessions"][-1]["exit_status"] == 130, "run.json lacks the exit status")
+        before = len(run.records())
+        need(0 < before < len(TARGETS), f"{before} records after the stop")
+        need(not tools(), f"left behind: {tools()}")
+        first = run.dir
+        run.finish()
+        need(run.dir == first and "continuing" in run.output(), "the run was not continued")
+        check_complete(run)
+
+
+def twice_stopped():
+    """A second Ctrl-C ends it now, whatever hangs."""
+    with Run(grab={"timeouts": ["*=60s"]}, scan={"rate_pps": 5000}) as run:
+        p = run.start()
+        until_records(run, p, 30)  # what is left is slow to answer
+        time.sleep(1)
+        p.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        start = time.monotonic()
+        p.send_signal(signal.SIGTERM)
+        need(p.wait(30) == 130, f"exit status {p.returncode}")
+        need(time.monotonic() - start < 10, "the second signal did not end it")
+        need(not tools(), f"left behind: {tools()}")
+        run.records()
+
+
+def torn():
+    """A last line without its end: put aside, said, and its host asked again."""
+    with Run() as run:
+        run.finish()
+        path = run.dir / "records.fresh"
+        text = path.read_bytes()
+        torn_ip = json.loads(text.splitlines()[-1])["ip"]
+        path.write_bytes(text[:-100])
+        run_json = run.manifest()
+        run_json["state"] = "running"
+        (run.dir / "run.json").write_text(json.dumps(run_json))
+        run.finish()
+        check_complete(run)
+        bad = [json.loads(line) for line in (run.dir / "records.bad").read_text().splitlines()]
+        need([b["reason"] for b in bad] == ["torn"], f"records.bad: {bad}")
+        need(torn_ip in bad[0]["text"], "the torn line's text is not kept")
+
+
+def shards():
+    """Finished shards are not probed again; each address is probed by one shard."""
+    with Run(scan={"shards": 6, "rate_pps": 300}) as run, Wire() as wire:
+        p = run.start()
+        wait_for(lambda: p.poll() is not None or (run.dir / "run.json").exists() and
+                 sum(s["state"] == "done" for s in run.manifest()["scan"]["shards"]) >= 2,
+                 "two shards")
+        p.kill()
+        p.wait()
+        wait_for(lambda: not tools(), "the children to go", limit=1)
+        done = [s for s in run.manifest()["scan"]["shards"] if s["state"] == "done"]
+        started = max(s["attempts"] for s in run.manifest()["scan"]["shards"])
+        need(started == 1, "a shard was started twice")
+        cut = time.time()
+        run.finish()
+        check_complete(run)
+        after = run.manifest()["scan"]["shards"]
+        need(all(s["attempts"] == 1 for s in after if s["number"] in {d["number"] for d in done}),
+             f"a finished shard was repeated: {after}")
+        need(all(s["state"] == "done" for s in after), "not all shards are done")
+        found = {ip for d in done
+                 for ip in (run.dir / f"scan/shard-{d['number']:03d}.ips").read_text().split()}
+        probed = {dst for t, dst, port in wire.syns() if t > cut and port == 25}
+        # zgrab2 asks hosts of the first shards too: a host that was not probed again
+        # has been seen at most once after the cut.
+        again = [ip for ip in found if sum(t > cut and dst == ip and port == 25
+                                          for t, dst, port in wire.syns()) > 1]
+        need(not again, f"probed again after the cut: {sorted(again)}")
+        need(probed, "nothing was left to probe: the test shows nothing")
+
+
+def machines():
+    """Two machines of one survey: together all, nothing twice."""
+    with Run() as run:
+        hits = []
+        for i in range(2):
+            run.finish("--shard", f"{i}/2", "--new", until="scan")
+            hits.append(set((run.dir / "zmap.ips").read_text().split()))
+        need(not hits[0] & hits[1], f"found by both: {hits[0] & hits[1]}")
+        need(hits[0] | hits[1] == set(EXPECTED["hits"]), "together they miss some")
+        need(hits[0] and hits[1], "one machine did it all")
+
+
+def config():
+    """A changed config is refused with a diff, unless --force; --new starts afresh."""
+    with Run(grab={"rate_hosts": 10}) as run:
+        interrupt(run, 3).wait(40)
+        first = run.dir
+        run.settings["grab"]["rate_hosts"] = 40
+        run.write(run.settings)
+        text = run.finish(status=2)
+        need("-\trate_hosts = 10" in text and "+\trate_hosts = 40" in text, "no diff is shown")
+        run.finish("--force")
+        need(run.dir == first, "--force did not continue the run")
+        check_complete(run)
+        run.finish("--new", until="scan")
+        need(run.dir != first, "--new did not start afresh")
+
+
+def old():
+    """An unfinished run older than run.max_age_days is reported, not continued."""
+    with Run(grab={"rate_hosts": 10}) as run:
+        interrupt(run, 3).wait(40)
+        first, manifest = run.dir, run.manifest()
+        manifest["created"] = "2020-01-01T00:00:00Z"
+        (run.dir / "run.json").write_text(json.dumps(manifest))
+        text = run.finish(until="scan")
+        need(run.dir != first and "older than 14 days" in text, "the old run was not reported")
+
+
+def database():
+    """A monthly update of the databases changes nothing under a run."""
+    with Run(grab={"rate_hosts": 10}) as run:
+        mine = run.top / "Country.mmdb"
+        mine.write_bytes(open(run.settings["geo"]["country_mmdb"], "rb").read())
+        mine.chmod(0o644)
+        run.settings["geo"]["country_mmdb"] = str(mine)
+        run.write(run.settings)
+        interrupt(run, 3).wait(40)
+        fresh = run.top / "fresh"
+        fresh.write_bytes(b"not a database at all")
+        os.rename(fresh, mine)
+        run.finish()
+        check_complete(run)
+
+
+CASES = {f.__name__: f for f in (stopped, twice_stopped, torn, shards, machines, config, old,
+                                 database)}
+
+seeded()
+CASES[sys.argv[2]]()
+print("as it should be")
