@@ -7,25 +7,30 @@
 
 #include "anonymised.h"
 
+struct keep {
+	struct anonymised *a;
+	const struct command *c;
+};
+
+static int
+keep_one(const char *text, void *arg)
+{
+	struct keep *k = arg;
+	struct anonymised *a = k->a;
+
+	mem_grow(&a->keep_as, &a->cap, a->n + 1, sizeof(*a->keep_as));
+	if (command_asn(k->c, "keep-as", text, &a->keep_as[a->n]) == -1)
+		return -1;
+	a->n++;
+	return 0;
+}
+
 int
 anonymised_keep_as(struct anonymised *a, const struct command *c, const char *list)
 {
-	for (;;) {
-		size_t len = strcspn(list, ",");
-		char *number = xstrndup(list, len);
-		const char *digits = strncmp(number, "AS", 2) == 0 ? number + 2 : number;
-		long long n;
-		int rc = command_number(c, "keep-as", digits, 1, UINT32_MAX, &n);
+	struct keep k = { a, c };
 
-		free(number);
-		if (rc == -1)
-			return -1;
-		mem_grow(&a->keep_as, &a->cap, a->n + 1, sizeof(*a->keep_as));
-		a->keep_as[a->n++] = (uint32_t)n;
-		if (list[len] == '\0')
-			return 0;
-		list += len + 1;
-	}
+	return command_each(list, keep_one, &k);
 }
 
 int

@@ -69,29 +69,16 @@ struct request {
 };
 
 static int
-add_countries(struct request *r, const char *list)
+add_country(const char *text, void *arg)
 {
-	for (;;) {
-		size_t len = strcspn(list, ",");
-		char *cc = xstrndup(list, len);
+	struct request *r = arg;
+	char cc[3];
 
-		for (char *p = cc; *p != '\0'; p++) {
-			if (*p >= 'a' && *p <= 'z')
-				*p = (char)(*p - 'a' + 'A');
-		}
-		if (strlen(cc) != 2 || strspn(cc, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 2) {
-			log_error("analyze: \"%s\" is no country code: two letters as in IE, or XX "
-				  "for any",
-			    cc);
-			free(cc);
-			return -1;
-		}
-		mem_grow(&r->countries, &r->ccap, r->o.ncountries + 1, sizeof(*r->countries));
-		r->countries[r->o.ncountries++] = cc;
-		if (list[len] == '\0')
-			return 0;
-		list += len + 1;
-	}
+	if (command_country(&command_analyze, text, cc) == -1)
+		return -1;
+	mem_grow(&r->countries, &r->ccap, r->o.ncountries + 1, sizeof(*r->countries));
+	r->countries[r->o.ncountries++] = xstrdup(cc);
+	return 0;
 }
 
 static int
@@ -127,7 +114,7 @@ take_option(struct request *r, int option, const char *value)
 		r->o.resolver = value;
 		return 0;
 	case COUNTRY:
-		return add_countries(r, value);
+		return command_each(value, add_country, r);
 	case MMDB:
 		r->o.mmdb = value;
 		return 0;

@@ -54,60 +54,35 @@ struct request {
 };
 
 static int
-add_country(struct request *r, const char *text)
+add_country(const char *text, void *arg)
 {
-	char *cc = xstrdup(text);
+	struct request *r = arg;
+	char cc[3];
 
-	for (char *p = cc; *p != '\0'; p++) {
-		if (*p >= 'a' && *p <= 'z')
-			*p = (char)(*p - 'a' + 'A');
-	}
+	if (command_country(&command_geo, text, cc) == -1)
+		return -1;
 	if (strcmp(cc, "XX") == 0) {
 		r->any = true;
-		free(cc);
 		return 0;
-	}
-	if (strlen(cc) != 2 || strspn(cc, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 2) {
-		log_error(
-		    "geo: \"%s\" is no country code: two letters as in IE, or XX for any", text);
-		free(cc);
-		return -1;
 	}
 	if (country_name(cc) == NULL)
 		log_warn("geo: %s is no ISO 3166 country code%s", cc,
 		    strcmp(cc, "UK") == 0 ? "; the United Kingdom is GB" : "");
 	mem_grow(&r->countries, &r->ccap, r->ncountries + 1, sizeof(*r->countries));
-	r->countries[r->ncountries++] = cc;
+	r->countries[r->ncountries++] = xstrdup(cc);
 	return 0;
 }
 
 static int
-add_asn(struct request *r, const char *text)
+add_asn(const char *text, void *arg)
 {
-	const char *digits = strncasecmp(text, "AS", 2) == 0 ? text + 2 : text;
-	long long n;
+	struct request *r = arg;
 
-	if (command_number(&command_geo, "asn", digits, 1, UINT32_MAX, &n) == -1)
-		return -1;
 	mem_grow(&r->asns, &r->acap, r->q.nasns + 1, sizeof(*r->asns));
-	r->asns[r->q.nasns++] = (uint32_t)n;
+	if (command_asn(&command_geo, "asn", text, &r->asns[r->q.nasns]) == -1)
+		return -1;
+	r->q.nasns++;
 	return 0;
-}
-
-/* Each item of a list separated by commas. */
-static int
-add_items(struct request *r, const char *list, int (*add)(struct request *, const char *))
-{
-	for (;;) {
-		size_t len = strcspn(list, ",");
-		char *item = xstrndup(list, len);
-		int rc = add(r, item);
-
-		free(item);
-		if (rc == -1 || list[len] == '\0')
-			return rc;
-		list += len + 1;
-	}
 }
 
 static int
@@ -165,9 +140,9 @@ read_option(struct request *r, int option, const char *value)
 {
 	switch (option) {
 	case COUNTRY:
-		return add_items(r, value, add_country);
+		return command_each(value, add_country, r);
 	case ASN:
-		return add_items(r, value, add_asn);
+		return command_each(value, add_asn, r);
 	case MMDB:
 		return find_mmdb(r, value);
 	case CSV:
@@ -202,9 +177,9 @@ static int
 read_operand(struct request *r, const char *text)
 {
 	if (text[0] >= '0' && text[0] <= '9' && r->q.nasns > 0)
-		return add_asn(r, text);
+		return add_asn(text, r);
 	if (r->ncountries > 0 || r->any)
-		return add_country(r, text);
+		return add_country(text, r);
 	log_error("geo: what is \"%s\"? see survey geo --help", text);
 	return -1;
 }

@@ -45,27 +45,10 @@ struct request {
 	size_t cap;
 };
 
-/* Call add() with each item of a list separated by commas. */
 static int
-add_items(struct request *r, const char *list, int (*add)(struct request *, const char *))
+add_cluster(const char *item, void *arg)
 {
-	for (;;) {
-		size_t len = strcspn(list, ",");
-		char *item = xstrndup(list, len);
-		int rc = add(r, item);
-
-		free(item);
-		if (rc == -1)
-			return -1;
-		if (list[len] == '\0')
-			return 0;
-		list += len + 1;
-	}
-}
-
-static int
-add_cluster(struct request *r, const char *item)
-{
+	struct request *r = arg;
 	long long n;
 
 	if (command_number(&command_graph, "cluster", item, 1, UINT32_MAX - 1, &n) == -1)
@@ -76,8 +59,9 @@ add_cluster(struct request *r, const char *item)
 }
 
 static int
-add_format(struct request *r, const char *item)
+add_format(const char *item, void *arg)
 {
+	struct request *r = arg;
 	unsigned bit = graph_format(item);
 
 	if (bit == 0) {
@@ -101,10 +85,10 @@ read_options(struct command_args *a, struct request *r)
 		n = 0;
 		switch (opt) {
 		case CLUSTER:
-			rc = add_items(r, a->value, add_cluster);
+			rc = command_each(a->value, add_cluster, r);
 			break;
 		case FORMAT:
-			rc = add_items(r, a->value, add_format);
+			rc = command_each(a->value, add_format, r);
 			break;
 		case OUTPUT:
 			r->o.output = a->value;

@@ -2,6 +2,7 @@
 #ifndef SURVEY_COMMAND_H
 #define SURVEY_COMMAND_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 /* What survey's exit status says. */
@@ -52,5 +53,17 @@ void command_help(const struct command *c, FILE *out);
 /* A number with its bounds; prints a message that names the option and returns -1 when it is none. */
 int command_number(const struct command *c, const char *option, const char *text, long long min,
     long long max, long long *value);
+
+/*
+ * Call fn with each item of a list separated by commas.  Stops at the first
+ * result that is not 0, and returns it.
+ */
+int command_each(const char *list, int (*fn)(const char *item, void *arg), void *arg);
+
+/* A country code, in either case, as two upper-case letters; prints a message and returns -1 when it is none. */
+int command_country(const struct command *c, const char *text, char cc[static 3]);
+
+/* An AS number, as 64501 or AS64501, of an option; prints a message and returns -1 when it is none. */
+int command_asn(const struct command *c, const char *option, const char *text, uint32_t *asn);
 
 #endif

@@ -2,6 +2,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "survey/command.h"
 #include "survey/log.h"
@@ -117,4 +118,46 @@ command_number(const struct command *c, const char *option, const char *text, lo
 	log_error("%s: --%s wants a number from %lld to %lld, not \"%s\"", c->name, option, min,
 	    max, text);
 	return -1;
+}
+
+int
+command_each(const char *list, int (*fn)(const char *item, void *arg), void *arg)
+{
+	for (;;) {
+		size_t len = strcspn(list, ",");
+		char *item = xstrndup(list, len);
+		int rc = fn(item, arg);
+
+		free(item);
+		if (rc != 0 || list[len] == '\0')
+			return rc;
+		list += len + 1;
+	}
+}
+
+int
+command_country(const struct command *c, const char *text, char cc[static 3])
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+	for (size_t i = 0; i < 2 && text[i] != '\0'; i++)
+		cc[i] = text[i] >= 'a' && text[i] <= 'z' ? (char)(text[i] - 'a' + 'A') : text[i];
+	cc[2] = '\0';
+	if (strlen(text) == 2 && strspn(cc, letters) == 2)
+		return 0;
+	log_error(
+	    "%s: \"%s\" is no country code: two letters as in IE, or XX for any", c->name, text);
+	return -1;
+}
+
+int
+command_asn(const struct command *c, const char *option, const char *text, uint32_t *asn)
+{
+	const char *digits = strncasecmp(text, "AS", 2) == 0 ? text + 2 : text;
+	long long n;
+
+	if (command_number(c, option, digits, 1, UINT32_MAX, &n) == -1)
+		return -1;
+	*asn = (uint32_t)n;
+	return 0;
 }

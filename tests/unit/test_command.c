@@ -110,6 +110,41 @@ test_numbers(void **state)
 	assert_int_equal(n, 10);
 }
 
+static int
+join(const char *item, void *arg)
+{
+	buf_printf(arg, "<%s>", item);
+	return strcmp(item, "stop") == 0 ? 7 : 0;
+}
+
+static void
+test_lists(void **state)
+{
+	static const char *const bad[] = { "", "I", "IRL", "1E", "i ", "I\xc3" };
+	struct buf b;
+	uint32_t asn;
+	char cc[3];
+
+	(void)state;
+	buf_init(&b);
+	assert_int_equal(command_each("a,b,,c", join, &b), 0);
+	assert_int_equal(command_each("", join, &b), 0);
+	assert_int_equal(command_each("x,stop,y", join, &b), 7);
+	assert_string_equal(b.data, "<a><b><><c><><x><stop>");
+	buf_fini(&b);
+	assert_int_equal(command_country(&command, "ie", cc), 0);
+	assert_string_equal(cc, "IE");
+	assert_int_equal(command_country(&command, "Xx", cc), 0);
+	assert_string_equal(cc, "XX");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(command_country(&command, bad[i], cc), -1);
+	assert_int_equal(command_asn(&command, "asn", "as4294967295", &asn), 0);
+	assert_int_equal(asn, UINT32_MAX);
+	assert_int_equal(command_asn(&command, "asn", "AS", &asn), -1);
+	assert_int_equal(command_asn(&command, "asn", "0", &asn), -1);
+	assert_int_equal(command_asn(&command, "asn", "4294967296", &asn), -1);
+}
+
 int
 main(void)
 {
@@ -117,6 +152,7 @@ main(void)
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_lists),
 	};
 
 	buf_init(&messages);
