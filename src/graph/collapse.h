@@ -10,7 +10,7 @@
 struct step {
 	bool port_groups; /* ports of a group are as good as one */
 	bool alike_keys; /* keys of exactly the same hosts and port groups are one node */
-	enum { AS_EACH, AS_COLOURED, AS_ANY } as;
+	enum { AS_EACH, AS_COLOURED } as;
 	const char *note;
 };
 

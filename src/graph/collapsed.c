@@ -28,8 +28,6 @@ static const struct step steps[] = {
 	    "Keys of exactly the same hosts are one node; ports of a group count as one." },
 	{ true, true, AS_COLOURED,
 	    "Keys of exactly the same hosts are one node; ASes without a colour are joined." },
-	{ true, true, AS_ANY,
-	    "Keys of exactly the same hosts are one node; hosts are joined across ASes." },
 };
 #define NSTEPS (sizeof(steps) / sizeof(steps[0]))
 
@@ -197,9 +195,7 @@ see_ases(struct collapse *x, const struct drawing *d)
 	for (uint32_t i = 0; i < x->c->nhosts; i++) {
 		uint32_t as = x->st->hosts[x->c->host0 + i].as;
 
-		if (x->step->as == AS_ANY)
-			as = STUDY_NONE;
-		else if (x->step->as == AS_COLOURED) {
+		if (x->step->as == AS_COLOURED) {
 			bool coloured = false;
 
 			for (size_t k = 0; k < d->nases && k < NAS_COLOURS; k++)
@@ -528,7 +524,7 @@ drawing_collapsed(struct drawing *d, const struct study *st, uint32_t cluster)
 			break;
 	}
 	if (step == NSTEPS) { /* with the colours, since the largest are all that is drawn */
-		step = 2;
+		step = NSTEPS - 1;
 		collapse(&x, d, &steps[step]);
 	}
 	if (steps[step].note != NULL)

@@ -17,6 +17,7 @@
 #include "layout.h"
 
 #define NEATO_UP_TO 90 /* nodes */
+#define PAIR_GAP 130 /* points between two nodes that are alone */
 #define PER_INCH 72.0
 
 struct layout {
@@ -192,8 +193,6 @@ to_cgraph(const struct drawing *d, Agnode_t **node)
 
 		if (e->lane > 0)
 			continue;
-		if (d->nnodes == 2)
-			gap = 150;
 		set(agedge(g, node[e->a], node[e->b], NULL, 1), "len",
 		    (d->nodes[e->a].r + d->nodes[e->b].r + gap) / PER_INCH);
 	}
@@ -213,6 +212,11 @@ layout_place(struct layout *l, struct drawing *d)
 	}
 	if (d->circle) {
 		place_circle(d);
+		return 0;
+	}
+	if (d->nnodes == 2) {
+		d->nodes[1].x = d->nodes[0].r + d->nodes[1].r + PAIR_GAP;
+		aim_captions(d);
 		return 0;
 	}
 	node = xcalloc(d->nnodes, sizeof(*node));

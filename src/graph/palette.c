@@ -41,7 +41,8 @@ static const struct {
 	{ 995, { 0x54278f, 1.7, { 3, 1.5 }, NULL } },
 };
 
-/* Pairs of different ports within a class: shades of the class's colour. */
+/* Pairs of different ports within a class: shades of the class's hue, by the mail ports among them. */
+#define NSHADES 7
 static const uint32_t mail_shades[] = {
 	0xe07b4f,
 	0xc9713b,
@@ -51,6 +52,27 @@ static const uint32_t mail_shades[] = {
 	0x8c6d31,
 	0xc0605a,
 	0xb5651d,
+	0xf09a6a,
+	0x805a30,
+	0xcf8a5b,
+};
+static const uint32_t mail_web_shades[NSHADES] = {
+	0x3a8fd6,
+	0x1f4e9c,
+	0x2cb5c9,
+	0x7a6fe0,
+	0x0b7fab,
+	0x5f9ea0,
+	0x86a8f0,
+};
+static const uint32_t ssh_mail_shades[NSHADES] = {
+	0xaa3377,
+	0x6a1f9a,
+	0xd05fb0,
+	0x93003a,
+	0xb07cd9,
+	0x7d3c98,
+	0xe07bd0,
 };
 
 enum port_group
@@ -100,34 +122,51 @@ shade(uint32_t rgb, double f)
 	return out;
 }
 
+/* Place of a mail port among its like. */
+static unsigned
+mail_rank(unsigned port)
+{
+	static const uint16_t mail[] = { 25, 110, 143, 465, 587, 993, 995 };
+	unsigned i = 0;
+
+	while (i < NSHADES - 1 && mail[i] != port)
+		i++;
+	return i;
+}
+
 struct line_style
 palette_pair_style(unsigned a, unsigned b)
 {
-	static const double steps[] = { 0, -0.2, 0.15, -0.35, 0.25, -0.5, -0.1 };
 	struct line_style s;
-	unsigned n;
+	unsigned lo = a < b ? a : b, hi = a < b ? b : a, n;
 
-	if (a == b)
-		for (size_t i = 0; i < sizeof same_port / sizeof same_port[0]; i++)
-			if (same_port[i].port == a)
-				return same_port[i].style;
-	if (a > b) {
-		n = a;
-		a = b;
-		b = n;
+	for (size_t i = 0; a == b && i < sizeof(same_port) / sizeof(same_port[0]); i++) {
+		if (same_port[i].port == a)
+			return same_port[i].style;
 	}
-	s = *palette_class_style(palette_class(a, b));
-	n = a * 7 + b * 3;
-	if (palette_class(a, b) == PAIR_MAIL && a != b) {
-		s.rgb = mail_shades[n % (sizeof mail_shades / sizeof mail_shades[0])];
-		s.dash[0] = 3 + n % 5;
-		s.dash[1] = 3;
-		s.dash[2] = 1 + n % 2;
-		s.dash[3] = 3;
-	} else
-		s.rgb = shade(s.rgb, steps[n % (sizeof steps / sizeof steps[0])]);
+	s = *palette_class_style(palette_class(lo, hi));
 	s.width = 1.7;
 	s.name = NULL;
+	switch (palette_class(lo, hi)) {
+	case PAIR_MAIL:
+		n = mail_rank(lo) * 5 + mail_rank(hi);
+		s.rgb = mail_shades[n % (sizeof(mail_shades) / sizeof(mail_shades[0]))];
+		break;
+	case PAIR_MAIL_WEB:
+		n = mail_rank(palette_group(lo) == GROUP_MAIL ? lo : hi);
+		s.rgb = mail_web_shades[n];
+		break;
+	case PAIR_SSH_MAIL:
+		n = mail_rank(hi);
+		s.rgb = ssh_mail_shades[n];
+		break;
+	default:
+		return s;
+	}
+	s.dash[0] = 3 + 1.5 * (n % 5);
+	s.dash[1] = 2.5;
+	s.dash[2] = 1 + n % 2;
+	s.dash[3] = 2.5;
 	return s;
 }
 

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Benchmark of pictures and report.
+
+usage: run.py SURVEY [--pairs N] [--reference-s S]
+
+Draws a run of the size of the published study (18,268 hosts, 1,437 clusters,
+the largest of 1,991) and compares the pictures of its clusters of 20 to 50
+hosts with what `sfdp -Gsplines=true -Goverlap=false` takes for the same
+clusters with every pair of hosts as an edge, layout and SVG, in the same run.
+Prints a line a figure; exit status 1 when one is out of reach.
+"""
+import argparse
+import itertools
+import json
+import pathlib
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+MAKE = pathlib.Path(__file__).resolve().parents[2] / "web/make_run.py"
+failed = []
+
+
+def timed(*argv, may_fail=False):
+    """Wall and CPU seconds of a command, and the peak memory of its processes together, in MB."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.monotonic()
+    p = subprocess.Popen([str(a) for a in argv], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    peak = 0
+    while p.poll() is None:
+        peak = max(peak, memory(p.pid))
+        time.sleep(0.02)
+    wall = time.monotonic() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if p.returncode and may_fail:
+        return None
+    if p.returncode:
+        sys.exit(f"{argv[0]} failed: {p.stderr.read().decode()}")
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, peak
+
+
+def memory(pid):
+    """Memory of a process and its children, in MB; shared pages count once (proportional)."""
+    total = 0
+    try:
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for p in [pid, *children]:
+            text = pathlib.Path(f"/proc/{p}/smaps_rollup").read_text()
+            total += int(re.search(r"^Pss:\s+(\d+)", text, re.M).group(1)) / 1024
+    except (OSError, AttributeError):
+        pass
+    return total
+
+
+def report(what, value, unit, limit, at_least=False):
+    good = value >= limit if at_least else value < limit
+    print(f"{what:58} {value:9.2f} {unit:3} {'>=' if at_least else '<'} {limit:g}  {'ok' if good else 'OUT OF REACH'}",
+          flush=True)
+    if not good:
+        failed.append(what)
+
+
+def pair_form(cluster):
+    """The cluster with every pair of hosts that share a key as one edge."""
+    edges = set()
+    for key in cluster["keys"]:
+        edges |= set(itertools.combinations(sorted({ip for ip, _ in key["at"]}), 2))
+    return "graph {\n" + "".join(f'"{a}" -- "{b}";\n' for a, b in sorted(edges)) + "}\n"
+
+
+def compare(survey, tmp, run, clusters, pairs, budget):
+    """Median of the ratios of interleaved pairs, over as many clusters as the budget of time allows."""
+    theirs = ours = 0.0
+    done = crashed = 0
+    ratios = []
+    for c in clusters:
+        dot, svg = tmp / "pairs.dot", tmp / "pairs.svg"
+        dot.write_text(pair_form(c))
+        for _ in range(pairs):
+            reference = timed("sfdp", "-Gsplines=true", "-Goverlap=false", "-Tsvg", dot, "-o", svg, may_fail=True)
+            if reference is None:
+                crashed += 1
+                continue
+            reference = reference[1]
+            _, mine, _ = timed(survey, "graph", run, "-f", "svg", "-c", c["id"], "-o", tmp / "out",
+                               "--full-up-to", 40)
+            theirs += reference
+            ours += mine
+            ratios.append(reference / mine)
+        done += 1
+        if theirs > budget:
+            break
+    if crashed:
+        print(f"sfdp crashed on {crashed} of them, which do not count")
+    print(f"{done} of {len(clusters)} clusters of 20 to 50 hosts compared: "
+          f"sfdp {theirs:.1f} s, survey {ours:.2f} s CPU; each survey call reads the whole run first")
+    report("times faster than sfdp, splines=true, pair form (median)", statistics.median(ratios), "x", 20, True)
+    report("times faster, over all of them", theirs / ours, "x", 20, True)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("survey")
+    p.add_argument("--pairs", type=int, default=1, help="interleaved pairs for each cluster")
+    p.add_argument("--reference-s", type=float, default=120, help="CPU seconds that sfdp may take in all")
+    args = p.parse_args()
+    with tempfile.TemporaryDirectory() as tmp:
+        tmp = pathlib.Path(tmp)
+        run = tmp / "run"
+        subprocess.run([sys.executable, MAKE, run], check=True)
+        clusters = json.loads((run / "clusters.json").read_text())
+        wall, _, peak = timed(args.survey, "graph", run, "-f", "svg")
+        report("all clusters of the study as SVG", wall, "s", 30)
+        report("memory of all processes", peak, "MB", 400)
+        wall, _, peak = timed(args.survey, "graph", run, "-f", "svg,png")
+        report("all clusters as SVG and PNG", wall, "s", 120)
+        report("memory of all processes", peak, "MB", 400)
+        pictures = list((run / "graphs").glob("cluster-*.svg"))
+        report("clusters drawn, of %d" % len(clusters), len(pictures), "", len(clusters), True)
+        largest = max(clusters, key=lambda c: c["size"])
+        wall, _, _ = timed(args.survey, "graph", run, "-f", "svg,png", "-c", largest["id"])
+        report(f"the largest, {largest['size']} hosts", wall, "s", 5)
+        wall, _, _ = timed(args.survey, "report", run)
+        print(f"{'the report of the study':58} {wall:9.2f} s   "
+              f"{(run / 'report/index.html').stat().st_size / 1e6:.1f} MB")
+        huge = tmp / "huge"
+        subprocess.run([sys.executable, MAKE, huge, "--shape", "hosting", "--largest", "100000"], check=True)
+        wall, _, peak = timed(args.survey, "graph", huge, "-f", "svg,png")
+        report("one cluster of 100,000 hosts", wall, "s", 30)
+        some = sorted((c for c in clusters if 20 <= c["size"] <= 50), key=lambda c: c["id"])
+        compare(args.survey, tmp, run, some, args.pairs, args.reference_s)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
