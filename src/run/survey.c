@@ -13,6 +13,7 @@
 #include "survey/graph.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/report.h"
 
 #include "progress.h"
 #include "survey.h"
@@ -25,6 +26,7 @@ static int stage_geo(struct survey *s);
 static int stage_collect(struct survey *s);
 static int stage_analyze(struct survey *s);
 static int stage_graph(struct survey *s);
+static int stage_report(struct survey *s);
 
 static const struct stage {
 	enum stage_id first, last;
@@ -35,6 +37,7 @@ static const struct stage {
 	{ STAGE_SCAN, STAGE_DNS, false, stage_collect },
 	{ STAGE_ANALYZE, STAGE_ANALYZE, true, stage_analyze },
 	{ STAGE_GRAPH, STAGE_GRAPH, true, stage_graph },
+	{ STAGE_REPORT, STAGE_REPORT, true, stage_report },
 };
 
 #define NSTAGE_ROWS (sizeof(stages) / sizeof(stages[0]))
@@ -93,6 +96,14 @@ stage_graph(struct survey *s)
 	if (graph_rundir(&o, &result) == -1)
 		return EXIT_FAILED;
 	return result.failed > 0 ? EXIT_INCOMPLETE : 0;
+}
+
+static int
+stage_report(struct survey *s)
+{
+	struct report_options o = { .path = s->dir.path, .title = s->c->report.title };
+
+	return report_rundir(&o) == 0 ? 0 : EXIT_FAILED;
 }
 
 static double
