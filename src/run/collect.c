@@ -773,16 +773,18 @@ collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
 		plan_shards(s);
 	if ((do_grab && write_ini(s) == -1) || open_files(&c) == -1)
 		goto out;
+	c.dns_done = !do_dns;
+	c.grab_done = !do_grab;
+	if (do_dns && (c.resolve = resolve_new(s, on_dns_done, &c)) == NULL) {
+		s->m.stages[STAGE_DNS].state = STAGE_FAILED;
+		s->incomplete = c.dns_done = true;
+	} else if (do_dns) {
+		stage_begin(&c, STAGE_DNS);
+	}
 	c.progress = progress_new(s->o->json_progress);
 	start_timers(&c);
 	if (do_grab)
 		make_grab(&c, smtp_name);
-	c.grab_done = !do_grab;
-	c.dns_done = true;
-	if (do_dns && (c.resolve = resolve_new(s, on_dns_done, &c)) != NULL) {
-		c.dns_done = false;
-		stage_begin(&c, STAGE_DNS);
-	}
 	c.scan_done = s->c->scan.mode != SCAN_ZMAP;
 	stage_begin(&c, STAGE_SCAN);
 	if (do_grab)
