@@ -6,14 +6,14 @@
 
 /* One row a command, in the order of --help; a new command adds its row here. */
 #define COMMANDS(X) \
-	X(run) \
-	X(status) \
-	X(doctor) \
-	X(geo) \
-	X(dns) \
-	X(analyze) \
-	X(graph) \
-	X(report) \
+	X(run)      \
+	X(status)   \
+	X(doctor)   \
+	X(geo)      \
+	X(dns)      \
+	X(analyze)  \
+	X(graph)    \
+	X(report)   \
 	X(stats)
 
 #define X(name) extern const struct command command_##name;

@@ -139,7 +139,8 @@ test_a_nul_ends_a_text(void **state)
 
 	(void)state;
 	READ(st, study_read_clusters,
-	    "[{\"id\":1,\"hosts\":[{\"ip\":\"a\\u0000b\",\"as\":\"x\\u0000y\"},{\"ip\":\"a\",\"as\":\"x\"}],"
+	    "[{\"id\":1,\"hosts\":[{\"ip\":\"a\\u0000b\",\"as\":\"x\\u0000y\"},{\"ip\":\"a\","
+	    "\"as\":\"x\"}],"
 	    "\"keys\":[]}]");
 	study_finish(st);
 	assert_int_equal(st->nhosts, 1);
