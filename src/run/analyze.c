@@ -365,8 +365,13 @@ analyse(struct analysis *a)
 		return rc;
 	if ((rc = read_both(a)) != 0)
 		return rc;
-	if (a->o->dns != ANALYZE_DNS_CACHED && (rc = analysis_resolve(a)) != 0)
+	if (a->o->dns == ANALYZE_DNS_CACHED) {
+		/* Rows that tell that nothing was asked. */
+		analysis_cost(a, "forward DNS");
+		analysis_cost(a, "reverse DNS");
+	} else if ((rc = analysis_resolve(a)) != 0) {
 		return rc;
+	}
 	cluster(a);
 	if ((rc = write_outputs(a)) != 0)
 		return rc;

@@ -6,6 +6,7 @@ wrote with the truth, with an old program's results, or with a plain
 computation of the same thing here.
 """
 import copy
+import fcntl
 import gzip
 import hashlib
 import json
@@ -157,7 +158,7 @@ def case_study_a(tmp):
     equal("hosts", (summary["hosts"], summary["hosts_in"], summary["hosts_out"]["no-key"],
                     summary["hosts_out"]["wrong-country"]), (391, 300, 90, 1))
     parts = {c["part"] for c in summary["costs"]}
-    for part in ("parsing", "mmdb look-ups", "clustering", "collisions.json", "survey.db"):
+    for part in ("parsing", "mmdb look-ups", "forward DNS", "reverse DNS", "clustering", "collisions.json", "survey.db"):
         if part not in parts:
             fail("no cost of", part)
     check_digests(tmp / "out", "study-a")
@@ -705,6 +706,21 @@ def case_arguments(tmp):
     equal("answer used", by_ip(run / "all-key-fingerprints.json")["192.0.2.1"]["analysis"]["nameset"]["besty"], ["banner"])
     if "1 lines are no answers" not in words:
         fail("a bad line of dns.ndjson goes unnoticed")
+    # With the run's own config its countries count, and --country still wins.
+    (run / "survey.conf").write_text((SOURCE / "config/lab.conf").read_text().replace('"IE"', '"GB"'))
+    (run / "run.json").unlink()
+    survey("analyze", run)
+    equal("countries of the config", load(run / "all-key-fingerprints.json"), [])
+    survey("analyze", run, "--country", "IE")
+    equal("hosts", len(load(run / "all-key-fingerprints.json")), 3)
+    # The results of an analysis are a run directory for the others.
+    for command in ("stats", "report", "graph"):
+        survey(command, tmp / "in.survey")
+    # Someone else writes there.
+    with open(run / "lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if "wait for it" not in survey("analyze", run, status=2):
+            fail("two at once")
     # An empty file is an empty study.
     (tmp / "empty").write_bytes(b"")
     survey("analyze", tmp / "empty", "-o", tmp / "none")
