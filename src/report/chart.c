@@ -36,9 +36,9 @@ cell_count(const struct row *r, size_t column)
 }
 
 static uint64_t
-row_total(const struct row *r, bool parts)
+row_total(const struct row *r)
 {
-	return parts ? cell_count(r, 1) + cell_count(r, 2) : cell_count(r, 0);
+	return cell_count(r, 1) + cell_count(r, 2);
 }
 
 static void
@@ -65,16 +65,16 @@ key(struct picture *p, double y)
 }
 
 bool
-chart_bars(struct picture *p, const struct table *t, const char *title, size_t max, bool parts)
+chart_bars(struct picture *p, const struct table *t, const char *title, size_t max)
 {
-	size_t n = t->nrows < max ? t->nrows : max, drawn = 0;
+	size_t n = t->nrows < max ? t->nrows : max;
 	double room = 0, y, x0, full;
 	uint64_t most = 0, rest = 0;
 	struct buf b;
 
 	*p = (struct picture){ 0 };
 	for (size_t i = 0; i < t->nrows; i++) {
-		uint64_t total = row_total(&t->rows[i], parts);
+		uint64_t total = row_total(&t->rows[i]);
 
 		if (i >= n)
 			rest += total;
@@ -93,22 +93,18 @@ chart_bars(struct picture *p, const struct table *t, const char *title, size_t m
 	full = WIDTH - MARGIN - 62 - x0;
 	for (size_t i = 0; i < n; i++) {
 		const struct row *r = &t->rows[i];
-		uint64_t total = row_total(r, parts);
+		uint64_t total = row_total(r);
 		double w = full * (double)total / (double)most;
-		double in = parts ? full * (double)cell_count(r, 1) / (double)most : w;
+		double in = full * (double)cell_count(r, 1) / (double)most;
 
-		if (!parts && r->cells[0].kind != CELL_COUNT)
-			continue; /* not told */
 		short_label(&b, r->label);
 		picture_text(p, x0 - 8, y + BAR - 4, 9.5, PICTURE_INK, b.data)->anchor = ANCHOR_END;
 		bar(p, x0, y, in, r->alarm ? ALARM : IN_RGB);
-		if (parts)
-			bar(p, x0 + in, y, w - in, OUT_RGB);
+		bar(p, x0 + in, y, w - in, OUT_RGB);
 		buf_clear(&b);
 		text_count(&b, total);
 		picture_text(p, x0 + w + 6, y + BAR - 4, 9.5, PICTURE_SOFT, b.data);
 		y += BAR_STEP;
-		drawn++;
 	}
 	if (rest > 0) {
 		buf_clear(&b);
@@ -117,13 +113,55 @@ chart_bars(struct picture *p, const struct table *t, const char *title, size_t m
 		picture_text(p, x0, y + 8, 9, PICTURE_SOFT, b.data);
 		y += BAR_STEP - 4;
 	}
-	if (parts) {
-		key(p, y + 14);
-		y += 22;
-	}
-	p->height = y + MARGIN - 6;
+	key(p, y + 14);
+	p->height = y + 22 + MARGIN - 6;
 	buf_fini(&b);
-	return drawn > 0;
+	return true;
+}
+
+bool
+chart_funnel(struct picture *p, const struct table *t, const char *title)
+{
+	double room = 0, y, x0, full;
+	uint64_t most = 0, before = 0;
+	struct buf b;
+
+	*p = (struct picture){ 0 };
+	buf_init(&b);
+	for (size_t i = 0; i < t->nrows; i++) {
+		if (cell_count(&t->rows[i], 0) > most)
+			most = cell_count(&t->rows[i], 0);
+		short_label(&b, t->rows[i].label);
+		room = fmax(room, picture_text_width(b.data, 9.5));
+	}
+	if (most > 0) {
+		y = head(p, title);
+		x0 = MARGIN + room + 8;
+		full = WIDTH - MARGIN - 104 - x0;
+		for (size_t i = 0; i < t->nrows; i++) {
+			uint64_t n = cell_count(&t->rows[i], 0);
+			double w = full * log10((double)n + 1) / log10((double)most + 1);
+
+			if (t->rows[i].cells[0].kind != CELL_COUNT)
+				continue; /* not told */
+			picture_text(p, x0 - 8, y + BAR - 4, 9.5, PICTURE_INK, t->rows[i].label)
+			    ->anchor = ANCHOR_END;
+			bar(p, x0, y, w, IN_RGB);
+			buf_clear(&b);
+			text_count(&b, n);
+			if (before > 0)
+				buf_printf(&b, "  (%.*f %%)", n * 20 < before ? 1 : 0,
+				    100.0 * (double)n / (double)before);
+			picture_text(p, x0 + w + 6, y + BAR - 4, 9.5, PICTURE_SOFT, b.data);
+			before = n;
+			y += BAR_STEP;
+		}
+		picture_text(p, MARGIN, y + 10, 9, PICTURE_SOFT,
+		    "Lengths are logarithmic; in brackets the share of the step before.");
+		p->height = y + 14 + MARGIN;
+	}
+	buf_fini(&b);
+	return most > 0;
 }
 
 /* Powers of ten with a thin line each, on both axes. */

@@ -7,11 +7,13 @@
 #include "table.h"
 
 /*
- * Level bars, one a row, at most max of them.  Without parts the length is
- * column 0; with parts it is columns 1 (in clusters, solid) and 2 (outside,
- * pale) of a split table.  Returns false when there is nothing to draw.
+ * Level bars, one a row, at most max of them, of columns 1 (in clusters,
+ * solid) and 2 (outside, pale) of a split table.  Returns false when there is nothing to draw.
  */
-bool chart_bars(struct picture *, const struct table *, const char *title, size_t max, bool parts);
+bool chart_bars(struct picture *, const struct table *, const char *title, size_t max);
+
+/* Steps that each leave a part of the one before, on a logarithmic scale. */
+bool chart_funnel(struct picture *, const struct table *, const char *title);
 
 /* Cluster sizes against their number, both axes logarithmic. */
 bool chart_sizes(struct picture *, const struct table *, const char *title);

@@ -44,8 +44,9 @@ put_head(const struct page *p, struct buf *b)
 		    "<a href=\"#glance\">At a glance</a><a href=\"#charts\">Charts</a>"
 		    "<a href=\"#clusters\">Clusters</a><a href=\"#figures\">Figures</a>"
 		    "<a href=\"#method\">Method</a></nav>"
-		    "<button type=\"button\" id=\"theme\" aria-pressed=\"false\" hidden>Light / "
-		    "dark</button>"
+		    "<button type=\"button\" id=\"theme\" aria-pressed=\"false\" "
+		    "aria-label=\"light or dark\" "
+		    "title=\"light or dark\" hidden>◐</button>"
 		    "</header>\n<main>\n<h1>");
 	escaped(b, p->title, 120);
 	buf_adds(b, "</h1>\n<p class=\"sub\">Which hosts share SSH and TLS keys?");
@@ -175,19 +176,20 @@ put_figures(const struct page *p, struct buf *b)
 	buf_adds(b, "<section id=\"figures\">\n<h2>Figures</h2>\n"
 		    "<p class=\"note\">The same tables as text, JSON, CSV and LaTeX: survey stats. "
 		    "A dash is "
-		    "what this directory does not tell.</p>\n");
+		    "what this directory does not tell.</p>\n<div class=\"grid\">\n");
 	for (size_t i = 0; i < p->tables->n; i++) {
 		const struct table *t = &p->tables->v[i];
 		bool is_open = false;
 
 		for (size_t k = 0; k < sizeof(open) / sizeof(open[0]); k++)
 			is_open |= strcmp(open[k], t->id) == 0;
-		buf_printf(
-		    b, "<details%s><summary>%s</summary>\n", is_open ? " open" : "", t->title);
+		buf_printf(b, "<details%s%s><summary>%s</summary>\n",
+		    t->ncolumns > 4 ? " class=\"wide-table\"" : "", is_open ? " open" : "",
+		    t->title);
 		table_html(t, b);
 		buf_adds(b, "</details>\n");
 	}
-	buf_adds(b, "</section>\n");
+	buf_adds(b, "</div>\n</section>\n");
 }
 
 static void
@@ -250,7 +252,10 @@ put_method(const struct page *p, struct buf *b)
 	}
 	buf_adds(b, "<dl class=\"facts\">");
 	fact(b, "run", r->name);
-	fact(b, "state", r->state);
+	/* A survey writes its report before it ends: "running" says nothing then. */
+	fact(b, "state",
+	    r->state != NULL && strcmp(r->state, "running") == 0 ? "report of a running survey"
+								 : r->state);
 	fact(b, "begun", r->created);
 	fact(b, "ended", r->ended);
 	fact_count(b, "addresses to probe", r->targets);

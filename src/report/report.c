@@ -13,7 +13,7 @@
 #include "page.h"
 #include "stats.h"
 
-enum chart_form { FORM_VALUE, FORM_SPLIT, FORM_SIZES };
+enum chart_form { FORM_FUNNEL, FORM_SPLIT, FORM_SIZES };
 
 /* Charts and the tables they show, in the order of the page. */
 static const struct chart_def {
@@ -23,7 +23,7 @@ static const struct chart_def {
 	enum chart_form form;
 	size_t max; /* bars */
 } chart_defs[] = {
-	{ "funnel", "funnel", "From addresses to clusters", FORM_VALUE, 8 },
+	{ "funnel", "funnel", "From addresses to clusters", FORM_FUNNEL, 8 },
 	{ "sizes", "sizes", "Cluster sizes", FORM_SIZES, 0 },
 	{ "ases", "ases", "ASes with most hosts in clusters", FORM_SPLIT, 12 },
 	{ "ports", "port-use", "Hosts with a key, by port", FORM_SPLIT, 9 },
@@ -105,7 +105,9 @@ draw_chart(struct picture *p, const struct chart_def *def, const struct table *t
 {
 	if (def->form == FORM_SIZES)
 		return chart_sizes(p, t, def->title);
-	return chart_bars(p, t, def->title, def->max, def->form == FORM_SPLIT);
+	if (def->form == FORM_FUNNEL)
+		return chart_funnel(p, t, def->title);
+	return chart_bars(p, t, def->title, def->max);
 }
 
 /* Write one chart's files; *svg gets it for the page.  Returns 1, 0 when there is nothing to draw, or -1. */

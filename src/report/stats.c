@@ -351,8 +351,7 @@ suites(struct tables *ts, const struct study *st)
 		name = suite_name((uint16_t)best);
 		weakness = suite_weakness((uint16_t)best);
 		r = name != NULL ? table_row(t, "TLS_%s", name) : table_row(t, "0x%04X", best);
-		if (weakness != NULL)
-			row_text(r, 0, "%s", weakness);
+		row_text(r, 0, "%s", weakness != NULL ? weakness : "");
 		r->alarm = weakness != NULL && strcmp(weakness, "no forward secrecy") != 0;
 		row_count(r, 1, n[best][0]);
 		row_count(r, 2, n[best][1]);

@@ -464,6 +464,17 @@ html_text(struct buf *out, const char *s, size_t len)
 	buf_fini(&b);
 }
 
+/* Texts stand left, numbers right. */
+static bool
+is_text_column(const struct table *t, size_t column)
+{
+	for (size_t r = 0; r < t->nrows; r++) {
+		if (t->rows[r].cells[column].kind == CELL_TEXT)
+			return true;
+	}
+	return false;
+}
+
 void
 table_html(const struct table *t, struct buf *out)
 {
@@ -477,7 +488,8 @@ table_html(const struct table *t, struct buf *out)
 	html_text(out, t->corner, strlen(t->corner));
 	buf_adds(out, "</th>");
 	for (size_t c = 0; c < t->ncolumns; c++) {
-		buf_adds(out, "<th scope=\"col\" class=\"n\">");
+		buf_adds(out,
+		    is_text_column(t, c) ? "<th scope=\"col\">" : "<th scope=\"col\" class=\"n\">");
 		html_text(out, t->columns[c], strlen(t->columns[c]));
 		buf_adds(out, "</th>");
 	}
