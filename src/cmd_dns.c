@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -25,6 +26,7 @@
 /* Questions on their way before no more input is read, and when reading goes on. */
 #define PENDING_HIGH 20000
 #define PENDING_LOW 10000
+#define SCRATCH_SIZE 512
 #define INPUT_MAX (64 << 10) /* bytes of a line; no name is that long */
 
 enum { RESOLVER, MODE, CONFIG, TYPE, OUTPUT, DIRECTORY, WINDOW, RCVBUF, TIMEOUT, TRIES, STATS };
@@ -432,13 +434,31 @@ lookup_close(struct lookup *l, const struct request *r)
 	}
 }
 
+/* A directory for resolvers of our own that goes when they go; NULL after a message. */
+static char *
+scratch_dir(char parent[static SCRATCH_SIZE])
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(parent, SCRATCH_SIZE, "%s/survey-dns-XXXXXX",
+	    tmp != NULL && tmp[0] == '/' && strlen(tmp) < SCRATCH_SIZE / 2 ? tmp : "/tmp");
+	/* Started by root, resolvers become nobody and must be able to pass. */
+	if (mkdtemp(parent) == NULL || chmod(parent, 0711) == -1) {
+		log_error("%s: %m", parent);
+		parent[0] = '\0';
+		return NULL;
+	}
+	return path_join(parent, "resolver");
+}
+
 static int
 lookup_run(struct lookup *l, const struct request *r)
 {
+	char parent[SCRATCH_SIZE] = "", *dir = r->dir == NULL ? scratch_dir(parent) : NULL;
 	static const int numbers[2] = { SIGINT, SIGTERM };
 	struct dns_options o = {
 		.settings = &r->settings,
-		.dir = r->dir,
+		.dir = r->dir != NULL ? r->dir : dir,
 		.answers = l->answers,
 		.on_answer = on_answer,
 		.on_idle = on_idle,
@@ -447,7 +467,7 @@ lookup_run(struct lookup *l, const struct request *r)
 	};
 	int rc = EXIT_USAGE;
 
-	if (uv_loop_init(&l->loop) != 0)
+	if ((r->dir == NULL && dir == NULL) || uv_loop_init(&l->loop) != 0)
 		return EXIT_FAILED;
 	if ((l->dns = dns_new(&l->loop, &o)) != NULL) {
 		for (size_t i = 0; i < 2; i++) {
@@ -461,6 +481,9 @@ lookup_run(struct lookup *l, const struct request *r)
 	}
 	uv_run(&l->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&l->loop);
+	free(dir);
+	if (parent[0] != '\0' && file_remove_tree(parent) == -1)
+		log_warn("%s: %m", parent);
 	return rc;
 }
 

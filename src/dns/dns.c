@@ -335,6 +335,8 @@ dns_new(uv_loop_t *loop, const struct dns_options *o)
 	d->asks = xcalloc(d->asks_size, sizeof(*d->asks));
 	TAILQ_INIT(&d->waiting);
 	zones_init(&d->zones);
+	if (o->dir == NULL && o->settings->mode != DNS_ADDRESS && o->settings->mode != DNS_SYSTEM)
+		abort(); /* the caller forgot where resolvers live */
 	if (o->file != NULL && (d->file = dnsfile_open(o->file)) == NULL) {
 		log_error("%s: %m", o->file);
 		goto fail;

@@ -24,6 +24,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/scan.h"
+#include "survey/tool.h"
 
 #include "doctor.h"
 #include "survey.h"

@@ -17,6 +17,7 @@
 #include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/tool.h"
 
 #include "survey.h"
 
@@ -61,47 +62,6 @@ privileges_drop(struct survey *s)
 	/* Ours again for debuggers and /proc/self, as for any process of that user. */
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	return 0;
-}
-
-static bool
-is_program(const char *path)
-{
-	struct stat st;
-
-	/* Directories have the bit too. */
-	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 && stat(path, &st) == 0 &&
-	       S_ISREG(st.st_mode);
-}
-
-char *
-tool_find(const char *name)
-{
-	const char *path = getenv("PATH");
-	char *full;
-
-	if (strchr(name, '/') != NULL)
-		return is_program(name) ? xstrdup(name) : NULL;
-	if (path == NULL)
-		path = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin";
-	for (const char *p = path;; p++) {
-		size_t n = strcspn(p, ":");
-		char *dir = xstrndup(p, n);
-
-		full = path_join(dir, name);
-		free(dir);
-		if (n > 0 && is_program(full))
-			return full;
-		free(full);
-		p += n;
-		if (*p == '\0')
-			break;
-	}
-	/* zmap lies in sbin, which an ordinary user's PATH may lack */
-	full = path_join("/usr/sbin", name);
-	if (is_program(full))
-		return full;
-	free(full);
-	return NULL;
 }
 
 static void

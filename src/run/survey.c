@@ -14,6 +14,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/report.h"
+#include "survey/tool.h"
 
 #include "progress.h"
 #include "survey.h"

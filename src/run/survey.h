@@ -59,8 +59,6 @@ int identity_assume(const struct identity *id);
 void identity_resume(const struct identity *id);
 /* Become run.user for good. Returns 0 or an exit_status. */
 int privileges_drop(struct survey *s);
-/* Path of an executable that `name` (path, or name in $PATH) stands for, or NULL; the caller frees. */
-char *tool_find(const char *name);
 /* "zmap 2.1.1": what a tool says of itself; the caller frees. */
 char *tool_version(uv_loop_t *loop, const char *path, const char *option);
 /* zgrab2 does not tell its version, the Go toolchain's note inside it does; NULL when it is not there. */
