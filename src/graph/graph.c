@@ -1,3 +1,5 @@
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,25 +171,54 @@ choose_jobs(const struct task *t, struct pool_job *jobs)
 	return n;
 }
 
-/* Pictures of clusters that an earlier analysis had and this one has not. */
-static void
-remove_stale(const struct task *t)
+/* Is there a cluster with this number?  Clusters are numbered from 1 without a gap. */
+static bool
+is_cluster(const struct task *t, unsigned long id)
 {
-	uint32_t last = t->study->nclusters > 0 ? t->study->clusters[t->study->nclusters - 1].id
-						: 0;
+	return id >= 1 && t->study->nclusters > 0 &&
+	       id <= t->study->clusters[t->study->nclusters - 1].id;
+}
 
-	for (uint32_t id = last + 1; t->o->clusters == NULL; id++) {
-		int removed = 0;
+/*
+ * Should a file of the directory go?  "cluster-N.EXT" of a cluster that an
+ * earlier analysis had and this one has not, and "cluster-N.EXT.xxxxxx", what
+ * a worker was writing when it died.
+ */
+static bool
+is_left_over(const struct task *t, const char *name)
+{
+	static const char prefix[] = "cluster-";
+	unsigned long id;
+	char *end;
 
-		for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-			char *path = xasprintf("%s/cluster-%u.%s", t->dir, id, formats[i].name);
+	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0 ||
+	    !isdigit((unsigned char)name[sizeof(prefix) - 1]))
+		return false;
+	id = strtoul(name + sizeof(prefix) - 1, &end, 10);
+	for (size_t i = 0; *end == '.' && i < sizeof(formats) / sizeof(formats[0]); i++) {
+		size_t len = strlen(formats[i].name);
 
-			removed += unlink(path) == 0;
-			free(path);
-		}
-		if (removed == 0)
-			break;
+		if (strncmp(end + 1, formats[i].name, len) != 0)
+			continue;
+		if (end[1 + len] == '\0')
+			return t->o->clusters == NULL && !is_cluster(t, id);
+		return end[1 + len] == '.' && strlen(end + 2 + len) == 6;
 	}
+	return false;
+}
+
+static void
+remove_left_over(const struct task *t)
+{
+	DIR *dir = opendir(t->dir);
+	const struct dirent *e;
+
+	while (dir != NULL && (e = readdir(dir)) != NULL) {
+		if (is_left_over(t, e->d_name))
+			unlinkat(dirfd(dir), e->d_name, 0);
+	}
+	if (dir != NULL)
+		closedir(dir);
 }
 
 static int
@@ -270,7 +301,7 @@ graph_rundir(const struct graph_options *o, struct graph_result *result)
 		log_error("drawing stopped: %s", strerror(errno));
 		goto out;
 	}
-	remove_stale(&t);
+	remove_left_over(&t);
 	if (write_legend(&t) == -1)
 		goto out;
 	*result = t.result;

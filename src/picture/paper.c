@@ -148,7 +148,7 @@ put_chunk(FILE *f, const char *type, const unsigned char *data, size_t len)
 	if (len > 0)
 		crc = crc32(crc, data, (uInt)len);
 	put32(tail, (uint32_t)crc);
-	if (fwrite(head, 1, 8, f) != 8 || fwrite(data, 1, len, f) != len ||
+	if (fwrite(head, 1, 8, f) != 8 || (len > 0 && fwrite(data, 1, len, f) != len) ||
 	    fwrite(tail, 1, 4, f) != 4)
 		return -1;
 	return 0;

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""survey graph in a directory that earlier runs have used.
+
+usage: check.py SURVEY
+
+Every cluster has its pictures, the same bytes each time; pictures of clusters
+that are gone and what a killed worker left go, and nothing else does.
+"""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+FP = '%064x'
+CLUSTERS = [{'id': i, 'size': 3, 'hosts': [
+    {'ip': f'192.0.2.{i * 10 + k}', 'ip_record': i * 10 + k, 'asn': 64500 + k, 'as': f'AS <{k}> & "x"'}
+    for k in range(3)],
+    'keys': [{'fp': FP % i, 'kind': 'tls',
+              'at': [[f'192.0.2.{i * 10 + k}', 'p25'] for k in range(3)]}]} for i in (1, 2)]
+LEFT_OVER = ['cluster-3.svg', 'cluster-77.png', 'cluster-1.png.Ab3dEf', 'cluster-9.dot.zzzzzz']
+KEPT = ['cluster-x.svg', 'notes.txt', 'cluster-1.svg.orig', 'cluster-3.svg.bak', 'cluster-.png']
+
+
+def graph(survey, *args):
+    p = subprocess.run([survey, 'graph', *map(str, args)], capture_output=True, text=True,
+                       timeout=120, check=False)
+    if p.returncode != 0:
+        sys.exit(f'survey graph {args}: status {p.returncode}\n{p.stderr}')
+
+
+def pictures(folder):
+    return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+def main():
+    survey, bad = sys.argv[1], []
+    with tempfile.TemporaryDirectory() as name:
+        run = pathlib.Path(name)
+        (run / 'clusters.json').write_text(json.dumps(CLUSTERS))
+        graph(survey, run)
+        first = pictures(run / 'graphs')
+        wanted = {f'cluster-{i}.{e}' for i in (1, 2) for e in ('svg', 'png')} | {'legend.svg'}
+        if set(first) != wanted:
+            bad.append(f'made {sorted(first)}, not {sorted(wanted)}')
+        for f in LEFT_OVER + KEPT:
+            (run / 'graphs' / f).write_text('old')
+        graph(survey, run, '--cluster', '1')    # of the others nothing is known then
+        there = set(pictures(run / 'graphs'))
+        if not {'cluster-3.svg', 'cluster-77.png'} <= there:
+            bad.append('drawing one cluster removed pictures of others')
+        graph(survey, run)
+        again = pictures(run / 'graphs')
+        if set(again) != wanted | set(KEPT):
+            bad.append(f'left {sorted(again)}, not {sorted(wanted | set(KEPT))}')
+        bad += [f'{f} differs when drawn again' for f in first if again.get(f) != first[f]]
+        if b'AS <' in first.get('cluster-1.svg', b''):
+            bad.append('a name is in the SVG as it came')
+    print('\n'.join(bad) or 'pictures are whole, the same, and alone')
+    return 1 if bad else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
