@@ -234,6 +234,15 @@ host_compare()
 	fi
 }
 
+# guarded COMMAND...: one that installs packages.  The host is as it was, or this ends.
+guarded()
+{
+	host_guard
+	"$@"
+	host_settle
+	host_compare
+}
+
 on_exit()
 {
 	local rc=$?
@@ -286,24 +295,27 @@ install_packages()
 	[ "$(id -u)" -eq 0 ] || [ -n "$root" ] ||
 	    die "packages are missing: run this as root, or install them yourself: ${missing[*]}" 2
 
-	host_guard
+	guarded apt_install "$@"
+}
+
+# The part of install_packages() that changes the host.
+apt_install()
+{
+	local missing rt
+
 	dpkg --configure -a >"$tmp/configure.log" 2>&1 || true	# left over from a run that was killed
 	apt update || die 'apt-get update failed: see above'
 	rt=$(clang_runtime)
 	mapfile -t missing < <(missing_packages "$@" ${rt:+"$rt"})
 	mapfile -t missing < <(known_packages "${missing[@]}")
-	if [ ${#missing[@]} -gt 0 ]; then
-		say "installing ${#missing[@]} packages: ${missing[*]}"
-		if [[ " ${missing[*]} " == *' postfix '* ]] && command -v debconf-set-selections >/dev/null; then
-			# The lab brings its own configuration; the host gets none.
-			echo 'postfix postfix/main_mailer_type select No configuration' |
-			    debconf-set-selections 2>/dev/null || true
-		fi
-		apt install --no-install-recommends "${missing[@]}" ||
-		    die 'apt-get install failed: see above'
+	[ ${#missing[@]} -gt 0 ] || return 0
+	say "installing ${#missing[@]} packages: ${missing[*]}"
+	if [[ " ${missing[*]} " == *' postfix '* ]] && command -v debconf-set-selections >/dev/null; then
+		# The lab brings its own configuration; the host gets none.
+		echo 'postfix postfix/main_mailer_type select No configuration' |
+		    debconf-set-selections 2>/dev/null || true
 	fi
-	host_settle
-	host_compare
+	apt install --no-install-recommends "${missing[@]}" || die 'apt-get install failed: see above'
 }
 
 # Has this release the package, and not only its name?
@@ -478,12 +490,8 @@ install_geoipupdate()
 	mapfile -t options < <(printf '%s\n' \
 	    -o "Dir::Etc::SourceList=$lists/contrib.sources" -o Dir::Etc::SourceParts=- \
 	    -o "Dir::State::Lists=$lists/lists")
-	host_guard
 	apt "${options[@]}" update || die 'apt-get update failed: see above'
-	apt "${options[@]}" install --no-install-recommends geoipupdate ||
-	    die 'cannot install geoipupdate: see above'
-	host_settle
-	host_compare
+	guarded apt "${options[@]}" install --no-install-recommends geoipupdate
 }
 
 fetch_geolite()
