@@ -40,7 +40,7 @@ problems = []
 def check(condition, text):
     if not condition:
         problems.append(text)
-        print(f"FAILED: {text}", flush=True)
+        print(f"FAILED: {text}"[:500], flush=True)
 
 
 class Useless(Exception):
@@ -173,7 +173,9 @@ def check_names(run, expected, _ports):
     for ip, v in verdicts.items():
         want = expected["hosts"].get(ip, {"names": {}, "verdict": None})
         have = {n["key"]: [n["name"], n["verdict"]] for n in v["names"]}
-        check(have == want["names"], f"names of {ip} are {have}, not {want['names']}")
+        differ = {key: (have.get(key), want["names"].get(key)) for key in {*have, *want["names"]}
+                  if have.get(key) != want["names"].get(key)}
+        check(not differ, f"names of {ip}, (found, expected): {differ}")
         check(v["verdict"] == want["verdict"], f"{ip} is {v['verdict']}, not {want['verdict']}")
     questions = [(a["name"], a["type"]) for a in ndjson(run / "dns.ndjson")]
     check(len(questions) == len(set(questions)), "a question stands in dns.ndjson twice")
