@@ -14,7 +14,7 @@
 #include "doctor.h"
 #include "survey.h"
 
-#define START_TIMEOUT_MS 40000
+#define START_TIMEOUT_MS 20000
 #define ASK_TIMEOUT_S 5
 
 struct trial {
