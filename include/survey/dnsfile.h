@@ -1,4 +1,4 @@
-/* Layer: dns.  dns.ndjson, one answer a line, and the lines of verdicts.ndjson. */
+/* Layer: dns.  dns.ndjson, one answer a line. */
 #ifndef SURVEY_DNSFILE_H
 #define SURVEY_DNSFILE_H
 
@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include "survey/answers.h"
-#include "survey/verdict.h"
 
 struct jsonw;
 
@@ -33,9 +32,6 @@ bool dnsfile_parse(const char *line, size_t len, enum dnsfile_want want, struct 
 
 /* One answer as a line with its newline. */
 void dnsfile_line(struct jsonw *w, const struct answer *a);
-
-/* One host as a line of verdicts.ndjson with its newline. */
-void dnsfile_verdict_line(struct jsonw *w, const struct verdict *v, uint64_t ip_record);
 
 /* Write all of t as path, sorted, each question once; atomically.  Returns 0, or -1 with errno set. */
 int dnsfile_compact(const char *path, const struct answers *t);

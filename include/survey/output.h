@@ -17,6 +17,8 @@
 #include "survey/hostset.h"
 #include "survey/verdict.h"
 
+struct jsonw;
+
 /* Where the text of a host's line lies, for hosts that may end in dodgy.json. */
 struct output_line {
 	uint32_t next; /* number of the host's next line plus one, 0 at the end */
@@ -66,5 +68,8 @@ struct output_totals {
  */
 int output_write(const struct output_study *s, struct output_totals *totals,
     struct output_cost *costs, size_t *ncosts, char **error);
+
+/* One host as a line of verdicts.ndjson, with its newline. */
+void output_verdict_line(struct jsonw *w, const struct verdict *v, uint64_t ip_record);
 
 #endif

@@ -74,42 +74,6 @@ dnsfile_line(struct jsonw *w, const struct answer *a)
 	jsonw_newline(w);
 }
 
-void
-dnsfile_verdict_line(struct jsonw *w, const struct verdict *v, uint64_t ip_record)
-{
-	char text[IP_STRLEN];
-
-	jsonw_object(w);
-	jsonw_key(w, "ip");
-	jsonw_string(w, ip_format(&v->ip, text));
-	jsonw_key(w, "ip_record");
-	jsonw_uint(w, ip_record);
-	jsonw_key(w, "verdict");
-	jsonw_string(w, host_verdict_name(v->verdict));
-	jsonw_key(w, "names");
-	jsonw_array(w);
-	for (size_t i = 0; i < v->n; i++) {
-		const struct verdict_name *vn = &v->names[i];
-
-		jsonw_object(w);
-		jsonw_key(w, "key");
-		jsonw_string(w, vn->key);
-		jsonw_key(w, "name");
-		jsonw_string(w, vn->name);
-		jsonw_key(w, "verdict");
-		jsonw_string(w, name_verdict_name(vn->verdict));
-		jsonw_key(w, "addresses");
-		jsonw_array(w);
-		if (vn->answer != NULL)
-			write_addrs(w, vn->answer);
-		jsonw_end_array(w);
-		jsonw_end_object(w);
-	}
-	jsonw_end_array(w);
-	jsonw_end_object(w);
-	jsonw_newline(w);
-}
-
 /* A member that is a string without NUL bytes, or NULL. */
 static const char *
 get_text(struct json_object *o, const char *key)

@@ -76,25 +76,22 @@ const struct output_kind output_dogies = {
 	.file = "dogies.json", .begin = array_begin, .host = dogies_host, .end = array_end
 };
 
-static int
-verdicts_host(struct writer *o, const struct output_host *h, char **error)
+void
+output_verdict_line(struct jsonw *w, const struct verdict *v, uint64_t ip_record)
 {
-	struct jsonw *w = &o->w;
 	char ip[IP_STRLEN];
 
-	(void)error;
-	o->n++;
 	jsonw_object(w);
 	jsonw_key(w, "ip");
-	jsonw_string(w, ip_format(&h->h->ip, ip));
+	jsonw_string(w, ip_format(&v->ip, ip));
 	jsonw_key(w, "ip_record");
-	jsonw_uint(w, h->h->record);
+	jsonw_uint(w, ip_record);
 	jsonw_key(w, "verdict");
-	jsonw_string(w, host_verdict_name(h->verdict->verdict));
+	jsonw_string(w, host_verdict_name(v->verdict));
 	jsonw_key(w, "names");
 	jsonw_array(w);
-	for (size_t i = 0; i < h->verdict->n; i++) {
-		const struct verdict_name *n = &h->verdict->names[i];
+	for (size_t i = 0; i < v->n; i++) {
+		const struct verdict_name *n = &v->names[i];
 
 		jsonw_object(w);
 		jsonw_key(w, "key");
@@ -113,6 +110,14 @@ verdicts_host(struct writer *o, const struct output_host *h, char **error)
 	jsonw_end_array(w);
 	jsonw_end_object(w);
 	jsonw_newline(w);
+}
+
+static int
+verdicts_host(struct writer *o, const struct output_host *h, char **error)
+{
+	(void)error;
+	o->n++;
+	output_verdict_line(&o->w, h->verdict, h->h->record);
 	return 0;
 }
 

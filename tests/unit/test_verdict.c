@@ -9,6 +9,7 @@
 #include "survey/dnsfile.h"
 #include "survey/jsonw.h"
 #include "survey/name.h"
+#include "survey/output.h"
 #include "survey/questions.h"
 #include "survey/verdict.h"
 
@@ -369,7 +370,7 @@ test_line(void **state)
 	answer(&b, "mx.firm.ie", "A", "noerror", "\"203.0.113.1\",\"192.0.2.7\"");
 	name(&b, "banner", "slow.firm.ie");
 	jsonw_init(&w, NULL);
-	dnsfile_verdict_line(&w, judge(&b), 12);
+	output_verdict_line(&w, judge(&b), 12);
 	assert_string_equal(w.out.data,
 	    "{\"ip\":\"192.0.2.7\",\"ip_record\":12,\"verdict\":\"good\",\"names\":["
 	    "{\"key\":\"rdns\",\"name\":\"mx.firm.ie\",\"verdict\":\"good\","
