@@ -45,6 +45,7 @@ struct kid {
 	uv_timer_t timer; /* back-off */
 	uint64_t started_ms;
 	unsigned restarts;
+	char *refusal; /* the line in which it refused a certificate */
 };
 
 struct managed {
@@ -87,6 +88,7 @@ gone(struct managed *m)
 	for (int i = 0; i < NKIDS; i++) {
 		free(m->kids[i].program);
 		free(m->kids[i].conf);
+		free(m->kids[i].refusal);
 	}
 	free(m->dir);
 	free(m->ca_file);
@@ -221,6 +223,21 @@ spawn(struct managed *m, const char *name, const char *const *argv, child_exit_f
 	return c;
 }
 
+/* What it keeps repeating later would push this line out of the tail that is kept. */
+static void
+on_kid_stderr(struct child *c, const char *text, size_t len, void *arg)
+{
+	struct kid *k = arg;
+	char *copy = xstrndup(text, len);
+
+	(void)c;
+	if (HAS_ANY(copy, refused_certificate)) {
+		free(k->refusal);
+		k->refusal = last_words(copy);
+	}
+	free(copy);
+}
+
 static int
 start_kid(struct kid *k)
 {
@@ -229,7 +246,8 @@ start_kid(struct kid *k)
 	bool is_stubby = k == &k->m->kids[STUBBY];
 
 	k->started_ms = uv_now(k->m->loop);
-	k->child = spawn(k->m, k->name, is_stubby ? stubby : unbound, on_kid_exit, NULL, k);
+	k->child = spawn(
+	    k->m, k->name, is_stubby ? stubby : unbound, on_kid_exit, on_kid_stderr, k);
 	return k->child == NULL ? -1 : 0;
 }
 
@@ -309,10 +327,10 @@ give_up_start(struct managed *m)
 	const char *said = front->child != NULL ? child_stderr(front->child) : "";
 	char *words = last_words(said);
 
-	if (HAS_ANY(said, refused_certificate))
+	if (front->refusal != NULL)
 		log_error("dns: %s refuses the upstream, whose certificate is not the one that "
 			  "dns.upstream asks for: %s",
-		    front->name, words);
+		    front->name, front->refusal);
 	else
 		log_error("dns: no answer through %s: %s; it says: %s; %s", front->name, m->why,
 		    words,
@@ -338,8 +356,7 @@ on_probe_answer(const struct answer *a, void *arg)
 	}
 	snprintf(m->why, sizeof(m->why), "%s for %s%s%.40s", dns_outcome_name(a->outcome), a->name,
 	    a->ede_text != NULL ? ", " : "", a->ede_text != NULL ? a->ede_text : "");
-	if (front->child != NULL && HAS_ANY(child_stderr(front->child), refused_certificate) &&
-	    m->deadline_ms > uv_now(m->loop) + REFUSED_MS)
+	if (front->refusal != NULL && m->deadline_ms > uv_now(m->loop) + REFUSED_MS)
 		m->deadline_ms = uv_now(m->loop) + REFUSED_MS;
 	if (uv_now(m->loop) >= m->deadline_ms)
 		give_up_start(m);
