@@ -1,0 +1,308 @@
+#!/usr/bin/env python3
+"""survey dns against a resolver that misbehaves: dns_faults.py SURVEY [CASE...]"""
+import json
+import pathlib
+import random
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+from fake_dns import (A, AAAA, CNAME, NXDOMAIN, PTR, REFUSED, SERVFAIL, FakeResolver, address_of,
+                      encode_name, over_tcp)
+
+SURVEY = sys.argv[1]
+NAMES = [f"mx{i}.firm{i % 97}.lab" for i in range(2000)]
+
+
+def right(q):
+    return q.reply([(A, address_of(q.name))])
+
+
+class Run:
+    """One run of survey dns: exit status, answers by (name, type), totals."""
+
+    def __init__(self, port, lines, *options):
+        with tempfile.TemporaryDirectory() as d:
+            d = pathlib.Path(d)
+            lines = lines if isinstance(lines, bytes) else "".join(
+                f"{l}\n" for l in lines).encode()
+            p = subprocess.run([SURVEY, "dns", "--resolver", f"127.0.0.1#{port}", "--stats",
+                                d / "stats", *map(str, options), "-"], input=lines,
+                               capture_output=True, timeout=300)
+            self.status = p.returncode
+            self.stderr = p.stderr.decode()
+            self.answers = {}
+            for line in p.stdout.decode().splitlines():
+                a = json.loads(line)
+                key = a["name"], a["type"]
+                assert key not in self.answers, f"{key}: two outcomes"
+                self.answers[key] = a
+            self.stats = json.loads((d / "stats").read_text())
+
+    def expect_all(self, names=NAMES):
+        assert set(self.answers) == {(n, "A") for n in names}, \
+            f"{len(self.answers)} of {len(names)} questions have an outcome\n{self.stderr}"
+
+    def expect_right(self, names=NAMES):
+        self.expect_all(names)
+        for n in names:
+            a = self.answers[n, "A"]
+            assert a["outcome"] == "noerror" and \
+                a["answers"] == [socket.inet_ntoa(address_of(n))], a
+
+
+def case_killed():
+    """It dies with questions on its way and comes back on the same port."""
+    count = 0
+
+    def answer(q, nth, tcp):
+        nonlocal count
+        count += 1
+        return [right(q)] if count < 700 else []
+    first = FakeResolver(answer)
+    p = subprocess.Popen([SURVEY, "dns", "--resolver", f"127.0.0.1#{first.port}", "-w", "50",
+                          "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    p.stdin.write("".join(n + "\n" for n in NAMES).encode())
+    p.stdin.close()
+    while count < 700:
+        time.sleep(0.01)
+    first.stop()
+    time.sleep(1.5)
+    with FakeResolver(port=first.port):
+        out = p.stdout.read().decode().splitlines()
+        assert p.wait(60) == 0
+    got = [json.loads(l) for l in out]
+    assert len(got) == len(NAMES) == len({a["name"] for a in got})
+    assert all(a["outcome"] == "noerror" for a in got)
+
+
+def case_delayed():
+    """Answers take ten seconds: those to an earlier try still count."""
+    with FakeResolver(lambda q, nth, tcp: [(10, right(q))]) as r:
+        run = Run(r.port, NAMES[:300])
+    run.expect_right(NAMES[:300])
+    assert run.status == 0
+    assert all(a["ms"] >= 9000 for a in run.answers.values())
+
+
+def case_lossy():
+    """Three packets of ten are lost, either way."""
+    dice = random.Random(7)
+
+    def answer(q, nth, tcp):
+        return [] if dice.random() < 0.3 or dice.random() < 0.3 else [right(q)]
+    with FakeResolver(answer) as r:
+        run = Run(r.port, NAMES[:400], "--timeout", 100, "--tries", 20)
+    run.expect_right(NAMES[:400])
+    assert run.stats["retries"] > 0 and run.stats["window"] <= run.stats["window_max"]
+
+
+def case_spoofed():
+    """Each right answer comes after a flood of wrong ones."""
+    evil = [(A, b"\6\6\6\6")]
+
+    def answer(q, nth, tcp):
+        wrong_id = bytes([q.id[0] ^ 0x55, q.id[1]])
+        loop = q.reply()[:-11]
+        loop = loop[:6] + b"\0\1" + loop[8:10] + b"\0\0" + loop[12:]
+        pointer = struct.pack(">H", 0xc000 | len(loop))
+        return [q.reply(evil, id=wrong_id),
+                q.reply(evil, question=encode_name("other.lab") + b"\0\1\0\1"),
+                q.reply(evil, question=q.question[:-4] + b"\0\x1c\0\1"),
+                q.reply(evil, question=q.question[:-4] + b"\0\1\0\3"),
+                q.reply(evil, qr=False),
+                loop + pointer + struct.pack(">HHIH", 1, 1, 1, 4) + b"\6\6\6\6",
+                q.reply(evil)[:-20], b"", b"\0", q.id, q.reply(evil)[:12],
+                right(q), q.reply(evil)]
+    with FakeResolver(answer) as r:
+        run = Run(r.port, NAMES)
+    run.expect_right()
+    assert run.stats["rejected"] >= 8 * len(NAMES), run.stats
+    assert run.stats["timed_out_tries"] == 0
+
+
+def case_other_sender():
+    """Right in every way, but from another port: the kernel keeps it from a connected socket."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as liar:
+        liar.bind(("127.0.0.1", 0))
+
+        def answer(q, nth, tcp):
+            liar.sendto(q.reply([(A, b"\6\6\6\6")]), r.peer)
+            return [(0.02, right(q))]
+        with FakeResolver(answer) as r:
+            run = Run(r.port, NAMES[:200])
+    run.expect_right(NAMES[:200])
+    assert run.stats["rejected"] == 0
+
+
+def case_silent():
+    """It never answers: every question times out, once, in bounded time."""
+    with FakeResolver(lambda q, nth, tcp: []) as r:
+        run = Run(r.port, NAMES, "--timeout", 100, "--tries", 3)
+    run.expect_all()
+    assert {a["outcome"] for a in run.answers.values()} == {"timeout"}
+    assert max(r.seen.values()) == 3
+    assert run.stats["window"] < run.stats["window_max"], "losses did not shrink the window"
+
+
+def case_big():
+    """Two thousand addresses: truncated over UDP, all over TCP, in pieces."""
+    addresses = [struct.pack(">I", 0xc6120000 + i) for i in range(2000)]
+
+    def answer(q, nth, tcp):
+        if not tcp:
+            return [q.reply(tc=True)]
+        message = over_tcp(q.reply([(A, a) for a in addresses]))
+        return [message[:1], message[1:7], (0.05, message[7:9000]), (0.1, message[9000:])]
+    names = NAMES[:40]
+    with FakeResolver(answer) as r:
+        run = Run(r.port, names)
+    run.expect_all(names)
+    for a in run.answers.values():
+        assert a["outcome"] == "noerror" and len(a["answers"]) == 2000, a["outcome"]
+        assert a["answers"][0] == "198.18.0.0" and a["answers"][-1] == "198.18.7.207"
+    assert run.stats["tcp"] == len(names)
+
+
+def case_tcp_broken():
+    """TCP that is closed, cut short, or about something else: bounded tries, then a timeout."""
+    bad = [lambda q: [None], lambda q: [over_tcp(right(q))[:9], None],
+           lambda q: [over_tcp(q.reply(tc=True))],
+           lambda q: [over_tcp(q.reply(question=encode_name("x.lab") + b"\0\1\0\1"))],
+           lambda q: [b"\0\0"]]
+
+    def answer(q, nth, tcp):
+        if not tcp:
+            return [q.reply(tc=True)]
+        if q.name == "good.lab":
+            return [over_tcp(right(q))]
+        return bad[int(q.name[1:q.name.index(".")]) % len(bad)](q)
+    names = [f"b{i}.lab" for i in range(50)] + ["good.lab"]
+    with FakeResolver(answer) as r:
+        run = Run(r.port, names, "--timeout", 300, "--tries", 2)
+    run.expect_all(names)
+    assert run.answers["good.lab", "A"]["outcome"] == "noerror"
+    assert {run.answers[n, "A"]["outcome"] for n in names[:-1]} == {"timeout"}
+
+
+def case_failures():
+    """SERVFAIL and REFUSED that pass are asked again; those that stay keep their reason."""
+    def answer(q, nth, tcp):
+        if q.name.startswith("passing"):
+            return [q.reply(rcode=SERVFAIL if nth == 1 else 0,
+                            records=[] if nth == 1 else [(A, address_of(q.name))])]
+        if q.name.startswith("bogus"):
+            return [q.reply(rcode=SERVFAIL, ede=(6, b"signature is \xc3\xbcber"))]
+        if q.name.startswith("refused"):
+            return [q.reply(rcode=REFUSED)]
+        return [q.reply(rcode=SERVFAIL, ede=(22, b"no name server\x00"))]
+    names = [f"{k}{i}.lab" for k in ("passing", "bogus", "refused", "dead") for i in range(5)]
+    with FakeResolver(answer) as r:
+        run = Run(r.port, names)
+    run.expect_all(names)
+    for i in range(5):
+        a = {k: run.answers[f"{k}{i}.lab", "A"] for k in ("passing", "bogus", "refused", "dead")}
+        assert a["passing"]["outcome"] == "noerror"
+        assert (a["bogus"]["outcome"], a["bogus"]["ede"], a["bogus"]["ede_text"]) == \
+            ("servfail", 6, "signature is über")
+        assert a["refused"]["outcome"] == "refused"
+        assert (a["dead"]["outcome"], a["dead"]["ede"], a["dead"]["ede_text"]) == \
+            ("servfail", 22, "no name server")
+        assert r.seen[f"bogus{i}.lab", 1] == 1, "DNSSEC's verdict was asked for twice"
+        assert r.seen[f"dead{i}.lab", 1] == 2
+    assert run.stats["bogus"] == 5
+
+
+def case_hostile_names():
+    """Lines that are no names cost only themselves."""
+    longest = ".".join(["a" * 63] * 3 + ["b" * 61])
+    bad = [b"a,b.lab", b"a b.lab", b"\x00", b"a\x00.lab", b"a\x1b[31m.lab", b"x" * (64 << 10),
+           b"y" * (200 << 10), b"\xff\xfe", b"..", longest.encode() + b"c", b"-a.lab",
+           b"a" * 64 + b".lab", b"a\\.lab", b"<script>.lab", b"a;rm.lab"]
+    good = NAMES[:20] + [longest, "xn--bcher-kva.lab"]
+    lines = b"\n".join(bad + [g.encode() for g in good]
+                       + ["b\u00fccher.lab".encode(), b"", b"MX0.FIRM0.LAB."])
+    with FakeResolver() as r:
+        run = Run(r.port, lines)
+    run.expect_right(good)
+    assert run.status == 3
+    assert all(nth == 1 for nth in r.seen.values()), "asked twice"
+
+
+def case_hostile_answers():
+    """Chains, loops and PTR targets that are no names are kept as text or refused."""
+    def name(*labels):
+        return b"".join(bytes([len(l)]) + l for l in labels) + b"\0"
+
+    def answer(q, nth, tcp):
+        if q.type == PTR:
+            return [q.reply([(PTR, name(b"a.b\\", b"\x00\n\xff", b"x,y")),
+                             (PTR, name(b"<script>", b"Lab"))])]
+        if q.name == "loop.lab":
+            return [q.reply([(CNAME, b"\xc0\x0c")])]
+        return [q.reply([(CNAME, name(b"x\"y", b"lab"))], rcode=NXDOMAIN)]
+    with FakeResolver(answer) as r:
+        run = Run(r.port, ["192.0.2.1", "loop.lab", "odd.lab"], "--timeout", 100, "--tries", 2)
+    a = run.answers["1.2.0.192.in-addr.arpa", "PTR"]
+    assert a["answers"] == ["<script>.lab", "a\\.b\\\\.\\000\\010\\255.x,y"], a
+    assert run.answers["loop.lab", "A"]["outcome"] == "timeout"
+    assert run.answers["odd.lab", "A"]["cname"] == ['x"y.lab']
+
+
+def case_types():
+    """A, AAAA and PTR of names and addresses, each question once."""
+    def answer(q, nth, tcp):
+        six = bytes([0x20, 1, 0x0d, 0xb8] + [0] * 11 + [7])
+        return [q.reply({A: [(A, address_of(q.name))], AAAA: [(AAAA, six)],
+                         PTR: [(PTR, encode_name("mx.lab"))]}[q.type])]
+    lines = ["mx.lab", "192.0.2.1", "2001:db8::1", "MX.lab", "192.0.2.1"]
+    with FakeResolver(answer) as r:
+        run = Run(r.port, lines, "--type", "A,AAAA,PTR")
+    assert run.status == 0
+    assert sorted((n[:9], t) for n, t in run.answers) == [
+        ("1.0.0.0.0", "PTR"), ("1.2.0.192", "PTR"), ("mx.lab", "A"), ("mx.lab", "AAAA")]
+    assert run.answers["mx.lab", "AAAA"]["answers"] == ["2001:db8::7"]
+
+
+def case_small_buffer():
+    """The window fits the buffer that was granted, so nothing is lost with a small one."""
+    with FakeResolver() as r:
+        run = Run(r.port, NAMES, "--rcvbuf", 212992 // 2)
+    run.expect_right()
+    assert run.stats["rcvbuf"] <= 212992
+    assert run.stats["window_max"] * 2304 <= 8 * run.stats["rcvbuf"]
+    assert run.stats["retries"] == 0, run.stats
+
+
+def case_interrupted():
+    """Ctrl-C: what is known is written, and status 130 says that it is not all."""
+    with FakeResolver(lambda q, nth, tcp: [right(q)] if q.name < "mx3" else []) as r:
+        p = subprocess.Popen([SURVEY, "dns", "--resolver", f"127.0.0.1#{r.port}", "-"],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        p.stdin.write("".join(n + "\n" for n in NAMES).encode())
+        p.stdin.close()
+        live = {n for n in NAMES if n < "mx3"}
+        while not {n for n, _ in r.seen} >= set(NAMES[:1000]) and p.poll() is None:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        p.send_signal(signal.SIGINT)
+        out = p.stdout.read().decode().splitlines()
+        assert p.wait(10) == 130
+    got = {json.loads(l)["name"] for l in out}
+    assert got and got <= live
+
+
+def main():
+    cases = {n[5:]: f for n, f in globals().items() if n.startswith("case_")}
+    for name in sys.argv[2:] or cases:
+        start = time.monotonic()
+        cases[name]()
+        print(f"{name}: ok, {time.monotonic() - start:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
