@@ -191,6 +191,7 @@ collect_ases(struct drawing *d, const struct study *st, const struct draw_colour
 	free(as);
 	d->nas = (uint32_t)d->nases;
 	qsort(d->ases, d->nases, sizeof *d->ases, by_count);
+	d->unknown_as = st->ases[d->ases[0].as].asn == 0 && st->ases[d->ases[0].as].name[0] == '\0';
 	for (size_t i = 0; i < d->nases; i++) {
 		int slot = colours->slot[d->ases[i].as];
 

@@ -64,6 +64,7 @@ struct draw_line { /* a row of the legend */
 struct drawing {
 	enum draw_level level;
 	uint32_t id, nhosts, nshared, nas;
+	bool unknown_as; /* of the largest AS of the cluster nothing is known */
 	struct draw_node *nodes;
 	struct draw_edge *edges;
 	struct draw_as *ases; /* the legend: by falling number of hosts */

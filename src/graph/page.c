@@ -266,7 +266,10 @@ set_titles(struct picture *s, const struct drawing *d)
 	buf_adds(&b, " · ");
 	counted(&b, d->nshared, "shared key", "shared keys");
 	buf_adds(&b, " · ");
-	counted(&b, d->nas, "AS", "ASes");
+	if (d->nas == 1 && d->unknown_as)
+		buf_adds(&b, "AS unknown");
+	else
+		counted(&b, d->nas, "AS", "ASes");
 	s->desc = buf_steal(&b);
 	buf_fini(&b);
 }
@@ -465,15 +468,27 @@ page_legend(struct picture *s, const struct study *st, const struct draw_colours
 	    s, MARGIN, MARGIN + 12, 14, INK, "Colours and lines of the cluster pictures");
 	p->bold = true;
 	picture_text(s, x, y, 10, INK_SOFT, "AS (hosts in clusters)");
-	for (int slot = 0; slot < NAS_COLOURS; slot++) {
-		for (uint32_t i = 0; i < st->nases; i++) {
-			struct draw_as a = { i, st->ases[i].nclustered, palette_as(slot) };
+	for (uint32_t before = UINT32_MAX, last = UINT32_MAX;;) { /* the largest first */
+		uint32_t next = UINT32_MAX;
 
-			if (colours->slot[i] != slot)
+		for (uint32_t i = 0; i < st->nases; i++) {
+			uint32_t n = st->ases[i].nclustered;
+
+			if (colours->slot[i] == -1 || n > before ||
+			    (n == before && (last == UINT32_MAX || i <= last)))
 				continue;
-			y += ROW;
-			as_row(s, st, &a, x, y);
+			if (next == UINT32_MAX || n > st->ases[next].nclustered)
+				next = i;
 		}
+		if (next == UINT32_MAX)
+			break;
+		struct draw_as a = { next, st->ases[next].nclustered,
+			palette_as(colours->slot[next]) };
+
+		y += ROW;
+		as_row(s, st, &a, x, y);
+		before = a.nhosts;
+		last = next;
 	}
 	y += ROW;
 	struct as_style grey = palette_grey(0);

@@ -16,6 +16,17 @@
 #define NAMES_MAX 12 /* of a host; the rest is counted */
 #define NAME_MAX_CHARS 90
 #define AS_NAME_CHARS 60
+#define HOSTS_MAX 100000 /* more than so many, and hosts outside clusters are left out */
+
+uint32_t
+page_hosts(const struct study *st)
+{
+	uint32_t clustered = 0;
+
+	for (uint32_t i = 0; i < st->nclusters; i++)
+		clustered += st->clusters[i].nhosts;
+	return st->nhosts <= HOSTS_MAX ? st->nhosts : clustered; /* these come first */
+}
 
 static void
 put_text(struct jsonw *w, const char *s, size_t max)
@@ -135,29 +146,29 @@ put_port(struct jsonw *w, const struct study_port *p)
 }
 
 static void
-put_hosts(struct jsonw *w, const struct study *st)
+put_hosts(struct jsonw *w, const struct study *st, uint32_t nhosts)
 {
 	jsonw_key(w, "hosts");
 	jsonw_object(w);
 	jsonw_key(w, "ip");
 	jsonw_array(w);
-	for (uint32_t i = 0; i < st->nhosts; i++)
+	for (uint32_t i = 0; i < nhosts; i++)
 		put_text(w, st->hosts[i].ip, 64);
 	jsonw_end_array(w);
 	jsonw_key(w, "as");
 	jsonw_array(w);
-	for (uint32_t i = 0; i < st->nhosts; i++)
+	for (uint32_t i = 0; i < nhosts; i++)
 		jsonw_uint(w, st->hosts[i].as);
 	jsonw_end_array(w);
 	jsonw_key(w, "cluster");
 	jsonw_array(w);
-	for (uint32_t i = 0; i < st->nhosts; i++)
+	for (uint32_t i = 0; i < nhosts; i++)
 		jsonw_int(
 		    w, st->hosts[i].cluster == STUDY_NONE ? -1 : (int64_t)st->hosts[i].cluster);
 	jsonw_end_array(w);
 	jsonw_key(w, "names");
 	jsonw_array(w);
-	for (uint32_t i = 0; i < st->nhosts; i++) {
+	for (uint32_t i = 0; i < nhosts; i++) {
 		const struct study_host *h = &st->hosts[i];
 		uint32_t shown = 0;
 
@@ -183,13 +194,13 @@ put_hosts(struct jsonw *w, const struct study *st)
 	jsonw_end_array(w);
 	jsonw_key(w, "more");
 	jsonw_array(w);
-	for (uint32_t i = 0; i < st->nhosts; i++)
+	for (uint32_t i = 0; i < nhosts; i++)
 		jsonw_uint(
 		    w, st->hosts[i].nnames > NAMES_MAX ? st->hosts[i].nnames - NAMES_MAX : 0);
 	jsonw_end_array(w);
 	jsonw_key(w, "facts");
 	jsonw_array(w);
-	for (uint32_t i = 0; i < st->nhosts; i++) {
+	for (uint32_t i = 0; i < nhosts; i++) {
 		jsonw_array(w);
 		for (uint32_t k = 0; k < st->hosts[i].nports; k++)
 			put_port(w, &st->ports[st->hosts[i].port0 + k]);
@@ -202,8 +213,13 @@ put_hosts(struct jsonw *w, const struct study *st)
 void
 page_data(const struct study *st, struct buf *out)
 {
+	uint32_t nhosts = page_hosts(st), nkeys = 0;
 	struct jsonw w;
 
+	for (uint32_t i = 0; i < st->nuses; i++) { /* keys of hosts in clusters come first, too */
+		if (st->uses[i].host < nhosts && st->uses[i].key >= nkeys)
+			nkeys = st->uses[i].key + 1;
+	}
 	jsonw_init(&w, NULL);
 	jsonw_object(&w);
 	jsonw_key(&w, "ports");
@@ -225,18 +241,20 @@ page_data(const struct study *st, struct buf *out)
 	put_clusters(&w, st);
 	jsonw_key(&w, "keys");
 	jsonw_array(&w);
-	for (uint32_t i = 0; i < st->nkeys; i++)
+	for (uint32_t i = 0; i < nkeys; i++)
 		put_text(&w, st->keys[i].fp, 64);
 	jsonw_end_array(&w);
 	jsonw_key(&w, "uses"); /* host, key, port, over and over */
 	jsonw_array(&w);
 	for (uint32_t i = 0; i < st->nuses; i++) {
+		if (st->uses[i].host >= nhosts)
+			continue;
 		jsonw_uint(&w, st->uses[i].host);
 		jsonw_uint(&w, st->uses[i].key);
 		jsonw_uint(&w, st->uses[i].port);
 	}
 	jsonw_end_array(&w);
-	put_hosts(&w, st);
+	put_hosts(&w, st, nhosts);
 	jsonw_end_object(&w);
 	buf_add(out, w.out.data, w.out.len);
 	jsonw_fini(&w);

@@ -8,6 +8,7 @@
 
 #include "page.h"
 
+#define PICTURES_MAX ((size_t)96 << 20) /* bytes of all of them as they stand in the page */
 #define PICTURE_MAX ((size_t)4 << 20) /* bytes of one picture that is taken into the page */
 
 static void
@@ -283,7 +284,9 @@ put_method(const struct page *p, struct buf *b)
 static void
 put_pictures(const struct page *p, struct buf *b)
 {
-	for (uint32_t i = 0; i < p->study->nclusters; i++) {
+	size_t start = b->len;
+
+	for (uint32_t i = 0; i < p->study->nclusters && b->len - start < PICTURES_MAX; i++) {
 		uint32_t id = p->study->clusters[i].id;
 		char *path = xasprintf("%s/cluster-%u.svg", p->graphs, id);
 		size_t len;

@@ -276,6 +276,34 @@ versions(struct tables *ts, const struct study *st)
 }
 
 static void
+software(struct tables *ts, const struct study *st)
+{
+	struct table *t = tables_add(
+	    ts, "software", "Servers as they name themselves, host/ports", "server", split_columns);
+	struct tally by_name = { 0 };
+	bool any = false;
+
+	for (uint32_t i = 0; i < st->nhosts; i++) {
+		for (uint32_t k = 0; k < st->hosts[i].nports; k++) {
+			const struct study_port *p = &st->ports[st->hosts[i].port0 + k];
+			struct buf b;
+
+			if (p->software == NULL || p->software[0] == '\0')
+				continue;
+			buf_init(&b);
+			buf_adds(&b, p->port == 22 ? "SSH " : "web ");
+			text_plain(&b, p->software, strlen(p->software), 40);
+			tally(&by_name, st, b.data, i, false);
+			buf_fini(&b);
+			any = true;
+		}
+	}
+	if (!any)
+		t->note = "This directory does not tell the names of servers.";
+	tally_rows(&by_name, t, st);
+}
+
+static void
 key_types(struct tables *ts, const struct study *st)
 {
 	struct table *t = tables_add(
@@ -741,6 +769,7 @@ stats_tables(struct tables *ts, const struct study *st, const struct runinfo *ru
 	overview(ts, st, run);
 	ports(ts, st);
 	versions(ts, st);
+	software(ts, st);
 	key_types(ts, st);
 	suites(ts, st);
 	certificates(ts, st);

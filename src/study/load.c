@@ -1,8 +1,11 @@
 /* Finds the files of a study and reads them in the right order. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "survey/file.h"
 #include "survey/log.h"
@@ -10,21 +13,79 @@
 
 #include "study_read.h"
 
-#define MAX_FILE ((size_t)8 << 30)
+/* A file of results in the address space: written once and renamed, it never shrinks under us. */
+struct mapped {
+	const char *text;
+	size_t len;
+};
 
-/* The file's text, or NULL: it is not there (errno ENOENT, nothing said) or unreadable (said). */
-static char *
-read_in(const char *dir, const char *name, size_t *len)
+/* Returns 1, 0 when there is no such file, or -1 after a message. */
+static int
+map_file(struct mapped *m, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat sb;
+	void *p;
+
+	*m = (struct mapped){ "", 0 };
+	if (fd == -1 && errno == ENOENT)
+		return 0;
+	if (fd == -1 || fstat(fd, &sb) == -1)
+		goto fail;
+	if (!S_ISREG(sb.st_mode)) {
+		errno = EINVAL;
+		goto fail;
+	}
+	if (sb.st_size > 0) {
+		p = mmap(NULL, (size_t)sb.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (p == MAP_FAILED)
+			goto fail;
+		*m = (struct mapped){ p, (size_t)sb.st_size };
+		madvise(p, m->len, MADV_SEQUENTIAL);
+	}
+	close(fd);
+	return 1;
+fail:
+	log_error("cannot read %s: %s", path, strerror(errno));
+	if (fd != -1)
+		close(fd);
+	return -1;
+}
+
+static void
+unmap(struct mapped *m)
+{
+	if (m->len > 0)
+		munmap((void *)(uintptr_t)m->text, m->len);
+}
+
+/* Read a file of the directory with reader(), which gets arg; as map_file(). */
+static int
+read_file(struct study *st, const char *dir, const char *name,
+    void (*reader)(struct study *, const char *, size_t))
 {
 	char *path = path_join(dir, name);
-	char *text = file_read(path, MAX_FILE, len);
-	int saved = errno;
+	struct mapped m;
+	int rc = map_file(&m, path);
 
-	if (text == NULL && saved != ENOENT)
-		log_error("cannot read %s: %s", path, strerror(saved));
+	if (rc == 1)
+		reader(st, m.text, m.len);
+	unmap(&m);
 	free(path);
-	errno = saved;
-	return text;
+	return rc;
+}
+
+/* Verdicts with their names, for who has no names from elsewhere. */
+static void
+read_verdicts_and_names(struct study *st, const char *text, size_t len)
+{
+	study_read_verdicts(st, text, len, true);
+}
+
+static void
+read_verdicts(struct study *st, const char *text, size_t len)
+{
+	study_read_verdicts(st, text, len, false);
 }
 
 /* Keys that only pairs told of had a made-up text to keep them apart. */
@@ -40,49 +101,51 @@ blank_unnamed(struct study *st)
 static int
 load_dir(struct study *st, const char *dir, enum study_want want)
 {
-	char *clusters, *verdicts, *hosts, *text;
-	size_t nclusters, nverdicts, nhosts, len;
-	bool outside = false;
-	int rc = -1;
+	bool names = false; /* a file with names was read */
+	int rc = read_file(st, dir, "clusters.json", study_read_clusters);
 
-	clusters = read_in(dir, "clusters.json", &nclusters);
-	if (clusters == NULL && errno != ENOENT)
-		return -1;
-	verdicts = read_in(dir, "verdicts.ndjson", &nverdicts);
-	hosts = want == STUDY_EVERYTHING ? read_in(dir, "all-key-fingerprints.json", &nhosts)
-					 : NULL;
-	outside = hosts != NULL;
-	if (hosts == NULL && want == STUDY_EVERYTHING &&
-	    clusters != NULL) /* facts of clustered hosts */
-		hosts = read_in(dir, "collisions.json", &nhosts);
-	if (clusters == NULL) {
-		if ((text = read_in(dir, "collisions.json", &len)) == NULL) {
-			if (errno == ENOENT)
-				log_error("%s has neither clusters.json nor collisions.json: "
-					  "`survey analyze` makes them from records.fresh",
-				    dir);
-			goto out;
+	if (rc == 0) {
+		rc = read_file(st, dir, "collisions.json", study_read_collisions);
+		names = rc == 1;
+		if (rc == 0) {
+			log_error("%s has neither clusters.json nor collisions.json: "
+				  "`survey analyze` makes them from records.fresh",
+			    dir);
+			return -1;
 		}
-		study_read_collisions(st, text, len);
-		free(text);
-	} else {
-		study_read_clusters(st, clusters, nclusters);
 	}
-	if (hosts != NULL) {
-		/* Read the verdicts after the hosts are known and before names imply them. */
-		study_read_hosts(st, hosts, nhosts);
-		st->found.all_keys = outside;
-		if (verdicts != NULL)
-			study_read_verdicts(st, verdicts, nverdicts, false);
-	} else if (verdicts != NULL) {
-		study_read_verdicts(st, verdicts, nverdicts, clusters != NULL);
+	if (rc == 1 && want == STUDY_EVERYTHING) {
+		rc = read_file(st, dir, "all-key-fingerprints.json", study_read_hosts);
+		if (rc == 0 && st->found.clusters) {
+			/* What it says of hosts in clusters, collisions.json says too. */
+			rc = read_file(st, dir, "collisions.json", study_read_hosts);
+			st->found.all_keys = false;
+		}
+		names |= rc == 1;
 	}
-	rc = 0;
-out:
-	free(clusters);
-	free(verdicts);
-	free(hosts);
-	return rc;
+	/* After the hosts are known, and over what their names alone would imply. */
+	if (rc != -1)
+		rc = read_file(
+		    st, dir, "verdicts.ndjson", names ? read_verdicts : read_verdicts_and_names);
+	return rc == -1 ? -1 : 0;
+}
+
+static int
+load_file(struct study *st, const char *path)
+{
+	struct mapped m;
+	int rc = map_file(&m, path);
+
+	if (rc == 0)
+		log_error("%s: %s", path, strerror(ENOENT));
+	if (rc != 1)
+		return -1;
+	study_read_collisions(st, m.text, m.len);
+	unmap(&m);
+	if (st->nhosts > 0)
+		return 0;
+	log_error("%s holds no host: it is no collisions.json", path);
+	return -1;
 }
 
 struct study *
@@ -90,36 +153,21 @@ study_load(const char *path, enum study_want want)
 {
 	struct study *st;
 	struct stat sb;
-	char *text;
-	size_t len;
+	bool is_dir;
 
 	if (stat(path, &sb) == -1) {
 		log_error("%s: %s", path, strerror(errno));
 		return NULL;
 	}
+	is_dir = S_ISDIR(sb.st_mode);
 	st = study_new();
-	if (S_ISDIR(sb.st_mode)) {
-		if (load_dir(st, path, want) == -1) {
-			study_free(st);
-			return NULL;
-		}
-	} else {
-		if ((text = file_read(path, MAX_FILE, &len)) == NULL) {
-			log_error("cannot read %s: %s", path, strerror(errno));
-			study_free(st);
-			return NULL;
-		}
-		study_read_collisions(st, text, len);
-		free(text);
-		if (st->nhosts == 0) {
-			log_error("%s holds no host: it is no collisions.json", path);
-			study_free(st);
-			return NULL;
-		}
+	if ((is_dir ? load_dir(st, path, want) : load_file(st, path)) == -1) {
+		study_free(st);
+		return NULL;
 	}
 	study_finish(st);
 	blank_unnamed(st);
-	if (S_ISDIR(sb.st_mode) && want == STUDY_EVERYTHING) {
+	if (is_dir && want == STUDY_EVERYTHING) {
 		char *db = path_join(path, "survey.db");
 
 		study_read_db(st, db);
