@@ -94,11 +94,17 @@ const char *host_out_name(enum host_out out);
 bool host_put_grab(struct host *h, const struct host_grab *g, struct arena *a);
 void host_put_name(struct host *h, const struct host_name *n, struct arena *a);
 
+/* What a merge could not keep. */
+struct merge_counts {
+	uint64_t repeated; /* ports that both records had */
+	uint64_t over; /* grabs past HOST_GRABS_MAX */
+};
+
 /*
  * Put a later record of the same address into h.  Of a port that both have
- * the later one that shows a key wins, and when neither does, the later; the
- * number of such ports is added to *repeated.
+ * the later one that shows a key wins, and when neither does, the later.
  */
-void host_merge(struct host *h, const struct host *later, struct arena *a, size_t *repeated);
+void host_merge(
+    struct host *h, const struct host *later, struct arena *a, struct merge_counts *counts);
 
 #endif

@@ -22,11 +22,12 @@ struct hostset {
 	size_t nkeys, keys_cap, kinds_cap;
 	struct strpool texts;
 	struct arena key_bytes;
-	uint64_t repeated; /* ports seen twice in different lines of a host */
+	struct merge_counts merged; /* of different lines of a host */
 
 	/* private: hash tables of host and key numbers plus one */
 	uint32_t *ip_slot, *key_slot;
 	size_t ip_nslots, key_nslots;
+	uint64_t seed;
 };
 
 void hostset_init(struct hostset *s);

@@ -12,6 +12,7 @@ struct strpool {
 	const char **slot; /* open addressing; NULL is free */
 	uint32_t *hash;
 	size_t n, nslots;
+	uint64_t seed; /* by chance: nobody can prepare texts that collide */
 };
 
 void strpool_init(struct strpool *p);
@@ -19,5 +20,8 @@ void strpool_fini(struct strpool *p);
 /* The pool's copy of s[0..len), NUL-terminated; equal texts give equal pointers.  len < 4 GiB, no NUL within. */
 const char *strpool_put(struct strpool *p, const char *s, size_t len);
 size_t strpool_bytes(const struct strpool *p);
+
+/* A number by chance for a hash table whose keys come from outside; its order must not show anywhere. */
+uint64_t hash_seed(void);
 
 #endif

@@ -1,15 +1,16 @@
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "survey/strpool.h"
 
 #define FIRST_SLOTS 1024
 
-/* FNV-1a over 8 bytes at a time, with a final mix; not for hostile collisions of a public service. */
+/* FNV-1a's scheme over 8 bytes at a time, with a final mix. */
 static uint32_t
-hash_text(const char *s, size_t len)
+hash_text(uint64_t seed, const char *s, size_t len)
 {
-	uint64_t h = 0xcbf29ce484222325ULL ^ len, w;
+	uint64_t h = seed ^ len, w;
 
 	for (; len >= 8; s += 8, len -= 8) {
 		memcpy(&w, s, 8);
@@ -24,11 +25,21 @@ hash_text(const char *s, size_t len)
 	return (uint32_t)(h >> 32);
 }
 
+uint64_t
+hash_seed(void)
+{
+	uint64_t seed = 0xcbf29ce484222325ULL;
+
+	(void)!getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
+	return seed;
+}
+
 void
 strpool_init(struct strpool *p)
 {
 	memset(p, 0, sizeof(*p));
 	arena_init(&p->text);
+	p->seed = hash_seed();
 }
 
 void
@@ -67,7 +78,7 @@ grow(struct strpool *p)
 const char *
 strpool_put(struct strpool *p, const char *s, size_t len)
 {
-	uint32_t h = hash_text(s, len);
+	uint32_t h = hash_text(p->seed, s, len);
 	size_t at;
 
 	if (p->n * 4 >= p->nslots * 3)

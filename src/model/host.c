@@ -138,7 +138,7 @@ names_give_way(const struct host *h, const struct host *later, uint8_t port)
 }
 
 void
-host_merge(struct host *h, const struct host *later, struct arena *a, size_t *repeated)
+host_merge(struct host *h, const struct host *later, struct arena *a, struct merge_counts *counts)
 {
 	bool dropped[NPORTS][2] = { { false } };
 	bool gives_way[NPORTS];
@@ -146,7 +146,7 @@ host_merge(struct host *h, const struct host *later, struct arena *a, size_t *re
 	for (uint8_t port = 0; port < NPORTS; port++) {
 		gives_way[port] = names_give_way(h, later, port);
 		if ((h->seen & later->seen & 1U << port) != 0)
-			(*repeated)++;
+			counts->repeated++;
 	}
 	for (uint32_t i = 0; i < later->nnames; i++) {
 		const struct host_name *n = &later->names[i];
@@ -160,8 +160,12 @@ host_merge(struct host *h, const struct host *later, struct arena *a, size_t *re
 		}
 		host_put_name(h, n, a);
 	}
-	for (uint32_t i = 0; i < later->ngrabs; i++)
-		host_put_grab(h, &later->grabs[i], a);
+	for (uint32_t i = 0; i < later->ngrabs; i++) {
+		if (h->ngrabs < HOST_GRABS_MAX)
+			host_put_grab(h, &later->grabs[i], a);
+		else
+			counts->over++;
+	}
 	h->seen |= later->seen;
 	h->open |= later->open;
 	if (h->country[0] == '\0')

@@ -12,6 +12,7 @@ hostset_init(struct hostset *s)
 	memset(s, 0, sizeof(*s));
 	strpool_init(&s->texts);
 	arena_init(&s->key_bytes);
+	s->seed = hash_seed();
 }
 
 void
@@ -42,20 +43,20 @@ mix(uint64_t h)
 }
 
 static uint64_t
-hash_ip(const struct ip *ip)
+hash_ip(const struct hostset *s, const struct ip *ip)
 {
 	uint64_t a, b;
 
 	memcpy(&a, ip->a, 8);
 	memcpy(&b, ip->a + 8, 8);
-	return mix(a ^ mix(b + ip->family));
+	return mix(a ^ mix((b ^ s->seed) + ip->family));
 }
 
 /* A key is a digest already, but a hostile record can choose it: fold all of it in. */
 static uint64_t
-hash_key(const uint8_t *fp)
+hash_key(const struct hostset *s, const uint8_t *fp)
 {
-	uint64_t h = 0, w;
+	uint64_t h = s->seed, w;
 
 	for (int i = 0; i < KEY_LEN; i += 8) {
 		memcpy(&w, fp + i, 8);
@@ -94,13 +95,13 @@ table_grow(uint32_t **slot, size_t *nslots, size_t n,
 static uint64_t
 hash_host_number(const struct hostset *s, uint32_t i)
 {
-	return hash_ip(&s->hosts[i].ip);
+	return hash_ip(s, &s->hosts[i].ip);
 }
 
 static uint64_t
 hash_key_number(const struct hostset *s, uint32_t i)
 {
-	return hash_key(s->keys[i]);
+	return hash_key(s, s->keys[i]);
 }
 
 static uint32_t
@@ -110,7 +111,7 @@ key_number(struct hostset *s, const uint8_t *fp, uint8_t kind)
 	uint8_t *copy;
 
 	table_grow(&s->key_slot, &s->key_nslots, s->nkeys, hash_key_number, s);
-	for (at = hash_key(fp) & (s->key_nslots - 1); s->key_slot[at] != 0;
+	for (at = hash_key(s, fp) & (s->key_nslots - 1); s->key_slot[at] != 0;
 	     at = (at + 1) & (s->key_nslots - 1)) {
 		if (memcmp(s->keys[s->key_slot[at] - 1], fp, KEY_LEN) == 0)
 			return s->key_slot[at] - 1;
@@ -170,7 +171,7 @@ uint32_t
 hostset_add(struct hostset *s, const struct host *line, uint64_t number, bool *is_new)
 {
 	struct host h = *line;
-	size_t at, repeated = 0;
+	size_t at;
 	uint32_t i;
 
 	h.record = number;
@@ -178,13 +179,12 @@ hostset_add(struct hostset *s, const struct host *line, uint64_t number, bool *i
 	h.names = copy_of(line->names, line->nnames, sizeof(*h.names));
 	adopt(s, &h);
 	table_grow(&s->ip_slot, &s->ip_nslots, s->n, hash_host_number, s);
-	for (at = hash_ip(&h.ip) & (s->ip_nslots - 1); s->ip_slot[at] != 0;
+	for (at = hash_ip(s, &h.ip) & (s->ip_nslots - 1); s->ip_slot[at] != 0;
 	     at = (at + 1) & (s->ip_nslots - 1)) {
 		i = s->ip_slot[at] - 1;
 		if (ip_cmp(&s->hosts[i].ip, &h.ip) != 0)
 			continue;
-		host_merge(&s->hosts[i], &h, NULL, &repeated);
-		s->repeated += repeated;
+		host_merge(&s->hosts[i], &h, NULL, &s->merged);
 		free(h.grabs);
 		free(h.names);
 		*is_new = false;

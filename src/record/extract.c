@@ -3,14 +3,14 @@
 #include "survey/mem.h"
 #include "survey/record.h"
 
+#include "facts.h"
 #include "layout.h"
 
 #define SEARCH_MAX 100000 /* values looked at for a key that no row finds */
 
 /* What one line is turned into, and with what. */
 struct extract {
-	struct arena *a;
-	struct record_counts *counts;
+	struct facts f;
 	struct host *h;
 	struct simd_text ip;
 	bool ip_seen;
@@ -64,127 +64,6 @@ record_layout_unknown(const struct record_counts *c, int row)
 	return c->unknown_layout[row] * 100 > c->success[row];
 }
 
-/* A copy of a string that is usable as a fact: printable, not too long; else NULL. */
-static const char *
-fact_text(struct extract *x, struct simd_node n)
-{
-	struct simd_text t = simd_string(n);
-
-	if (t.s == NULL) {
-		x->counts->note[NOTE_BAD_FACT] += simd_type(n) > SIMD_NULL;
-		return NULL;
-	}
-	for (size_t i = 0; i < t.len; i++) {
-		if ((unsigned char)t.s[i] < 0x20 || t.s[i] == 0x7f) {
-			x->counts->note[NOTE_BAD_FACT]++;
-			return NULL;
-		}
-	}
-	if (t.len == 0)
-		return NULL;
-	if (t.len > HOST_NAME_BYTES) {
-		x->counts->note[NOTE_BAD_FACT]++;
-		return NULL;
-	}
-	return arena_strndup(x->a, t.s, t.len);
-}
-
-static uint8_t
-fact_bool(struct extract *x, struct simd_node n)
-{
-	bool v;
-
-	if (simd_bool(n, &v))
-		return v ? FACT_YES : FACT_NO;
-	x->counts->note[NOTE_BAD_FACT] += simd_type(n) > SIMD_NULL;
-	return FACT_UNKNOWN;
-}
-
-static int32_t
-fact_number(struct extract *x, struct simd_node n, int64_t max)
-{
-	int64_t v;
-
-	if (simd_int(n, &v) && v >= 0 && v <= max)
-		return (int32_t)v;
-	x->counts->note[NOTE_BAD_FACT] += simd_type(n) > SIMD_NULL;
-	return -1;
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/* A cipher suite's number, or its two bytes in hex as the censys layout has them. */
-static int32_t
-fact_cipher(struct extract *x, struct simd_node n)
-{
-	struct simd_text t = simd_string(n);
-	int32_t v = 0;
-
-	if (t.s == NULL)
-		return fact_number(x, n, 0xffff);
-	if (t.len < 3 || t.len > 6 || t.s[0] != '0' || (t.s[1] | 0x20) != 'x')
-		goto bad;
-	for (size_t i = 2; i < t.len; i++) {
-		if (hex_digit(t.s[i]) < 0)
-			goto bad;
-		v = v * 16 + hex_digit(t.s[i]);
-	}
-	return v;
-bad:
-	x->counts->note[NOTE_BAD_FACT]++;
-	return -1;
-}
-
-static int64_t
-fact_time(struct extract *x, struct simd_node n)
-{
-	struct simd_text t = simd_string(n);
-	int64_t v = t.s != NULL ? time_parse(t.s, t.len) : TIME_UNKNOWN;
-
-	x->counts->note[NOTE_BAD_DATE] += v == TIME_UNKNOWN && simd_type(n) > SIMD_NULL;
-	return v;
-}
-
-static bool
-parse_fingerprint(struct simd_text t, uint8_t fp[static KEY_LEN])
-{
-	if (t.s == NULL || t.len != 2 * KEY_LEN)
-		return false;
-	for (size_t i = 0; i < KEY_LEN; i++) {
-		int hi = hex_digit(t.s[2 * i]), lo = hex_digit(t.s[2 * i + 1]);
-
-		if (hi < 0 || lo < 0)
-			return false;
-		fp[i] = (uint8_t)(hi << 4 | lo);
-	}
-	return true;
-}
-
-/* The fingerprint at n, copied; NULL and counted when it is none. */
-static const uint8_t *
-fact_fingerprint(struct extract *x, struct simd_node n)
-{
-	uint8_t fp[KEY_LEN], *copy;
-
-	if (!parse_fingerprint(simd_string(n), fp)) {
-		x->counts->note[NOTE_BAD_FINGERPRINT]++;
-		return NULL;
-	}
-	copy = arena_alloc(x->a, KEY_LEN);
-	memcpy(copy, fp, KEY_LEN);
-	return copy;
-}
-
 static void
 put_name(struct extract *x, struct host *h, uint8_t port, enum name_source source, size_t san,
     const char *s, size_t len)
@@ -197,11 +76,11 @@ put_name(struct extract *x, struct host *h, uint8_t port, enum name_source sourc
 		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
 			goto unusable;
 	}
-	name.text = arena_strndup(x->a, s, len);
-	host_put_name(h, &name, x->a);
+	name.text = arena_strndup(x->f.a, s, len);
+	host_put_name(h, &name, x->f.a);
 	return;
 unusable:
-	x->counts->note[NOTE_NAME_UNUSABLE]++;
+	x->f.counts->note[NOTE_NAME_UNUSABLE]++;
 }
 
 /* The greeting's host name: "220 NAME …" or "220-NAME". */
@@ -260,16 +139,16 @@ take_sans(struct extract *x, struct host *h, uint8_t port, struct simd_node leaf
 	size_t n = 0;
 
 	if (simd_type(sans) != SIMD_ARRAY) {
-		x->counts->note[NOTE_SANS_NOT_LIST] += simd_type(sans) > SIMD_NULL;
+		x->f.counts->note[NOTE_SANS_NOT_LIST] += simd_type(sans) > SIMD_NULL;
 		return;
 	}
 	for (; simd_next(&it, NULL, &san); n++) {
 		struct simd_text t = simd_string(san);
 
 		if (n >= HOST_SANS_MAX) {
-			x->counts->note[NOTE_SANS_OVER_MAX]++;
+			x->f.counts->note[NOTE_SANS_OVER_MAX]++;
 		} else if (t.s == NULL) {
-			x->counts->note[NOTE_SAN_NOT_TEXT]++;
+			x->f.counts->note[NOTE_SAN_NOT_TEXT]++;
 		} else {
 			put_name(x, h, port, NAME_SAN, n, t.s, t.len);
 		}
@@ -292,19 +171,19 @@ take_ssh(struct extract *x, struct host *h, enum layout layout, struct simd_node
 
 	if (simd_type(key) != SIMD_OBJECT)
 		return TAKEN_NOTHING;
-	g->alg = fact_text(x, simd_get(key, at->algorithm));
+	g->alg = fact_text(&x->f, simd_get(key, at->algorithm));
 	if (g->alg == NULL) {
-		x->counts->note[NOTE_NO_ALGORITHM]++;
+		x->f.counts->note[NOTE_NO_ALGORITHM]++;
 		return TAKEN_PLACE;
 	}
-	if ((g->fp = fact_fingerprint(x, simd_get(key, "fingerprint_sha256"))) == NULL)
+	if ((g->fp = fact_fingerprint(&x->f, simd_get(key, "fingerprint_sha256"))) == NULL)
 		return TAKEN_PLACE;
-	g->key_bits = fact_number(x, simd_path(key, "rsa_public_key.length"), 1 << 20);
-	g->curve = fact_text(x, simd_path(key, "ecdsa_public_key.curve"));
-	g->version = fact_text(x, simd_path(root, at->version));
-	g->software = fact_text(x, simd_path(root, at->software));
-	g->kex = fact_text(x, simd_path(root, at->kex));
-	host_put_grab(h, g, x->a);
+	g->key_bits = fact_number(&x->f, simd_path(key, "rsa_public_key.length"), 1 << 20);
+	g->curve = fact_text(&x->f, simd_path(key, "ecdsa_public_key.curve"));
+	g->version = fact_text(&x->f, simd_path(root, at->version));
+	g->software = fact_text(&x->f, simd_path(root, at->software));
+	g->kex = fact_text(&x->f, simd_path(root, at->kex));
+	host_put_grab(h, g, x->f.a);
 	return TAKEN_KEY;
 }
 
@@ -323,19 +202,19 @@ take_tls(struct extract *x, struct host *h, enum layout layout, struct simd_node
 		take_sans(x, h, g->port, leaf);
 	}
 	spki = simd_get(leaf, "subject_key_info");
-	if ((g->fp = fact_fingerprint(x, simd_get(spki, "fingerprint_sha256"))) == NULL)
+	if ((g->fp = fact_fingerprint(&x->f, simd_get(spki, "fingerprint_sha256"))) == NULL)
 		return TAKEN_PLACE;
-	g->alg = fact_text(x, simd_path(spki, "key_algorithm.name"));
-	g->curve = fact_text(x, simd_path(spki, "ecdsa_public_key.curve"));
-	g->key_bits = fact_number(x, simd_path(spki, "rsa_public_key.length"), 1 << 20);
-	g->trusted = fact_bool(x, simd_path(root, at->trusted));
-	g->self_signed = fact_bool(x, simd_path(leaf, "signature.self_signed"));
-	g->cipher_suite = fact_cipher(x, simd_path(root, at->cipher));
-	g->version = fact_text(x, simd_path(root, at->version));
-	g->issuer = fact_text(x, simd_get(leaf, "issuer_dn"));
-	g->not_before = fact_time(x, simd_path(leaf, "validity.start"));
-	g->not_after = fact_time(x, simd_path(leaf, "validity.end"));
-	host_put_grab(h, g, x->a);
+	g->alg = fact_text(&x->f, simd_path(spki, "key_algorithm.name"));
+	g->curve = fact_text(&x->f, simd_path(spki, "ecdsa_public_key.curve"));
+	g->key_bits = fact_number(&x->f, simd_path(spki, "rsa_public_key.length"), 1 << 20);
+	g->trusted = fact_bool(&x->f, simd_path(root, at->trusted));
+	g->self_signed = fact_bool(&x->f, simd_path(leaf, "signature.self_signed"));
+	g->cipher_suite = fact_cipher(&x->f, simd_path(root, at->cipher));
+	g->version = fact_text(&x->f, simd_path(root, at->version));
+	g->issuer = fact_text(&x->f, simd_get(leaf, "issuer_dn"));
+	g->not_before = fact_time(&x->f, simd_path(leaf, "validity.start"));
+	g->not_after = fact_time(&x->f, simd_path(leaf, "validity.end"));
+	host_put_grab(h, g, x->f.a);
 	return TAKEN_KEY;
 }
 
@@ -367,7 +246,7 @@ find_key(struct simd_node n, char *path, size_t at, size_t *budget)
 		if (key.s != NULL &&
 		    ((key.len == 16 && memcmp(key.s, "subject_key_info", 16) == 0) ||
 			(key.len == 15 && memcmp(key.s, "server_host_key", 15) == 0)) &&
-		    parse_fingerprint(simd_string(simd_get(v, "fingerprint_sha256")), fp))
+		    fact_parse_fingerprint(simd_string(simd_get(v, "fingerprint_sha256")), fp))
 			return true;
 		if (find_key(v, path, n_here, budget))
 			return true;
@@ -384,8 +263,8 @@ count_unknown(struct extract *x, int row, const char *name, struct simd_node n)
 	memcpy(path, name, at + 1);
 	if (!find_key(n, path, at, &budget))
 		return;
-	if (x->counts->unknown_layout[row]++ == 0)
-		memcpy(x->counts->unknown_example[row], path, sizeof(path));
+	if (x->f.counts->unknown_layout[row]++ == 0)
+		memcpy(x->f.counts->unknown_example[row], path, sizeof(path));
 }
 
 /* One grab of one port: the object that the table's paths start from. */
@@ -415,7 +294,7 @@ take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, c
 		if (row->banner != NULL)
 			take_banner(x, h, port, simd_path(n, row->banner));
 		if (h->ngrabs >= HOST_GRABS_MAX) {
-			x->counts->note[NOTE_GRABS_OVER_MAX]++;
+			x->f.counts->note[NOTE_GRABS_OVER_MAX]++;
 			return;
 		}
 		root = simd_path(n, row->root);
@@ -424,7 +303,7 @@ take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, c
 	}
 	if (success) {
 		h->open |= (uint16_t)(1U << port);
-		x->counts->success[port]++;
+		x->f.counts->success[port]++;
 		if (taken == TAKEN_NOTHING)
 			count_unknown(x, port, def->name, n);
 	} else if (taken == TAKEN_KEY) {
@@ -439,7 +318,8 @@ take_raw(struct extract *x, struct host *h, uint8_t port, const char *name, stru
 	struct simd_text status = simd_string(simd_get(n, "status"));
 	bool success = status.s != NULL && status.len == 7 && memcmp(status.s, "success", 7) == 0;
 
-	take_grab(x, h, LAYOUT_RAW, port, name, n, success, fact_time(x, simd_get(n, "timestamp")));
+	take_grab(
+	    x, h, LAYOUT_RAW, port, name, n, success, fact_time(&x->f, simd_get(n, "timestamp")));
 }
 
 static bool
@@ -477,7 +357,7 @@ grab_suffix(struct extract *x, struct simd_text name)
 		if ((unsigned char)*c < 0x21 || *c == 0x7f)
 			return "other";
 	}
-	return arena_strndup(x->a, dash, (size_t)(name.s + name.len - dash));
+	return arena_strndup(x->f.a, dash, (size_t)(name.s + name.len - dash));
 }
 
 /* A top-level pNN: what is under its `data` tells the layout. */
@@ -511,7 +391,7 @@ take_port_once(struct extract *x, uint8_t port, const char *grab, struct simd_no
 {
 	struct host again = { .time = TIME_UNKNOWN };
 	struct host *h = x->h;
-	size_t repeated = 0;
+	struct merge_counts merged = { 0 };
 
 	x->port_seen = true;
 	if (grab[0] == '\0') {
@@ -524,8 +404,9 @@ take_port_once(struct extract *x, uint8_t port, const char *grab, struct simd_no
 	else
 		take_port(x, h, port, n);
 	if (h == &again) {
-		host_merge(x->h, &again, x->a, &repeated);
-		x->counts->note[NOTE_PORT_REPEATED] += repeated;
+		host_merge(x->h, &again, x->f.a, &merged);
+		x->f.counts->note[NOTE_PORT_REPEATED] += merged.repeated;
+		x->f.counts->note[NOTE_GRABS_OVER_MAX] += merged.over;
 	}
 }
 
@@ -549,7 +430,7 @@ take_data(struct extract *x, struct simd_node data)
 		    name.s, dash != NULL ? (size_t)(dash - name.s) : name.len);
 		if (simd_type(simd_get(v, "port")) > SIMD_NULL &&
 		    !simd_int(simd_get(v, "port"), &number))
-			x->counts->note[NOTE_BAD_PORT]++;
+			x->f.counts->note[NOTE_BAD_PORT]++;
 		else if (port < 0 && simd_int(simd_get(v, "port"), &number) && number > 0 &&
 			 number < 65536)
 			port = port_index((unsigned)number);
@@ -561,11 +442,11 @@ take_data(struct extract *x, struct simd_node data)
 static void
 take_as(struct extract *x, struct simd_node n)
 {
-	const char *name = fact_text(x, simd_get(n, "name"));
+	const char *name = fact_text(&x->f, simd_get(n, "name"));
 	int64_t asn;
 
 	if (!simd_int(simd_get(n, "asn"), &asn) || asn < 0 || asn > UINT32_MAX) {
-		x->counts->note[NOTE_BAD_FACT] += simd_type(simd_get(n, "asn")) > SIMD_NULL;
+		x->f.counts->note[NOTE_BAD_FACT] += simd_type(simd_get(n, "asn")) > SIMD_NULL;
 		asn = 0;
 	}
 	if (asn == 0 && name == NULL)
@@ -588,14 +469,14 @@ take_country(struct extract *x, struct simd_node n)
 				c = (char)(c - 'a' + 'A');
 			if (c < 'A' || c > 'Z') {
 				x->h->country[0] = '\0';
-				x->counts->note[NOTE_BAD_FACT]++;
+				x->f.counts->note[NOTE_BAD_FACT]++;
 				return;
 			}
 			x->h->country[i] = c;
 		}
 		x->h->country[2] = '\0';
 	} else if (simd_type(simd_get(n, "country_code")) > SIMD_NULL && t.len > 0) {
-		x->counts->note[NOTE_BAD_FACT]++;
+		x->f.counts->note[NOTE_BAD_FACT]++;
 	}
 }
 
@@ -618,13 +499,13 @@ take_member(struct extract *x, struct simd_text key, struct simd_node v)
 	} else if (is_key(key, "data")) {
 		take_data(x, v);
 	} else if (is_key(key, "writer")) {
-		x->h->writer = fact_text(x, v);
+		x->h->writer = fact_text(&x->f, v);
 	} else if (is_key(key, "autonomous_system")) {
 		take_as(x, v);
 	} else if (is_key(key, "location")) {
 		take_country(x, v);
 	} else if (is_key(key, "time")) {
-		x->h->time = fact_time(x, v);
+		x->h->time = fact_time(&x->f, v);
 	}
 }
 
@@ -633,7 +514,7 @@ record_extract(struct simd_parser *p, const char *line, size_t len, struct arena
     struct record_counts *counts)
 {
 	struct record_counts none = { 0 };
-	struct extract x = { .a = a, .counts = counts != NULL ? counts : &none, .h = h };
+	struct extract x = { .f = { a, counts != NULL ? counts : &none }, .h = h };
 	struct simd_node root, v;
 	struct simd_iter it;
 	struct simd_text key, ip;
@@ -666,7 +547,7 @@ record_extract(struct simd_parser *p, const char *line, size_t len, struct arena
 	for (it = simd_iterate(root); simd_next(&it, &key, &v);)
 		take_member(&x, key, v);
 	if (!x.port_seen) {
-		x.counts->success[NPORTS]++;
+		x.f.counts->success[NPORTS]++;
 		count_unknown(&x, NPORTS, "", root);
 	}
 	return REFUSED_NO;

@@ -14,8 +14,8 @@
 
 #include "source.h"
 
-#define BATCH_BYTES ((size_t)256 << 10)
-#define KEEP_BYTES ((size_t)1 << 20) /* a batch grown past this for a long line shrinks again */
+#define BATCH_BYTES ((size_t)512 << 10)
+#define KEEP_BYTES ((size_t)2 << 20) /* a batch grown past this for a long line shrinks again */
 #define LONG_PREFIX ((size_t)1024) /* bytes kept of a line over the limit */
 #define THREADS_MAX 64
 

@@ -245,7 +245,8 @@ intake_finish(struct intake *in)
 		set->hosts[i].out = (uint8_t)judge(in, &set->hosts[i]);
 	if (set->n > 0)
 		host_room(in, (uint32_t)set->n - 1);
-	in->counts.note[NOTE_PORT_REPEATED] += set->repeated;
+	in->counts.note[NOTE_PORT_REPEATED] += set->merged.repeated;
+	in->counts.note[NOTE_GRABS_OVER_MAX] += set->merged.over;
 	if (spool_flush(in) != 0)
 		return -1;
 	in->bad_open = false;

@@ -38,7 +38,7 @@ check_host(const struct host *h)
 
 	CHECK(h->ip.family == 4 || h->ip.family == 6);
 	CHECK(strlen(h->country) == 0 || strlen(h->country) == 2);
-	CHECK(h->ngrabs <= 2 * HOST_GRABS_MAX * NPORTS);
+	CHECK(h->ngrabs <= HOST_GRABS_MAX);
 	check_text(h->as_name);
 	check_text(h->writer);
 	for (uint32_t i = 0; i < h->ngrabs; i++) {

@@ -69,7 +69,7 @@ test_numbers(void **state)
 	}
 	assert_int_equal(set.n, 5000);
 	assert_int_equal(set.nkeys, 2500);
-	assert_int_equal(set.repeated, 0);
+	assert_int_equal(set.merged.repeated, 0);
 	for (uint32_t i = 0; i < 5000; i++) {
 		const struct host *h = &set.hosts[i];
 

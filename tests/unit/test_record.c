@@ -318,13 +318,13 @@ test_merges_lines(void **state)
 	    REFUSED_NO);
 	assert_int_equal(hostset_add(&set, &f->h, 8, &is_new), 0);
 	assert_false(is_new);
-	assert_int_equal(set.repeated, 0);
+	assert_int_equal(set.merged.repeated, 0);
 	assert_int_equal(
 	    extract(
 		f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":{\"status\":\"connection-timeout\"}}}"),
 	    REFUSED_NO);
 	hostset_add(&set, &f->h, 9, &is_new);
-	assert_int_equal(set.repeated, 1);
+	assert_int_equal(set.merged.repeated, 1);
 	assert_int_equal(set.hosts[0].ngrabs, 2);
 	assert_names(&set.hosts[0], "banner=mx.example.ie p25dn=mail.example.ie p25san0=old.ie");
 	assert_int_equal(

@@ -1,0 +1,27 @@
+/*
+ * Single facts out of a document: each of the type and size that it must
+ * have, or missing.  What is there but wrong is counted.
+ */
+#ifndef RECORD_FACTS_H
+#define RECORD_FACTS_H
+
+#include "survey/record.h"
+
+struct facts {
+	struct arena *a; /* for copies */
+	struct record_counts *counts;
+};
+
+/* A text without control characters, not empty, not longer than HOST_NAME_BYTES; else NULL. */
+const char *fact_text(const struct facts *f, struct simd_node n);
+uint8_t fact_bool(const struct facts *f, struct simd_node n); /* enum fact */
+int32_t fact_number(const struct facts *f, struct simd_node n, int64_t max); /* 0 … max, or -1 */
+/* A cipher suite's number, or its two bytes in hex as the censys layout has them; else -1. */
+int32_t fact_cipher(const struct facts *f, struct simd_node n);
+int64_t fact_time(const struct facts *f, struct simd_node n); /* or TIME_UNKNOWN */
+/* KEY_LEN bytes, or NULL. */
+const uint8_t *fact_fingerprint(const struct facts *f, struct simd_node n);
+/* The same for looking around: nothing is counted. */
+bool fact_parse_fingerprint(struct simd_text t, uint8_t fp[static KEY_LEN]);
+
+#endif
