@@ -176,7 +176,13 @@ on_timeout(uv_timer_t *timer)
 {
 	struct trial *t = timer->data;
 
-	keep_message("it did not answer in time", &t->messages);
+	bool tls = t->d->c->dns.mode == DNS_MANAGED || t->d->c->dns.mode == DNS_UNBOUND_DOT;
+
+	/* A run waits longer before it says so. */
+	keep_message(tls ? "no answer in 20 s: are the addresses of dns.upstream right, and may "
+			   "port 853 leave?"
+			 : "no answer in 20 s",
+	    &t->messages);
 	finish(t);
 }
 

@@ -88,7 +88,7 @@ def main():
         doctor(tmp, "capable", 0, [*ALWAYS, r"^ok +raw packets .*has the capability"],
                address.replace("scan {", f'scan {{\n\tzmap = "{zmap}"'), user)
 
-        doctor(tmp, "silent", 2, [r"^fail +resolver"],
+        doctor(tmp, "silent", 2, [r"^fail +resolver +no answer in 20 s: .*port 853"],
                text.replace(DOT, SILENT))
         left = [p.name for p in tmp.iterdir() if p.name.startswith("survey-doctor")]
         if left or (tmp / "runs").exists():
