@@ -1,6 +1,8 @@
 /* Pure: colours and dashes. */
 #include "palette.h"
 
+/* The first half, for the largest ASes, are as far from each other as they can be. */
+#define NAS_DISTINCT (NAS_COLOURS / 2)
 static const uint32_t as_colours[NAS_COLOURS] = {
 	0x88ccee,
 	0xcc6677,
@@ -174,19 +176,19 @@ void
 palette_assign(const uint32_t *asn, size_t n, int *slot)
 {
 	bool taken[NAS_COLOURS] = { false };
-	size_t given = 0;
+	unsigned given = 0;
 
 	for (size_t i = 0; i < n; i++) {
+		unsigned first = given < NAS_DISTINCT ? 0 : NAS_DISTINCT, want;
+
 		slot[i] = -1;
 		if (asn[i] == 0 || given == NAS_COLOURS)
 			continue;
-		unsigned want = (unsigned)((asn[i] * UINT64_C(0x9e3779b97f4a7c15)) >> 32) %
-				NAS_COLOURS;
-
-		while (taken[want])
-			want = (want + 1) % NAS_COLOURS;
-		taken[want] = true;
-		slot[i] = (int)want;
+		want = (unsigned)((asn[i] * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % NAS_DISTINCT;
+		while (taken[first + want])
+			want = (want + 1) % NAS_DISTINCT;
+		taken[first + want] = true;
+		slot[i] = (int)(first + want);
 		given++;
 	}
 }

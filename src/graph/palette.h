@@ -54,9 +54,10 @@ struct line_style palette_pair_style(unsigned port_a, unsigned port_b);
 
 /*
  * Give the n ASes of a run, largest first, their colours: slot[i] becomes 0
- * to 11, or -1 for those that get a grey.  Each asks first for the colour
- * that its number hashes to, so an AS tends to keep its colour from one run
- * to the next whatever its rank.
+ * to 11, or -1 for those that get a grey.  The six largest share the six
+ * most distinct colours, the next six the others; within these each asks
+ * first for the one that its number hashes to, so that an AS mostly keeps
+ * its colour from one run to the next.
  */
 void palette_assign(const uint32_t *asn, size_t n, int *slot);
 struct as_style palette_as(int slot);

@@ -22,6 +22,21 @@ escaped(struct buf *b, const char *s, size_t max)
 	buf_fini(&plain);
 }
 
+/* 2026-07-01T06:00:00Z for people; anything else as it is. */
+static void
+put_time(struct buf *b, const char *t)
+{
+	struct buf text;
+
+	buf_init(&text);
+	if (strlen(t) == 20 && t[10] == 'T' && t[19] == 'Z')
+		buf_printf(&text, "%.10s %.5s UTC", t, t + 11);
+	else
+		buf_adds(&text, t);
+	escaped(b, text.data, 40);
+	buf_fini(&text);
+}
+
 static void
 put_head(const struct page *p, struct buf *b)
 {
@@ -53,10 +68,10 @@ put_head(const struct page *p, struct buf *b)
 	buf_adds(b, "</h1>\n<p class=\"sub\">Which hosts share SSH and TLS keys?");
 	if (p->run->created != NULL) {
 		buf_adds(b, " Begun ");
-		escaped(b, p->run->created, 40);
+		put_time(b, p->run->created);
 		if (p->run->ended != NULL) {
 			buf_adds(b, ", ended ");
-			escaped(b, p->run->ended, 40);
+			put_time(b, p->run->ended);
 		}
 		buf_adds(b, ".");
 	}
