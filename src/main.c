@@ -9,6 +9,7 @@
 #include "survey/config.h"
 #include "survey/guard.h"
 #include "survey/log.h"
+#include "survey/run.h"
 
 #include "commands.h"
 
@@ -30,7 +31,7 @@ print_help(FILE *out)
 		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	fprintf(out, "\nsurvey COMMAND --help explains one command; survey(1) and survey.conf(5) "
 		     "explain all.\n"
-		     "survey --version prints the versions of survey and its libraries.\n");
+		     "survey --version prints the versions of survey, its libraries and tools.\n");
 }
 
 static void
@@ -39,6 +40,8 @@ print_version(void)
 	printf("survey %s\n", SURVEY_VERSION);
 	printf("json-c %s, ldns %s, libmaxminddb %s, libuv %s, SQLite %s\n", json_c_version(),
 	    ldns_version(), MMDB_lib_version(), uv_version_string(), sqlite3_libversion());
+	fflush(stdout); /* the tools are asked by children */
+	survey_print_tools(stdout);
 }
 
 /* Every command and option, one a line, for the tests of manual and completion. */

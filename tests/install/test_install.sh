@@ -16,7 +16,10 @@ done
 for f in "$2"/config/*.in; do
 	[ ! -e "$f" ] || [ -s "share/survey/${f##*/}" ] || { echo "$f is not installed" >&2; exit 1; }
 done
-bin/survey --version | grep -q '^survey [0-9]'
+bin/survey --version >"$root/log"
+for tool in survey zmap zgrab2 unbound stubby; do
+	grep -qE "^$tool ([0-9]|is not installed)" "$root/log" || { cat "$root/log"; exit 1; }
+done
 # Nothing but what belongs there, in particular no static library or header.
 if find . -type f -name '*.[ah]' | grep .; then
 	echo 'built files were installed' >&2
