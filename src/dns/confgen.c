@@ -216,8 +216,8 @@ confgen_stubby(const struct confgen *g)
 		uint16_t tls_port;
 
 		resolver_parse_address(u->address, DOT_PORT, &ip, &tls_port);
-		buf_printf(&list, "  - address_data: %s\n    tls_port: %u\n",
-		    ip_format(&ip, text), tls_port);
+		buf_printf(&list, "  - address_data: %s\n    tls_port: %u\n", ip_format(&ip, text),
+		    tls_port);
 		if (u->hostname[0] != '\0')
 			buf_printf(&list, "    tls_auth_name: \"%s\"\n", u->hostname);
 		if (u->pin[0] != '\0')
