@@ -27,7 +27,6 @@
 #include "survey/tool.h"
 
 #include "doctor.h"
-#include "survey.h"
 
 #define OLD_DATABASE_DAYS 45
 #define RECORD_BYTES 32000 /* a host's line in records.fresh, on the generous side */
@@ -70,8 +69,12 @@ say_tool(struct doctor *d, const char *key, const char *name, const char *option
 		    "%s cannot be executed", name);
 		return NULL;
 	}
-	version = option != NULL ? tool_version(&d->loop, path, option) : zgrab2_version(path);
-	if (version == NULL)
+	version = option == NULL ? zgrab2_version(path)
+		  : d->may_run	 ? tool_version(&d->loop, path, option)
+				 : NULL;
+	if (version == NULL && option != NULL && !d->may_run)
+		doctor_say(d, FINDING_OK, key, NULL, "%s, not asked for its version as root", path);
+	else if (version == NULL)
 		doctor_say(d, FINDING_WARN, key, "is it the program that the config means?",
 		    "%s does not tell its version", path);
 	else
@@ -81,25 +84,32 @@ say_tool(struct doctor *d, const char *key, const char *name, const char *option
 }
 
 static void
-check_raw_sockets(struct doctor *d, const char *zmap)
+ignore_message(const char *line, void *arg)
+{
+	(void)line;
+	(void)arg;
+}
+
+/* Find out whom a run would become; that there is nobody is told by check_privileges(). */
+static void
+identify(struct doctor *d)
+{
+	struct survey s = { .c = d->c };
+
+	log_set_sink(ignore_message, NULL);
+	d->identified = preflight_identity(&s) == 0;
+	log_set_sink(NULL, NULL);
+	d->id = s.id;
+}
+
+static void
+check_privileges(struct doctor *d)
 {
 	const char *user = d->c->run.user;
 	struct passwd *pw;
-	char *cure;
 
-	if (geteuid() != 0) {
-		cure = xasprintf(
-		    "as root: setcap cap_net_raw=ep %s, or run survey as root with run.user set",
-		    zmap);
-		if (tool_has_net_raw(zmap))
-			doctor_say(
-			    d, FINDING_OK, "raw packets", NULL, "%s has the capability", zmap);
-		else
-			doctor_say(
-			    d, FINDING_FAIL, "raw packets", cure, "%s may not send them", zmap);
-		free(cure);
+	if (!d->was_root)
 		return;
-	}
 	if (user[0] == '\0')
 		doctor_say(d, FINDING_FAIL, "run.user",
 		    "name the user to become, as in one made by adduser --system --group survey",
@@ -113,16 +123,28 @@ check_raw_sockets(struct doctor *d, const char *zmap)
 }
 
 static void
+check_zmap(struct doctor *d)
+{
+	char *zmap, *cure;
+
+	if (d->c->scan.mode != SCAN_ZMAP ||
+	    (zmap = say_tool(d, "zmap", d->c->scan.zmap, "--version")) == NULL)
+		return;
+	cure = xasprintf(
+	    "as root: setcap cap_net_raw=ep %s, or run survey as root with run.user set", zmap);
+	if (!d->was_root && tool_has_net_raw(zmap))
+		doctor_say(d, FINDING_OK, "raw packets", NULL, "%s has the capability", zmap);
+	else if (!d->was_root)
+		doctor_say(d, FINDING_FAIL, "raw packets", cure, "%s may not send them", zmap);
+	free(cure);
+	free(zmap);
+}
+
+static void
 check_tools(struct doctor *d)
 {
 	const struct config *c = d->c;
-	char *zmap;
 
-	if (c->scan.mode == SCAN_ZMAP) {
-		if ((zmap = say_tool(d, "zmap", c->scan.zmap, "--version")) != NULL)
-			check_raw_sockets(d, zmap);
-		free(zmap);
-	}
 	free(say_tool(d, "zgrab2", c->grab.zgrab2, NULL));
 	if (c->dns.mode != DNS_ADDRESS && c->dns.mode != DNS_SYSTEM)
 		free(say_tool(d, "unbound", c->dns.unbound, "-V"));
@@ -277,6 +299,22 @@ say_list(struct doctor *d, const char *what, const char *path)
 	ipset_fini(&s);
 }
 
+/* SIGHUP has the opt-outs read again when root has become run.user. */
+static void
+check_rereading(struct doctor *d)
+{
+	const char *path = d->c->scan.opt_out_file;
+	bool readable;
+
+	if (!d->id.drop || identity_assume(&d->id) != 0)
+		return;
+	readable = faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0;
+	identity_resume(&d->id);
+	if (!readable)
+		doctor_say(d, FINDING_WARN, "opt-outs", "make it readable for that user",
+		    "%s cannot read %s, which SIGHUP would have read again", d->id.name, path);
+}
+
 static void
 check_lists(struct doctor *d)
 {
@@ -284,8 +322,10 @@ check_lists(struct doctor *d)
 
 	for (size_t i = 0; i < c->scan.block_files.n; i++)
 		say_list(d, "block list", c->scan.block_files.v[i]);
-	if (c->scan.opt_out_file[0] != '\0')
+	if (c->scan.opt_out_file[0] != '\0') {
 		say_list(d, "opt-outs", c->scan.opt_out_file);
+		check_rereading(d);
+	}
 	for (size_t i = 0; i < c->run.target_files.n; i++)
 		say_list(d, "targets", c->run.target_files.v[i]);
 	if (c->scan.mode == SCAN_LIST && strcmp(c->scan.list, "-") != 0) {
@@ -446,24 +486,36 @@ check_config(struct doctor *d)
 	return faults == 0;
 }
 
+/* Become run.user for good: tools never run as root, and files are seen as a run will see them. */
+static void
+drop_privileges(struct doctor *d)
+{
+	struct survey s = { .c = d->c, .id = d->id };
+
+	if (d->identified && privileges_drop(&s) == 0)
+		d->may_run = true;
+}
+
 int
 doctor(const char *config_path)
 {
-	static void (*const checks[])(struct doctor *) = { check_tools, check_network,
-		check_databases, check_lists, check_directory, check_rmem, doctor_resolvers,
-		check_smtp };
+	static void (*const checks[])(struct doctor *) = { check_privileges, check_network,
+		check_lists, check_directory, drop_privileges, check_zmap, check_tools,
+		check_databases, check_rmem, doctor_resolvers, check_smtp };
 	struct config *c = config_read(config_path);
-	struct doctor d = { .c = c };
+	struct doctor d = { .c = c, .was_root = geteuid() == 0 };
 
 	if (c == NULL)
 		return EXIT_USAGE;
 	uv_loop_init(&d.loop);
+	identify(&d);
 	check_config(&d);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		checks[i](&d);
 	uv_loop_close(&d.loop);
 	printf("\n%zu ok, %zu to look at, %zu that would stop a run\n", d.count[FINDING_OK],
 	    d.count[FINDING_WARN], d.count[FINDING_FAIL]);
+	free(d.id.name);
 	config_free(c);
 	return d.count[FINDING_FAIL] > 0 ? EXIT_USAGE : EXIT_COMPLETE;
 }

@@ -8,12 +8,18 @@
 #include "survey/config.h"
 #include "survey/ip.h"
 
+#include "survey.h"
+
 enum finding { FINDING_OK, FINDING_WARN, FINDING_FAIL };
 
 struct doctor {
 	const struct config *c;
 	uv_loop_t loop;
 	size_t count[3]; /* by finding */
+	struct identity id; /* whom a run becomes */
+	bool was_root;
+	bool identified; /* false: root, and no user to become */
+	bool may_run; /* we are no longer root, if we were: tools can be started */
 	struct ip source; /* our address towards the targets; family 0: not known */
 };
 

@@ -12,7 +12,6 @@
 #include "dns/resolver.h"
 
 #include "doctor.h"
-#include "survey.h"
 
 #define START_TIMEOUT_MS 20000
 #define ASK_TIMEOUT_S 5
@@ -24,13 +23,6 @@ struct trial {
 	struct buf messages; /* what the resolver's start logged */
 	bool ready, over;
 };
-
-static void
-ignore_message(const char *line, void *arg)
-{
-	(void)line;
-	(void)arg;
-}
 
 static void
 keep_message(const char *line, void *arg)
@@ -186,23 +178,6 @@ on_timeout(uv_timer_t *timer)
 	finish(t);
 }
 
-/* Resolvers never run as root; nor does anything of the doctor after them. */
-static bool
-become_user(struct doctor *d)
-{
-	struct survey s = { .c = d->c };
-	bool done;
-
-	log_set_sink(ignore_message, NULL);
-	done = preflight_identity(&s) == 0 && privileges_drop(&s) == 0;
-	log_set_sink(NULL, NULL);
-	free(s.id.name);
-	if (!done)
-		doctor_say(d, FINDING_FAIL, "resolver", "see run.user above",
-		    "not started: it would run as root");
-	return done;
-}
-
 void
 doctor_resolvers(struct doctor *d)
 {
@@ -211,8 +186,11 @@ doctor_resolvers(struct doctor *d)
 	struct trial t = { .d = d };
 	char *dir, *sub;
 
-	if (!become_user(d))
+	if (!d->may_run) {
+		doctor_say(d, FINDING_FAIL, "resolver", "see run.user above",
+		    "not started: it would run as root");
 		return;
+	}
 	dir = path_join(tmp != NULL && tmp[0] == '/' ? tmp : "/tmp", "survey-doctor.XXXXXX");
 	if (mkdtemp(dir) == NULL) {
 		doctor_say(d, FINDING_FAIL, "resolver", "is it full or read-only?", "%s: %m", dir);

@@ -78,6 +78,18 @@ def main():
         doctor(tmp, "probe", 0, [*ALWAYS, rf"^ok +port 25 .*{PROBE} says \"220 "],
                address + f'doctor {{ smtp_probe = "{PROBE}" }}\n')
 
+        # Root with nobody to become: no tool is started.
+        doctor(tmp, "rootless", 2, [
+            r"^fail +run\.user +not set", r"^ok +unbound .*not asked for its version as root",
+            r"^fail +resolver +not started"], text.replace('user = "nobody"', ""))
+
+        # What only root reads is nothing to a run.
+        database = tmp / "root.mmdb"
+        shutil.copy("/run/survey-lab/mmdb/GeoLite2-Country.mmdb", database)
+        database.chmod(0o600)
+        doctor(tmp, "unreadable", 2, [r"^fail +databases .*root\.mmdb: Permission denied"],
+               address.replace('"/run/survey-lab/mmdb/GeoLite2-Country.mmdb"', f'"{database}"'))
+
         # A user without rights, and a copy of zmap that has the capability.
         user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
         doctor(tmp, "user", 2, [r"^fail +raw packets .*setcap cap_net_raw=ep"], address, user)
