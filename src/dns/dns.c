@@ -51,6 +51,7 @@ struct dns {
 
 	struct zones zones;
 	struct dns_engine_stats stats; /* of an engine that is gone */
+	uint64_t ready_ms, answered_ms; /* the resolver was there; the last answer */
 	void (*closed)(void *arg);
 	void *closed_arg;
 };
@@ -253,6 +254,7 @@ on_answer(const struct answer *answer, void *arg)
 	LIST_REMOVE(a, link);
 	d->nasks--;
 	free(a);
+	d->answered_ms = uv_now(d->loop);
 	zones_add(&d->zones, kept);
 	if (d->file != NULL) {
 		dnsfile_append(d->file, kept);
@@ -309,6 +311,7 @@ on_ready(const struct dns_engine_config *cfg, void *arg)
 		return;
 	}
 	d->engine_open = true;
+	d->ready_ms = d->answered_ms = uv_now(d->loop);
 	dns_engine_set_silence(d->engine, d->draining ? SILENCE_MS : 0);
 	while ((a = TAILQ_FIRST(&d->waiting)) != NULL) {
 		TAILQ_REMOVE(&d->waiting, a, wait_link);
@@ -495,6 +498,8 @@ dns_summary_json(const struct dns *d, struct jsonw *w)
 	write_count(w, "questions", s->questions);
 	for (int i = 0; i < DNS_NOUTCOMES; i++)
 		write_count(w, dns_outcome_name((enum dns_outcome)i), s->outcomes[i]);
+	jsonw_key(w, "seconds");
+	jsonw_double(w, (double)(d->answered_ms - d->ready_ms) / 1000, 3);
 	write_count(w, "bogus", s->bogus);
 	write_count(w, "packets", s->sent);
 	write_count(w, "retries", s->retries);

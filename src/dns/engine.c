@@ -15,7 +15,7 @@
 #define TICK_MS 25
 #define NBUCKETS 1024 /* of the timer wheel: 25 s a turn */
 #define SLOW_MS 1000 /* after this a question no longer fills the window */
-#define WINDOW_MIN 32
+#define WINDOW_MIN 100
 #define WINDOW_START 1000
 #define BURST 64 /* packets sent between two looks at the answers */
 #define TIMEOUT_MAX 10000

@@ -2,7 +2,7 @@
 """DNS benchmark: survey dns beside dnsperf (warm) and zdns (cold), interleaved.
 
 usage: bench.py SURVEY [--dir DIR] [--zdns BINARY] [--pairs N] [--names N] [--addresses N]
-                [--dead-servers N] [--only warm|cold]
+                [--dead-servers N] [--only warm|cold|managed]
 
 --dead-servers: name servers of each dead zone; Unbound gives one up after 5 s, two after 10 s.
 
@@ -162,6 +162,46 @@ class Bench:
                 self.problems.append("cold: out of reach")
 
 
+def report(problems):
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0
+
+
+def managed(survey, directory, pairs):
+    """Rates of the two ways to a DNS-over-TLS upstream, both from an empty cache of their own."""
+    import dotworld
+    rates = {}
+    problems = []
+    with dotworld.DotWorld(directory / "dot", names=20000, addresses=8000) as lab:
+        names = lab.live()
+        (lab.dir / "live.txt").write_text("".join(n + "\n" for n in names))
+        directory.chmod(0o711)  # resolvers become nobody
+        lab.dir.chmod(0o711)
+        for _ in range(pairs):
+            for mode in ("managed", "unbound-dot"):
+                out, stats = lab.dir / "out.ndjson", lab.dir / "stats.json"
+                p = lab.run(survey, "dns", "-c", lab.config(mode), "-d", lab.dir / "resolver",
+                            "-o", out, "--stats", stats, lab.dir / "live.txt", check=False,
+                            stderr=subprocess.DEVNULL)
+                got = [json.loads(line) for line in out.open()]
+                wrong = sum((a["outcome"], a["answers"]) != lab.truth[a["name"], a["type"]]
+                            for a in got)
+                s = json.loads(stats.read_text())
+                rate = len(got) / s["seconds"]
+                rates.setdefault(mode, []).append(rate)
+                print(f"{mode:14} survey  {s['seconds']:7.2f} s  {rate:8.0f} q/s  "
+                      f"lost {len(names) - len(got)} wrong {wrong}  retries {s['retries']}",
+                      flush=True)
+                if wrong or p.returncode or len(got) != len(names):
+                    problems.append(f"{mode}: {wrong} wrong, {len(names) - len(got)} lost")
+    ratio = statistics.median(rates["unbound-dot"]) / statistics.median(rates["managed"])
+    print(f"unbound-dot: {ratio:.2f} x managed (medians of {pairs}), reach 1.8")
+    if ratio < 1.8:
+        problems.append("unbound-dot: out of reach")
+    return problems
+
+
 def main():
     p = argparse.ArgumentParser(usage=__doc__)
     p.add_argument("survey")
@@ -171,7 +211,7 @@ def main():
     p.add_argument("--names", type=int, default=43941)
     p.add_argument("--addresses", type=int, default=17647)
     p.add_argument("--dead-servers", type=int, default=1)
-    p.add_argument("--only", choices=["warm", "cold"])
+    p.add_argument("--only", choices=["warm", "cold", "managed"])
     args = p.parse_args()
     if os.geteuid() != 0:
         raise SystemExit("bench.py makes a network namespace: run it as root")
@@ -179,8 +219,14 @@ def main():
         w.need(tool)
     with tempfile.TemporaryDirectory(prefix="survey-dns-bench") as tmp:
         directory = pathlib.Path(args.dir or tmp)
-        zdns = args.zdns or (args.only != "warm" and build_zdns(directory))
+        directory.mkdir(parents=True, exist_ok=True)
         survey = str(pathlib.Path(args.survey).resolve())
+        problems = []
+        if args.only in (None, "managed"):
+            problems += managed(survey, directory, max(1, min(args.pairs, 3)))
+        if args.only == "managed":
+            return report(problems)
+        zdns = args.zdns or (args.only != "warm" and build_zdns(directory))
         with w.World(directory, args.names, args.addresses,
                      dead_servers=args.dead_servers) as world:
             b = Bench(world, survey, zdns)
@@ -188,9 +234,7 @@ def main():
                 b.warm(args.pairs)
             if args.only != "warm":
                 b.cold(max(1, min(args.pairs, 3)))
-    for problem in b.problems:
-        print(problem)
-    return 1 if b.problems else 0
+    return report(problems + b.problems)
 
 
 if __name__ == "__main__":

@@ -116,6 +116,9 @@ class World:
             for k in range(1, self.dead_servers + 1):
                 fwd.append(f"{zone}. 3600 NS ns{k}.{zone}.\n"
                            f"ns{k}.{zone}. 3600 A 127.9.{i & 255}.{(i >> 8) * 2 + k}\n")
+        (self.dir / "root.zone").write_text(
+            "$ORIGIN .\n" + soa + f"ns.lab. 3600 A {NSD}\n"
+            "lab. 3600 NS ns.lab.\n10.in-addr.arpa. 3600 NS ns.lab.\n")
         (self.dir / "lab.zone").write_text("".join(fwd))
         rev = ["$ORIGIN 10.in-addr.arpa.\n" + soa]
         rev += [f"{name}. 3600 PTR {target}.\n" for name, target in self.rev]
@@ -139,6 +142,9 @@ class World:
   send-buffer-size: 4194304
 remote-control:
   control-enable: no
+zone:
+  name: "."
+  zonefile: "root.zone"
 zone:
   name: "lab"
   zonefile: "lab.zone"

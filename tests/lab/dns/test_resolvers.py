@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Real Unbound and Stubby under survey dns, in a network namespace of their own.
+
+usage: test_resolvers.py SURVEY [CASE...]
+"""
+import collections
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "bench" / "dns"))
+import dotworld  # noqa: E402
+import world as w  # noqa: E402
+
+SURVEY = str(pathlib.Path(sys.argv[1]).resolve()) if len(sys.argv) > 1 else None
+
+
+def skip(why):
+    print("skipped:", why)
+    sys.exit(77)
+
+
+class Lab(dotworld.DotWorld):
+    def start(self, config, names, *options):
+        questions = self.dir / "questions.txt"
+        questions.write_text("".join(n + "\n" for n in names))
+        self.out = self.dir / "out.ndjson"
+        self.stats = self.dir / "stats.json"
+        self.resolvers = self.dir / "resolver"
+        argv = [SURVEY, "dns", *([] if config is None else ["-c", config]), "-d",
+                self.resolvers, "-o", self.out, "--stats", self.stats, *options, questions]
+        return subprocess.Popen(["ip", "netns", "exec", self.ns, *map(str, argv)],
+                                stderr=subprocess.PIPE, text=True)
+
+    def ask(self, config, names, *options, status=0):
+        p = self.start(config, names, *options)
+        err = p.communicate(timeout=240)[1]
+        assert p.returncode == status, f"exit {p.returncode}\n{err}"
+        return err
+
+    def check(self, names):
+        got = [json.loads(l) for l in self.out.open()]
+        assert len(got) == len(names) == len({a["name"] for a in got}), \
+            f"{len(got)} of {len(names)}"
+        wrong = [a for a in got
+                 if (a["outcome"], a["answers"]) != self.truth[a["name"], a["type"]]]
+        assert not wrong, (len(wrong), wrong[:3], collections.Counter(
+            a["outcome"] for a in wrong))
+        return json.loads(self.stats.read_text())
+
+    def resolver_children(self):
+        """pids of resolvers with a config in our directory"""
+        found = []
+        for d in pathlib.Path("/proc").iterdir():
+            if d.name.isdigit():
+                try:
+                    if str(self.resolvers).encode() in (d / "cmdline").read_bytes() and \
+                            SURVEY.encode() not in (d / "cmdline").read_bytes():
+                        found.append(int(d.name))
+                except OSError:
+                    pass
+        return found
+
+
+def resolver_pid(lab, name):
+    for _ in range(600):
+        for pid in lab.resolver_children():
+            try:
+                if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                    return pid
+            except OSError:
+                pass
+        time.sleep(0.05)
+    raise AssertionError(f"no {name}")
+
+
+def case_managed(lab):
+    """Unbound, Stubby, DNS over TLS: every live name right; children not root, and gone."""
+    names = lab.live()
+    p = lab.start(lab.config("managed"), names)
+    uids = {n: os.stat(f"/proc/{resolver_pid(lab, n)}").st_uid for n in ("stubby", "unbound")}
+    assert p.wait(120) == 0, p.stderr.read()
+    lab.check(names)
+    assert 0 not in uids.values(), uids
+    assert not lab.resolver_children()
+    modes = {f.name: f.stat().st_mode & 0o777 for f in lab.resolvers.iterdir()}
+    assert set(modes.values()) == {0o600} and lab.resolvers.stat().st_mode & 0o777 == 0o700
+
+
+def case_unbound_dot(lab):
+    names = lab.live()
+    lab.ask(lab.config("unbound-dot"), names)
+    lab.check(names)
+
+
+def case_unbound(lab):
+    """Recursion from a root of the lab's own."""
+    hints = lab.dir / "root.hints"
+    hints.write_text(f". 3600 NS ns.lab.\nns.lab. 3600 A {w.NSD}\n")
+    names = [n for n in lab.live() if n.endswith(".lab")]
+    lab.ask(lab.config("unbound", extra='root_hints = "root.hints"'), names)
+    lab.check(names)
+
+
+def case_wrong_certificate(lab):
+    for mode, who in (("managed", "stubby"), ("unbound-dot", "unbound")):
+        err = lab.ask(lab.config(mode, hostname="other.lab"), lab.live()[:50], status=1)
+        assert f"{who} refuses the upstream, whose certificate" in err, err
+        assert not lab.out.exists() and not lab.resolver_children()
+
+
+def case_killed_resolvers(lab):
+    """Unbound, then Stubby, die in the middle: both come back, and nothing is missing."""
+    names = lab.live()
+    p = lab.start(lab.config("managed"), names)
+    for name in ("unbound", "stubby"):
+        pid = resolver_pid(lab, name)
+        time.sleep(0.7)
+        os.kill(pid, signal.SIGKILL)
+        time.sleep(0.7)
+    assert p.wait(200) == 0, p.stderr.read()
+    err = p.stderr.read()
+    assert err.count("starting it again") == 2, err
+    lab.check(names)
+
+
+def case_survey_killed(lab):
+    """kill -9 of survey takes its resolvers with it within a second."""
+    p = lab.start(lab.config("managed"), lab.live())
+    resolver_pid(lab, "unbound")
+    p.kill()
+    p.wait()
+    deadline = time.monotonic() + 1
+    while lab.resolver_children() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not lab.resolver_children()
+
+
+def case_upstream_away(lab):
+    """The upstream goes and comes back: failures of that time are asked again."""
+    names = lab.live()
+    p = lab.start(lab.config("unbound-dot"), names)
+    resolver_pid(lab, "unbound")
+    time.sleep(1)
+    lab.stop(lab.upstream, signal.SIGKILL)
+    time.sleep(1)
+    lab.start_upstream()
+    assert p.wait(200) == 0, p.stderr.read()
+    lab.check(names)
+
+
+def case_loss(lab):
+    """Three packets of ten to and from a real resolver vanish."""
+    unbound = lab.start_unbound()
+    lab.run("nft", f"add table ip loss; add chain ip loss in {{ type filter hook input priority 0;"
+                   f" policy accept; }}; add rule ip loss in udp dport {w.RESOLVER[1]} numgen "
+                   f"random mod 100 < 30 drop; add rule ip loss in udp sport {w.RESOLVER[1]} "
+                   f"numgen random mod 100 < 30 drop")
+    names = lab.live()[:500]
+    lab.ask(None, names, "--resolver", "127.0.0.1#5309", "--timeout", "300", "--tries", "20")
+    lab.run("nft", "delete table ip loss")
+    lab.stop(unbound)
+    s = lab.check(names)
+    assert s["timed_out_tries"] > len(names) // 4, s
+
+
+def case_small_buffer(lab):
+    """With the receive buffer of a stock kernel nothing is lost."""
+    unbound = lab.start_unbound()
+    names = lab.live()
+    lab.ask(None, names, "--resolver", "127.0.0.1#5309", "--rcvbuf", str(212992 // 2))
+    lab.stop(unbound)
+    s = lab.check(names)
+    assert s["rcvbuf"] <= 212992 and s["retries"] == 0, s
+
+
+def main():
+    if os.geteuid() != 0:
+        skip("network namespaces need root")
+    for tool in ("ip", "nft", "nsd", "unbound", "stubby", "openssl", "setpriv"):
+        if not (shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/sbin")):
+            skip(f"{tool} is missing")
+    cases = {n[5:]: f for n, f in globals().items() if n.startswith("case_")}
+    with tempfile.TemporaryDirectory(prefix="survey-resolvers") as tmp:
+        os.chmod(tmp, 0o711)  # resolvers become nobody
+        with Lab(tmp, names=6000, addresses=2000) as lab:
+            for name in sys.argv[2:] or cases:
+                shutil.rmtree(pathlib.Path(tmp) / "resolver", ignore_errors=True)
+                (pathlib.Path(tmp) / "out.ndjson").unlink(missing_ok=True)
+                start = time.monotonic()
+                cases[name](lab)
+                print(f"{name}: ok, {time.monotonic() - start:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
