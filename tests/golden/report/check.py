@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""survey stats, graph and report on a published study's collisions.json alone,
+and on a directory that survey analyze made of the same records.
+
+usage: check.py SURVEY
+"""
+import collections
+import gzip
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+STUDY = pathlib.Path(__file__).resolve().parents[1] / "analyze/study-a"
+
+
+def survey(*args):
+    p = subprocess.run([sys.argv[1], *map(str, args)], capture_output=True, timeout=120, check=False)
+    if p.returncode != 0:
+        sys.exit(f"survey {args}: status {p.returncode}\n{p.stderr.decode()}")
+    return p.stdout
+
+
+def table(name, *paths):
+    rows = json.loads(survey("stats", "-f", "json", "-t", name, *paths))["tables"][0]["rows"]
+    return {r["label"]: r["cells"] for r in rows}
+
+
+def check(what, got, want):
+    if got != want:
+        sys.exit(f"{what}: {got}, not {want}")
+
+
+def main():
+    truth = json.loads(gzip.decompress((STUDY / "truth.json.gz").read_bytes()))
+    sizes = collections.Counter(len(c) for c in truth["clusters"])
+    with tempfile.TemporaryDirectory() as tmp:
+        tmp = pathlib.Path(tmp)
+        lone, run, drawn = tmp / "collisions.json", tmp / "run", tmp / "drawn"
+        lone.write_bytes(gzip.decompress((STUDY / "collisions.json.gz").read_bytes()))
+        survey("analyze", STUDY / "records.fresh.gz", "-o", run, "--country", "IE", "--mmdb",
+               STUDY / "mmdb", "--scan-date", "2026-07-01T00:00:00Z")
+
+        # The old file's pairs give the true clusters, whatever its numbers say.
+        for path in (lone, run):
+            got = {int(k): v[0] for k, v in table("sizes", path).items()}
+            check(f"cluster sizes of {path.name}", got, dict(sizes))
+        whole, part = table("overview", run), table("overview", lone)
+        check("hosts", whole["hosts with keys"], [truth["good"]])
+        check("host/ports", whole["host/ports with keys"], [truth["hostports"]])
+        check("keys", whole["distinct keys"], [truth["distinct_keys"]])
+        check("clustered", whole["hosts in clusters"], [truth["clustered_records"]])
+        for label in ("clusters", "hosts in clusters", "keys on two or more hosts",
+                      "host/ports with such a key", "hosts in the largest cluster"):
+            check(label, part[label], whole[label])
+        # What a collisions.json cannot tell is missing, not nought.
+        for label in ("hosts with keys", "addresses probed", "share of hosts in clusters"):
+            check(label, part[label], [None])
+        both = table("overview", run, lone)
+        check("side by side", both["clusters"], [truth["true_clusters"]] * 2)
+        check("port pairs", table("port-pairs", lone), table("port-pairs", run))
+        check("key types in clusters", {k: v[1] for k, v in table("keytypes", lone).items()},
+              {k: v[1] for k, v in table("keytypes", run).items() if v[1]})
+
+        survey("graph", lone, "-o", drawn, "-f", "svg")
+        check("pictures", len(list((drawn / "graphs").glob("cluster-*.svg"))), truth["true_clusters"])
+
+        # The same input gives the same bytes.
+        survey("graph", run, "-f", "svg,pdf,dot")
+        survey("report", run)
+        first = {p: p.read_bytes() for d in ("graphs", "report") for p in (run / d).iterdir()}
+        survey("graph", run, "-f", "svg,pdf,dot", "-j", 1)
+        survey("report", run)
+        for p, data in first.items():
+            check(f"{p.name} made again", p.read_bytes() == data, True)
+            check(f"mode of {p.name}", oct(p.stat().st_mode & 0o777), "0o600")
+    print("as it ought to be")
+
+
+if __name__ == "__main__":
+    main()
