@@ -49,6 +49,7 @@ struct output_cost {
 	const char *name;
 	uint64_t calls, wall_ns, cpu_ns, bytes;
 	uint64_t peak_kb; /* of the process when the part ended */
+	uint64_t done_ns; /* when that was, counted from the start of the writing */
 };
 
 #define OUTPUT_COSTS_MAX 16

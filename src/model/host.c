@@ -1,5 +1,4 @@
 /* Pure. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,18 +8,25 @@
 const char *
 host_name_key(const struct host_name *n, char key[static HOST_KEY_SIZE])
 {
-	const char *port = port_table[n->port].name;
+	char *to = key;
 
-	switch ((enum name_source)n->source) {
-	case NAME_BANNER:
+	if (n->source == NAME_BANNER)
 		return "banner";
-	case NAME_DN:
-		snprintf(key, HOST_KEY_SIZE, "%sdn", port);
-		break;
-	case NAME_SAN:
-		snprintf(key, HOST_KEY_SIZE, "%ssan%u", port, (unsigned)n->san);
-		break;
+	/* By hand: it is done for every name of every host, several times. */
+	to = stpcpy(to, port_table[n->port].name);
+	if (n->source == NAME_DN) {
+		stpcpy(to, "dn");
+		return key;
 	}
+	to = stpcpy(to, "san");
+	for (unsigned unit = n->san >= 1000 ? 10000
+			     : n->san >= 10 ? 100
+					    : 1;
+	     unit > 0; unit /= 10) {
+		if (n->san >= unit || unit == 1)
+			*to++ = (char)('0' + n->san / unit % 10);
+	}
+	*to = '\0';
 	return key;
 }
 

@@ -44,6 +44,8 @@ _Static_assert(NKINDS + 2 <= OUTPUT_COSTS_MAX, "each kind has a row of costs");
 struct pass {
 	const struct output_study *s;
 	int lane;
+	struct timespec start; /* of all lanes */
+	uint64_t cpu_ns; /* of this thread before its pass */
 	int rc;
 	char *error;
 	struct output_totals totals;
@@ -59,8 +61,12 @@ struct pass {
 	struct output_cost *writing; /* one row a kind */
 };
 
+/*
+ * The CPU time of a lane is read once: asking for it is a system call, and
+ * there are many short parts.  They share it by what the wall clock says.
+ */
 struct stopwatch {
-	struct timespec wall, cpu;
+	struct timespec at;
 };
 
 static uint64_t
@@ -72,8 +78,7 @@ ns_between(const struct timespec *a, const struct timespec *b)
 static void
 watch_start(struct stopwatch *w)
 {
-	clock_gettime(CLOCK_MONOTONIC, &w->wall);
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &w->cpu);
+	clock_gettime(CLOCK_MONOTONIC, &w->at);
 }
 
 /* Adds the time since the start, or since the last lap, to a row. */
@@ -83,8 +88,7 @@ watch_lap(struct stopwatch *w, struct output_cost *row)
 	struct stopwatch now;
 
 	watch_start(&now);
-	row->wall_ns += ns_between(&w->wall, &now.wall);
-	row->cpu_ns += ns_between(&w->cpu, &now.cpu);
+	row->wall_ns += ns_between(&w->at, &now.at);
 	row->calls++;
 	*w = now;
 }
@@ -237,15 +241,39 @@ writers_end(struct pass *p)
 		watch_lap(&watch, &p->writing[k]);
 		p->writing[k].calls = calls > 0 ? calls : o->n;
 		p->writing[k].peak_kb = peak_kb();
+		p->writing[k].done_ns = ns_between(&p->start, &watch.at);
 	}
 	return 0;
+}
+
+static void
+share_cpu(struct pass *p)
+{
+	struct output_cost *rows[NKINDS + 2] = { &p->judging, &p->rendering };
+	struct timespec zero = { 0, 0 }, cpu;
+	uint64_t all_ns = 1;
+	size_t n = 2;
+
+	for (size_t k = 0; k < NKINDS; k++) {
+		if (kinds[k].lane == p->lane)
+			rows[n++] = &p->writing[k];
+	}
+	for (size_t i = 0; i < n; i++)
+		all_ns += rows[i]->wall_ns;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	for (size_t i = 0; i < n; i++)
+		rows[i]->cpu_ns = (uint64_t)((double)(ns_between(&zero, &cpu) - p->cpu_ns) *
+					     (double)rows[i]->wall_ns / (double)all_ns);
 }
 
 static void *
 pass_run(void *arg)
 {
+	struct timespec zero = { 0, 0 }, cpu;
 	struct pass *p = arg;
 
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	p->cpu_ns = ns_between(&zero, &cpu);
 	byte_order_init(&p->order);
 	verdict_init(&p->verdict);
 	jsonw_init(&p->analysis, NULL);
@@ -255,6 +283,7 @@ pass_run(void *arg)
 	p->judging.peak_kb = p->rendering.peak_kb = peak_kb();
 	if (p->rc == 0)
 		p->rc = writers_end(p);
+	share_cpu(p);
 	jsonw_fini(&p->analysis);
 	verdict_fini(&p->verdict);
 	free(p->keys);
@@ -296,6 +325,7 @@ output_write(const struct output_study *s, struct output_totals *totals, struct 
 	struct pass pass[NLANES] = { 0 };
 	pthread_t thread[NLANES];
 	bool started[NLANES] = { false };
+	struct timespec start;
 	int rc = 0;
 
 	*error = NULL;
@@ -308,7 +338,9 @@ output_write(const struct output_study *s, struct output_totals *totals, struct 
 		writers[k].s = s;
 		writers[k].kind = kinds[k].kind;
 	}
+	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (int lane = 0; lane < NLANES; lane++) {
+		pass[lane].start = start;
 		pass[lane].s = s;
 		pass[lane].lane = lane;
 		pass[lane].writers = writers;

@@ -307,6 +307,8 @@ summarise_costs(struct jsonw *w, const struct analysis *a)
 		put_seconds(w, "cpu_s", c->cpu_ns);
 		put_count(w, "bytes", c->bytes);
 		put_count(w, "peak_kb", c->peak_kb);
+		if (c->done_ns > 0)
+			put_seconds(w, "done_s", c->done_ns);
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);

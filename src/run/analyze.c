@@ -345,6 +345,7 @@ write_outputs(struct analysis *a)
 		row->cpu_ns = costs[i].cpu_ns;
 		row->bytes = costs[i].bytes;
 		row->peak_kb = costs[i].peak_kb;
+		row->done_ns = costs[i].done_ns;
 	}
 	if (rc != 0)
 		log_error("%s", error);

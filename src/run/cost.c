@@ -52,6 +52,25 @@ cost_stop_process(const struct cost_watch *w, struct cost *row, uint64_t calls)
 	row->peak_kb = cost_peak_kb();
 }
 
+void
+cost_start_wall(struct cost_watch *w)
+{
+	clock_gettime(CLOCK_MONOTONIC, &w->wall);
+}
+
+void
+cost_stop_wall(const struct cost_watch *w, struct cost *row, uint64_t calls)
+{
+	struct timespec now;
+	uint64_t ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ns = ns_between(&w->wall, &now);
+	row->wall_ns += ns;
+	row->cpu_ns += ns;
+	row->calls += calls;
+}
+
 uint64_t
 cost_peak_kb(void)
 {

@@ -191,7 +191,7 @@ look_up(struct intake *in, struct host *h)
 
 	if (in->geo == NULL || (h->country[0] != '\0' && h->own_as))
 		return;
-	cost_start(&watch);
+	cost_start_wall(&watch);
 	if (geo_db_lookup(in->geo, &h->ip, &info)) {
 		if (h->country[0] == '\0')
 			memcpy(h->country, info.country, sizeof(h->country));
@@ -201,7 +201,7 @@ look_up(struct intake *in, struct host *h)
 			    &in->set, info.as_name[0] != '\0' ? info.as_name : NULL);
 		}
 	}
-	cost_stop(&watch, &in->lookups, 1);
+	cost_stop_wall(&watch, &in->lookups, 1);
 }
 
 static int
