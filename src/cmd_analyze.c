@@ -209,6 +209,12 @@ cmd_analyze(int argc, char **argv)
 		goto out;
 	}
 	r.o.input = args.argv[args.at];
+	if (r.anonymised.wanted && strcmp(r.o.input, "-") == 0) {
+		log_error(
+		    "analyze: --anonymise copies results that stay in a directory of their own; "
+		    "put standard input into a file first");
+		goto out;
+	}
 	rc = run(&r);
 out:
 	for (size_t i = 0; i < r.o.ncountries; i++)

@@ -416,6 +416,9 @@ foot(struct picture *s, const struct drawing *d, const struct study *st, double 
 	}
 	bottom = y + ROW * (double)rows;
 	if (d->other_ases > 0) {
+		struct as_style other = palette_mixed();
+
+		dot_sample(s, MARGIN + 5.5, bottom - 3.4, 5, &other);
 		buf_init(&b);
 		buf_adds(&b, "and ");
 		counted(&b, d->other_ases, "other AS with ", "other ASes with ");
