@@ -473,7 +473,7 @@ dns_summary_text(const struct dns *d, struct buf *out)
 	    (unsigned long long)s->retries, (unsigned long long)s->timeouts,
 	    (unsigned long long)s->tcp, (unsigned long long)rejected(s));
 	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++)
-		buf_printf(out, " %s %u", share_names[i], dns_engine_latency(s, shares[i]));
+		buf_printf(out, " %s %u", share_names[i], latency_at(&s->latency, shares[i]));
 	buf_adds(out, "\n");
 	for (size_t i = 0; (zone = zones_slowest(&d->zones, i)) != NULL && i < 5; i++)
 		buf_printf(out, "dns: slow zone %s: %llu questions, %.1f s, %llu failed\n",
@@ -514,7 +514,7 @@ dns_summary_json(const struct dns *d, struct jsonw *w)
 	jsonw_key(w, "latency_ms");
 	jsonw_object(w);
 	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++)
-		write_count(w, share_names[i], dns_engine_latency(s, shares[i]));
+		write_count(w, share_names[i], latency_at(&s->latency, shares[i]));
 	jsonw_end_object(w);
 	jsonw_key(w, "slow_zones");
 	jsonw_array(w);

@@ -9,35 +9,24 @@
 
 #include "engine.h"
 #include "survey/mem.h"
+#include "tcp.h"
+#include "window.h"
 
 #define NSOCKETS 8 /* more ports to guess, more buffer */
 #define MAX_IDS 8 /* earlier tries of a question whose late answers still count */
 #define TICK_MS 25
 #define NBUCKETS 1024 /* of the timer wheel: 25 s a turn */
 #define SLOW_MS 1000 /* after this a question no longer fills the window */
-#define WINDOW_MIN 100
-#define WINDOW_START 1000
 #define BURST 64 /* packets sent between two looks at the answers */
 #define TIMEOUT_MAX 10000
 #define TCP_MAX 32 /* connections at a time */
-#define NEPOCHS 64 /* seconds for which losses are attributed; more than any timeout */
 #define PROBE_MIN_MS 100
 #define PROBE_MAX_MS 2000
 #define LISTENS_MS 250 /* a probe not refused for so long: the resolver is back */
-/*
- * Kernel memory that one answer takes while it waits: a packet of up to 1,232
- * bytes and its headers in a 2 kB buffer, and the sk_buff.
- */
-#define ANSWER_TRUESIZE 2304
-/* The same for a query, in the resolver's buffer. */
-#define QUERY_TRUESIZE 768
-
 #define DATAGRAM_MAX 65536 /* libuv cuts the buffer of recvmmsg into pieces of this size */
 #define DATAGRAMS 20
 
 enum state { ST_READY, ST_UDP, ST_WAIT, ST_TCP_WAIT, ST_TCP };
-
-struct tcp;
 
 struct question {
 	TAILQ_ENTRY(question) link; /* ready, tcp_wait, or a bucket */
@@ -47,7 +36,9 @@ struct question {
 	uint64_t first_ms, sent_ms, round_ms; /* first and last try, first since the last failure */
 	uint64_t tick; /* of its bucket */
 	int64_t at;
-	struct tcp *tcp;
+	struct dns_engine *e;
+	struct dns_tcp *tcp; /* ST_TCP */
+	uint16_t tcp_id;
 	enum state state;
 	enum dns_type type;
 	bool fresh;
@@ -65,26 +56,6 @@ struct socket {
 	uv_udp_t h;
 	struct dns_engine *e;
 	struct question *by_id[65536];
-};
-
-/* One question over one connection. */
-struct tcp {
-	uv_tcp_t h;
-	uv_connect_t connect;
-	uv_write_t write;
-	struct dns_engine *e;
-	struct question *q; /* NULL once it has been given up */
-	uint16_t id;
-	uint8_t out[2 + WIRE_QUERY_MAX];
-	uint8_t *in;
-	size_t in_len;
-	uint8_t chunk[2048];
-};
-
-struct epoch {
-	uint64_t second;
-	unsigned sent, lost;
-	bool shrunk;
 };
 
 struct dns_engine {
@@ -106,8 +77,7 @@ struct dns_engine {
 	uint64_t tick; /* number of the bucket that was looked at last */
 	size_t pending, outstanding, nfresh, ntcp;
 
-	unsigned window, window_max, threshold, credit;
-	struct epoch epochs[NEPOCHS];
+	struct window window;
 
 	bool down;
 	uint64_t probe_ms, probe_wait_ms, probed_ms; /* next, its back-off, last (0: none) */
@@ -132,33 +102,6 @@ dns_engine_defaults(struct dns_engine_config *c)
 	c->failure_ms = 5200; /* Unbound serves a cached SERVFAIL for five seconds */
 	c->final_ms = 3000;
 	c->silence_ms = 60000;
-}
-
-/* Exact up to 16 ms, then 16 steps for each doubling. */
-static size_t
-latency_index(uint32_t ms)
-{
-	unsigned e;
-	size_t i;
-
-	if (ms < 16)
-		return ms;
-	e = 27 - (unsigned)__builtin_clz(ms); /* 0 for 16..31 */
-	i = 16 + 16 * (size_t)e + ((ms >> e) - 16);
-	return i < DNS_LATENCIES ? i : DNS_LATENCIES - 1;
-}
-
-uint32_t
-dns_engine_latency(const struct dns_engine_stats *s, double share)
-{
-	double want = share * (double)s->questions, seen = 0;
-
-	for (uint32_t i = 0; i < DNS_LATENCIES; i++) {
-		seen += (double)s->latencies[i];
-		if (seen >= want && s->latencies[i] > 0)
-			return i < 16 ? i : (16 + (i - 16) % 16) << ((i - 16) / 16);
-	}
-	return 0;
 }
 
 static uint16_t
@@ -228,8 +171,6 @@ leave_fresh(struct dns_engine *e, struct question *q)
 	e->nfresh--;
 }
 
-static void tcp_detach(struct tcp *t);
-
 /* Take q out of whatever list it is in. */
 static void
 detach(struct dns_engine *e, struct question *q)
@@ -239,7 +180,8 @@ detach(struct dns_engine *e, struct question *q)
 	if (q->state != ST_READY && q->state != ST_WAIT)
 		e->outstanding--;
 	if (q->tcp != NULL)
-		tcp_detach(q->tcp);
+		dns_tcp_cancel(q->tcp);
+	q->tcp = NULL;
 }
 
 static void
@@ -280,51 +222,9 @@ finish(
 	e->stats.outcomes[a.outcome]++;
 	if (a.outcome == DNS_SERVFAIL && is_bogus(a.ede))
 		e->stats.bogus++;
-	e->stats.latencies[latency_index(a.ms)]++;
+	latency_add(&e->stats.latency, a.ms);
 	q->fn(&a, q->arg);
 	free(q);
-}
-
-static void
-count_loss(struct dns_engine *e, const struct question *q)
-{
-	struct epoch *ep = &e->epochs[q->sent_ms / 1000 % NEPOCHS];
-
-	e->stats.timeouts++;
-	if (ep->second != q->sent_ms / 1000)
-		return;
-	ep->lost++;
-	/* A few that fail are dead names; a tenth of a second's questions is a resolver swamped. */
-	if (ep->shrunk || ep->lost < 4 || ep->lost * 10 <= ep->sent)
-		return;
-	ep->shrunk = true;
-	e->window = e->window / 2 > WINDOW_MIN ? e->window / 2 : WINDOW_MIN;
-	if (e->window > e->window_max)
-		e->window = e->window_max;
-	e->threshold = e->window;
-	e->credit = 0;
-}
-
-static void
-count_sent(struct dns_engine *e, uint64_t now)
-{
-	struct epoch *ep = &e->epochs[now / 1000 % NEPOCHS];
-
-	if (ep->second != now / 1000)
-		*ep = (struct epoch){ .second = now / 1000 };
-	ep->sent++;
-}
-
-/* Up to the window at the last loss quickly, then by one for each windowful of answers. */
-static void
-grow_window(struct dns_engine *e)
-{
-	if (e->window >= e->window_max)
-		return;
-	if (e->window < e->threshold || ++e->credit >= e->window) {
-		e->window++;
-		e->credit = 0;
-	}
 }
 
 static uint64_t
@@ -407,7 +307,7 @@ send_question(struct dns_engine *e, struct question *q)
 	TAILQ_INSERT_TAIL(&e->fresh, q, fresh_link);
 	e->nfresh++;
 	bucket_add(e, q, now + timeout_of(e, q));
-	count_sent(e, now);
+	window_sent(&e->window, now);
 	return true;
 }
 
@@ -427,7 +327,7 @@ pump(struct dns_engine *e)
 		return false;
 	}
 	while ((q = TAILQ_FIRST(&e->ready)) != NULL) {
-		if (e->nfresh >= e->window || e->outstanding >= e->cfg.outstanding)
+		if (e->nfresh >= e->window.now || e->outstanding >= e->cfg.outstanding)
 			return false;
 		if (n++ == BURST)
 			return true;
@@ -470,8 +370,7 @@ go_up(struct dns_engine *e)
 	if (!e->down)
 		return;
 	e->down = false;
-	e->threshold = e->window;
-	e->window = WINDOW_MIN < e->window_max ? WINDOW_MIN : e->window_max;
+	window_reopen(&e->window);
 }
 
 static void
@@ -532,135 +431,53 @@ handle_gone(struct dns_engine *e)
 }
 
 static void
-tcp_free(uv_handle_t *h)
+on_tcp_gone(void *arg)
 {
-	struct tcp *t = h->data;
-	struct dns_engine *e = t->e;
+	struct dns_engine *e = arg;
 
 	e->ntcp--;
-	free(t->in);
-	free(t);
 	handle_gone(e);
 }
 
 static void
-tcp_detach(struct tcp *t)
+on_tcp_answer(const uint8_t *msg, size_t len, void *arg)
 {
-	t->q->tcp = NULL;
-	t->q = NULL;
-	if (!uv_is_closing((uv_handle_t *)&t->h))
-		uv_close((uv_handle_t *)&t->h, tcp_free);
-}
-
-static void
-tcp_failed(struct tcp *t)
-{
-	if (t->q != NULL)
-		fail_or_retry(t->e, t->q);
-}
-
-/* Takes the bytes of a message as they come; the first two are its length. */
-static void
-tcp_message(struct tcp *t)
-{
-	struct dns_engine *e = t->e;
+	struct question *q = arg;
+	struct dns_engine *e = q->e;
 	enum wire_status status;
 
-	if (t->in_len < 2 || t->in_len < 2 + (size_t)wire_id(t->in))
+	q->tcp = NULL;
+	if (msg == NULL) {
+		fail_or_retry(e, q);
 		return;
-	status = wire_parse(&e->result, t->in + 2, wire_id(t->in), t->id, t->q->name, t->q->type);
-	if (status == WIRE_ANSWER) {
-		e->heard_ms = uv_now(e->loop);
-		take_answer(e, t->q, &e->result);
-	} else {
+	}
+	status = wire_parse(&e->result, msg, len, q->tcp_id, q->name, q->type);
+	if (status != WIRE_ANSWER) {
 		e->stats.rejected[status]++;
-		tcp_failed(t);
-	}
-}
-
-static void
-on_tcp_alloc(uv_handle_t *h, size_t size, uv_buf_t *buf)
-{
-	struct tcp *t = h->data;
-
-	(void)size;
-	*buf = uv_buf_init((char *)t->chunk, sizeof(t->chunk));
-}
-
-static void
-on_tcp_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
-{
-	struct tcp *t = s->data;
-	size_t room;
-
-	if (t->q == NULL || n == 0)
-		return;
-	if (n < 0) {
-		tcp_failed(t);
+		fail_or_retry(e, q);
 		return;
 	}
-	if (t->in == NULL)
-		t->in = xmalloc(2 + WIRE_MESSAGE_MAX);
-	room = 2 + WIRE_MESSAGE_MAX - t->in_len;
-	if ((size_t)n > room)
-		n = (ssize_t)room;
-	memcpy(t->in + t->in_len, buf->base, (size_t)n);
-	t->in_len += (size_t)n;
-	tcp_message(t);
-}
-
-static void
-on_tcp_written(uv_write_t *w, int status)
-{
-	struct tcp *t = w->data;
-
-	if (status != 0)
-		tcp_failed(t);
-}
-
-static void
-on_tcp_connected(uv_connect_t *c, int status)
-{
-	struct tcp *t = c->data;
-	size_t len;
-	uv_buf_t buf;
-
-	if (t->q == NULL)
-		return;
-	len = wire_query(t->out + 2, t->id, t->q->name, t->q->type);
-	t->out[0] = (uint8_t)(len >> 8);
-	t->out[1] = (uint8_t)len;
-	buf = uv_buf_init((char *)t->out, (unsigned)len + 2);
-	t->write.data = t;
-	if (status != 0 ||
-	    uv_write(&t->write, (uv_stream_t *)&t->h, &buf, 1, on_tcp_written) != 0 ||
-	    uv_read_start((uv_stream_t *)&t->h, on_tcp_alloc, on_tcp_read) != 0)
-		tcp_failed(t);
+	e->heard_ms = uv_now(e->loop);
+	take_answer(e, q, &e->result);
 }
 
 static void
 tcp_start(struct dns_engine *e, struct question *q)
 {
-	struct tcp *t = xcalloc(1, sizeof(*t));
+	uint8_t query[WIRE_QUERY_MAX];
+	size_t len;
 
 	TAILQ_REMOVE(&e->tcp_wait, q, link);
 	q->state = ST_TCP;
-	q->tcp = t;
 	q->tries++;
 	bucket_add(e, q, uv_now(e->loop) + timeout_of(e, q));
-	t->e = e;
-	t->q = q;
-	t->id = random16(e);
-	t->h.data = t;
-	t->connect.data = t;
 	e->ntcp++;
 	e->nhandles++;
 	e->stats.tcp++;
-	if (uv_tcp_init(e->loop, &t->h) != 0)
-		abort(); /* it allocates nothing here and cannot fail */
-	if (uv_tcp_connect(
-		&t->connect, &t->h, (const struct sockaddr *)&e->addr, on_tcp_connected) != 0)
-		tcp_failed(t);
+	q->tcp_id = random16(e);
+	len = wire_query(query, q->tcp_id, q->name, q->type);
+	q->tcp = dns_tcp_ask(e->loop, (const struct sockaddr *)&e->addr, query, len, on_tcp_answer,
+	    q, on_tcp_gone, e);
 }
 
 static void
@@ -706,7 +523,7 @@ take_packet(struct socket *s, const uint8_t *msg, size_t len)
 	}
 	e->heard_ms = uv_now(e->loop);
 	go_up(e);
-	grow_window(e);
+	window_answered(&e->window);
 	if (status == WIRE_TRUNCATED)
 		ask_over_tcp(e, q);
 	else
@@ -780,8 +597,10 @@ expire(struct dns_engine *e, struct question *q)
 		make_ready(e, q);
 		return;
 	}
-	if (q->state == ST_UDP)
-		count_loss(e, q);
+	if (q->state == ST_UDP) {
+		e->stats.timeouts++;
+		window_lost(&e->window, q->sent_ms);
+	}
 	fail_or_retry(e, q);
 }
 
@@ -886,34 +705,11 @@ open_socket(struct dns_engine *e, struct socket *s)
 	return 0;
 }
 
-/*
- * No more questions than their answers fit the buffers, should all come at
- * once; at the start no more than fit the resolver's buffer, which the same
- * kernel's limits cut to the size of ours.
- */
-static void
-set_window(struct dns_engine *e)
-{
-	unsigned fits = NSOCKETS * (e->stats.rcvbuf / ANSWER_TRUESIZE);
-	unsigned start = e->stats.rcvbuf / QUERY_TRUESIZE;
-
-	e->window_max = fits < e->cfg.outstanding ? fits : e->cfg.outstanding;
-	if (e->cfg.window != 0 && e->cfg.window < e->window_max)
-		e->window_max = e->cfg.window;
-	if (e->window_max < 1)
-		e->window_max = 1;
-	e->window = start < WINDOW_START ? start : WINDOW_START;
-	if (e->window > e->window_max)
-		e->window = e->window_max;
-	if (e->window < 1)
-		e->window = 1;
-	e->threshold = e->window;
-}
-
 struct dns_engine *
 dns_engine_new(uv_loop_t *loop, const struct dns_engine_config *c)
 {
 	struct dns_engine *e = xcalloc(1, sizeof(*e));
+	unsigned limit;
 	int rc = 0;
 
 	e->loop = loop;
@@ -944,7 +740,10 @@ dns_engine_new(uv_loop_t *loop, const struct dns_engine_config *c)
 		errno = -rc;
 		return NULL;
 	}
-	set_window(e);
+	limit = c->outstanding;
+	if (c->window != 0 && c->window < limit)
+		limit = c->window;
+	window_init(&e->window, e->stats.rcvbuf, NSOCKETS, limit);
 	return e;
 }
 
@@ -996,6 +795,7 @@ dns_engine_ask(
 	struct question *q = xcalloc(1, sizeof(*q) + len + 1);
 
 	memcpy(q->name, name, len);
+	q->e = e;
 	q->type = type;
 	q->fn = fn;
 	q->arg = arg;
@@ -1023,7 +823,7 @@ dns_engine_set_silence(struct dns_engine *e, uint64_t silence_ms)
 const struct dns_engine_stats *
 dns_engine_stats(struct dns_engine *e)
 {
-	e->stats.window = e->window;
-	e->stats.window_max = e->window_max;
+	e->stats.window = e->window.now;
+	e->stats.window_max = e->window.max;
 	return &e->stats;
 }

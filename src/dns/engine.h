@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "latency.h"
 #include "survey/answers.h"
 #include "wire.h"
 
@@ -40,8 +41,6 @@ struct dns_engine_config {
 /* Sensible values for everything but ip and port. */
 void dns_engine_defaults(struct dns_engine_config *c);
 
-#define DNS_LATENCIES 208
-
 struct dns_engine_stats {
 	uint64_t questions; /* with an outcome */
 	uint64_t outcomes[DNS_NOUTCOMES];
@@ -53,14 +52,11 @@ struct dns_engine_stats {
 	uint64_t given_up; /* times that a silent resolver was given up */
 	uint64_t down; /* times that the resolver was found not to listen */
 	uint64_t rejected[WIRE_NSTATUS]; /* packets that were no answer */
-	uint64_t latencies[DNS_LATENCIES];
+	struct latency latency;
 	unsigned window; /* now */
 	unsigned window_max;
 	unsigned rcvbuf; /* granted, each socket */
 };
-
-/* The latency in ms that a share (0 to 1) of the questions did not exceed, within 7 %. */
-uint32_t dns_engine_latency(const struct dns_engine_stats *s, double share);
 
 /* The outcome.  a is valid during the call only; new questions may be asked in it. */
 typedef void (*dns_answer_fn)(const struct answer *a, void *arg);
