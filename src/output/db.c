@@ -133,7 +133,8 @@ db_begin(struct writer *o, char **error)
 	d->key_hosts = xcalloc(o->s->set->nkeys + 1, sizeof(*d->key_hosts));
 	d->key_last = xcalloc(o->s->set->nkeys + 1, sizeof(*d->key_last));
 	/* The empty file under the temporary name becomes the database; it is renamed or removed as a whole. */
-	if (sqlite3_open_v2(o->out.tmp, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(
+		o->out.tmp, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		return db_error(o, error);
 	if (sqlite3_exec(d->db,
 		"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = "
