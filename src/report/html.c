@@ -122,6 +122,11 @@ put_glance(const struct page *p, struct buf *b)
 	    "</div>\n<p class=\"note\">Beside each figure stands that of the published study of "
 	    "Irish mail hosts: S. Farrell, <cite>Clusters of Re-used Keys</cite>, IACR ePrint "
 	    "2018/299. Shares compare; numbers depend on the country's size.</p>\n");
+	if (p->run->anonymised)
+		buf_adds(b,
+		    "<p class=\"note\">This is an anonymised copy: addresses, names, ASes and "
+		    "fingerprints are pseudonyms, the same for the same thing wherever it "
+		    "appears.</p>\n");
 	if (!p->study->found.all_keys)
 		buf_adds(b,
 		    "<p class=\"missing\">This directory has only hosts that are in clusters: how "

@@ -101,6 +101,7 @@ runinfo_read(struct runinfo *r, const char *dir)
 	data = file_read(path, MAX_SIZE, &len);
 	if (data != NULL && simd_parse_copy(p, data, len, &root) == SIMD_OK) {
 		r->there = true;
+		simd_bool(simd_get(root, "anonymised"), &r->anonymised);
 		r->name = text(root, "name");
 		r->state = text(root, "state");
 		r->created = text(root, "created");

@@ -12,6 +12,7 @@ struct runinfo_pair {
 
 struct runinfo {
 	bool there; /* run.json was read */
+	bool anonymised;
 	char *name, *state, *created, *ended;
 	/* UINT64_MAX: not told */
 	uint64_t targets, probed, hits, out_of_country, refused, opted_out, records, given_up;
