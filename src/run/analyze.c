@@ -351,6 +351,8 @@ write_outputs(struct analysis *a)
 		log_error("%s", error);
 	free(error);
 	free(countries);
+	if (rc == 0 && (rc = intake_commit(&a->in)) != 0)
+		log_error("%s: %s", a->dir, a->in.error);
 	return rc == 0 ? 0 : EXIT_FAILED;
 }
 

@@ -247,8 +247,12 @@ intake_finish(struct intake *in)
 		host_room(in, (uint32_t)set->n - 1);
 	in->counts.note[NOTE_PORT_REPEATED] += set->merged.repeated;
 	in->counts.note[NOTE_GRABS_OVER_MAX] += set->merged.over;
-	if (spool_flush(in) != 0)
-		return -1;
+	return spool_flush(in);
+}
+
+int
+intake_commit(struct intake *in)
+{
 	in->bad_open = false;
 	if (outfile_commit(&in->bad) != 0)
 		return fail(in, "records.bad");

@@ -40,7 +40,9 @@ void intake_fini(struct intake *in);
 
 /* Read it all. Returns as record_read(); with in->error set when writing failed. */
 int intake_read(struct intake *in, const char *path, const struct record_options *o, char **error);
-/* Decide who takes part and complete what was written.  Returns 0, or -1 with in->error set. */
+/* Decide who takes part.  Returns 0, or -1 with in->error set. */
 int intake_finish(struct intake *in);
+/* Give records.bad its name: last, when the results have theirs.  Returns likewise. */
+int intake_commit(struct intake *in);
 
 #endif

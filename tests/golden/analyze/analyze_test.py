@@ -12,7 +12,9 @@ import hashlib
 import json
 import pathlib
 import re
+import resource
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -725,6 +727,28 @@ def case_arguments(tmp):
     (tmp / "empty").write_bytes(b"")
     survey("analyze", tmp / "empty", "-o", tmp / "none")
     equal("empty", [load(tmp / "none" / n) for n in ("collisions.json", "clusters.json", "dodgy.json")], [[], [], {}])
+
+
+def case_failures(tmp):
+    """Exit status 1 leaves the earlier results as they were, and nothing half made."""
+    study_records(tmp)
+    study(tmp, "-o", tmp / "out")
+    want, files = digests(tmp / "out"), sorted(p.name for p in (tmp / "out").iterdir())
+    (tmp / "other").write_bytes((tmp / "records.fresh").read_bytes() + b"null\n" * 3)
+
+    def limit(size):
+        def apply():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        return apply
+    for size in (0, 1000, 50000, 300000, 700000, 800000, 1000000):
+        done = subprocess.run([SURVEY, "analyze", tmp / "other", "-o", tmp / "out", "--country", "XX"],
+                              capture_output=True, preexec_fn=limit(size), timeout=300)
+        equal(f"status with files of {size} bytes at most", done.returncode, 1)
+        if b"File too large" not in done.stderr and b"SQLite" not in done.stderr:
+            fail("no reason:", done.stderr)
+        equal("results", digests(tmp / "out"), want)
+        equal("files", sorted(p.name for p in (tmp / "out").iterdir()), files)
 
 
 # ---- asking a resolver ----
