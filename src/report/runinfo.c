@@ -59,6 +59,27 @@ read_pairs(struct runinfo *r, struct simd_node root)
 	}
 }
 
+/* Of each port: how many hosts were asked, and how many spoke its protocol ("success"). */
+static void
+read_ports(struct runinfo *r, struct simd_node ports)
+{
+	for (int row = 0; row < NPORTS; row++) {
+		struct simd_node port = simd_get(ports, port_table[row].name), v;
+		struct simd_iter it = simd_iterate(port);
+		uint64_t n;
+
+		r->asked[row] = r->answered[row] = RUNINFO_UNKNOWN;
+		if (simd_type(port) != SIMD_OBJECT)
+			continue;
+		r->asked[row] = 0;
+		while (simd_next(&it, NULL, &v)) {
+			if (simd_uint(v, &n))
+				r->asked[row] += n;
+		}
+		r->answered[row] = count(port, "success");
+	}
+}
+
 /* What the last analysis of the records counted. */
 static void
 read_analysis(struct runinfo *r, struct simd_node a)
@@ -98,6 +119,7 @@ runinfo_read(struct runinfo *r, const char *dir)
 		.opted_out = RUNINFO_UNKNOWN,
 		.records = RUNINFO_UNKNOWN,
 		.given_up = RUNINFO_UNKNOWN };
+	read_ports(r, (struct simd_node){ NULL, 0 });
 	data = file_read(path, MAX_SIZE, &len);
 	if (data != NULL && simd_parse_copy(p, data, len, &root) == SIMD_OK) {
 		r->there = true;
@@ -115,6 +137,7 @@ runinfo_read(struct runinfo *r, const char *dir)
 		r->opted_out = count(counts, "opted_out");
 		r->records = count(counts, "records");
 		r->given_up = count(counts, "given_up");
+		read_ports(r, simd_get(counts, "ports"));
 		simd_double(simd_path(root, "scan.rate_pps"), &r->rate_pps);
 		simd_double(simd_path(root, "scan.rate_hosts"), &r->rate_hosts);
 		read_pairs(r, root);

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "survey/port.h"
+
 struct runinfo_pair {
 	char *name, *value;
 };
@@ -18,6 +20,7 @@ struct runinfo {
 	uint64_t targets, probed, hits, out_of_country, refused, opted_out, records, given_up;
 	uint64_t no_key, wrong_country, no_country; /* hosts that take no part, and why */
 	uint64_t lines_refused;
+	uint64_t asked[NPORTS], answered[NPORTS]; /* hosts, by row of port_table */
 	char *scan_date, *dns;
 	double rate_pps, rate_hosts; /* 0: not told */
 	struct runinfo_pair *versions;

@@ -185,10 +185,11 @@ count_key_ports(struct key_ports *p, const struct study *st, const struct study_
 }
 
 static void
-ports(struct tables *ts, const struct study *st)
+ports(struct tables *ts, const struct study *st, const struct runinfo *run)
 {
 	static const char *const columns[] = { "hosts with a key", "distinct keys", "shared keys",
-		"hosts with a shared key", "in clusters", "outside", NULL };
+		"hosts with a shared key", "in clusters", "outside", "hosts asked", "answered",
+		NULL };
 	struct table *t = tables_add(ts, "ports", "Ports", "port", columns);
 	uint64_t n[NPORTS][6] = { { 0 } };
 
@@ -229,6 +230,10 @@ ports(struct tables *ts, const struct study *st)
 			if (has_outside(st) || (c >= 2 && c <= 4))
 				row_count(r, c, n[row][c]);
 		}
+		if (run->asked[row] != RUNINFO_UNKNOWN)
+			row_count(r, 6, run->asked[row]);
+		if (run->answered[row] != RUNINFO_UNKNOWN)
+			row_count(r, 7, run->answered[row]);
 	}
 }
 
@@ -767,7 +772,7 @@ void
 stats_tables(struct tables *ts, const struct study *st, const struct runinfo *run)
 {
 	overview(ts, st, run);
-	ports(ts, st);
+	ports(ts, st, run);
 	versions(ts, st);
 	software(ts, st);
 	key_types(ts, st);

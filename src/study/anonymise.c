@@ -365,7 +365,7 @@ write_verdicts(struct jsonw *w, const struct study *st)
 
 /* Members of an object that are numbers, or texts that hold digits, dots and words of tools only. */
 static void
-copy_members(struct jsonw *w, const char *name, struct simd_node from, bool texts)
+copy_members(struct jsonw *w, const char *name, struct simd_node from, bool texts, unsigned depth)
 {
 	struct simd_iter it = simd_iterate(from);
 	struct simd_text key;
@@ -380,6 +380,8 @@ copy_members(struct jsonw *w, const char *name, struct simd_node from, bool text
 
 		if (simd_uint(v, &n))
 			put_uint(w, k, n);
+		else if (simd_type(v) == SIMD_OBJECT && depth > 0)
+			copy_members(w, k, v, texts, depth - 1);
 		else if (texts && t.s != NULL && t.len < 80) {
 			jsonw_key(w, k);
 			jsonw_stringn(w, t.s, t.len);
@@ -420,8 +422,8 @@ write_run(struct jsonw *w, const char *dir)
 		copy_text(w, "state", root);
 		copy_text(w, "created", root);
 		copy_text(w, "ended", root);
-		copy_members(w, "versions", simd_get(root, "versions"), true);
-		copy_members(w, "counts", simd_get(root, "counts"), false);
+		copy_members(w, "versions", simd_get(root, "versions"), true, 0);
+		copy_members(w, "counts", simd_get(root, "counts"), false, 1);
 		jsonw_key(w, "scan");
 		jsonw_object(w);
 		for (size_t i = 0; i < 2; i++) {
@@ -443,8 +445,8 @@ write_run(struct jsonw *w, const char *dir)
 			copy_text(w, "dns", analysis);
 			if (simd_uint(simd_get(analysis, "hosts"), &n))
 				put_uint(w, "hosts", n);
-			copy_members(w, "hosts_out", simd_get(analysis, "hosts_out"), false);
-			copy_members(w, "refused", simd_get(analysis, "refused"), false);
+			copy_members(w, "hosts_out", simd_get(analysis, "hosts_out"), false, 0);
+			copy_members(w, "refused", simd_get(analysis, "refused"), false, 0);
 			jsonw_end_object(w);
 		}
 	}
