@@ -363,7 +363,10 @@ write_verdicts(struct jsonw *w, const struct study *st)
 	}
 }
 
-/* Members of an object that are numbers, or texts that hold digits, dots and words of tools only. */
+/*
+ * Members of an object that are numbers, with texts also short texts, and the
+ * same of objects in it, down to a depth.  No array passes.
+ */
 static void
 copy_members(struct jsonw *w, const char *name, struct simd_node from, bool texts, unsigned depth)
 {
@@ -423,7 +426,7 @@ write_run(struct jsonw *w, const char *dir)
 		copy_text(w, "created", root);
 		copy_text(w, "ended", root);
 		copy_members(w, "versions", simd_get(root, "versions"), true, 0);
-		copy_members(w, "counts", simd_get(root, "counts"), false, 1);
+		copy_members(w, "counts", simd_get(root, "counts"), false, 2);
 		jsonw_key(w, "scan");
 		jsonw_object(w);
 		for (size_t i = 0; i < 2; i++) {

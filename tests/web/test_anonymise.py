@@ -73,7 +73,7 @@ def main():
         (source / "run.json").write_text(json.dumps({
             "writer": "survey", "version": 1, "name": "secret-operation", "state": "complete",
             "config_path": "/home/alice/secret.conf", "created": "2026-01-02T03:04:05Z",
-            "counts": {"probed": 1234, "hits": 567}, "versions": {"survey": "1.0.0"},
+            "counts": {"probed": 1234, "hits": 567, "ports": {"p22": {"success": 5, "refused": 7}}}, "versions": {"survey": "1.0.0"},
             "scan": {"rate_pps": 150, "source_ip": "198.19.77.77", "interface": "secret0"}}))
         texts = originals(source)
         assert len(texts) > 500, "the source has something to hide"
