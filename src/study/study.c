@@ -383,16 +383,47 @@ order_hosts(struct study *st)
 	table_fill(&b->by_ip, st->nhosts, hash_ip, st);
 }
 
+/*
+ * A key that hosts of several clusters show becomes a key of each: what draws
+ * or counts a cluster relies on its keys' hosts being its own.  Only a damaged
+ * file has such keys, or one of a program that tears clusters apart.  Uses are
+ * sorted by key and host, and hosts by cluster.
+ */
+static void
+split_keys(struct study *st)
+{
+	uint32_t old = STUDY_NONE, cluster = STUDY_NONE, key = STUDY_NONE;
+
+	for (uint32_t i = 0; i < st->nuses; i++) {
+		struct study_use *u = &st->uses[i];
+		uint32_t here = st->hosts[u->host].cluster;
+
+		if (u->key != old) {
+			old = key = u->key;
+		} else if (here != cluster) {
+			mem_grow(&st->keys, &st->store->cap_keys, (size_t)st->nkeys + 1,
+			    sizeof(*st->keys));
+			key = st->nkeys++;
+			st->keys[key] = (struct study_key){ .fp = st->keys[old].fp };
+		}
+		cluster = here;
+		u->key = key;
+	}
+}
+
 static void
 order_keys(struct study *st)
 {
-	struct key_order *o = xcalloc((size_t)st->nkeys + 1, sizeof(*o));
-	struct study_key *keys = xcalloc((size_t)st->nkeys + 1, sizeof(*keys));
-	uint32_t *now = xcalloc((size_t)st->nkeys + 1, sizeof(*now));
-	uint32_t n = 0;
+	struct key_order *o;
+	struct study_key *keys;
+	uint32_t *now, n = 0;
 
 	if (st->nuses > 0)
 		qsort(st->uses, st->nuses, sizeof(*st->uses), by_key_host_port);
+	split_keys(st);
+	o = xcalloc((size_t)st->nkeys + 1, sizeof(*o));
+	keys = xcalloc((size_t)st->nkeys + 1, sizeof(*keys));
+	now = xcalloc((size_t)st->nkeys + 1, sizeof(*now));
 	for (uint32_t i = 0; i < st->nuses; i++) { /* one of each */
 		if (n > 0 && by_key_host_port(&st->uses[n - 1], &st->uses[i]) == 0)
 			continue;

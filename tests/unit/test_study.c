@@ -132,6 +132,40 @@ test_collisions_by_pairs(void **state)
 	study_free(st);
 }
 
+/* A key and a host that stand in two clusters: still each cluster's keys are its own hosts'. */
+static void
+test_keys_across_clusters(void **state)
+{
+	struct study *st = study_new();
+
+	(void)state;
+	READ(st, study_read_clusters,
+	    "[{\"id\":1,\"hosts\":[{\"ip\":\"a\"},{\"ip\":\"b\"}],"
+	    "\"keys\":[{\"fp\":\"aa\",\"at\":[[\"a\",\"p25\"],[\"b\",\"p25\"]]}]},"
+	    "{\"id\":2,\"hosts\":[{\"ip\":\"c\"},{\"ip\":\"d\"},{\"ip\":\"b\"}],"
+	    "\"keys\":[{\"fp\":\"aa\",\"at\":[[\"c\",\"p25\"],[\"d\",\"p22\"],[\"d\",\"p25\"]]},"
+	    "{\"fp\":\"bb\",\"at\":[[\"d\",\"p25\"],[\"b\",\"p25\"]]}]}]");
+	study_finish(st);
+	assert_int_equal(st->nclusters, 2);
+	assert_int_equal(st->nkeys, 3);
+	for (uint32_t i = 0; i < st->nclusters; i++) {
+		const struct study_cluster *c = &st->clusters[i];
+
+		assert_true(c->nkeys > 0);
+		for (uint32_t k = c->key0; k < c->key0 + c->nkeys; k++) {
+			const struct study_key *key = &st->keys[k];
+
+			assert_true(key->nuse > 0);
+			for (uint32_t u = key->use0; u < key->use0 + key->nuse; u++) {
+				assert_int_equal(st->uses[u].key, k);
+				assert_int_equal(st->hosts[st->uses[u].host].cluster, i);
+			}
+		}
+	}
+	assert_false(st->keys[st->clusters[0].key0].ssh);
+	study_free(st);
+}
+
 static void
 test_a_nul_ends_a_text(void **state)
 {
@@ -155,6 +189,7 @@ main(void)
 		cmocka_unit_test(test_clusters_json),
 		cmocka_unit_test(test_torn_file),
 		cmocka_unit_test(test_collisions_by_pairs),
+		cmocka_unit_test(test_keys_across_clusters),
 		cmocka_unit_test(test_a_nul_ends_a_text),
 	};
 
