@@ -126,9 +126,11 @@ add_database_ranges(struct survey *s)
 		log_error("the databases have no network of run.countries; are the codes right?");
 		rc = EXIT_USAGE;
 	}
-	if (stats.bad > 0)
+	if (stats.bad > 0) {
 		log_warn("%llu rows of the databases could not be read, the first: %s",
 		    (unsigned long long)stats.bad, stats.first_bad);
+		s->incomplete = true;
+	}
 	free(stats.first_bad);
 	free(error);
 	return rc;

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -225,6 +226,24 @@ def root_way():
         need({f.owner() for f in run.dir.rglob("*")} == {"nobody"}, "owners of files")
 
 
+def planted_link():
+    """Links that run.user has put into the run directory lead root nowhere."""
+    with Run() as run:
+        victim = run.top / "victim"
+        victim.mkdir(mode=0o755)
+        (victim / "kept").write_text("root's")
+        run.finish(until="scan")
+        for name in ("scan", "geo"):
+            shutil.rmtree(run.dir / name)
+            (run.dir / name).symlink_to(victim)
+            os.chown(run.dir / name, 65534, 65534, follow_symlinks=False)
+        run.finish(until="scan", status=1)
+        for f in (victim, victim / "kept"):
+            need(f.owner() == "root", f"{f} was given to {f.owner()}")
+        need([f.name for f in victim.iterdir()] == ["kept"], f"made there: {list(victim.iterdir())}")
+        need(oct(victim.stat().st_mode & 0o777) == "0o755", "mode of the directory")
+
+
 def user_way():
     """As an ordinary user with a file capability on zmap."""
     with Run() as run:
@@ -341,7 +360,7 @@ def per_network():
 
 CASES = {f.__name__: f for f in (
     stopped_zgrab2, stopped_zmap, disk_full, read_only, two_runs, trickling, opt_out, clock_jump,
-    root_way, user_way, preflight, listed, quiet, per_network)}
+    root_way, planted_link, user_way, preflight, listed, quiet, per_network)}
 
 CASES[sys.argv[2]]()
 print("as it should be")
