@@ -20,6 +20,9 @@ int outfile_commit(struct outfile *o);
 /* Remove the temporary file.  Harmless after a commit. */
 void outfile_abort(struct outfile *o);
 
+/* Remove what writers of path that were killed left under temporary names; nobody else may write it now. */
+void outfile_sweep(const char *path);
+
 /* The whole file in memory (NUL-terminated, the caller frees), or NULL with errno set; EFBIG over max. */
 char *file_read(const char *path, size_t max, size_t *len);
 /* Write len bytes as path, atomically.  Returns 0, or -1 with errno set. */

@@ -9,6 +9,7 @@
 #ifndef SURVEY_OUTPUT_H
 #define SURVEY_OUTPUT_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,8 @@ struct output_study {
 	const struct answers *answers;
 	int64_t scan_date; /* overrides the records' own times; TIME_UNKNOWN: it does not */
 	uint32_t pairs_up_to;
+
+	const volatile sig_atomic_t *stop; /* set: give up, with *error NULL; may be NULL */
 
 	int lines_fd; /* holds the lines of hosts that take no part, or -1 without any */
 	const struct output_line *lines;
@@ -69,6 +72,9 @@ struct output_totals {
  */
 int output_write(const struct output_study *s, struct output_totals *totals,
     struct output_cost *costs, size_t *ncosts, char **error);
+
+/* Remove what an output_write() that was killed left in dir under temporary names. */
+void output_clean(const char *dir);
 
 /* One host as a line of verdicts.ndjson, with its newline. */
 void output_verdict_line(struct jsonw *w, const struct verdict *v, uint64_t ip_record);

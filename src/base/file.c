@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -72,6 +73,26 @@ outfile_abort(struct outfile *o)
 	free(o->path);
 	o->f = NULL;
 	o->path = o->tmp = NULL;
+}
+
+void
+outfile_sweep(const char *path)
+{
+	char *dir = path_dir(path);
+	const char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+	size_t len = strlen(name);
+	struct dirent *e;
+	DIR *d = opendir(dir);
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		/* NAME.XXXXXX, as outfile_open() makes them */
+		if (strncmp(e->d_name, name, len) == 0 && e->d_name[len] == '.' &&
+		    strlen(e->d_name) == len + 7)
+			unlinkat(dirfd(d), e->d_name, 0);
+	}
+	if (d != NULL)
+		closedir(d);
+	free(dir);
 }
 
 char *

@@ -278,8 +278,11 @@ pass_run(void *arg)
 	verdict_init(&p->verdict);
 	jsonw_init(&p->analysis, NULL);
 	p->rc = writers_begin(p);
-	for (uint32_t i = 0; i < p->s->set->n && p->rc == 0; i++)
+	for (uint32_t i = 0; i < p->s->set->n && p->rc == 0; i++) {
 		p->rc = pass_host(p, i);
+		if (p->s->stop != NULL && *p->s->stop)
+			p->rc = -1;
+	}
 	p->judging.peak_kb = p->rendering.peak_kb = peak_kb();
 	if (p->rc == 0)
 		p->rc = writers_end(p);
@@ -374,4 +377,15 @@ output_write(const struct output_study *s, struct output_totals *totals, struct 
 		outfile_abort(&writers[k].out);
 	}
 	return rc;
+}
+
+void
+output_clean(const char *dir)
+{
+	for (size_t k = 0; k < NKINDS; k++) {
+		char *path = path_join(dir, kinds[k].kind->file);
+
+		outfile_sweep(path);
+		free(path);
+	}
 }

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -18,6 +19,32 @@
 #include "survey/rfc3339.h"
 
 #include "analysis.h"
+
+/* Set by the first SIGINT or SIGTERM; the second one ends the program. */
+static volatile sig_atomic_t stop_wanted;
+
+static void
+on_signal(int number)
+{
+	(void)number;
+	stop_wanted = 1;
+}
+
+static void
+catch_signals(struct sigaction before[2])
+{
+	struct sigaction stop = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+
+	sigaction(SIGINT, &stop, before != NULL ? &before[0] : NULL);
+	sigaction(SIGTERM, &stop, before != NULL ? &before[1] : NULL);
+}
+
+static int
+stopped(const struct analysis *a)
+{
+	log_warn("stopped; earlier results in %s are as they were", a->dir);
+	return EXIT_STOPPED;
+}
 
 void
 analyze_defaults(struct analyze_options *o)
@@ -216,7 +243,10 @@ read_records(struct analysis *a)
 		log_error("%s: %s", a->dir, in->error);
 		return EXIT_FAILED;
 	}
+	in->stop = &stop_wanted;
 	rc = intake_read(in, a->records, &o, &error);
+	if (rc == INTAKE_STOPPED)
+		return stopped(a);
 	if (in->error == NULL && rc != 0 && in->counts.lines > 0) {
 		/* What was read is good; the rest cannot be had. */
 		log_error("%s", error);
@@ -322,6 +352,7 @@ write_outputs(struct analysis *a)
 		.set = &a->in.set,
 		.clusters = &a->clusters,
 		.answers = a->answers,
+		.stop = &stop_wanted,
 		.scan_date = a->o->scan_date,
 		.pairs_up_to = a->o->pairs_up_to,
 		.lines_fd = a->in.lines_fd,
@@ -347,13 +378,15 @@ write_outputs(struct analysis *a)
 		row->peak_kb = costs[i].peak_kb;
 		row->done_ns = costs[i].done_ns;
 	}
-	if (rc != 0)
+	if (rc != 0 && error == NULL)
+		rc = stopped(a);
+	else if (rc != 0)
 		log_error("%s", error);
 	free(error);
 	free(countries);
 	if (rc == 0 && (rc = intake_commit(&a->in)) != 0)
 		log_error("%s: %s", a->dir, a->in.error);
-	return rc == 0 ? 0 : EXIT_FAILED;
+	return rc == 0 || rc == EXIT_STOPPED ? rc : EXIT_FAILED;
 }
 
 static int
@@ -364,6 +397,7 @@ analyse(struct analysis *a)
 	if ((rc = find_input(a)) != 0 || (rc = find_countries(a)) != 0 || (rc = open_geo(a)) != 0 ||
 	    (rc = open_output(a)) != 0)
 		return rc;
+	output_clean(a->dir);
 	if (a->o->dns != ANALYZE_DNS_CACHED && (rc = analysis_check_resolver(a)) != 0)
 		return rc;
 	if ((rc = read_both(a)) != 0)
@@ -374,6 +408,8 @@ analyse(struct analysis *a)
 		analysis_cost(a, "reverse DNS");
 	} else if ((rc = analysis_resolve(a)) != 0) {
 		return rc;
+	} else if (!a->o->locked) {
+		catch_signals(NULL); /* libuv has put the default back */
 	}
 	cluster(a);
 	if ((rc = write_outputs(a)) != 0)
@@ -390,8 +426,17 @@ analyze_rundir(const struct analyze_options *o, char **output, char **summary)
 	struct analysis a = { .o = o, .lock = -1, .in.lines_fd = -1 };
 	int rc;
 
+	struct sigaction before[2];
+
+	stop_wanted = 0;
+	if (!o->locked) /* a running survey has handlers of its own */
+		catch_signals(before);
 	cost_start_process(&a.whole);
 	rc = analyse(&a);
+	if (!o->locked) {
+		sigaction(SIGINT, &before[0], NULL);
+		sigaction(SIGTERM, &before[1], NULL);
+	}
 	if (output != NULL) {
 		*output = a.dir;
 		a.dir = NULL;

@@ -61,6 +61,7 @@ intake_init(struct intake *in, const char *dir)
 	if (rc != 0)
 		return rc;
 	path = path_join(dir, "records.bad");
+	outfile_sweep(path);
 	if (outfile_open(&in->bad, path) != 0)
 		rc = fail(in, path);
 	else
@@ -212,6 +213,8 @@ take_line(const struct record_line *line, void *arg)
 	uint32_t i;
 	bool is_new;
 
+	if (*in->stop)
+		return INTAKE_STOPPED;
 	if (line->refusal != REFUSED_NO)
 		return put_bad(in, line);
 	i = hostset_add(&in->set, line->host, line->number, &is_new);

@@ -2,6 +2,8 @@
 #ifndef RUN_INTAKE_H
 #define RUN_INTAKE_H
 
+#include <signal.h>
+
 #include "survey/buf.h"
 #include "survey/file.h"
 #include "survey/geo.h"
@@ -11,11 +13,14 @@
 
 #include "cost.h"
 
+#define INTAKE_STOPPED 1
+
 struct intake {
 	const char *source; /* name of the file for records.bad */
 	const char *const *countries;
 	size_t ncountries; /* 0: any */
 	const struct geo_db *geo; /* or NULL */
+	const volatile sig_atomic_t *stop; /* set: reading ends with INTAKE_STOPPED */
 
 	struct hostset set;
 	struct record_counts counts;
@@ -38,7 +43,7 @@ struct intake {
 int intake_init(struct intake *in, const char *dir);
 void intake_fini(struct intake *in);
 
-/* Read it all. Returns as record_read(); with in->error set when writing failed. */
+/* Read it all.  Returns as record_read(), with in->error set when writing failed; or INTAKE_STOPPED. */
 int intake_read(struct intake *in, const char *path, const struct record_options *o, char **error);
 /* Decide who takes part.  Returns 0, or -1 with in->error set. */
 int intake_finish(struct intake *in);

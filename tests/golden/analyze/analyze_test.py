@@ -20,6 +20,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 SURVEY, SOURCE, CASE = str(pathlib.Path(sys.argv[1]).resolve()), pathlib.Path(sys.argv[2]), sys.argv[3]
@@ -749,6 +750,38 @@ def case_failures(tmp):
             fail("no reason:", done.stderr)
         equal("results", digests(tmp / "out"), want)
         equal("files", sorted(p.name for p in (tmp / "out").iterdir()), files)
+
+
+def case_stopped(tmp):
+    """Ctrl-C and kill: earlier results stay, and what a killed analysis left is swept up by the next."""
+    study_records(tmp)
+    study(tmp, "-o", tmp / "out")
+    want, files = digests(tmp / "out"), sorted(p.name for p in (tmp / "out").iterdir())
+    lines = (tmp / "records.fresh").read_bytes()
+    for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)):
+        child = subprocess.Popen([SURVEY, "analyze", "-", "-o", tmp / "out"], stdin=subprocess.PIPE,
+                                 stderr=subprocess.PIPE)
+        child.stdin.write(lines)
+        child.stdin.flush()
+        while not list((tmp / "out").glob("records.bad.*")):
+            time.sleep(0.01)
+        child.send_signal(number)
+        time.sleep(0.05)
+        try:
+            child.stdin.write(lines * 3)
+            child.stdin.close()
+        except BrokenPipeError:
+            pass
+        words = child.stderr.read().decode()
+        equal("status", child.wait(timeout=60), status)
+        equal("results", digests(tmp / "out"), want)
+        if status == 130:
+            equal("files", sorted(p.name for p in (tmp / "out").iterdir()), files)
+            if "stopped" not in words:
+                fail("no word of it:", words)
+    (tmp / "out/collisions.json.aB3xYz").write_text("half")
+    study(tmp, "-o", tmp / "out")
+    equal("swept", sorted(p.name for p in (tmp / "out").iterdir()), files)
 
 
 # ---- asking a resolver ----
