@@ -104,8 +104,9 @@ work(void *state, const struct pool_job *job)
 			path = xasprintf("%s/cluster-%u.%s", t->dir,
 			    t->study->clusters[job->number].id, formats[i].name);
 			rc = write_picture(t, &s, &d, formats[i].bit, path);
-			if (rc == -1)
-				log_warn("cannot write %s: %s", path, strerror(errno));
+			/* cairo's own trouble may go away with a simpler picture; the disk's does not. */
+			if (rc == -1 && errno != EINVAL && errno != ENOMEM)
+				rc = errno;
 			free(path);
 		}
 		picture_fini(&s);
@@ -130,6 +131,10 @@ done(void *arg, struct pool_job *job, int rc)
 		t->result.drawn++;
 		t->result.simplified += job->level != level_of(t, job->number);
 		return 0;
+	}
+	if (rc > 0) {
+		log_error("cannot write pictures to %s: %s", t->dir, strerror(rc));
+		return -1;
 	}
 	if (++job->level < NDRAW_LEVELS)
 		return 1;
@@ -298,7 +303,8 @@ graph_rundir(const struct graph_options *o, struct graph_result *result)
 	if (o->clusters != NULL && n < o->nclusters)
 		log_warn("%zu of the clusters asked for do not exist", o->nclusters - n);
 	if (pool_run(&p, jobs, n) == -1) {
-		log_error("drawing stopped: %s", strerror(errno));
+		if (errno != ECANCELED)
+			log_error("drawing stopped: %s", strerror(errno));
 		goto out;
 	}
 	remove_left_over(&t);

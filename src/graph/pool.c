@@ -29,6 +29,7 @@ struct pool {
 	struct worker *workers;
 	struct pool_job *again; /* jobs that come back in another shape */
 	size_t nagain, cap_again;
+	bool stop; /* the owner wants no more */
 };
 
 static int64_t
@@ -129,7 +130,11 @@ worker_stop(struct worker *w, bool now)
 static void
 finish(struct pool *p, struct pool_job job, int rc)
 {
-	if (p->o->done(p->o->arg, &job, rc) == 0)
+	int again = p->o->done(p->o->arg, &job, rc);
+
+	if (again == -1)
+		p->stop = true;
+	if (again != 1)
 		return;
 	mem_grow(&p->again, &p->cap_again, p->nagain + 1, sizeof(*p->again));
 	p->again[p->nagain++] = job;
@@ -233,6 +238,10 @@ pool_run(const struct pool_options *o, const struct pool_job *jobs, size_t n)
 		}
 		if (busy > 0 && wait_for_results(&p) == -1)
 			goto out;
+		if (p.stop) {
+			errno = ECANCELED;
+			goto out;
+		}
 	} while (busy > 0 || p.nagain > 0 || next < n);
 	rc = 0;
 out:

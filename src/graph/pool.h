@@ -22,14 +22,18 @@ struct pool_options {
 	unsigned memory_mb; /* address space of one worker beyond what it has at its start */
 	/* In the worker, once: returns what work() gets. */
 	void *(*start)(void *arg);
-	/* In the worker: 0, or -1 when the job failed. */
+	/* In the worker: 0, or what done() is to know of the failure. */
 	int (*work)(void *state, const struct pool_job *job);
-	/* In the parent; returns the job to try instead through *job and 1, or 0 when it is done with. */
+	/*
+	 * In the parent: rc is work()'s, or -1 when the worker died or overran.
+	 * Returns 0 when the job is done with, 1 when *job is to be tried
+	 * instead, or -1 when all is to stop.
+	 */
 	int (*done)(void *arg, struct pool_job *job, int rc);
 	void *arg;
 };
 
-/* Do all jobs; the order of the calls of done() is free.  Returns 0, or -1 with errno set. */
+/* Do all jobs; the order of the calls of done() is free.  Returns 0, or -1 with errno set: ECANCELED when done() stopped it. */
 int pool_run(const struct pool_options *o, const struct pool_job *jobs, size_t n);
 
 #endif

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,12 +109,43 @@ test_more_workers_than_jobs(void **state)
 	assert_int_equal(t.well[0], 1);
 }
 
+static int
+stop_at_once(void *arg, struct pool_job *job, int rc)
+{
+	struct tally *t = arg;
+
+	(void)job;
+	t->given_up += rc == 0;
+	return -1;
+}
+
+static void
+test_stop(void **state)
+{
+	struct pool_job jobs[NJOBS];
+	struct tally t = { .given_up = 0 };
+	struct pool_options o = { .workers = 2,
+		.timeout_s = 5,
+		.start = start,
+		.work = work,
+		.done = stop_at_once,
+		.arg = &t };
+
+	(void)state;
+	for (uint32_t i = 0; i < NJOBS; i++)
+		jobs[i] = (struct pool_job){ i * NFATES, 0 };
+	assert_int_equal(pool_run(&o, jobs, NJOBS), -1);
+	assert_int_equal(errno, ECANCELED);
+	assert_in_range(t.given_up, 1, 2); /* what was done at the time, and nothing more */
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_job_ends),
 		cmocka_unit_test(test_more_workers_than_jobs),
+		cmocka_unit_test(test_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
