@@ -6,12 +6,15 @@
 
 #include "survey/file.h"
 #include "survey/jsonw.h"
+#include "survey/log.h"
 #include "survey/mem.h"
 
 #include "intake.h"
 
 #define SPOOL_AT ((size_t)1 << 20)
 #define BAD_TEXT ((size_t)64 << 10) /* bytes kept of a refused line */
+#define PROGRESS_LINES 1000
+#define PROGRESS_S 10
 #define BAD_MAX ((size_t)64 << 20) /* of an earlier records.bad */
 #define BAD_OURS "{\"stage\":\"analyze\","
 
@@ -205,6 +208,24 @@ look_up(struct intake *in, struct host *h)
 	cost_stop_wall(&watch, &in->lookups, 1);
 }
 
+/* A word now and then while a large file is read. */
+static void
+tell_progress(struct intake *in, const struct record_line *line)
+{
+	struct timespec now;
+
+	if (line->number % PROGRESS_LINES != 0)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (in->told == 0)
+		in->told = now.tv_sec;
+	if (now.tv_sec - in->told < PROGRESS_S)
+		return;
+	in->told = now.tv_sec;
+	log_info("%s: %llu lines, %.1f GB, %zu hosts so far", in->source,
+	    (unsigned long long)line->number, (double)line->offset / 1e9, in->set.n);
+}
+
 static int
 take_line(const struct record_line *line, void *arg)
 {
@@ -215,6 +236,7 @@ take_line(const struct record_line *line, void *arg)
 
 	if (*in->stop)
 		return INTAKE_STOPPED;
+	tell_progress(in, line);
 	if (line->refusal != REFUSED_NO)
 		return put_bad(in, line);
 	i = hostset_add(&in->set, line->host, line->number, &is_new);

@@ -36,6 +36,7 @@ struct intake {
 
 	struct outfile bad;
 	bool bad_open;
+	time_t told; /* when progress was last told */
 	char *error; /* of writing; NULL unless that failed */
 };
 
