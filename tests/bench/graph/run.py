@@ -99,6 +99,39 @@ def compare(survey, tmp, clusters, pairs, budget):
     report("times faster than sfdp, splines=true, pair form", statistics.median(ratios), "x", 20, True)
 
 
+def load(page):
+    """Seconds until the page with all hosts can be used, in headless Chromium; median of 3."""
+    try:
+        from selenium import webdriver
+        from selenium.common.exceptions import WebDriverException
+    except ImportError:
+        print("no selenium for Python: how fast the report opens was not measured")
+        return
+    options = webdriver.ChromeOptions()
+    for a in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(a)
+    try:
+        driver = webdriver.Chrome(service=webdriver.ChromeService("/usr/bin/chromedriver")
+                                  if hasattr(webdriver, "ChromeService")
+                                  else webdriver.chrome.service.Service("/usr/bin/chromedriver"),
+                                  options=options)
+    except WebDriverException as e:
+        print(f"no Chromium to drive, how fast the report opens was not measured: {e.msg}")
+        return
+    times = []
+    for _ in range(3):
+        driver.get("about:blank")
+        driver.get(page.as_uri())
+        driver.set_script_timeout(60)
+        times.append(driver.execute_async_script("""
+            const done = arguments[0];
+            const look = () => document.documentElement.dataset.ready === 'yes'
+                ? done(performance.now() / 1000) : setTimeout(look, 2);
+            look();"""))
+    driver.quit()
+    report("the report is open, list and search ready", statistics.median(times), "s", 2)
+
+
 def sizes(survey, tmp, run, clusters):
     """The numbers of a whole study."""
     wall, _, peak = timed(survey, "graph", run, "-f", "svg")
@@ -115,6 +148,7 @@ def sizes(survey, tmp, run, clusters):
     wall, _, _ = timed(survey, "report", run)
     print(f"{'the report of the study':58} {wall:9.2f} s   "
           f"{(run / 'report/index.html').stat().st_size / 1e6:.1f} MB")
+    load(run / "report/index.html")
     huge = tmp / "huge"
     subprocess.run([sys.executable, MAKE, huge, "--shape", "hosting", "--largest", "100000"], check=True)
     wall, _, peak = timed(survey, "graph", huge, "-f", "svg,png")
