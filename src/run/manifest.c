@@ -68,7 +68,8 @@ void
 manifest_fini(struct manifest *m)
 {
 	char **texts[] = { &m->name, &m->config_path, &m->config_digest, &m->state_text,
-		&m->interface, &m->source_ip, &m->gateway_ip, &m->gateway_mac, &m->analysis };
+		&m->interface, &m->source_ip, &m->gateway_ip, &m->gateway_mac, &m->analysis,
+		&m->dns };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(*texts[i]);
@@ -301,6 +302,10 @@ manifest_write(struct manifest *m, const char *directory)
 	put_stages(&w, m);
 	put_scan(&w, m);
 	put_sessions(&w, m);
+	if (m->dns != NULL) {
+		jsonw_key(&w, "dns");
+		jsonw_raw(&w, m->dns, strlen(m->dns));
+	}
 	if (m->analysis != NULL) {
 		jsonw_key(&w, "analysis");
 		jsonw_raw(&w, m->analysis, strlen(m->analysis));
@@ -478,7 +483,7 @@ int
 manifest_read(struct manifest *m, const char *directory)
 {
 	char *path = path_join(directory, "run.json"), *text;
-	json_object *root, *analysis;
+	json_object *root, *analysis, *dns;
 	size_t len;
 
 	text = file_read(path, MAX_SIZE, &len);
@@ -509,6 +514,8 @@ manifest_read(struct manifest *m, const char *directory)
 	get_stages(json_object_object_get(root, "stages"), m);
 	get_scan(json_object_object_get(root, "scan"), m);
 	get_sessions(root, m);
+	if ((dns = json_object_object_get(root, "dns")) != NULL)
+		manifest_set(&m->dns, json_object_to_json_string_ext(dns, JSON_C_TO_STRING_PLAIN));
 	if ((analysis = json_object_object_get(root, "analysis")) != NULL)
 		manifest_set(
 		    &m->analysis, json_object_to_json_string_ext(analysis, JSON_C_TO_STRING_PLAIN));

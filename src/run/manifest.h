@@ -74,6 +74,7 @@ struct manifest {
 	struct manifest_counts counts;
 	struct stage_record stages[NSTAGES];
 	char *analysis; /* the object that analyze made of it, as text, or NULL */
+	char *dns; /* the same for what the last session asked a resolver */
 	double own_cpu_s; /* of survey itself, this session */
 	long own_maxrss_kb;
 };

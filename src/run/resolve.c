@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "survey/answers.h"
+#include "survey/buf.h"
 #include "survey/dns.h"
 #include "survey/dnsfile.h"
 #include "survey/file.h"
+#include "survey/jsonw.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/record.h"
@@ -31,9 +33,32 @@ static void
 on_closed(void *arg)
 {
 	struct resolve *r = arg;
+	int error = 0;
 
 	r->dns = NULL;
-	r->done(0, !r->gave_up && !r->dropped, r->arg);
+	/* A question that failed before and was asked again stands in the file twice until now. */
+	if (!r->dropped && dnsfile_compact(r->file, r->answers) == -1)
+		error = errno;
+	r->done(error, !r->gave_up && !r->dropped, r->arg);
+}
+
+static void
+summarise(struct resolve *r)
+{
+	struct jsonw w;
+	struct buf text;
+
+	if (answers_count(r->answers) == r->asked_before)
+		return; /* what an earlier session asked stays the summary */
+	buf_init(&text);
+	dns_summary_text(r->dns, &text);
+	for (char *line = text.data, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+		log_info("%.*s", (int)(end - line), line);
+	buf_fini(&text);
+	jsonw_init(&w, NULL);
+	dns_summary_json(r->dns, &w);
+	manifest_set(&r->s->m.dns, w.out.data);
+	jsonw_fini(&w);
 }
 
 static void
@@ -44,6 +69,7 @@ close_dns(struct resolve *r)
 	r->closing = true;
 	r->gave_up = r->gave_up || dns_gave_up(r->dns);
 	r->dropped = dns_pending(r->dns) > 0;
+	summarise(r);
 	dns_close(r->dns, on_closed, r);
 }
 
