@@ -103,6 +103,22 @@ read_analysis(struct runinfo *r, struct simd_node a)
 	}
 }
 
+/* Where the counts are that are not told until read. */
+static const size_t counts_of[] = {
+	offsetof(struct runinfo, targets),
+	offsetof(struct runinfo, probed),
+	offsetof(struct runinfo, hits),
+	offsetof(struct runinfo, out_of_country),
+	offsetof(struct runinfo, refused),
+	offsetof(struct runinfo, opted_out),
+	offsetof(struct runinfo, records),
+	offsetof(struct runinfo, given_up),
+	offsetof(struct runinfo, no_key),
+	offsetof(struct runinfo, wrong_country),
+	offsetof(struct runinfo, no_country),
+	offsetof(struct runinfo, lines_refused),
+};
+
 void
 runinfo_read(struct runinfo *r, const char *dir)
 {
@@ -111,14 +127,9 @@ runinfo_read(struct runinfo *r, const char *dir)
 	struct simd_node root, counts;
 	size_t len;
 
-	*r = (struct runinfo){ .targets = RUNINFO_UNKNOWN,
-		.probed = RUNINFO_UNKNOWN,
-		.hits = RUNINFO_UNKNOWN,
-		.out_of_country = RUNINFO_UNKNOWN,
-		.refused = RUNINFO_UNKNOWN,
-		.opted_out = RUNINFO_UNKNOWN,
-		.records = RUNINFO_UNKNOWN,
-		.given_up = RUNINFO_UNKNOWN };
+	*r = (struct runinfo){ .there = false };
+	for (size_t i = 0; i < sizeof(counts_of) / sizeof(counts_of[0]); i++)
+		*(uint64_t *)(void *)((char *)r + counts_of[i]) = RUNINFO_UNKNOWN;
 	read_ports(r, (struct simd_node){ NULL, 0 });
 	data = file_read(path, MAX_SIZE, &len);
 	if (data != NULL && simd_parse_copy(p, data, len, &root) == SIMD_OK) {

@@ -426,6 +426,10 @@ certificates(struct tables *ts, const struct study *st)
 	struct split all = { 0, 0 }, expired = all, self = all, untrusted = all, trusted = all,
 		     wild = all;
 
+	if (!st->found.facts) {
+		t->note = "This directory does not tell what certificates say.";
+		return;
+	}
 	for (uint32_t i = 0; i < st->nhosts; i++) {
 		const struct study_host *h = &st->hosts[i];
 

@@ -55,7 +55,10 @@ def main():
                       "host/ports with such a key", "hosts in the largest cluster"):
             check(label, part[label], whole[label])
         # What a collisions.json cannot tell is missing, not nought.
-        for label in ("hosts with keys", "addresses probed", "share of hosts in clusters"):
+        for label in ("hosts with keys", "addresses probed", "share of hosts in clusters",
+                      "addresses to probe", "listeners on port 25", "listeners in the country",
+                      "hosts grabbed", "hosts without a key", "hosts left out: another country",
+                      "hosts left out: country not known", "host/ports with keys", "distinct keys"):
             check(label, part[label], [None])
         both = table("overview", run, lone)
         check("side by side", both["clusters"], [truth["true_clusters"]] * 2)
