@@ -17,16 +17,14 @@ struct extract {
 	bool port_seen;
 };
 
-static const struct {
-	const char *name;
-} refusal_names[] = { { "not-object" }, { "no-ip" }, { "bad-ip" } };
-
 const char *
 record_refusal_name(enum record_refusal r)
 {
+	static const char *const name[] = { "not-object", "no-ip", "bad-ip" };
+
 	if (r < REFUSED_NOT_OBJECT)
 		return simd_error_name((enum simd_error)r);
-	return refusal_names[r - REFUSED_NOT_OBJECT].name;
+	return name[r - REFUSED_NOT_OBJECT];
 }
 
 const char *

@@ -420,6 +420,9 @@ analysis_keep(struct analysis *a)
 		json_object_put(summary);
 		return 0;
 	}
+	/* Results elsewhere than in the run's own directory still tell of its scan. */
+	if (root == NULL && a->rundir != NULL)
+		root = read_run_json(a->rundir);
 	if (root == NULL)
 		root = new_run_json(a);
 	if (ours)

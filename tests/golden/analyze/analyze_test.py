@@ -716,6 +716,13 @@ def case_arguments(tmp):
     equal("countries of the config", load(run / "all-key-fingerprints.json"), [])
     survey("analyze", run, "--country", "IE")
     equal("hosts", len(load(run / "all-key-fingerprints.json")), 3)
+    # Elsewhere the results still tell of the run, but are no unfinished run themselves.
+    (run / "run.json").write_text('{"state":"stopped","config_sha256":"00","counts":{"hits":7}}')
+    survey("analyze", run, "-o", tmp / "elsewhere", "--country", "XX")
+    told = load(tmp / "elsewhere/run.json")
+    equal("of the run", (told["state"], told["counts"], told["analysis"]["hosts"]), ("complete", {"hits": 7}, 3))
+    survey("analyze", run)
+    equal("state of the run", load(run / "run.json")["state"], "stopped")
     # The results of an analysis are a run directory for the others.
     for command in ("stats", "report", "graph"):
         survey(command, tmp / "in.survey")
