@@ -329,8 +329,13 @@ on_grab_done(int error, void *arg)
 		r->maxrss_kb = g->maxrss_kb;
 	if ((c->s->failed || c->error != 0) && c->scan != NULL)
 		scan_stop(c->scan);
-	if (c->resolve != NULL && !c->dns_done)
-		resolve_finish(c->resolve);
+	/* After a stop the drain is bounded: what is not answered now, the next run asks. */
+	if (c->resolve != NULL && !c->dns_done) {
+		if (c->s->stopped)
+			resolve_stop(c->resolve);
+		else
+			resolve_finish(c->resolve);
+	}
 	end_if_done(c);
 }
 
@@ -777,10 +782,10 @@ collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
 	c.grab_done = !do_grab;
 	if (do_dns && (c.resolve = resolve_new(s, on_dns_done, &c)) == NULL) {
 		s->m.stages[STAGE_DNS].state = STAGE_FAILED;
-		s->incomplete = c.dns_done = true;
-	} else if (do_dns) {
-		stage_begin(&c, STAGE_DNS);
+		goto out; /* known before anything is sent, not after days */
 	}
+	if (do_dns)
+		stage_begin(&c, STAGE_DNS);
 	c.progress = progress_new(s->o->json_progress);
 	start_timers(&c);
 	if (do_grab)
