@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import subprocess
 from pathlib import Path
 
 from labkit import table as t
@@ -173,30 +174,46 @@ default_process_limit = 200
     return ["postfix", "-c", str(etc), "start-fg"]
 
 
+def _dovecot_is_24():
+    """From 2.4 on a config names its version, and many settings have other names."""
+    version = subprocess.run(["dovecot", "--version"], capture_output=True, text=True, check=True)
+    return tuple(int(n) for n in version.stdout.split()[0].split(".")[:2]) >= (2, 4)
+
+
 def dovecot(layout, hosts, files):
-    blocks = []
-    for h in hosts:
-        crt, key = files[h.ports[143].id]
-        blocks.append(f"local {h.ip} {{\n  ssl_cert = <{crt}\n  ssl_key = <{key}\n}}\n")
-    crt, key = files[hosts[0].ports[143].id]
+    def certificate(host):
+        crt, key = files[host.ports[143].id]
+        if is_24:
+            return f"ssl_server_cert_file = {crt}\nssl_server_key_file = {key}"
+        return f"ssl_cert = <{crt}\nssl_key = <{key}"
+
+    is_24 = _dovecot_is_24()
+    blocks = [f"local {h.ip} {{\n{certificate(h)}\n}}\n" for h in hosts]
+    if is_24:
+        head = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0"
+        mail = f"mail_driver = maildir\nmail_path = {layout.run}/nomail"
+        passdb = "passdb static {\n  password = lab\n}"
+        keep = "restart_request_count = unlimited"
+    else:
+        head = ""
+        mail = f"mail_location = maildir:{layout.run}/nomail"
+        passdb = "passdb {\n  driver = static\n  args = password=lab\n}"
+        keep = "service_count = 0"
     path = layout.etc / "dovecot.conf"
-    path.write_text(f"""base_dir = {layout.run}/dovecot
+    path.write_text(f"""{head}
+base_dir = {layout.run}/dovecot
 state_dir = {layout.run}/dovecot
 log_path = {layout.log}/dovecot.log
 protocols = imap pop3
 listen = {", ".join(h.ip for h in hosts)}
 ssl = yes
 ssl_min_protocol = TLSv1.2
-ssl_cert = <{crt}
-ssl_key = <{key}
+{certificate(hosts[0])}
 login_greeting = Dovecot (Debian) ready.
-mail_location = maildir:{layout.run}/nomail
-passdb {{
-  driver = static
-  args = password=lab
-}}
+{mail}
+{passdb}
 service imap-login {{
-  service_count = 0
+  {keep}
   client_limit = 4000
   process_min_avail = 1
   inet_listener imap {{
@@ -208,7 +225,7 @@ service imap-login {{
   }}
 }}
 service pop3-login {{
-  service_count = 0
+  {keep}
   client_limit = 4000
   process_min_avail = 1
   inet_listener pop3 {{
