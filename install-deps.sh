@@ -94,7 +94,7 @@ version_ge()
 # A field of /etc/os-release.
 os_release()
 {
-	sed -n "s/^$1=//p" "$root/etc/os-release" 2>/dev/null | tr -d '"'
+	{ sed -n "s/^$1=//p" "$root/etc/os-release" 2>/dev/null || true; } | tr -d '"'
 }
 
 check_system()
@@ -113,7 +113,7 @@ check_system()
 		say "$name has not been tried with this script (Debian 12 has); going on"
 		return ;;
 	esac
-	die "$name is not Debian or Ubuntu. Install by its own means: cmake, ninja, a C17 and a C++17 compiler, pkg-config; libuv, ldns, libmaxminddb, json-c, simdjson, sqlite3, confuse, graphviz (cgraph, gvc), zlib, zstd, cmocka with their headers; zmap, unbound, stubby, graphviz; Go $go_min. Then: cd config/zgrab2 && go build -o $prefix/bin/zgrab2 $zgrab2_pkg" 2
+	die "$name is not Debian or Ubuntu. Install by its own means: cmake, ninja, a C17 and a C++17 compiler, pkg-config; libuv, ldns, libmaxminddb, json-c, simdjson, sqlite3, confuse, graphviz (cgraph, gvc), cairo, fontconfig, libidn2, zlib, zstd, cmocka with their headers; zmap, unbound, stubby, a DejaVu font; Go $go_min. Then: cd config/zgrab2 && go build -o $prefix/bin/zgrab2 $zgrab2_pkg" 2
 }
 
 # --- the host before and after -------------------------------------------
@@ -271,7 +271,7 @@ missing_packages()
 # clang's sanitizer and fuzzer runtimes carry clang's version in their name.
 clang_runtime()
 {
-	apt-cache depends clang 2>/dev/null |
+	{ apt-cache depends clang 2>/dev/null || true; } |
 	    sed -n 's/.*Depends: clang-\([0-9][0-9]*\)$/libclang-rt-\1-dev/p'
 }
 
@@ -346,13 +346,13 @@ known_packages()
 zgrab2_version_of()
 {
 	[ -x "$1" ] || return 0
-	grep -aoE -m 1 $'mod\tgithub.com/zmap/zgrab2\tv[0-9][^\t]*' "$1" |
+	{ grep -aoE -m 1 $'mod\tgithub.com/zmap/zgrab2\tv[0-9][^\t]*' "$1" || true; } |
 	    cut -f 3
 }
 
 go_version_of()
 {
-	"$1" env GOVERSION 2>/dev/null | sed -n 's/^go\([0-9.]*\).*/\1/p'
+	{ "$1" env GOVERSION 2>/dev/null || true; } | sed -n 's/^go\([0-9.]*\).*/\1/p'
 }
 
 # Go's own tool chain through its module proxy, with a Go too old to do that
@@ -532,7 +532,7 @@ print_versions()
 	dpkg-query -W -f '${Package} ${Version}\n' zmap unbound stubby dnsperf graphviz \
 	    libuv1-dev libldns-dev libmaxminddb-dev libjson-c-dev libsimdjson-dev \
 	    libsqlite3-dev libconfuse-dev gcc clang cmake 2>/dev/null |
-	    awk '{ sub(/-dev$/, "", $1); printf "%-18s %s\n", $1, $2 }'
+	    awk '{ sub(/-dev$/, "", $1); printf "%-18s %s\n", $1, $2 }' || true
 }
 
 build()

