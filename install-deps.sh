@@ -45,7 +45,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 policy=$root/usr/sbin/policy-rc.d
 policy_saved=$policy.before-survey
 policy_mark='# put here by install-deps.sh of survey while it installs packages'
-state=$root/var/lib/survey/install-deps
+state=$root/var/lib/survey-install-deps
 geo_dir=$root/var/lib/GeoIP
 prefix=/usr/local
 tmp=
@@ -214,14 +214,18 @@ host_settle()
 	fi
 }
 
+host_forget()
+{
+	rm -rf "$state"
+}
+
 # After host_settle(): is the host as it was?
 host_compare()
 {
 	local diff
 
 	diff=$(enabled_units | comm -3 "$state/units" - | tr -d '\t' | paste -sd' ')
-	rm -f "$state/units"
-	rmdir --ignore-fail-on-non-empty "$state" "${state%/*}"
+	host_forget
 	[ -z "$diff" ] ||
 	    die "enabled units differ from before the installation: $diff (systemctl disable or enable them, then run this again)"
 	listening_sockets | comm -13 "$tmp/sockets" - >"$tmp/sockets.added"
@@ -234,13 +238,16 @@ host_compare()
 	fi
 }
 
+guarding=
 # guarded COMMAND...: one that installs packages.  The host is as it was, or this ends.
 guarded()
 {
+	guarding=1
 	host_guard
 	"$@"
 	host_settle
 	host_compare
+	guarding=
 }
 
 on_exit()
@@ -250,7 +257,10 @@ on_exit()
 	trap - EXIT
 	trap '' INT TERM HUP
 	if [ -n "$tmp" ]; then
-		host_settle
+		if [ -n "$guarding" ]; then
+			host_settle
+			host_forget
+		fi
 		lab_down
 		chmod -R u+w "$tmp" 2>/dev/null || true
 		rm -rf "$tmp"
@@ -315,7 +325,9 @@ apt_install()
 		echo 'postfix postfix/main_mailer_type select No configuration' |
 		    debconf-set-selections 2>/dev/null || true
 	fi
-	apt install --no-install-recommends "${missing[@]}" || die 'apt-get install failed: see above'
+	# Without --no-remove postfix would put an end to the host's own mail server.
+	apt install --no-install-recommends --no-remove "${missing[@]}" ||
+	    die 'apt-get install failed: see above; packages of this host that would have to go are listed there'
 }
 
 # Has this release the package, and not only its name?
@@ -458,9 +470,19 @@ allow_unbound()
 		return 0
 	fi
 	[ -w "${rules%/*}" ] || die "AppArmor would keep unbound from starting; run this as root to add the rule to $rules" 2
+	cat "$rules" >"$tmp/rules.before" 2>/dev/null || true
 	cat "$tmp/rules" >"$rules"
-	apparmor_parser -r "$profile" ||
-	    die "AppArmor refuses $profile with the rule of survey in $rules"
+	# Who has no parser has loaded no profile, and a container may not load one.
+	command -v apparmor_parser >/dev/null || return 0
+	if ! apparmor_parser -r "$profile" >"$tmp/apparmor.log" 2>&1; then
+		if apparmor_parser --skip-kernel-load --skip-cache "$profile" >/dev/null 2>&1; then
+			say "the kernel takes no AppArmor profile from here (a container?); going on"
+			return
+		fi
+		cat "$tmp/rules.before" >"$rules"
+		cat "$tmp/apparmor.log" >&2
+		die "AppArmor refuses $profile with the rule of survey in $rules"
+	fi
 	say "told AppArmor that unbound may run from survey's directories ($rules)"
 }
 
@@ -491,7 +513,7 @@ install_geoipupdate()
 	    -o "Dir::Etc::SourceList=$lists/contrib.sources" -o Dir::Etc::SourceParts=- \
 	    -o "Dir::State::Lists=$lists/lists")
 	apt "${options[@]}" update || die 'apt-get update failed: see above'
-	guarded apt "${options[@]}" install --no-install-recommends geoipupdate
+	guarded apt "${options[@]}" install --no-install-recommends --no-remove geoipupdate
 }
 
 fetch_geolite()
@@ -614,6 +636,8 @@ main()
 		shift
 	done
 	check_system
+	[ "${GEOIP_ACCOUNT_ID:+set}" = "${GEOIP_LICENSE_KEY:+set}" ] ||
+	    die 'of GEOIP_ACCOUNT_ID and GEOIP_LICENSE_KEY one is set without the other' 2
 	packages=("${base_packages[@]}")
 	case $want in
 	demo) packages+=("${lab_packages[@]}") ;;
@@ -627,9 +651,7 @@ main()
 	install_packages "${packages[@]}"
 	install_zgrab2
 	allow_unbound
-	if [ -n "${GEOIP_ACCOUNT_ID:-}" ] && [ -n "${GEOIP_LICENSE_KEY:-}" ]; then
-		fetch_geolite
-	fi
+	[ -z "${GEOIP_ACCOUNT_ID:-}" ] || fetch_geolite
 	[ -z "$free_geo" ] || fetch_free_geo
 	print_versions
 	case $want in

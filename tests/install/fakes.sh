@@ -42,6 +42,10 @@ apt-get)
 	esac
 	[[ $* != *' update' ]] || : >"$host/lists"
 	[[ $* == *' install '* ]] || exit 0
+	if [[ $* == *' postfix'* ]] && grep -qx exim4 "$host/installed"; then
+		[[ $* != *' --no-remove '* ]] || exit 100
+		sed -i '/^exim4$/d' "$host/installed"
+	fi
 	for word; do
 		case $word in
 		-* | install | Dpkg::* | Dir::* | APT::*) ;;
@@ -92,7 +96,10 @@ systemctl)
 	;;
 deb-systemd-helper) [ "$1" != disable ] || find "$etc" -mindepth 2 -name "$2" -delete ;;
 update-rc.d) rm -f "$host"/etc/rc?.d/S??"$1" ;;
-apparmor_parser) [[ $fake != *,badrule,* ]] ;;
+apparmor_parser)
+	[[ $fake != *,badrule,* ]]
+	[[ $fake != *,container,* || $* == *--skip-kernel-load* ]]
+	;;
 geoipupdate)
 	while getopts f:d: opt; do
 		case $opt in

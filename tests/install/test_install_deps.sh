@@ -137,6 +137,25 @@ case_interrupted()
 	as_safe_as_before
 }
 
+# What the administrator does after a run that was stopped is not undone by the next.
+case_interrupted_and_changed()
+{
+	FAKE=interrupt run 130
+	ln -s /lib/own.service "$host/etc/systemd/system/multi-user.target.wants/own.service"
+	run 0
+	[ "$(enabled)" = 'own.service ssh.service' ] || fail "enabled: $(enabled)"
+}
+
+# A mail server of the host's own would have to make way for the lab's.
+case_mail_server()
+{
+	echo exim4 >"$host/installed"
+	run 1 --demo
+	said 'apt-get install failed'
+	grep -qx exim4 "$host/installed" || fail "the host's mail server is gone"
+	as_safe_as_before
+}
+
 # After kill -9 the policy and an enabled unit stay; the next run mends both.
 case_killed()
 {
@@ -196,6 +215,8 @@ case_usage()
 	run 0 --help
 	said '--free-geo'
 	run 2 --prefix
+	GEOIP_ACCOUNT_ID=42 run 2
+	said 'GEOIP_LICENSE_KEY'
 }
 
 case_go_old()
@@ -250,15 +271,42 @@ case_apparmor()
 {
 	local rules=$host/etc/apparmor.d/local/usr.sbin.unbound
 
-	mkdir -p "$host/sys/module/apparmor/parameters" "${rules%/*}"
-	echo Y >"$host/sys/module/apparmor/parameters/enabled"
-	: >"$host/etc/apparmor.d/usr.sbin.unbound"
-	echo '  /srv/own r,' >"$rules"
+	make_apparmor '  /srv/own r,'
 	run 0
 	run 0
 	grep -q /srv/own "$rules" || fail "the administrator's own rule is gone"
 	[ "$(grep -c 'begin: survey' "$rules")" -eq 1 ] || fail 'not exactly one rule of survey'
 	[ "$(grep -c '^apparmor_parser -r' "$host/calls")" -eq 1 ] || fail 'not loaded exactly once'
+}
+
+# make_apparmor OWN: on, with a profile of unbound and the administrator's own rules.
+make_apparmor()
+{
+	mkdir -p "$host/sys/module/apparmor/parameters" "$host/etc/apparmor.d/local"
+	echo Y >"$host/sys/module/apparmor/parameters/enabled"
+	: >"$host/etc/apparmor.d/usr.sbin.unbound"
+	echo "$1" >"$host/etc/apparmor.d/local/usr.sbin.unbound"
+}
+
+case_apparmor_refuses()
+{
+	make_apparmor '  /srv/own r,'
+	FAKE=badrule run 1
+	said 'AppArmor refuses'
+	[ "$(cat "$host/etc/apparmor.d/local/usr.sbin.unbound")" = '  /srv/own r,' ] ||
+		fail 'the rule that was refused stayed'
+	FAKE=badrule run 1
+}
+
+# A container sees the kernel's AppArmor, but has no parser or may not load a profile.
+case_apparmor_container()
+{
+	make_apparmor ''
+	FAKE=container run 0
+	said 'a container?'
+	make_apparmor ''
+	rm "$host/bin/apparmor_parser"
+	run 0
 }
 
 case_no_apparmor()
