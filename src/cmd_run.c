@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "survey/config.h"
 #include "survey/log.h"
 #include "survey/run.h"
 
@@ -38,12 +39,14 @@ read_shard(struct run_options *o, const char *text)
 	unsigned i, n;
 	char rest;
 
-	if (sscanf(text, "%u/%u%c", &i, &n, &rest) == 2 && n >= 1 && n <= 1000 && i < n) {
+	if (sscanf(text, "%u/%u%c", &i, &n, &rest) == 2 && n >= 1 && n <= SHARDS_MAX && i < n) {
 		o->machine = i;
 		o->machines = n;
 		return 0;
 	}
-	log_error("--shard %s: expected I/N with I from 0 to N-1, as in 0/2 and 1/2", text);
+	log_error(
+	    "--shard %s: expected I/N with I from 0 to N-1, as in 0/2 and 1/2, and N up to %d",
+	    text, SHARDS_MAX);
 	return -1;
 }
 

@@ -31,6 +31,9 @@ struct config_upstream {
 	char *ca_file; /* PEM file to trust instead of the system's, or "" */
 };
 
+/* zmap 2.x knows no more shards; so many machines, too. */
+enum { SHARDS_MAX = 254 };
+
 struct config {
 	char *path; /* of the file, absolute */
 	int *lines; /* where each key was set; see config_line() */

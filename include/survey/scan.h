@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "survey/config.h"
 #include "survey/ip.h"
 
 /* What zmap is told, apart from the shard.  Strings are borrowed. */
@@ -34,6 +35,13 @@ struct zmap_params {
 /* The whole argv for one shard (0-based); argv_free() it.  Understood by zmap 2.1 to 4.x. */
 char **zmap_argv(const struct zmap_params *p, unsigned shard);
 void zmap_argv_free(char **argv);
+
+/*
+ * Into how many shards each of the machines cuts its part of the targets:
+ * scan.shards, or as many as make one last about ten minutes; together never
+ * more than zmap knows.  machines: 1 to SHARDS_MAX.
+ */
+unsigned zmap_shards(const struct config *c, uint64_t targets, unsigned machines);
 
 struct zmap_progress {
 	double percent;

@@ -60,7 +60,7 @@ static const struct key keys[] = {
 	KEY(scan, port, INT, "25", .min = 1, .max = 65535),
 	KEY(scan, rate_pps, INT, "150", .min = 1, .max = 10e6),
 	KEY(scan, probes, INT, "1", .min = 1, .max = 10),
-	KEY(scan, shards, INT, "0", .min = 0, .max = 65535),
+	KEY(scan, shards, INT, "0", .min = 0, .max = SHARDS_MAX),
 	KEY(scan, cooldown_s, INT, "8", .min = 1, .max = 600),
 	KEY(scan, seed, INT, "0", .min = 0, .max = MANY),
 	KEY(scan, interface, STR, "", .check = value_interface),

@@ -472,15 +472,11 @@ static void
 plan_shards(struct survey *s)
 {
 	const struct config *c = s->c;
-	unsigned machines = s->o->machines, per_machine = (unsigned)c->scan.shards;
-	double seconds = (double)s->m.counts.targets_v4 * (double)c->scan.probes /
-			 (double)c->scan.rate_pps;
+	unsigned machines = s->o->machines, per_machine;
 
 	if (s->m.nshards > 0)
 		return;
-	if (per_machine == 0) /* about ten minutes each */
-		per_machine = seconds / 600 < 65535.0 / machines ? (unsigned)(seconds / 600) + 1
-								 : 65535 / machines;
+	per_machine = zmap_shards(c, s->m.counts.targets_v4, machines);
 	s->m.seed = (uint64_t)c->scan.seed;
 	while (s->m.seed == 0) {
 		uint32_t r = 0;

@@ -86,8 +86,8 @@ zmap_request_build(const void *req, size_t len, void *arg)
 	if (len != sizeof(r))
 		return NULL;
 	memcpy(&r, req, sizeof(r));
-	if (r.magic != REQUEST_MAGIC || r.shards == 0 || r.shards > 65535 || r.shard >= r.shards ||
-	    r.seed == 0)
+	if (r.magic != REQUEST_MAGIC || r.shards == 0 || r.shards > SHARDS_MAX ||
+	    r.shard >= r.shards || r.seed == 0)
 		return NULL;
 	p.shards = r.shards;
 	p.seed = r.seed;
@@ -100,6 +100,17 @@ zmap_request_make(const struct zmap_params *p, unsigned shard)
 	return (struct zmap_request){
 		.magic = REQUEST_MAGIC, .shard = shard, .shards = p->shards, .seed = p->seed
 	};
+}
+
+unsigned
+zmap_shards(const struct config *c, uint64_t targets, unsigned machines)
+{
+	unsigned most = SHARDS_MAX / machines, wanted = (unsigned)c->scan.shards;
+	double seconds = (double)targets * (double)c->scan.probes / (double)c->scan.rate_pps;
+
+	if (wanted == 0)
+		wanted = seconds / 600 < most ? (unsigned)(seconds / 600) + 1 : most;
+	return wanted < most ? wanted : most;
 }
 
 /* The number after label; false when there is none. */

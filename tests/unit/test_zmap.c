@@ -116,6 +116,25 @@ test_not_progress(void **state)
 	}
 }
 
+/* About ten minutes each; zmap 2.x refuses more than 254 (seen with 2.1.1). */
+static void
+test_shards(void **state)
+{
+	struct config c = { .scan = { .rate_pps = 150, .probes = 1 } };
+
+	(void)state;
+	assert_int_equal(zmap_shards(&c, 40000, 1), 1);
+	assert_int_equal(zmap_shards(&c, 15679216, 1), 175);
+	assert_int_equal(zmap_shards(&c, 90000 * 253, 1), 254);
+	assert_int_equal(zmap_shards(&c, 120000000, 1), 254);
+	assert_int_equal(zmap_shards(&c, UINT32_MAX, 1), 254);
+	assert_int_equal(zmap_shards(&c, UINT32_MAX, 3), 84);
+	assert_int_equal(zmap_shards(&c, UINT32_MAX, SHARDS_MAX), 1);
+	c.scan.shards = 200;
+	assert_int_equal(zmap_shards(&c, 40000, 1), 200);
+	assert_int_equal(zmap_shards(&c, 40000, 2), 127);
+}
+
 int
 main(void)
 {
@@ -124,6 +143,7 @@ main(void)
 		cmocka_unit_test(test_request),
 		cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_not_progress),
+		cmocka_unit_test(test_shards),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
