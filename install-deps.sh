@@ -261,7 +261,6 @@ on_exit()
 			host_settle
 			host_forget
 		fi
-		lab_down
 		chmod -R u+w "$tmp" 2>/dev/null || true
 		rm -rf "$tmp"
 	fi
@@ -574,14 +573,6 @@ build()
 	done
 }
 
-lab_is_up=
-lab_down()
-{
-	[ -n "$lab_is_up" ] || return 0
-	lab_is_up=
-	"$top/tests/lab/lab" down >&2 || say 'the lab could not be taken down: tests/lab/lab down'
-}
-
 demo()
 {
 	local runs status=0
@@ -589,11 +580,8 @@ demo()
 	[ "$(id -u)" -eq 0 ] || die 'the lab needs root, for network namespaces and ports below 1024' 2
 	cd "$top"
 	build release
-	lab_is_up=1
-	tests/lab/lab up >&2 || die 'the lab did not start: see above'
-	tests/lab/lab exec "$top/build-release/survey" run "$top/config/lab.conf" || status=$?
-	[ "$status" -eq 0 ] || die "survey ended with status $status: see above" "$status"
-	lab_down
+	tests/lab/lab run "$top/build-release/survey" run "$top/config/lab.conf" || status=$?
+	[ "$status" -eq 0 ] || die "the survey of the lab ended with status $status: see above" "$status"
 	runs=$(readlink -f "$top/runs/latest")
 	[ -e "$runs/graphs/legend.svg" ] || die "there are no pictures in $runs/graphs"
 	cat <<EOF
