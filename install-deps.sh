@@ -42,6 +42,8 @@ test_packages=(apparmor chromium chromium-driver faketime python3-selenium)
 # can give it a host of their own.
 root=${SURVEY_INSTALL_ROOT:-}
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# After a plain su, PATH is still the user's, and dpkg refuses to work.
+PATH=$PATH:$root/usr/local/sbin:$root/usr/sbin:$root/sbin
 policy=$root/usr/sbin/policy-rc.d
 policy_saved=$policy.before-survey
 policy_mark='# put here by install-deps.sh of survey while it installs packages'

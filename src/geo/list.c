@@ -248,6 +248,10 @@ geo_write_legacy(const struct geo_source *src, const struct geo_query *q, const 
 	struct outfile o;
 	int rc = walk(src, &w, error);
 
+	if (rc == 0 && l.n == 0) {
+		*error = xasprintf("%s is not written: the database has no such network", path);
+		rc = -1;
+	}
 	if (rc == 0 && (rc = outfile_open(&o, path)) == -1)
 		*error = xasprintf("%s: %m", path);
 	if (rc == 0) {

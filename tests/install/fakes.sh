@@ -42,6 +42,7 @@ apt-get)
 	esac
 	[[ $* != *' update' ]] || : >"$host/lists"
 	[[ $* == *' install '* ]] || exit 0
+	command -v ldconfig >/dev/null || exit 100	# as dpkg does
 	if [[ $* == *' postfix'* ]] && grep -qx exim4 "$host/installed"; then
 		[[ $* != *' --no-remove '* ]] || exit 100
 		sed -i '/^exim4$/d' "$host/installed"

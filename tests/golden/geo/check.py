@@ -56,6 +56,7 @@ CASES = [
     ('nothing', 2, ['--mmdb', MMDB, 'IE']),
     ('nothing', 2, ['--mmdb', MMDB, '--no-such-option']),
     ('nothing', 1, ['--mmdb', MMDB, '-c', 'FR']),
+    ('nothing', 1, ['--mmdb', MMDB, '-c', 'FR', '--write-legacy', TMP / 'none']),
     ('nothing', 1, ['--mmdb', IPDB, '--asn', '64501']),
     ('nothing', 1, ['--csv', TMP, '-c', 'IE']),
     ('nothing', 1, ['--mmdb', MMDB, '-c', 'IE', '-o', TMP / 'absent' / 'list']),
