@@ -59,8 +59,9 @@ doctor_say(struct doctor *d, enum finding finding, const char *what, const char 
 
 /* A tool of the config: its path (the caller frees) or NULL after a failure. */
 static char *
-say_tool(struct doctor *d, const char *key, const char *name, const char *option)
+say_tool(struct doctor *d, const char *key, const char *name)
 {
+	bool is_run = strcmp(key, "zgrab2") != 0;
 	char *path = tool_find(name), *version;
 
 	if (path == NULL) {
@@ -69,10 +70,10 @@ say_tool(struct doctor *d, const char *key, const char *name, const char *option
 		    "%s cannot be executed", name);
 		return NULL;
 	}
-	version = option == NULL ? zgrab2_version(path)
-		  : d->may_run	 ? tool_version(&d->loop, path, option)
-				 : NULL;
-	if (version == NULL && option != NULL && !d->may_run)
+	version = !is_run      ? zgrab2_version(path)
+		  : d->may_run ? tool_version(&d->loop, key, path)
+			       : NULL;
+	if (version == NULL && is_run && !d->may_run)
 		doctor_say(d, FINDING_OK, key, NULL, "%s, not asked for its version as root", path);
 	else if (version == NULL)
 		doctor_say(d, FINDING_WARN, key, "is it the program that the config means?",
@@ -127,8 +128,7 @@ check_zmap(struct doctor *d)
 {
 	char *zmap, *cure;
 
-	if (d->c->scan.mode != SCAN_ZMAP ||
-	    (zmap = say_tool(d, "zmap", d->c->scan.zmap, "--version")) == NULL)
+	if (d->c->scan.mode != SCAN_ZMAP || (zmap = say_tool(d, "zmap", d->c->scan.zmap)) == NULL)
 		return;
 	cure = xasprintf(
 	    "as root: setcap cap_net_raw=ep %s, or run survey as root with run.user set", zmap);
@@ -145,11 +145,11 @@ check_tools(struct doctor *d)
 {
 	const struct config *c = d->c;
 
-	free(say_tool(d, "zgrab2", c->grab.zgrab2, NULL));
+	free(say_tool(d, "zgrab2", c->grab.zgrab2));
 	if (c->dns.mode != DNS_ADDRESS && c->dns.mode != DNS_SYSTEM)
-		free(say_tool(d, "unbound", c->dns.unbound, "-V"));
+		free(say_tool(d, "unbound", c->dns.unbound));
 	if (c->dns.mode == DNS_MANAGED)
-		free(say_tool(d, "stubby", c->dns.stubby, "-V"));
+		free(say_tool(d, "stubby", c->dns.stubby));
 }
 
 static void

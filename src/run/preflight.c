@@ -96,10 +96,19 @@ find_version(const char *text)
 	return NULL;
 }
 
+/* zmap 4.x reads its config file before anything else and does not know 2.x's options in it. */
+static const struct {
+	const char *name, *args[3];
+} version_args[] = {
+	{ "zmap", { "-C", "/dev/null", "--version" } },
+	{ "unbound", { "-V" } },
+	{ "stubby", { "-V" } },
+};
+
 char *
-tool_version(uv_loop_t *loop, const char *path, const char *option)
+tool_version(uv_loop_t *loop, const char *name, const char *path)
 {
-	const char *const argv[] = { path, option, NULL };
+	const char *argv[5] = { path };
 	struct buf out;
 	struct child_opts co = { .name = path,
 		.argv = argv,
@@ -109,6 +118,10 @@ tool_version(uv_loop_t *loop, const char *path, const char *option)
 		.arg = &out };
 	char *version = NULL;
 
+	for (size_t i = 0; i < sizeof(version_args) / sizeof(version_args[0]); i++) {
+		if (strcmp(version_args[i].name, name) == 0)
+			memcpy(argv + 1, version_args[i].args, sizeof(version_args[i].args));
+	}
 	buf_init(&out);
 	if (child_spawn(loop, &co) != NULL) {
 		uv_run(loop, UV_RUN_DEFAULT);

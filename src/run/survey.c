@@ -303,14 +303,14 @@ static void
 note_versions(struct survey *s)
 {
 	const struct {
-		const char *name, *path, *option;
+		const char *name, *path;
 		bool used;
 	} tools[] = {
-		{ "zmap", s->zmap, "--version", s->zmap != NULL },
-		{ "unbound", s->c->dns.unbound, "-V",
+		{ "zmap", s->zmap, s->zmap != NULL },
+		{ "unbound", s->c->dns.unbound,
 		    s->until >= STAGE_DNS && s->c->dns.mode != DNS_ADDRESS &&
 			s->c->dns.mode != DNS_SYSTEM },
-		{ "stubby", s->c->dns.stubby, "-V",
+		{ "stubby", s->c->dns.stubby,
 		    s->until >= STAGE_DNS && s->c->dns.mode == DNS_MANAGED },
 	};
 	char *version;
@@ -318,7 +318,7 @@ note_versions(struct survey *s)
 	for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
 		char *path = tools[i].used ? tool_find(tools[i].path) : NULL;
 
-		if (path != NULL && (version = tool_version(&s->loop, path, tools[i].option))) {
+		if (path != NULL && (version = tool_version(&s->loop, tools[i].name, path))) {
 			manifest_add_tool(&s->m, tools[i].name, version);
 			free(version);
 		}

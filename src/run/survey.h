@@ -59,8 +59,8 @@ int identity_assume(const struct identity *id);
 void identity_resume(const struct identity *id);
 /* Become run.user for good. Returns 0 or an exit_status. */
 int privileges_drop(struct survey *s);
-/* "zmap 2.1.1": what a tool says of itself; the caller frees. */
-char *tool_version(uv_loop_t *loop, const char *path, const char *option);
+/* "2.1.1": what zmap, unbound or stubby, at path, says of itself, or NULL; the caller frees. */
+char *tool_version(uv_loop_t *loop, const char *name, const char *path);
 /* zgrab2 does not tell its version, the Go toolchain's note inside it does; NULL when it is not there. */
 char *zgrab2_version(const char *path);
 /* Does the file give CAP_NET_RAW to whoever executes it (capabilities(7))? */
