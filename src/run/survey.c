@@ -208,10 +208,13 @@ make_zmap_params(struct survey *s)
 {
 	long rate = s->c->scan.rate_pps / (long)s->o->machines;
 
+	/* zmap alone takes the interface's first address, zgrab2 the one that the route prefers. */
+	if (s->gateway.source.family != 0)
+		ip_format(&s->gateway.source, s->source_ip);
 	s->zmap_params = (struct zmap_params){ .zmap = s->zmap,
 		.interface = s->gateway.interface,
 		.gateway_mac = s->gateway.mac,
-		.source_ip = s->c->scan.source_ip,
+		.source_ip = s->c->scan.source_ip[0] != '\0' ? s->c->scan.source_ip : s->source_ip,
 		.allow_file = s->allow_file,
 		.block_file = s->block_file,
 		.conf_file = "/dev/null",

@@ -34,6 +34,7 @@ struct survey {
 
 	char *zmap, *zgrab2; /* full paths */
 	struct gateway gateway;
+	char source_ip[IP_STRLEN]; /* that of the route, "" when it names none */
 	struct ip source; /* our address towards the targets */
 	struct zmap_params zmap_params;
 	char *allow_file, *block_file, *block_all_file, *ini_file, *scan_dir, *rate_text;

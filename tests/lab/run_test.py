@@ -204,10 +204,12 @@ def check_packets(packets, expected):
     ranges = [ip_network(n) for n in expected["ranges"]]
     blocked = [ip_network(n) for n in expected["blocked"]]
     inside = set(expected["hosts"])
-    wrong, to_abroad, scanned = {}, [], set()
+    wrong, to_abroad, scanned, otherwise = {}, [], set(), set()
     for p in packets:
         if not p.leaves:
             continue
+        if p.src == t.SCAN_FIRST_IP4 and p.dst != t.TGT_IP4:
+            otherwise.add((p.dst, p.dport))
         if p.dst == ABROAD:
             to_abroad.append(p)
             continue
@@ -224,6 +226,7 @@ def check_packets(packets, expected):
         else:
             key = (p.dst, p.proto, p.dport)
             wrong[key] = wrong.get(key, 0) + 1
+    check(not otherwise, f"not from the address that the route prefers: {len(otherwise)} packets")
     check(not wrong, f"packets left that must not, (to, protocol, port): count: {wrong}")
     check(len([p for p in to_abroad if p.is_zmaps]) == 1 and
           all(p.is_zmaps or p.flags & RST for p in to_abroad),

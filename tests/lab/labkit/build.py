@@ -104,6 +104,7 @@ def _network(table, tgt):
     _sysctl("net/ipv6/conf/default/disable_ipv6", "0")
     _run(["ip", "-batch", "-"], f"""link set lo up
 link add {t.SCAN_IF} {pair} netns {os.path.basename(tgt)}
+addr add {t.SCAN_FIRST_IP4}/24 dev {t.SCAN_IF}
 addr add {t.SCAN_IP4}/24 dev {t.SCAN_IF}
 """ + (f"addr add {t.SCAN_IP6}/64 dev {t.SCAN_IF} nodad\n" if v6 else "")
          + f"link set {t.SCAN_IF} up\n")
@@ -128,7 +129,7 @@ route add local {t.LAB_NET4} dev lo
  }}
 }}
 """)
-    _run(["ip", "-batch", "-"], f"route add default via {t.TGT_IP4}\n"
+    _run(["ip", "-batch", "-"], f"route add default via {t.TGT_IP4} src {t.SCAN_IP4}\n"
          + (f"route add default via {t.TGT_IP6}\n" if v6 else ""))
 
 

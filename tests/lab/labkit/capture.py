@@ -34,7 +34,7 @@ class Packet:
     @property
     def leaves(self):
         """Does the surveyor send it?"""
-        return self.src in (t.SCAN_IP4, t.SCAN_IP6)
+        return self.src in (t.SCAN_IP4, t.SCAN_FIRST_IP4, t.SCAN_IP6)
 
     @property
     def opens(self):

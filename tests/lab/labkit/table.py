@@ -10,6 +10,7 @@ from pathlib import Path
 SCAN_IF = "scan0"
 TGT_IF = "tgt0"
 SCAN_IP4 = "198.19.0.2"
+SCAN_FIRST_IP4 = "198.19.0.3"  # the interface's first, which the route does not prefer
 TGT_IP4 = "198.19.0.1"
 SCAN_IP6 = "fd5a:9c3e:71d2:ffff::2"
 TGT_IP6 = "fd5a:9c3e:71d2:ffff::1"
