@@ -10,6 +10,7 @@ cd "$root/opt/survey"
 for f in bin/survey share/man/man1/survey.1 share/man/man5/survey.conf.5 \
 	share/bash-completion/completions/survey \
 	share/doc/survey/survey.conf.example share/doc/survey/README.md \
+	share/doc/survey/docs/formats.md share/doc/survey/docs/cluster.png \
 	share/doc/survey/systemd/survey@.timer; do
 	[ -s "$f" ] || { echo "$f is not installed" >&2; exit 1; }
 done
