@@ -71,6 +71,17 @@ finished(const struct manifest *m)
 }
 
 /*
+ * Has anything been sent?  An attempt that ended before, on a wrong country
+ * or a damaged database say, is not worth continuing: its directory is used
+ * again, with the config and the databases of now.
+ */
+static bool
+began(const struct manifest *m)
+{
+	return m->stages[STAGE_SCAN].started != 0;
+}
+
+/*
  * Make a directory that we have just made run.user's.  Through a descriptor
  * and never through a link: what lies above may be that user's already, and
  * chown() by name would give away whatever the name has come to mean.
@@ -132,7 +143,7 @@ use_directory(struct rundir *d, const char *path, uid_t uid, gid_t gid)
 
 	d->path = xstrdup(path);
 	if (manifest_read(&m, path) == 0) {
-		d->resumed = true;
+		d->resumed = began(&m);
 		manifest_fini(&m);
 		return 0;
 	}
@@ -166,7 +177,7 @@ rundir_choose(
 		if (name != NULL && !finished(&m) &&
 		    time(NULL) - m.created <= (int64_t)c->run.max_age_days * 86400) {
 			d->path = path_join(c->run.directory, name);
-			d->resumed = true;
+			d->resumed = began(&m);
 			rc = 0;
 		} else {
 			if (name != NULL && !finished(&m))
@@ -291,12 +302,12 @@ copy_file(int in, const char *to)
 }
 
 int
-rundir_keep(int source, const char *path, const char *copy)
+rundir_keep(const struct rundir *d, int source, const char *path, const char *copy)
 {
 	char *dir;
 	int rc;
 
-	if (access(copy, F_OK) == 0)
+	if (d->resumed && access(copy, F_OK) == 0)
 		return 0; /* the run's own since its beginning */
 	dir = path_dir(copy);
 	rc = mkdir(dir, 0700) == -1 && errno != EEXIST ? -1 : 0;

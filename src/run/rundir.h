@@ -15,7 +15,7 @@ struct rundir {
 	char *path; /* "." when the absolute one cannot be walked without privileges */
 	char *shown; /* the absolute path, for messages */
 	int lock; /* descriptor, -1 = not locked */
-	bool resumed;
+	bool resumed; /* the directory holds the beginning of this run */
 };
 
 /*
@@ -32,11 +32,11 @@ int rundir_lock(struct rundir *d);
  */
 int rundir_config(struct rundir *d, const struct config *c, bool force, char digest[65]);
 /*
- * Keep the run's own copy of a database, unless it is there: a hard link where
+ * Keep the run's own copy of a database, unless a resumed run has it: a hard link where
  * we may make one, else a copy of what source, the open database, holds.
  * Returns 0, or -1 with errno set.
  */
-int rundir_keep(int source, const char *path, const char *copy);
+int rundir_keep(const struct rundir *d, int source, const char *path, const char *copy);
 /* Point DIR/../latest at it. */
 void rundir_latest(const struct rundir *d, const struct config *c);
 void rundir_fini(struct rundir *d);

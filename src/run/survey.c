@@ -229,14 +229,15 @@ make_zmap_params(struct survey *s)
  * That is run.user's, who may have put links there: so it is done as run.user.
  */
 static int
-furnish(const char *const from[2], const int source[2], const char *const to[2])
+furnish(
+    const struct rundir *d, const char *const from[2], const int source[2], const char *const to[2])
 {
 	if (mkdir("scan", 0700) == -1 && errno != EEXIST) {
 		log_error("scan: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
 	for (int i = 0; i < 2; i++) {
-		if (source[i] != -1 && rundir_keep(source[i], from[i], to[i]) == -1) {
+		if (source[i] != -1 && rundir_keep(d, source[i], from[i], to[i]) == -1) {
 			log_error(
 			    "%s: cannot be copied to %s: %s", from[i], to[i], strerror(errno));
 			return EXIT_FAILED;
@@ -261,7 +262,7 @@ before_dropping(struct survey *s)
 		rc = EXIT_USAGE;
 	}
 	if (rc == 0 && (rc = identity_assume(&s->id)) == 0) {
-		rc = furnish(from, source, to);
+		rc = furnish(&s->dir, from, source, to);
 		identity_resume(&s->id);
 	}
 	for (int i = 0; i < 2; i++) {

@@ -167,8 +167,31 @@ def database():
         check_complete(run)
 
 
+def unbegun():
+    """What ended before anything was sent is begun again with what has been mended since."""
+    with Run() as run:
+        good = run.settings["geo"]["country_mmdb"]
+        mine = run.top / "Country.mmdb"
+        mine.write_bytes(b"not a database at all")
+        mine.chmod(0o644)
+        run.settings["geo"]["country_mmdb"] = str(mine)
+        run.settings["run"]["countries"] = ["QQ"]
+        run.write(run.settings)
+        need("fetch the database again" in run.finish(status=2), "no cure is named")
+        first = run.dir
+        mine.write_bytes(open(good, "rb").read())
+        need("are the codes right?" in run.finish(status=2), "the fetched database is not used")
+        run.settings["run"]["countries"] = ["IE"]
+        run.write(run.settings)
+        text = run.finish()
+        need("continuing" not in text and "has changed" not in text, "a beginning was continued")
+        need(run.dir == first, "a directory of nothing is left over")
+        check_complete(run)
+        need(len(run.manifest()["sessions"]) == 1, "run.json tells of what was no session")
+
+
 CASES = {f.__name__: f for f in (stopped, twice_stopped, torn, shards, machines, config, old,
-                                 database)}
+                                 database, unbegun)}
 
 seeded()
 CASES[sys.argv[2]]()
