@@ -9,8 +9,9 @@
  * part; uses (nuses of them, in order of hosts, repeats allowed) name only
  * such hosts and are borrowed.  *c is filled; clusters_fini() frees it.
  *
- * Time and memory are linear in hosts, keys and uses, but for hosts of which
- * each shares several widely shared keys with different sets of others.
+ * Time and memory are linear in hosts, keys and uses while a host has a few
+ * keys; only hosts with a dozen and more each, most of them widely shared and
+ * no two alike, can make the counting of partners quadratic.
  */
 void cluster_hosts(struct clusters *c, uint32_t nhosts, const bool *in, uint32_t nkeys,
     const struct key_use *uses, size_t nuses);

@@ -6,6 +6,8 @@
 #include "survey/mem.h"
 #include "survey/port.h"
 
+#include "partners.h"
+
 #define STUDY_PORT(p) ((p) < NPORTS_STUDY)
 
 /* Turn counts in first[1..n] into starts: first[i] is where list i begins. */
@@ -280,124 +282,6 @@ list_groups(struct clusters *c)
 	free(at);
 }
 
-static uint32_t
-group_size(const struct clusters *c, uint32_t g)
-{
-	return c->group_first[g + 1] - c->group_first[g];
-}
-
-static bool
-group_has(const struct clusters *c, uint32_t g, uint32_t key)
-{
-	for (uint32_t i = c->gkey_first[g]; i < c->gkey_first[g + 1]; i++) {
-		if (c->gkeys[i].key == key)
-			return true;
-	}
-	return false;
-}
-
-static uint32_t
-ngroups_of(const struct clusters *c, uint32_t k)
-{
-	return c->kgroup_first[k + 1] - c->kgroup_first[k];
-}
-
-static uint64_t
-hash_groups(const struct clusters *c, uint32_t k)
-{
-	uint64_t h = 0;
-
-	for (uint32_t i = c->kgroup_first[k]; i < c->kgroup_first[k + 1]; i++) {
-		h = (h ^ c->kgroups[i]) * 0x9fb21c651e98df25ULL;
-		h ^= h >> 29;
-	}
-	return h;
-}
-
-/* For each key the first one that stands in exactly the same groups. */
-static uint32_t *
-equal_keys(const struct clusters *c)
-{
-	uint32_t *equal = xcalloc((size_t)c->nkeys + 1, sizeof(*equal)), *slot;
-	size_t nslots = 1024;
-
-	while (nslots < (size_t)c->nkeys * 2)
-		nslots *= 2;
-	slot = xcalloc(nslots, sizeof(*slot)); /* key plus one */
-	for (uint32_t k = 0; k < c->nkeys; k++) {
-		size_t at;
-
-		equal[k] = k;
-		if (ngroups_of(c, k) == 0)
-			continue;
-		for (at = hash_groups(c, k) & (nslots - 1); slot[at] != 0;
-		     at = (at + 1) & (nslots - 1)) {
-			uint32_t other = slot[at] - 1;
-
-			if (ngroups_of(c, other) == ngroups_of(c, k) &&
-			    memcmp(&c->kgroups[c->kgroup_first[other]],
-				&c->kgroups[c->kgroup_first[k]],
-				ngroups_of(c, k) * sizeof(*c->kgroups)) == 0) {
-				equal[k] = other;
-				break;
-			}
-		}
-		if (slot[at] == 0)
-			slot[at] = k + 1;
-	}
-	free(slot);
-	return equal;
-}
-
-/*
- * How many hosts each group's hosts have as partners: the size of the union of
- * its keys' hosts.  The widest key's hosts are known beforehand; only the
- * groups of the other keys are walked, and keys that stand in the same groups
- * as one that was counted add nothing.
- */
-static void
-count_partners(struct clusters *c)
-{
-	uint32_t *hosts_of_key = xcalloc((size_t)c->nkeys + 1, sizeof(*hosts_of_key));
-	uint32_t *equal = equal_keys(c);
-	uint32_t *stamp = xcalloc((size_t)c->ngroups + 1, sizeof(*stamp));
-
-	for (uint32_t k = 0; k < c->nkeys; k++) {
-		for (uint32_t i = c->kgroup_first[k]; i < c->kgroup_first[k + 1]; i++)
-			hosts_of_key[k] += group_size(c, c->kgroups[i]);
-	}
-	c->partners = xcalloc((size_t)c->ngroups + 1, sizeof(*c->partners));
-	for (uint32_t g = 0; g < c->ngroups; g++) {
-		uint32_t widest = c->gkeys[c->gkey_first[g]].key, total;
-
-		for (uint32_t i = c->gkey_first[g] + 1; i < c->gkey_first[g + 1]; i++) {
-			uint32_t k = c->gkeys[i].key;
-
-			if (ngroups_of(c, k) > ngroups_of(c, widest))
-				widest = k;
-		}
-		total = hosts_of_key[widest];
-		for (uint32_t i = c->gkey_first[g]; i < c->gkey_first[g + 1]; i++) {
-			uint32_t k = c->gkeys[i].key;
-
-			if (equal[k] == equal[widest])
-				continue;
-			for (uint32_t j = c->kgroup_first[k]; j < c->kgroup_first[k + 1]; j++) {
-				uint32_t other = c->kgroups[j];
-
-				if (stamp[other] != g + 1 && !group_has(c, other, widest)) {
-					stamp[other] = g + 1;
-					total += group_size(c, other);
-				}
-			}
-		}
-		c->partners[g] = total - 1;
-	}
-	free(hosts_of_key);
-	free(equal);
-	free(stamp);
-}
-
 void
 cluster_hosts(struct clusters *c, uint32_t nhosts, const bool *in, uint32_t nkeys,
     const struct key_use *uses, size_t nuses)
@@ -415,5 +299,5 @@ cluster_hosts(struct clusters *c, uint32_t nhosts, const bool *in, uint32_t nkey
 	free(first);
 	free(list);
 	list_groups(c);
-	count_partners(c);
+	partners_count(c);
 }

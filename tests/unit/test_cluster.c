@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -138,6 +139,93 @@ test_large(void **state)
 	free(in);
 }
 
+#define WIDE_HOSTS 2000
+#define WIDE_KEYS 40
+
+/*
+ * Partners of hosts that have a key with a neighbour and some of a few that many have,
+ * against the definition.  few: as hosts are, with a key a port; else as a record may
+ * claim, with so many keys a host that their sets cannot all be looked at.
+ */
+static void
+check_wide(uint32_t seed, bool few)
+{
+	struct key_use *uses = xcalloc((size_t)WIDE_HOSTS * (WIDE_KEYS + 1), sizeof(*uses));
+	uint64_t *has = xcalloc(
+	    WIDE_HOSTS, sizeof(*has)); /* keys as bits, but for the neighbour's */
+	bool in[WIDE_HOSTS];
+	struct clusters c;
+	size_t nuses = 0;
+
+	for (uint32_t h = 0; h < WIDE_HOSTS; h++) {
+		uint32_t nkeys = few ? 1 + h % 6 : WIDE_KEYS / 2;
+
+		in[h] = true;
+		for (uint32_t i = 0; i < nkeys; i++) {
+			uint32_t k;
+
+			seed = seed * 1664525 + 1013904223;
+			k = (seed >> 8) % (few ? 9 : WIDE_KEYS);
+			has[h] |= 1ULL << k;
+			uses[nuses++] = (struct key_use){ k, h, (uint8_t)(1 + i % 6) };
+		}
+		uses[nuses++] = (struct key_use){ WIDE_KEYS + h / 3, h, 0 };
+	}
+	cluster_hosts(&c, WIDE_HOSTS, in, WIDE_KEYS + WIDE_HOSTS / 3 + 1, uses, nuses);
+	for (uint32_t h = 0; h < WIDE_HOSTS; h++) {
+		uint32_t partners = 0;
+
+		for (uint32_t other = 0; other < WIDE_HOSTS; other++)
+			partners += other != h &&
+				    (other / 3 == h / 3 || (has[other] & has[h]) != 0);
+		assert_int_equal(c.partners[c.group_of[h]], partners);
+	}
+	clusters_fini(&c);
+	free(uses);
+	free(has);
+}
+
+static void
+test_wide(void **state)
+{
+	(void)state;
+	for (uint32_t seed = 1; seed < 5; seed++)
+		check_wide(seed, true);
+	check_wide(1, false);
+}
+
+/* 100,000 hosts with a key of two each and any of six that most have. */
+static void
+test_wide_large(void **state)
+{
+	const uint32_t n = 100000;
+	struct key_use *uses = xcalloc(n * 7, sizeof(*uses));
+	bool *in = xcalloc(n, sizeof(*in));
+	uint32_t seed = 1;
+	size_t nuses = 0;
+	clock_t start;
+	struct clusters c;
+
+	(void)state;
+	for (uint32_t h = 0; h < n; h++) {
+		in[h] = true;
+		for (uint32_t k = 0; k < 6; k++) {
+			seed = seed * 1664525 + 1013904223;
+			if ((seed >> 16) % 3 != 0)
+				uses[nuses++] = (struct key_use){ k, h, (uint8_t)(k + 1) };
+		}
+		uses[nuses++] = (struct key_use){ 6 + h / 2, h, 0 };
+	}
+	start = clock();
+	cluster_hosts(&c, n, in, 6 + n / 2, uses, nuses);
+	/* Walking every list of every group takes minutes. */
+	assert_true(clock() - start < 20 * CLOCKS_PER_SEC);
+	assert_true(c.ngroups > n / 2);
+	clusters_fini(&c);
+	free(uses);
+	free(in);
+}
+
 int
 main(void)
 {
@@ -145,6 +233,8 @@ main(void)
 		cmocka_unit_test(test_known),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_wide),
+		cmocka_unit_test(test_wide_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
