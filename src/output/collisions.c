@@ -30,6 +30,8 @@ struct collisions {
 	uint32_t *by_text; /* like clusters.members, but by ip_record as text */
 	uint64_t *mask; /* by group: the ports that it shares with the host being written */
 	uint32_t *stamp; /* by group: mask is for the group of this number plus one */
+	uint32_t *low_first,
+	    *low; /* by key: its lowest hosts on the study's ports, as many as a truncated list may need */
 	struct mask_text *masks;
 	size_t nmasks, mask_slots;
 	struct arena a;
@@ -92,6 +94,27 @@ sort_members(struct collisions *c, const struct output_study *s)
 	free(order);
 }
 
+static void
+list_lowest(struct collisions *c, const struct clusters *cl)
+{
+	uint32_t n = 0;
+
+	c->low_first = xcalloc((size_t)cl->nkeys + 1, sizeof(*c->low_first));
+	c->low = xcalloc((size_t)cl->use_first[cl->nkeys] + 1, sizeof(*c->low));
+	for (uint32_t k = 0; k < cl->nkeys; k++) {
+		c->low_first[k] = n;
+		for (uint32_t i = cl->use_first[k];
+		     i < cl->use_first[k + 1] && n - c->low_first[k] <= TRUNCATED_TO; i++) {
+			uint32_t host = cl->uses[i].host;
+
+			if (cl->uses[i].port < NPORTS_STUDY &&
+			    (n == c->low_first[k] || c->low[n - 1] != host))
+				c->low[n++] = host;
+		}
+	}
+	c->low_first[cl->nkeys] = n;
+}
+
 static int
 collisions_begin(struct writer *o, char **error)
 {
@@ -107,6 +130,7 @@ collisions_begin(struct writer *o, char **error)
 	c->mask = xcalloc((size_t)s->clusters->ngroups + 1, sizeof(*c->mask));
 	c->stamp = xcalloc((size_t)s->clusters->ngroups + 1, sizeof(*c->stamp));
 	sort_members(c, s);
+	list_lowest(c, s->clusters);
 	jsonw_array(&o->w);
 	return 0;
 }
@@ -122,6 +146,8 @@ collisions_abort(struct writer *o)
 	free(c->by_text);
 	free(c->mask);
 	free(c->stamp);
+	free(c->low_first);
+	free(c->low);
 	free(c->masks);
 	arena_fini(&c->a);
 	buf_fini(&c->rcs);
@@ -269,23 +295,21 @@ write_all(struct collisions *c, const struct output_study *s, uint32_t me, uint3
 
 /* The lowest-numbered partners: the first hosts of each key, merged. */
 static size_t
-lowest_partners(const struct clusters *cl, uint32_t me, uint32_t out[static TRUNCATED_TO])
+lowest_partners(const struct collisions *c, const struct clusters *cl, uint32_t me,
+    uint32_t out[static TRUNCATED_TO])
 {
 	uint32_t group = cl->group_of[me];
 	size_t n = 0;
 
 	for (uint32_t i = cl->gkey_first[group]; i < cl->gkey_first[group + 1]; i++) {
-		uint32_t key = cl->gkeys[i].key, last = UINT32_MAX, taken = 0;
+		uint32_t key = cl->gkeys[i].key;
 
-		for (uint32_t k = cl->use_first[key];
-		     k < cl->use_first[key + 1] && taken <= TRUNCATED_TO; k++) {
-			uint32_t host = cl->uses[k].host;
+		for (uint32_t k = c->low_first[key]; k < c->low_first[key + 1]; k++) {
+			uint32_t host = c->low[k];
 			size_t at = n;
 
-			if (cl->uses[k].port >= NPORTS_STUDY || host == last || host == me)
+			if (host == me)
 				continue;
-			last = host;
-			taken++;
 			while (at > 0 && out[at - 1] > host)
 				at--;
 			if (at == TRUNCATED_TO || (at > 0 && out[at - 1] == host))
@@ -304,7 +328,7 @@ write_lowest(struct collisions *c, const struct output_study *s, uint32_t me)
 {
 	const struct clusters *cl = s->clusters;
 	uint32_t low[TRUNCATED_TO];
-	size_t n = lowest_partners(cl, me, low);
+	size_t n = lowest_partners(c, cl, me, low);
 
 	/* Insertion sort: the keys of the object stand in the order of their text. */
 	for (size_t i = 1; i < n; i++) {

@@ -673,6 +673,31 @@ def case_large_cluster(tmp):
     equal("clusters.json", (len(cluster), cluster[0]["size"], len(cluster[0]["keys"][0]["at"])), (1, 100000, 100000))
 
 
+def case_large_elsewhere(tmp):
+    """A key that half of the hosts show on a port without a column, and the other half, later, on one that has."""
+    def cpu_of(n):
+        key, own = ({"data": {"tls": {"server_certificates": {"certificate": {"parsed": {
+            "subject_key_info": {"fingerprint_sha256": fp(k)}}}}}}} for k in ("shared", "@own"))
+        own = json.dumps(own).replace(fp("@own"), "@own")
+        with open(tmp / "in", "w") as f:
+            for i in range(n):
+                f.write('{"ip":"10.%d.%d.%d","%s":%s,"p110":%s}\n' % (
+                    i >> 16, i >> 8 & 255, i & 255, "p465" if i < n // 2 else "p25", json.dumps(key),
+                    own.replace("@own", fp(i // 2))))
+        survey("analyze", tmp / "in", "-o", tmp / "out")
+        hosts = load(tmp / "out/collisions.json")
+        for h in (hosts[0], hosts[n // 2 - 1], hosts[n // 2], hosts[n - 1]):
+            i = h["ip_record"]
+            others = {i ^ 1} if i < n // 2 else {i ^ 1} | set(range(n // 2, n)) - {i}
+            equal("partners", sorted(map(int, h["rcs"])), sorted(others)[:16])
+            equal("number of partners", h["nrcs"], len(others))
+        costs = load(tmp / "out/run.json")["analysis"]["costs"]
+        return next(c["cpu_s"] for c in costs if c["part"] == "collisions.json")
+    small, large = cpu_of(20000), cpu_of(100000)
+    if large > small * 11:
+        fail(f"collisions.json: {small} s of 20,000 hosts, {large} s of 100,000")
+
+
 # ---- arguments ----
 
 def case_arguments(tmp):
