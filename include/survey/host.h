@@ -93,6 +93,8 @@ const char *host_out_name(enum host_out out);
  */
 bool host_put_grab(struct host *h, const struct host_grab *g, struct arena *a);
 void host_put_name(struct host *h, const struct host_name *n, struct arena *a);
+/* Forget a port's banner, or else the names of its certificate. */
+void host_drop_names(struct host *h, uint8_t port, bool banner);
 
 /* What a merge could not keep. */
 struct merge_counts {

@@ -108,8 +108,8 @@ host_put_name(struct host *h, const struct host_name *n, struct arena *a)
 	h->nnames++;
 }
 
-static void
-drop_names(struct host *h, uint8_t port, bool banner)
+void
+host_drop_names(struct host *h, uint8_t port, bool banner)
 {
 	uint32_t n = 0;
 
@@ -120,6 +120,16 @@ drop_names(struct host *h, uint8_t port, bool banner)
 			h->names[n++] = *name;
 	}
 	h->nnames = n;
+}
+
+static bool
+has_names(const struct host *h, uint8_t port, bool banner)
+{
+	for (uint32_t i = 0; i < h->nnames; i++) {
+		if (h->names[i].port == port && (h->names[i].source == NAME_BANNER) == banner)
+			return true;
+	}
+	return false;
 }
 
 static const struct host_grab *
@@ -146,25 +156,23 @@ names_give_way(const struct host *h, const struct host *later, uint8_t port)
 void
 host_merge(struct host *h, const struct host *later, struct arena *a, struct merge_counts *counts)
 {
-	bool dropped[NPORTS][2] = { { false } };
 	bool gives_way[NPORTS];
 
 	for (uint8_t port = 0; port < NPORTS; port++) {
+		bool again = (h->seen & later->seen & 1U << port) != 0;
+
+		counts->repeated += again;
 		gives_way[port] = names_give_way(h, later, port);
-		if ((h->seen & later->seen & 1U << port) != 0)
-			counts->repeated++;
+		/* What the later one lacks is not to be made up from the earlier one. */
+		if (gives_way[port] && (again || has_names(later, port, true)))
+			host_drop_names(h, port, true);
+		if (gives_way[port] &&
+		    (again || first_grab(later, port) != NULL || has_names(later, port, false)))
+			host_drop_names(h, port, false);
 	}
 	for (uint32_t i = 0; i < later->nnames; i++) {
-		const struct host_name *n = &later->names[i];
-		bool banner = n->source == NAME_BANNER;
-
-		if (!gives_way[n->port])
-			continue;
-		if (!dropped[n->port][banner]) {
-			drop_names(h, n->port, banner);
-			dropped[n->port][banner] = true;
-		}
-		host_put_name(h, n, a);
+		if (gives_way[later->names[i].port])
+			host_put_name(h, &later->names[i], a);
 	}
 	for (uint32_t i = 0; i < later->ngrabs; i++) {
 		if (h->ngrabs < HOST_GRABS_MAX)

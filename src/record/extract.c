@@ -185,6 +185,17 @@ take_ssh(struct extract *x, struct host *h, enum layout layout, struct simd_node
 	return TAKEN_KEY;
 }
 
+/* One certificate names a port: that of the grab which shows its key first, see struct host. */
+static bool
+names_port(const struct host *h, const struct host_grab *g)
+{
+	for (uint32_t i = 0; i < h->ngrabs; i++) {
+		if (h->grabs[i].port == g->port)
+			return g->fp != NULL && strcmp(g->grab, h->grabs[i].grab) <= 0;
+	}
+	return true;
+}
+
 static enum taken
 take_tls(struct extract *x, struct host *h, enum layout layout, struct simd_node root,
     struct host_grab *g)
@@ -194,13 +205,14 @@ take_tls(struct extract *x, struct host *h, enum layout layout, struct simd_node
 
 	if (simd_type(leaf) != SIMD_OBJECT)
 		return TAKEN_NOTHING;
-	/* One certificate names a port: that of the plain grab, else of the first. */
-	if (g->grab[0] == '\0' || h->ngrabs == 0 || h->grabs[h->ngrabs - 1].port != g->port) {
+	spki = simd_get(leaf, "subject_key_info");
+	g->fp = fact_fingerprint(&x->f, simd_get(spki, "fingerprint_sha256"));
+	if (names_port(h, g)) {
+		host_drop_names(h, g->port, false);
 		take_dn(x, h, g->port, leaf);
 		take_sans(x, h, g->port, leaf);
 	}
-	spki = simd_get(leaf, "subject_key_info");
-	if ((g->fp = fact_fingerprint(&x->f, simd_get(spki, "fingerprint_sha256"))) == NULL)
+	if (g->fp == NULL)
 		return TAKEN_PLACE;
 	g->alg = fact_text(&x->f, simd_path(spki, "key_algorithm.name"));
 	g->curve = fact_text(&x->f, simd_path(spki, "ecdsa_public_key.curve"));

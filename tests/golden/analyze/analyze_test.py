@@ -598,6 +598,33 @@ def case_several_keys(tmp):
     equal("keys", {k["fp"] for k in cluster["keys"]}, {fp(k) for k in ("k1", "k2", "k3", "k4", "k5", "submission")})
     equal("at", [k["at"] for k in cluster["keys"] if k["fp"] == fp("submission")],
           [[["192.0.2.11", "p465"], ["192.0.2.13", "p465"]]])
+    # One certificate names a port, that of the key shown, wherever the port and its grabs stand in the line.
+    def web(n, sans):
+        return {"status": "success", "port": 443, "result": {"response": {"request": {
+            "tls_log": {"handshake_log": mail(n, sans)["result"]["tls"]["handshake_log"]}}}}}
+    plain, more = web("plain", ["a.example.ie"]), web("more", ["b.example.ie", "c.example.ie"])
+    none = web("none", [f"n{i}.example.ie" for i in range(5)])
+    none["result"]["response"]["request"]["tls_log"]["handshake_log"]["server_certificates"]["certificate"][
+        "parsed"]["subject_key_info"]["fingerprint_sha256"] = ""
+    for grabs, want in (({"http": plain, "http-tls13": more}, "plain"), ({"http-tls13": more, "http": plain}, "plain"),
+                        ({"http": none, "http-tls13": more}, "more"), ({"http-tls13": more, "http": none}, "more")):
+        for before in ({}, {"p993": {"data": {"imap": mail("y", ["y.example.ie"])}}}):
+            _, hosts, _ = analyze(tmp, text(*BASE, {"ip": "192.0.2.9", **before, "p443": {"data": grabs}}))
+            names = {k: v for k, v in hosts["192.0.2.9"]["analysis"]["nameset"].items() if k.startswith("p443")}
+            equal(f"names of {list(grabs)} after {list(before)}", names,
+                  {"p443dn": "hostplain.example.ie", "p443san0": "a.example.ie"} if want == "plain" else
+                  {"p443dn": "hostmore.example.ie", "p443san0": "b.example.ie", "p443san1": "c.example.ie"})
+            equal("key", hosts["192.0.2.9"]["fprints"]["p443"], fp(want))
+    # The same in two lines: the later one's certificate has fewer names, or none.
+    for sans, dn, want in ((["d.example.ie"], "CN=e.example.ie", {"p443dn": "e.example.ie", "p443san0": "d.example.ie"}),
+                           (None, None, {"p443dn": ""}), (None, 5, {"p443dn": ""})):
+        later = web("later", sans)
+        later["result"]["response"]["request"]["tls_log"]["handshake_log"]["server_certificates"]["certificate"][
+            "parsed"]["subject_dn"] = dn
+        lines = [{"ip": "192.0.2.9", "p443": {"data": {"http": g}}} for g in (more, later, {"status": "io-timeout"})]
+        _, hosts, _ = analyze(tmp, text(*BASE, *lines))
+        names = {k: v for k, v in hosts["192.0.2.9"]["analysis"]["nameset"].items() if k.startswith("p443")}
+        equal("names of the later line", (names, hosts["192.0.2.9"]["fprints"]), (want, {"p443": fp("later")}))
 
 
 # ---- survey.db ----
