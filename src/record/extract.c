@@ -392,7 +392,8 @@ take_port(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
 		take_raw(x, h, port, grab_suffix(x, name), v);
 	}
 	if (!raw)
-		take_grab(x, h, LAYOUT_V1, port, "", data, says_something(data), TIME_UNKNOWN);
+		take_grab(x, h, LAYOUT_V1, port, "", data, says_something(data),
+		    fact_time(&x->f, simd_get(n, "timestamp")));
 }
 
 /* A port's record: straight into the line's host, or merged when the line has that port already. */

@@ -524,6 +524,9 @@ def case_odd_parts(tmp):
         "certificate": {"parsed": leaf("n", signature=None)}}}}}}
     _, hosts, _ = analyze(tmp, text(*BASE, bare))
     equal("facts", hosts["192.0.2.9"]["analysis"]["p25"], {"rsalen": 2048})
+    bare["p25"]["timestamp"] = "2027-04-09T09:04:11Z"  # FreshGrab.py's lines have it beside `data`
+    _, hosts, _ = analyze(tmp, text(*BASE, bare))
+    equal("timely then", hosts["192.0.2.9"]["analysis"]["p25"], {"rsalen": 2048, "timely": True})
     _, hosts, _ = analyze(tmp, text(*BASE, bare), "--scan-date", "2027-04-09T09:04:12Z")
     equal("not timely", hosts["192.0.2.9"]["analysis"]["p25"], {"rsalen": 2048, "timely": False})
 
