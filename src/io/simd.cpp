@@ -90,13 +90,26 @@ to_error(simdjson::error_code e)
 	}
 }
 
-/* simdjson says TAPE_ERROR for every kind of bad structure; a text that just stops is told apart by its last byte. */
+/* simdjson says TAPE_ERROR for every kind of bad structure; a text that just stops leaves an object or array open. */
 static bool
 stops_early(const char *buf, size_t len)
 {
-	while (len > 0 && std::strchr(" \t\r\n", buf[len - 1]) != nullptr && buf[len - 1] != '\0')
-		len--;
-	return len > 0 && buf[0] == '{' && buf[len - 1] != '}';
+	size_t open = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = buf[i];
+
+		if (quoted && c == '\\')
+			i++;
+		else if (c == '"')
+			quoted = !quoted;
+		else if (!quoted && (c == '{' || c == '['))
+			open++;
+		else if (!quoted && (c == '}' || c == ']') && open-- == 0)
+			return false;
+	}
+	return open > 0;
 }
 
 enum simd_error

@@ -99,8 +99,12 @@ test_refuses(void **state)
 		{ "{\"a\":1e999}", SIMD_BAD_NUMBER },
 		{ "{\"a\":1}{\"b\":2}", SIMD_SYNTAX },
 		{ "{\"a\" 1}", SIMD_SYNTAX },
+		{ "{\"a\":1}}", SIMD_SYNTAX },
+		{ "{\"a\":1]}{", SIMD_SYNTAX },
 		{ "\xef\xbb\xbf{}", SIMD_SYNTAX },
 	};
+	static const char whole[] = "{\"a\":{\"b\":[1,-2.5e3,true,null,{\"x\":\"}\"}]},\"c\":"
+				    "\"\\\"\\u00e9\xc3\xa9\\ud83d\\ude00\"}";
 	struct simd_parser *p = simd_parser_new(1 << 20);
 	struct simd_node root;
 
@@ -114,6 +118,11 @@ test_refuses(void **state)
 		assert_null(root.doc);
 	}
 	assert_int_equal(simd_parse_copy(p, "{\"a\":\"x\0y\"}", 11, &root), SIMD_BAD_STRING);
+	/* Wherever a document is torn. */
+	for (size_t cut = 1; cut < strlen(whole); cut++) {
+		if (simd_parse_copy(p, whole, cut, &root) != SIMD_TRUNCATED)
+			fail_msg("cut at %zu is not seen as such", cut);
+	}
 	simd_parser_free(p);
 }
 
