@@ -156,7 +156,7 @@ take_sans(struct extract *x, struct host *h, uint8_t port, struct simd_node leaf
 /* How a grab is taken up: the last outcome that applies. */
 enum taken {
 	TAKEN_NOTHING, /* no row of the table leads anywhere */
-	TAKEN_PLACE, /* a row leads to a certificate or host key, but it is no key */
+	TAKEN_PLACE, /* a row leads to where a key has to be, but what is there is none */
 	TAKEN_KEY
 };
 
@@ -165,16 +165,17 @@ take_ssh(struct extract *x, struct host *h, enum layout layout, struct simd_node
     struct host_grab *g)
 {
 	const struct layout_ssh *at = &layout_ssh[layout];
-	struct simd_node key = simd_path(root, at->key);
+	struct simd_node key = simd_path(root, at->key), alg = simd_get(key, at->algorithm);
+	struct simd_node fp = simd_get(key, "fingerprint_sha256");
 
-	if (simd_type(key) != SIMD_OBJECT)
+	if (simd_type(alg) == SIMD_NONE || simd_type(fp) == SIMD_NONE)
 		return TAKEN_NOTHING;
-	g->alg = fact_text(&x->f, simd_get(key, at->algorithm));
+	g->alg = fact_text(&x->f, alg);
 	if (g->alg == NULL) {
 		x->f.counts->note[NOTE_NO_ALGORITHM]++;
 		return TAKEN_PLACE;
 	}
-	if ((g->fp = fact_fingerprint(&x->f, simd_get(key, "fingerprint_sha256"))) == NULL)
+	if ((g->fp = fact_fingerprint(&x->f, fp)) == NULL)
 		return TAKEN_PLACE;
 	g->key_bits = fact_number(&x->f, simd_path(key, "rsa_public_key.length"), 1 << 20);
 	g->curve = fact_text(&x->f, simd_path(key, "ecdsa_public_key.curve"));
@@ -201,19 +202,20 @@ take_tls(struct extract *x, struct host *h, enum layout layout, struct simd_node
     struct host_grab *g)
 {
 	const struct layout_tls *at = &layout_tls[layout];
-	struct simd_node leaf = simd_path(root, at->leaf), spki;
+	struct simd_node leaf = simd_path(root, at->leaf), spki, fp;
 
 	if (simd_type(leaf) != SIMD_OBJECT)
 		return TAKEN_NOTHING;
 	spki = simd_get(leaf, "subject_key_info");
-	g->fp = fact_fingerprint(&x->f, simd_get(spki, "fingerprint_sha256"));
+	fp = simd_get(spki, "fingerprint_sha256");
+	g->fp = fact_fingerprint(&x->f, fp);
 	if (names_port(h, g)) {
 		host_drop_names(h, g->port, false);
 		take_dn(x, h, g->port, leaf);
 		take_sans(x, h, g->port, leaf);
 	}
 	if (g->fp == NULL)
-		return TAKEN_PLACE;
+		return simd_type(fp) == SIMD_NONE ? TAKEN_NOTHING : TAKEN_PLACE;
 	g->alg = fact_text(&x->f, simd_path(spki, "key_algorithm.name"));
 	g->curve = fact_text(&x->f, simd_path(spki, "ecdsa_public_key.curve"));
 	g->key_bits = fact_number(&x->f, simd_path(spki, "rsa_public_key.length"), 1 << 20);

@@ -573,6 +573,18 @@ def case_unknown_layout(tmp):
           "example": "p25.result.tls_v2.log.server_certificates.certificate.parsed.subject_key_info"}})
     if "needs a row" not in words or "result.tls_v2.log" not in words:
         fail("no clear sentence:", words)
+    # Nor one whose certificates and host keys are where they were, with something else in them.
+    moved, renamed = strange(2), record("192.0.3.3", p22=ssh(3))
+    cert = mail(2)
+    parsed = cert["result"]["tls"]["handshake_log"]["server_certificates"]["certificate"]["parsed"]
+    parsed["tbs"] = {"subject_key_info": parsed.pop("subject_key_info")}
+    moved["p25"] = {"data": {"smtp": cert}}
+    key = renamed["p22"]["data"]["ssh"]["result"]["key_exchange"]["server_host_key"]
+    key["type"] = key.pop("algorithm")
+    _, _, summary = analyze(tmp, text(*BASE, moved, renamed), status=3)
+    equal("examples", {p: (u["count"], u["example"]) for p, u in summary["unknown_layout"].items()},
+          {"p22": (1, "p22.result.key_exchange.server_host_key"), "p25": (
+              1, "p25.result.tls.handshake_log.server_certificates.certificate.parsed.tbs.subject_key_info")})
     many = [record(f"192.0.2.{i}", p25=mail(i)) for i in range(10, 110)]
     words, hosts, summary = analyze(tmp, text(*BASE, *many, strange(1)))
     equal("up to 1 % is only counted", summary["unknown_layout"]["p25"]["count"], 1)
