@@ -623,6 +623,8 @@ on_tick(uv_timer_t *t)
 			TAILQ_REMOVE(&due, q, link);
 			if (e->closing) { /* a callback freed the engine */
 				leave_fresh(e, q);
+				if (q->tcp != NULL)
+					dns_tcp_cancel(q->tcp);
 				free(q);
 				continue;
 			}
