@@ -1,9 +1,12 @@
-#include <ldns/ldns.h>
+#include <fcntl.h>
 #include <json-c/json.h>
+#include <ldns/ldns.h>
 #include <maxminddb.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "survey/config.h"
@@ -58,11 +61,26 @@ dump_options(void)
 	}
 }
 
+/*
+ * A standard stream that is closed would lend its number to the next file
+ * opened, which libuv does not bear.  In its place one that cannot be used.
+ */
+static void
+fill_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) == -1 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			abort();
+	}
+}
+
 int
 main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
 
+	fill_streams();
 	if (guard_wanted(argc, argv))
 		return guard_main(argc, argv);
 	if (name == NULL) {
