@@ -26,7 +26,6 @@
 /* Questions on their way before no more input is read, and when reading goes on. */
 #define PENDING_HIGH 20000
 #define PENDING_LOW 10000
-#define SCRATCH_SIZE 512
 #define INPUT_MAX (64 << 10) /* bytes of a line; no name is that long */
 
 enum { RESOLVER, MODE, CONFIG, TYPE, OUTPUT, DIRECTORY, WINDOW, RCVBUF, TIMEOUT, TRIES, STATS };
@@ -39,7 +38,7 @@ static const struct command_option options[] = {
 	[TYPE] = { "type", 't', "A,AAAA,PTR",
 	    "what to ask of each line (default: A of a name, PTR of an address)" },
 	[OUTPUT] = { "output", 'o', "FILE", "write the answers here (default: standard output)" },
-	[DIRECTORY] = { "dir", 'd', "DIR", "keep the files of resolvers that are started here" },
+	[DIRECTORY] = { "dir", 'd', "DIR", "keep the files of resolvers in DIR/resolver" },
 	[WINDOW] = { "window", 'w', "N", "questions at a time (default: what the buffers hold)" },
 	[RCVBUF] = { "rcvbuf", 0, "BYTES", "receive buffer to ask the kernel for" },
 	[TIMEOUT] = { "timeout", 0, "MS", "wait of the first try, 5000" },
@@ -70,12 +69,14 @@ struct lookup {
 	FILE *file; /* where out goes: stdout, or outfile's */
 	struct outfile outfile;
 	const char *stats_path;
-	uv_fs_t read;
+	uv_fs_t read; /* of a file */
+	uv_poll_t poll; /* of a pipe, socket or terminal, on which a read could block for ever */
 	uv_signal_t signals[2];
 	int fd;
-	bool reading, eof, stopped, failed, closing, gave_up, any_type;
+	bool is_file, reading, eof, stopped, failed, closing, gave_up, any_type;
 	bool ask[DNS_NTYPES];
 	uint64_t refused[NAME_NCLASSES];
+	uint64_t only_ptr; /* names that are no reverse names, where PTR is all that is asked */
 	char chunk[64 << 10];
 };
 
@@ -104,6 +105,7 @@ on_line(const char *line, size_t len, void *arg)
 	struct lookup *l = arg;
 	char name[NAME_SIZE];
 	enum name_class class;
+	bool asked = false;
 	struct ip ip;
 
 	if (len > 0 && line[len - 1] == '\r')
@@ -118,11 +120,17 @@ on_line(const char *line, size_t len, void *arg)
 		refuse(l, class);
 		return 0;
 	}
-	if (!l->any_type)
+	if (!l->any_type) {
 		dns_ask(l->dns, name, name_is_below(name, "arpa") ? DNS_PTR : DNS_A);
-	for (int t = 0; t < DNS_NTYPES; t++)
-		if (l->ask[t] && (t != DNS_PTR || name_is_below(name, "arpa")))
+		return 0;
+	}
+	for (int t = 0; t < DNS_NTYPES; t++) {
+		if (l->ask[t] && (t != DNS_PTR || name_is_below(name, "arpa"))) {
 			dns_ask(l->dns, name, (enum dns_type)t);
+			asked = true;
+		}
+	}
+	l->only_ptr += !asked;
 	return 0;
 }
 
@@ -150,7 +158,7 @@ report(struct lookup *l)
 }
 
 static void
-on_signal_closed(uv_handle_t *h)
+on_handle_closed(uv_handle_t *h)
 {
 	(void)h;
 }
@@ -164,11 +172,33 @@ finish(struct lookup *l)
 	report(l);
 	l->gave_up = dns_gave_up(l->dns);
 	dns_close(l->dns, NULL, NULL);
+	if (!l->is_file)
+		uv_close((uv_handle_t *)&l->poll, on_handle_closed);
 	for (size_t i = 0; i < 2; i++)
-		uv_close((uv_handle_t *)&l->signals[i], on_signal_closed);
+		uv_close((uv_handle_t *)&l->signals[i], on_handle_closed);
 }
 
 static void read_more(struct lookup *l);
+
+/* n bytes of input are in chunk; 0 is its end, less an error of libuv's. */
+static void
+take_input(struct lookup *l, ssize_t n)
+{
+	if (n > 0)
+		ndjson_feed(&l->lines, l->chunk, (size_t)n);
+	if (n == 0)
+		ndjson_feed(&l->lines, "\n", 1); /* the last line may lack its end */
+	if (n < 0) {
+		log_error("dns: cannot read: %s", uv_strerror((int)n));
+		l->failed = true;
+	}
+	if (n <= 0)
+		l->eof = true;
+	if (l->stopped || l->failed || (l->eof && dns_pending(l->dns) == 0))
+		finish(l);
+	else
+		read_more(l);
+}
 
 static void
 on_read(uv_fs_t *req)
@@ -178,22 +208,37 @@ on_read(uv_fs_t *req)
 
 	uv_fs_req_cleanup(req);
 	l->reading = false;
-	if (n > 0)
-		ndjson_feed(&l->lines, l->chunk, (size_t)n);
-	if (n == 0)
-		ndjson_feed(&l->lines, "\n", 1); /* the last line may lack its end */
-	if (n < 0) {
-		log_error("dns: cannot read: %s", uv_strerror((int)n));
-		l->failed = true;
-	}
-	if (n <= 0) {
-		l->eof = true;
-		dns_drain(l->dns);
-	}
-	if (l->stopped || l->failed || (l->eof && dns_pending(l->dns) == 0))
-		finish(l);
-	else
+	take_input(l, n);
+}
+
+static void
+on_readable(uv_poll_t *h, int status, int events)
+{
+	struct lookup *l = h->data;
+	ssize_t n;
+
+	(void)events;
+	uv_poll_stop(h);
+	n = status < 0 ? status : read(l->fd, l->chunk, sizeof(l->chunk));
+	if (n == -1 && status == 0)
+		n = -errno;
+	if (n == UV_EAGAIN || n == UV_EINTR)
 		read_more(l);
+	else
+		take_input(l, n);
+}
+
+/* Files are read in libuv's threads; what epoll takes, when there is something to read. */
+static void
+open_input(struct lookup *l)
+{
+	int flags = fcntl(l->fd, F_GETFL);
+
+	l->is_file = uv_poll_init(&l->loop, &l->poll, l->fd) != 0;
+	l->poll.data = l;
+	/* uv_poll_init() made it non-blocking, for others that have it open too. */
+	if (!l->is_file)
+		fcntl(l->fd, F_SETFL, flags);
 }
 
 static void
@@ -203,6 +248,11 @@ read_more(struct lookup *l)
 
 	if (l->eof || l->reading || l->closing || dns_pending(l->dns) >= PENDING_HIGH)
 		return;
+	if (!l->is_file) {
+		if (!uv_is_active((uv_handle_t *)&l->poll))
+			uv_poll_start(&l->poll, UV_READABLE, on_readable);
+		return;
+	}
 	l->read.data = l;
 	if (uv_fs_read(&l->loop, &l->read, l->fd, &buf, 1, -1, on_read) == 0)
 		l->reading = true;
@@ -377,8 +427,11 @@ read_request(struct request *r, int argc, char **argv)
 static int
 status_of(struct lookup *l)
 {
-	uint64_t refused = l->lines.toolong;
+	uint64_t refused = l->lines.toolong + l->only_ptr;
 
+	if (l->only_ptr > 0)
+		log_warn("dns: %llu lines not asked: a name, and PTR is the only type",
+		    (unsigned long long)l->only_ptr);
 	for (int i = 0; i < NAME_NCLASSES; i++) {
 		if (l->refused[i] > 0)
 			log_warn("dns: %llu lines not asked: %s", (unsigned long long)l->refused[i],
@@ -434,32 +487,16 @@ lookup_close(struct lookup *l, const struct request *r)
 	}
 }
 
-/* A directory for resolvers of our own that goes when they go; NULL after a message. */
-static char *
-scratch_dir(char parent[static SCRATCH_SIZE])
-{
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(parent, SCRATCH_SIZE, "%s/survey-dns-XXXXXX",
-	    tmp != NULL && tmp[0] == '/' && strlen(tmp) < SCRATCH_SIZE / 2 ? tmp : "/tmp");
-	/* Started by root, resolvers become nobody and must be able to pass. */
-	if (mkdtemp(parent) == NULL || chmod(parent, 0711) == -1) {
-		log_error("%s: %m", parent);
-		parent[0] = '\0';
-		return NULL;
-	}
-	return path_join(parent, "resolver");
-}
-
 static int
 lookup_run(struct lookup *l, const struct request *r)
 {
-	char parent[SCRATCH_SIZE] = "", *dir = r->dir == NULL ? scratch_dir(parent) : NULL;
+	char *dir = r->dir == NULL ? NULL : path_join(r->dir, "resolver");
 	static const int numbers[2] = { SIGINT, SIGTERM };
 	struct dns_options o = {
 		.settings = &r->settings,
-		.dir = r->dir != NULL ? r->dir : dir,
+		.dir = dir,
 		.answers = l->answers,
+		.impatient = true,
 		.on_answer = on_answer,
 		.on_idle = on_idle,
 		.on_failed = on_failed,
@@ -467,14 +504,15 @@ lookup_run(struct lookup *l, const struct request *r)
 	};
 	int rc = EXIT_USAGE;
 
-	if ((r->dir == NULL && dir == NULL) || uv_loop_init(&l->loop) != 0)
-		return EXIT_FAILED;
+	if (uv_loop_init(&l->loop) != 0)
+		abort();
 	if ((l->dns = dns_new(&l->loop, &o)) != NULL) {
 		for (size_t i = 0; i < 2; i++) {
 			uv_signal_init(&l->loop, &l->signals[i]);
 			l->signals[i].data = l;
 			uv_signal_start(&l->signals[i], on_signal, numbers[i]);
 		}
+		open_input(l);
 		read_more(l);
 		uv_run(&l->loop, UV_RUN_DEFAULT);
 		rc = EXIT_COMPLETE;
@@ -482,8 +520,6 @@ lookup_run(struct lookup *l, const struct request *r)
 	uv_run(&l->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&l->loop);
 	free(dir);
-	if (parent[0] != '\0' && file_remove_tree(parent) == -1)
-		log_warn("%s: %m", parent);
 	return rc;
 }
 

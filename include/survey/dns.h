@@ -38,10 +38,14 @@ int dns_mode_from(const char *word);
 
 struct dns_options {
 	const struct dns_settings *settings; /* copied, its strings borrowed */
-	/* Where resolvers of our own keep their files; made if need be.  Needed in those modes. */
+	/*
+	 * Where resolvers of our own keep their files; made if need be.  Its last part has to be
+	 * "resolver" (config/apparmor-unbound).  NULL: a directory that goes when they go.
+	 */
 	const char *dir;
 	const char *file; /* dns.ndjson to append to, or NULL */
 	struct answers *answers; /* borrowed; what it holds is not asked again */
+	bool impatient; /* as if dns_drain() had been called already */
 	/* Each of these may be NULL. */
 	void (*on_answer)(const struct answer *a, void *arg); /* a is the table's copy */
 	void (*on_idle)(void *arg); /* nothing is left to be answered */
@@ -68,9 +72,9 @@ void dns_host(struct dns *d, const struct ip *ip, const struct name_ref *names, 
 size_t dns_pending(const struct dns *d);
 
 /*
- * No more hosts will come: from now on a resolver that says nothing for a
- * minute is given up, and what it owes counts as timed out.  Until then it is
- * waited for.
+ * Nothing but answers is waited for any more: from now on a resolver that says
+ * nothing for a minute is given up, and what it owes counts as timed out.
+ * Until then one that does not listen is waited for, however long.
  */
 void dns_drain(struct dns *d);
 

@@ -2,12 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/stat.h>
 
 #include "engine.h"
 #include "resolver.h"
 #include "survey/buf.h"
 #include "survey/dns.h"
 #include "survey/dnsfile.h"
+#include "survey/file.h"
 #include "survey/jsonw.h"
 #include "survey/log.h"
 #include "survey/mem.h"
@@ -35,6 +37,7 @@ struct dns {
 	uv_loop_t *loop;
 	struct dns_settings settings;
 	struct dns_options o;
+	char *scratch; /* a directory that goes with d, or NULL */
 	struct dns_engine *engine;
 	struct resolver *resolver;
 	struct answers *answers;
@@ -325,6 +328,51 @@ on_resolver_failed(void *arg)
 	fail(arg);
 }
 
+/* Returns 0, or -1 after a message. */
+static int
+make_scratch(struct dns *d)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	d->scratch = xasprintf("%s/survey-dns-XXXXXX", tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
+	/* Started by root, resolvers become nobody and must be able to pass. */
+	if (mkdtemp(d->scratch) != NULL && chmod(d->scratch, 0711) == 0)
+		return 0;
+	log_error("%s: %m", d->scratch);
+	free(d->scratch);
+	d->scratch = NULL;
+	return -1;
+}
+
+static struct resolver *
+start_resolver(struct dns *d)
+{
+	bool ours = d->settings.mode != DNS_ADDRESS && d->settings.mode != DNS_SYSTEM;
+	struct resolver *r;
+	char *dir;
+
+	if (!ours || d->o.dir != NULL)
+		return resolver_start(
+		    d->loop, &d->settings, d->o.dir, on_ready, on_resolver_failed, d);
+	if (make_scratch(d) == -1)
+		return NULL;
+	dir = path_join(d->scratch, "resolver");
+	r = resolver_start(d->loop, &d->settings, dir, on_ready, on_resolver_failed, d);
+	free(dir);
+	return r;
+}
+
+static void
+free_dns(struct dns *d)
+{
+	if (d->scratch != NULL && file_remove_tree(d->scratch) == -1)
+		log_warn("%s: %m", d->scratch);
+	free(d->scratch);
+	free(d->asks);
+	zones_fini(&d->zones);
+	free(d);
+}
+
 struct dns *
 dns_new(uv_loop_t *loop, const struct dns_options *o)
 {
@@ -334,18 +382,16 @@ dns_new(uv_loop_t *loop, const struct dns_options *o)
 	d->o = *o;
 	d->settings = *o->settings;
 	d->answers = o->answers;
+	d->draining = o->impatient;
 	d->asks_size = 1024;
 	d->asks = xcalloc(d->asks_size, sizeof(*d->asks));
 	TAILQ_INIT(&d->waiting);
 	zones_init(&d->zones);
-	if (o->dir == NULL && o->settings->mode != DNS_ADDRESS && o->settings->mode != DNS_SYSTEM)
-		abort(); /* the caller forgot where resolvers live */
 	if (o->file != NULL && (d->file = dnsfile_open(o->file)) == NULL) {
 		log_error("%s: %m", o->file);
 		goto fail;
 	}
-	d->resolver = resolver_start(loop, &d->settings, o->dir, on_ready, on_resolver_failed, d);
-	if (d->resolver == NULL)
+	if ((d->resolver = start_resolver(d)) == NULL)
 		goto fail;
 	d->resolver_open = true;
 	uv_timer_init(loop, &d->timer);
@@ -356,9 +402,7 @@ dns_new(uv_loop_t *loop, const struct dns_options *o)
 	return d;
 fail:
 	dnsfile_close(d->file);
-	zones_fini(&d->zones);
-	free(d->asks);
-	free(d);
+	free_dns(d);
 	return NULL;
 }
 
@@ -378,11 +422,9 @@ finish_close(struct dns *d)
 			free(a);
 		}
 	}
-	free(d->asks);
-	zones_fini(&d->zones);
 	if (d->closed != NULL)
 		d->closed(d->closed_arg);
-	free(d);
+	free_dns(d);
 }
 
 static void
@@ -475,6 +517,9 @@ dns_summary_text(const struct dns *d, struct buf *out)
 	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++)
 		buf_printf(out, " %s %u", share_names[i], latency_at(&s->latency, shares[i]));
 	buf_adds(out, "\n");
+	if (s->given_up > 0)
+		buf_adds(out, "dns: the resolver said nothing for a minute; "
+			      "what it had not answered counts as timed out\n");
 	for (size_t i = 0; (zone = zones_slowest(&d->zones, i)) != NULL && i < 5; i++)
 		buf_printf(out, "dns: slow zone %s: %llu questions, %.1f s, %llu failed\n",
 		    zone->name, (unsigned long long)zone->questions, (double)zone->ms / 1000,

@@ -446,7 +446,7 @@ static int
 write_file(const char *path, const char *text, size_t len)
 {
 	if (file_write(path, text, len) == -1 ||
-	    (geteuid() == 0 && chown(path, NOBODY, NOBODY) == -1)) {
+	    (geteuid() == 0 && lchown(path, NOBODY, NOBODY) == -1)) {
 		log_error("%s: %m", path);
 		return -1;
 	}
@@ -660,15 +660,43 @@ find_tools(struct managed *m)
 	return m->checker == NULL ? -1 : 0;
 }
 
+/* Resolvers that root starts run as nobody: may nobody pass all that leads to path? */
+static int
+check_way(const char *path)
+{
+	char *dir = path_dir(path);
+	struct stat st;
+	int rc = 0;
+
+	if (strcmp(dir, "/") != 0)
+		rc = check_way(dir);
+	if (rc == 0 && (stat(dir, &st) == -1 || (st.st_mode & S_IXOTH) == 0)) {
+		log_error("dns: resolvers that root starts run as nobody, who may not enter %s; "
+			  "choose another directory, or chmod o+x this one",
+		    dir);
+		rc = -1;
+	}
+	free(dir);
+	return rc;
+}
+
 static int
 make_dir(struct managed *m, const char *dir)
 {
-	if (file_mkdirs(dir, 0700) == -1 || (geteuid() == 0 && chown(dir, NOBODY, NOBODY) == -1) ||
-	    (m->dir = realpath(dir, NULL)) == NULL) {
+	bool root = geteuid() == 0;
+	char *parent = path_dir(dir);
+	int rc = file_mkdirs(parent, root ? 0711 : 0700);
+
+	free(parent);
+	if (rc == 0)
+		rc = file_mkdirs(dir, 0700);
+	if (rc == 0 && root)
+		rc = lchown(dir, NOBODY, NOBODY);
+	if (rc == -1 || (m->dir = realpath(dir, NULL)) == NULL) {
 		log_error("%s: %m", dir);
 		return -1;
 	}
-	return 0;
+	return root ? check_way(m->dir) : 0;
 }
 
 static void

@@ -25,7 +25,7 @@ struct asking {
 	struct dns *dns;
 	size_t next; /* host to ask about */
 	uint64_t forward, reverse; /* answers */
-	bool feeding, drained, closing, stopped, failed;
+	bool feeding, closing, stopped, failed;
 };
 
 static void
@@ -83,11 +83,7 @@ feed(struct asking *k)
 			ask_host(k, h);
 	}
 	k->feeding = false;
-	if (k->next == set->n && !k->drained) {
-		k->drained = true;
-		dns_drain(k->dns);
-	}
-	if (k->drained && dns_pending(k->dns) == 0)
+	if (k->next == set->n && dns_pending(k->dns) == 0)
 		finish(k);
 }
 
@@ -162,11 +158,10 @@ ask_all(struct asking *k, const char *path)
 {
 	static const int numbers[] = { SIGINT, SIGTERM };
 	struct dns_settings settings;
-	char *dir = path_join(k->a->dir, "resolver");
 	struct dns_options o = { .settings = &settings,
-		.dir = dir,
 		.file = path,
 		.answers = k->a->answers,
+		.impatient = true,
 		.on_answer = on_answer,
 		.on_idle = on_idle,
 		.on_failed = on_failed,
@@ -194,7 +189,6 @@ ask_all(struct asking *k, const char *path)
 	}
 	uv_run(&k->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&k->loop);
-	free(dir);
 	return k->dns != NULL ? 0 : EXIT_USAGE;
 }
 

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """survey dns against a resolver that misbehaves: dns_faults.py SURVEY [CASE...]"""
+import collections
+import fcntl
 import json
+import os
 import pathlib
 import random
 import signal
@@ -266,6 +269,12 @@ def case_types():
     assert sorted((n[:9], t) for n, t in run.answers) == [
         ("1.0.0.0.0", "PTR"), ("1.2.0.192", "PTR"), ("mx.lab", "A"), ("mx.lab", "AAAA")]
     assert run.answers["mx.lab", "AAAA"]["answers"] == ["2001:db8::7"]
+    with FakeResolver(answer) as r:
+        for kind, lines, asked in (("PTR", ["mx.lab", "1.2.0.192.in-addr.arpa"], 1),
+                                   ("A", ["mx.lab", "192.0.2.1"], 1)):
+            run = Run(r.port, lines, "--type", kind)
+            assert len(run.answers) == asked and run.status == 3
+            assert "1 lines not asked" in run.stderr, run.stderr
 
 
 def case_small_buffer():
@@ -276,6 +285,89 @@ def case_small_buffer():
     assert run.stats["rcvbuf"] <= 212992
     assert run.stats["window_max"] * 2304 <= 8 * run.stats["rcvbuf"]
     assert run.stats["retries"] == 0, run.stats
+
+
+def case_closed():
+    """A closed port is given up after a minute, also when more lines wait than are read ahead."""
+    names = [f"mx{i}.lab" for i in range(30000)]
+    with FakeResolver() as r:
+        port = r.port
+    with tempfile.TemporaryFile() as f:
+        f.write("".join(n + "\n" for n in names).encode())
+        f.seek(0)
+        p = subprocess.Popen([SURVEY, "dns", "--resolver", f"127.0.0.1#{port}", "-"], stdin=f,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    got = [json.loads(p.stdout.readline())]
+    with FakeResolver(port=port):  # in time for the rest
+        got += [json.loads(l) for l in p.stdout]
+        assert p.wait(10) == 3
+    assert b"said nothing for a minute" in p.stderr.read()
+    assert {a["name"] for a in got} == set(names) and len(got) == len(names)
+    outcomes = collections.Counter(a["outcome"] for a in got)
+    assert outcomes["timeout"] >= 10000 and outcomes["noerror"] >= 5000, outcomes
+
+
+def case_unwritable():
+    """Output that cannot be written ends it, with questions over TCP on their way, too."""
+    def answer(q, nth, tcp):
+        return [] if tcp or not q.name.startswith("big") else [q.reply(tc=True)]
+    long = ".".join(["a" * 60] * 3)
+    names = [f"silent{i}.{long}.lab" for i in range(900)] + [f"big{i}.lab" for i in range(32)]
+    with FakeResolver(answer) as r, open("/dev/full", "w") as full:
+        for _ in range(5):  # as questions of both kinds time out together, or do not
+            p = subprocess.run([SURVEY, "dns", "--resolver", f"127.0.0.1#{r.port}", "--timeout",
+                                "100", "--tries", "1", "-"], stdout=full, timeout=20,
+                               input="".join(n + "\n" for n in names).encode(),
+                               stderr=subprocess.PIPE)
+            assert p.returncode == 1 and b"cannot write the answers" in p.stderr, p.stderr
+
+
+def case_streams():
+    """Each standard stream closed; a reader that goes away; nothing is left behind."""
+    with FakeResolver() as r, tempfile.TemporaryDirectory() as d:
+        argv = f"TMPDIR={d} {SURVEY} dns --resolver 127.0.0.1#{r.port}"
+        (pathlib.Path(d) / "names").write_text("".join(n + "\n" for n in NAMES))
+        for redirection, expected in (("- <&-", 1), (f"{d}/names >&-", 1), (f"- <{d}", 1),
+                                      (f"{d}/names >/dev/null 2>&-", 0),
+                                      (f"- <{d}/names | head -1", 0)):
+            p = subprocess.run(["sh", "-c", f"{argv} {redirection}"], capture_output=True,
+                               timeout=20)
+            assert p.returncode == expected, (redirection, p)
+        assert [f.name for f in pathlib.Path(d).iterdir()] == ["names"]
+
+
+def case_idle():
+    """Ctrl-C while standard input is open and silent."""
+    with FakeResolver() as r:
+        p = subprocess.Popen([SURVEY, "dns", "--resolver", f"127.0.0.1#{r.port}", "-"],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        p.stdin.write(b"mx1.lab\n")
+        p.stdin.flush()
+        assert json.loads(p.stdout.readline())["name"] == "mx1.lab"
+        assert not fcntl.fcntl(p.stdin, fcntl.F_GETFL) & os.O_NONBLOCK
+        p.send_signal(signal.SIGINT)
+        assert p.wait(5) == 130
+
+
+def case_guessing():
+    """What a spoofer would have to guess: ids and ports are spread, and new for another try."""
+    seen = collections.defaultdict(set)
+
+    def answer(q, nth, tcp):
+        seen[q.name].add((q.id, r.peer[1]))
+        return [right(q)] if nth == 3 else []
+    names = NAMES[:500]
+    with FakeResolver(answer) as r:
+        run = Run(r.port, names, "--timeout", 100)
+    run.expect_right(names)
+    assert all(len(s) == 3 for s in seen.values()), "an id was used again"
+    tries = [t for s in seen.values() for t in s]
+    ports = collections.Counter(port for _, port in tries)
+    assert len(ports) >= 8 and max(ports.values()) < len(tries) / 4, ports
+    ids = [int.from_bytes(i, "big") for i, _ in tries]
+    assert len(set(ids)) > len(ids) * 0.97
+    for bit in range(16):
+        assert 0.42 < sum(i >> bit & 1 for i in ids) / len(ids) < 0.58, f"bit {bit} of ids"
 
 
 def case_interrupted():

@@ -187,7 +187,7 @@ def managed(survey, directory, pairs):
         for _ in range(pairs):
             for mode in ("managed", "unbound-dot"):
                 out, stats = lab.dir / "out.ndjson", lab.dir / "stats.json"
-                p = lab.run(survey, "dns", "-c", lab.config(mode), "-d", lab.dir / "resolver",
+                p = lab.run(survey, "dns", "-c", lab.config(mode), "-d", lab.dir,
                             "-o", out, "--stats", stats, lab.dir / "live.txt", check=False,
                             stderr=subprocess.DEVNULL)
                 got = [json.loads(line) for line in out.open()]

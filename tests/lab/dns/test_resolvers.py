@@ -35,7 +35,7 @@ class Lab(dotworld.DotWorld):
         self.stats = self.dir / "stats.json"
         self.resolvers = self.dir / "resolver"
         argv = [SURVEY, "dns", *([] if config is None else ["-c", config]), "-d",
-                self.resolvers, "-o", self.out, "--stats", self.stats, *options, questions]
+                self.dir, "-o", self.out, "--stats", self.stats, *options, questions]
         return subprocess.Popen(["ip", "netns", "exec", self.ns, *map(str, argv)],
                                 stderr=subprocess.PIPE, text=True)
 
