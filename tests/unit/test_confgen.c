@@ -68,6 +68,7 @@ test_managed(void **state)
 	(void)state;
 	no_words_left(text);
 	has(text, "\n\tport: 5301\n");
+	has(text, "\n\tso-reuseport: no\n");
 	has(text, "\n\tforward-addr: 127.0.0.1@5302\n");
 	has(text, "\n\tmodule-config: \"validator iterator\"\n");
 	has(text, "\n\ttrust-anchor-file: \"/run/x/resolver/root.key\"\n");
