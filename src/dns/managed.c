@@ -26,7 +26,8 @@
 #define REFUSED_MS 8000 /* and once a certificate was refused: another upstream may do */
 #define PROBE_MS 700 /* between two questions about readiness */
 #define STEADY_MS 60000 /* a child that lived so long may start its back-off afresh */
-#define RESTARTS 8
+#define RESTARTS 7 /* in 32 s; nobody is given up as silent before a minute */
+#define MOVES 4 /* to another port, as the one that was free is taken */
 #define GRACE_MS 2000
 /* Past about 1,000 questions at a time Stubby loses answers. */
 #define STUBBY_WINDOW 100
@@ -61,7 +62,7 @@ struct managed {
 	struct kid kids[NKIDS];
 	struct child *check;
 	struct buf complaints;
-	unsigned checks;
+	unsigned checks, moves;
 
 	struct dns_engine *probe; /* asks `probed` whether it is ready */
 	int probed;
@@ -189,6 +190,7 @@ tell_end(const struct kid *k, const struct child_status *st, const char *after)
 /* ---- children ---- */
 
 static void on_kid_exit(struct child *c, const struct child_status *st, void *arg);
+static int move_kid(struct kid *k);
 
 static struct child *
 spawn(struct managed *m, const char *name, const char *const *argv, child_exit_fn on_exit,
@@ -269,6 +271,14 @@ on_kid_exit(struct child *c, const struct child_status *st, void *arg)
 	(void)c;
 	if (m->stopping || m->told) {
 		k->child = NULL;
+		gone(m);
+		return;
+	}
+	if (!m->up && strstr(child_stderr(k->child), "ddress already in use") != NULL &&
+	    m->moves++ < MOVES) {
+		k->child = NULL;
+		if (move_kid(k) == -1)
+			fail(m);
 		gone(m);
 		return;
 	}
@@ -430,7 +440,7 @@ start_next(struct managed *m)
 static void
 start_first(struct managed *m)
 {
-	if (m->settings.mode != DNS_MANAGED) {
+	if (m->settings.mode != DNS_MANAGED || m->kids[STUBBY].child != NULL) {
 		start_next(m);
 		return;
 	}
@@ -538,16 +548,20 @@ free_port(void)
 	return 0;
 }
 
+/* Unbound's is written when it is checked. */
 static int
-write_stubby_conf(struct managed *m)
+make_confs(struct managed *m)
 {
-	struct kid *k = &m->kids[STUBBY];
-	char *text = confgen_stubby(&m->gen);
+	char *stubby;
 	int rc;
 
-	k->conf = path_join(m->dir, "stubby.yml");
-	rc = write_file(k->conf, text, strlen(text));
-	free(text);
+	free(m->unbound_conf);
+	m->unbound_conf = confgen_unbound(&m->gen);
+	if (m->settings.mode != DNS_MANAGED)
+		return 0;
+	stubby = confgen_stubby(&m->gen);
+	rc = write_file(m->kids[STUBBY].conf, stubby, strlen(stubby));
+	free(stubby);
 	return rc;
 }
 
@@ -570,8 +584,8 @@ write_files(struct managed *m)
 	m->gen.anchor = m->anchor;
 	m->gen.root_hints = m->root_hints;
 	m->kids[UNBOUND].conf = path_join(m->dir, "unbound.conf");
-	m->unbound_conf = confgen_unbound(&m->gen);
-	return s->mode == DNS_MANAGED ? write_stubby_conf(m) : 0;
+	m->kids[STUBBY].conf = path_join(m->dir, "stubby.yml");
+	return make_confs(m);
 }
 
 /* ---- the check of Unbound's config ---- */
@@ -626,6 +640,25 @@ start_check(struct managed *m)
 	buf_clear(&m->complaints);
 	m->check = spawn(m, "unbound-checkconf", argv, on_check_exit, on_check_stderr, m);
 	return m->check == NULL ? -1 : 0;
+}
+
+/* Somebody took the port after it was chosen. */
+static int
+move_kid(struct kid *k)
+{
+	struct managed *m = k->m;
+	uint16_t *port = k == &m->kids[STUBBY] ? &m->gen.stubby_port : &m->gen.unbound_port;
+
+	log_warn("dns: port %u was taken before %s had it; trying another", *port, k->name);
+	if ((*port = free_port()) == 0) {
+		log_error("dns: no free port on 127.0.0.1: %m");
+		return -1;
+	}
+	m->cfg.port = m->gen.unbound_port;
+	uv_timer_stop(&m->timer);
+	close_probe(m);
+	m->checks = 0;
+	return make_confs(m) == -1 ? -1 : start_check(m);
 }
 
 /* ---- start and stop ---- */

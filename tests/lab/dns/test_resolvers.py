@@ -156,6 +156,83 @@ def case_upstream_away(lab):
     lab.check(names)
 
 
+# Poses as a resolver until the real one takes over.
+WRAPPER = """#!/usr/bin/python3 -B
+import os, re, socket, sys
+flags, tool = {flags!r}, {tool!r}
+if os.path.exists(flags + "/ill"):
+    sys.exit("fatal error: ill")
+if os.path.exists(flags + "/thief") and not os.path.exists(flags + "/stole-" + tool):
+    open(flags + "/stole-" + tool, "w").close()
+    port = int(re.search(r"(?m)^\\s*(?:port: |- 127\\.0\\.0\\.1@)(\\d+)",
+                         open(sys.argv[-1]).read() if tool == "unbound" else
+                         open(sys.argv[2]).read()).group(1))
+    thief = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    thief.bind(("127.0.0.1", port))
+    thief.set_inheritable(True)
+os.execv({real!r}, [tool, *sys.argv[1:]])
+"""
+
+
+def wrapped(lab, mode, flag=None):
+    """A config whose resolvers are wrappers; the folder of flags that they obey."""
+    flags = lab.dir / "flags"
+    shutil.rmtree(flags, ignore_errors=True)
+    flags.mkdir()
+    flags.chmod(0o777)
+    if flag:
+        (flags / flag).touch()
+    for tool in ("unbound", "stubby"):
+        path = lab.dir / tool
+        path.write_text(WRAPPER.format(flags=str(flags), tool=tool, real=w.need(tool)))
+        path.chmod(0o755)
+    checker = lab.dir / "unbound-checkconf"
+    checker.unlink(missing_ok=True)
+    checker.symlink_to(w.need("unbound-checkconf"))
+    return flags, lab.config(mode, extra=f'unbound = "{lab.dir}/unbound"\n'
+                                         f'stubby = "{lab.dir}/stubby"')
+
+
+def case_port_taken(lab):
+    """A port that was free is taken by the time that a resolver wants it: another will do."""
+    names = lab.live()[:300]
+    flags, config = wrapped(lab, "managed", "thief")
+    err = lab.ask(config, names)
+    lab.check(names)
+    for tool in ("unbound", "stubby"):
+        assert (flags / f"stole-{tool}").exists() and f"before {tool} had it" in err, err
+
+
+def case_dies_again(lab):
+    """A resolver that does not stay up is started again a few times, no more."""
+    flags, config = wrapped(lab, "unbound-dot")
+    p = lab.start(config, lab.live())
+    pid = resolver_pid(lab, "unbound")
+    time.sleep(0.7)
+    (flags / "ill").touch()
+    os.kill(pid, signal.SIGKILL)
+    err = p.communicate(timeout=120)[1]
+    assert p.returncode == 1 and "it does not stay up" in err, err
+    assert err.count("starting it again") == 7, err
+    assert not lab.out.exists() and not lab.resolver_children()
+
+
+def case_no_checker(lab):
+    """Without unbound-checkconf nothing is started, and it is named."""
+    _, config = wrapped(lab, "unbound-dot")
+    (lab.dir / "unbound-checkconf").unlink()
+    err = lab.ask(config, ["mx1.lab"], status=2)
+    assert f"{lab.dir}/unbound-checkconf cannot be executed" in err, err
+
+
+def case_closed_way(lab):
+    """As root, resolvers are nobody: a directory that nobody may not enter is named."""
+    os.chmod(lab.dir, 0o700)
+    err = lab.ask(lab.config("unbound-dot"), ["mx1.lab"], status=2)
+    os.chmod(lab.dir, 0o711)
+    assert f"may not enter {lab.dir}" in err, err
+
+
 def case_loss(lab):
     """Three packets of ten to and from a real resolver vanish."""
     unbound = lab.start_unbound()
