@@ -7,8 +7,8 @@ _survey_options()
 	run) echo --dir --until --new --force --shard --json-progress ;;
 	status) echo --json ;;
 	analyze)
-		echo --output --dns --dns-file --resolver --country --mmdb \
-		    --scan-date --pairs-up-to --max-line --threads --graph \
+		echo --output --dns --dns-file --resolver --mode --config --country \
+		    --mmdb --scan-date --pairs-up-to --max-line --threads --graph \
 		    --anonymise --keep-as
 		;;
 	dns)
@@ -34,7 +34,7 @@ _survey_values()
 	case "$1 $2" in
 	'run --until' | 'run -u') echo geo scan grab dns analyze graph report ;;
 	'analyze --dns' | 'analyze -d') echo cached fill refresh ;;
-	'dns --mode' | 'dns -m') echo managed unbound-dot unbound address system ;;
+	'analyze --mode' | 'dns --mode' | 'dns -m') echo managed unbound-dot unbound address system ;;
 	'dns --type' | 'dns -t') echo A AAAA PTR ;;
 	'graph --format' | 'graph -f') echo svg png pdf dot ;;
 	'stats --format' | 'stats -f') echo text json csv latex ;;

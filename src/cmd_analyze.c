@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "survey/analyze.h"
+#include "survey/config.h"
+#include "survey/dns.h"
 #include "survey/graph.h"
 #include "survey/log.h"
 #include "survey/mem.h"
@@ -15,6 +17,8 @@ enum {
 	DNS,
 	DNS_FILE,
 	RESOLVER,
+	MODE,
+	CONFIG,
 	COUNTRY,
 	MMDB,
 	SCAN_DATE,
@@ -33,6 +37,8 @@ static const struct command_option options[] = {
 	[DNS_FILE] = { "dns-file", 0, "FILE",
 	    "dns.ndjson to read (default: the one beside the records)" },
 	[RESOLVER] = { "resolver", 'r', "ADDR#PORT", "resolver to ask (default: the system's)" },
+	[MODE] = { "mode", 0, "MODE", "ask in this dns.mode of survey.conf(5)" },
+	[CONFIG] = { "config", 0, "CONF", "ask as the dns section of this config says" },
 	[COUNTRY] = { "country", 'c', "CC[,CC…]", "take only hosts of these countries; XX is any" },
 	[MMDB] = { "mmdb", 'm', "DIR", "folder with country, city or ASN *.mmdb" },
 	[SCAN_DATE] = { "scan-date", 0, "RFC3339",
@@ -65,6 +71,9 @@ struct request {
 	char **countries;
 	size_t ccap;
 	bool graph;
+	const char *mode, *config_path; /* how to ask, or NULL */
+	struct config *config;
+	struct dns_settings settings;
 	struct anonymised anonymised;
 };
 
@@ -113,6 +122,12 @@ take_option(struct request *r, int option, const char *value)
 	case RESOLVER:
 		r->o.resolver = value;
 		return 0;
+	case MODE:
+		r->mode = value;
+		return 0;
+	case CONFIG:
+		r->config_path = value;
+		return 0;
 	case COUNTRY:
 		return command_each(value, add_country, r);
 	case MMDB:
@@ -149,6 +164,38 @@ take_option(struct request *r, int option, const char *value)
 	default:
 		return -1;
 	}
+}
+
+/* Whom to ask, of those options that say it. */
+static int
+choose_resolver(struct request *r)
+{
+	int mode;
+
+	if (r->mode == NULL && r->config_path == NULL && r->o.resolver == NULL)
+		return 0;
+	if (r->o.dns == ANALYZE_DNS_CACHED) {
+		log_error("analyze: --resolver, --mode and --config say whom to ask, but nobody is "
+			  "asked without --dns fill or --dns refresh");
+		return -1;
+	}
+	dns_settings_default(&r->settings);
+	if (r->config_path != NULL) {
+		if ((r->config = config_read(r->config_path)) == NULL)
+			return -1;
+		dns_settings_from(&r->settings, r->config);
+	}
+	if (r->mode != NULL) {
+		if ((mode = dns_mode_from(r->mode)) == -1) {
+			log_error("analyze: --mode: \"%s\" is none of managed, unbound-dot, "
+				  "unbound, address and system",
+			    r->mode);
+			return -1;
+		}
+		r->settings.mode = (enum dns_mode)mode;
+	}
+	r->o.settings = &r->settings;
+	return 0;
 }
 
 static int
@@ -208,6 +255,8 @@ cmd_analyze(int argc, char **argv)
 			  "analyze --help");
 		goto out;
 	}
+	if (choose_resolver(&r) == -1)
+		goto out;
 	r.o.input = args.argv[args.at];
 	if (r.anonymised.wanted && strcmp(r.o.input, "-") == 0) {
 		log_error(
@@ -220,6 +269,7 @@ out:
 	for (size_t i = 0; i < r.o.ncountries; i++)
 		free(r.countries[i]);
 	free(r.countries);
+	config_free(r.config);
 	anonymised_fini(&r.anonymised);
 	return rc;
 }

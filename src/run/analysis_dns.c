@@ -192,6 +192,22 @@ ask_all(struct asking *k, const char *path)
 	return k->dns != NULL ? 0 : EXIT_USAGE;
 }
 
+/* A question that was asked again stands in the file twice until now. */
+static int
+compact(const char *path)
+{
+	struct answers *all = answers_new();
+	struct dnsfile_counts counts;
+	int rc = dnsfile_read(path, DNSFILE_ALL, all, &counts);
+
+	if (rc == 0)
+		rc = dnsfile_compact(path, all);
+	if (rc != 0)
+		log_error("%s: %s", path, strerror(errno));
+	answers_free(all);
+	return rc == 0 ? 0 : EXIT_FAILED;
+}
+
 int
 analysis_resolve(struct analysis *a)
 {
@@ -215,6 +231,8 @@ analysis_resolve(struct analysis *a)
 		row->cpu_ns = (uint64_t)((double)both.cpu_ns * (double)row->calls / (double)all);
 		row->peak_kb = cost_peak_kb();
 	}
+	if (rc == 0 && !k.stopped)
+		rc = compact(path);
 	free(path);
 	if (k.stopped) {
 		log_warn("stopped; the answers so far are in %s/dns.ndjson, --dns fill goes on "

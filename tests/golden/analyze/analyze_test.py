@@ -919,6 +919,19 @@ def case_dns(tmp):
         forward, reverse = [next(c["calls"] for c in asked["costs"] if c["part"] == p)
                             for p in ("forward DNS", "reverse DNS")]
         equal("asked", (forward, reverse), (5, 3))
+        # All again, by a config's word: what the resolver does not know is no longer true.
+        (tmp / "conf").write_text(f'run {{ name = x }}\ndns {{ mode = address address = "127.0.0.1#{port}" }}\n')
+        again = tmp / "again"
+        again.mkdir()
+        (again / "dns.ndjson").write_bytes((out / "dns.ndjson").read_bytes() + (
+            b'{"name":"elsewhere.ie","type":"A","outcome":"nxdomain","answers":[]}\n'))
+        survey("analyze", tmp / "in", "-o", again, "--dns", "refresh", "--config", tmp / "conf")
+        n = by_ip(again / "all-key-fingerprints.json")["192.0.2.3"]["analysis"]["nameset"]
+        equal("refreshed", n["besty"], [])
+        found = [json.loads(line) for line in (again / "dns.ndjson").open()]
+        equal("each once", len({(a["name"], a["type"]) for a in found}), len(found))
+        equal("outcomes", {a["name"]: a["outcome"] for a in found if a["name"] in ("mxy.example.ie", "elsewhere.ie")},
+              {"mxy.example.ie": "nxdomain", "elsewhere.ie": "nxdomain"})
     finally:
         child.terminate()
         child.wait()
@@ -929,7 +942,14 @@ def case_dns(tmp):
     equal("filled", digests(out, list(want)), want)
     survey("analyze", tmp / "in", "-o", out, "--dns-file", out / "dns.ndjson")
     equal("cached", digests(out, list(want)), want)
-    survey("analyze", tmp / "in", "--dns", "fill", "--resolver", "localhost", status=2)
+    for options, message in ((("fill", "--resolver", "localhost"), "localhost"),
+                             (("fill", "--mode", "sideways"), "none of managed"),
+                             (("fill", "--mode", "managed"), "dns.upstream"),
+                             (("fill", "--config", tmp / "none"), "none"),
+                             (("cached", "--resolver", "127.0.0.1"), "nobody is asked")):
+        said = survey("analyze", tmp / "in", "--dns", *options, status=2)
+        if message not in said:
+            fail(options, "should say", message, "and says", said)
 
 
 def main():
