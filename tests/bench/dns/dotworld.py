@@ -42,9 +42,9 @@ class DotWorld(w.World):
         (d / "upstream.conf").write_text(conf)
         self.upstream = self.spawn("unbound", "-d", "-c", d / "upstream.conf")
 
-    def config(self, mode, hostname="dot.lab", extra=""):
+    def config(self, mode, hostname="dot.lab", extra="", validate="false"):
         path = self.dir / "survey.conf"
-        path.write_text(f'run {{ name = x }}\ndns {{\n mode = {mode}\n validate = false\n {extra}\n'
+        path.write_text(f'run {{ name = x }}\ndns {{\n mode = {mode}\n validate = {validate}\n {extra}\n'
                         f' upstream "lab" {{ address = "{UPSTREAM}" hostname = "{hostname}" '
                         f'ca_file = "ca.pem" }}\n}}\n')
         return path

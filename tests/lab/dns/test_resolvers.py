@@ -28,7 +28,7 @@ def skip(why):
 
 
 class Lab(dotworld.DotWorld):
-    def start(self, config, names, *options):
+    def start(self, config, names, *options, root_key=None):
         questions = self.dir / "questions.txt"
         questions.write_text("".join(n + "\n" for n in names))
         self.out = self.dir / "out.ndjson"
@@ -36,11 +36,14 @@ class Lab(dotworld.DotWorld):
         self.resolvers = self.dir / "resolver"
         argv = [SURVEY, "dns", *([] if config is None else ["-c", config]), "-d",
                 self.dir, "-o", self.out, "--stats", self.stats, *options, questions]
+        if root_key:  # in the mount namespace that ip netns exec makes
+            argv = ["sh", "-c", 'mount --bind "$0" /usr/share/dns/root.key && exec "$@"', root_key,
+                    *argv]
         return subprocess.Popen(["ip", "netns", "exec", self.ns, *map(str, argv)],
                                 stderr=subprocess.PIPE, text=True)
 
-    def ask(self, config, names, *options, status=0):
-        p = self.start(config, names, *options)
+    def ask(self, config, names, *options, status=0, **kw):
+        p = self.start(config, names, *options, **kw)
         err = p.communicate(timeout=240)[1]
         assert p.returncode == status, f"exit {p.returncode}\n{err}"
         return err
@@ -107,6 +110,24 @@ def case_unbound(lab):
     names = [n for n in lab.live() if n.endswith(".lab")]
     lab.ask(lab.config("unbound", extra='root_hints = "root.hints"'), names)
     lab.check(names)
+
+
+def case_bogus(lab):
+    """What DNSSEC refuses is a failure with its reason, counted apart and not asked again."""
+    anchor = lab.dir / "anchor"  # a zone that should be signed, and is not
+    anchor.write_text(f"eu.lab. IN DS 4711 15 2 {'ab' * 32}\n")
+    names = [n for n in lab.live() if n.endswith(".lab")][:1200]
+    for mode in ("managed", "unbound-dot"):
+        lab.ask(lab.config(mode, validate="true"), names, root_key=anchor)
+        got = {a["name"]: a for a in map(json.loads, lab.out.open())}
+        s = json.loads(lab.stats.read_text())
+        bogus = [n for n in names if n.endswith(".eu.lab")]
+        assert set(got) == set(names) and len(bogus) > 100
+        for n in bogus:
+            assert got[n]["outcome"] == "servfail" and got[n]["ede"] in (6, 9, 10), got[n]
+        for n in set(names) - set(bogus):
+            assert (got[n]["outcome"], got[n]["answers"]) == lab.truth[n, "A"], got[n]
+        assert s["bogus"] == s["servfail"] == len(bogus) and s["retries"] == 0, s
 
 
 def case_wrong_certificate(lab):
