@@ -26,6 +26,7 @@
 /* Questions on their way before no more input is read, and when reading goes on. */
 #define PENDING_HIGH 20000
 #define PENDING_LOW 10000
+#define NSIGNALS 3
 #define INPUT_MAX (64 << 10) /* bytes of a line; no name is that long */
 
 enum { RESOLVER, MODE, CONFIG, TYPE, OUTPUT, DIRECTORY, WINDOW, RCVBUF, TIMEOUT, TRIES, STATS };
@@ -71,7 +72,7 @@ struct lookup {
 	const char *stats_path;
 	uv_fs_t read; /* of a file */
 	uv_poll_t poll; /* of a pipe, socket or terminal, on which a read could block for ever */
-	uv_signal_t signals[2];
+	uv_signal_t signals[NSIGNALS];
 	int fd;
 	bool is_file, reading, eof, stopped, failed, closing, gave_up, any_type;
 	bool ask[DNS_NTYPES];
@@ -174,7 +175,7 @@ finish(struct lookup *l)
 	dns_close(l->dns, NULL, NULL);
 	if (!l->is_file)
 		uv_close((uv_handle_t *)&l->poll, on_handle_closed);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < NSIGNALS; i++)
 		uv_close((uv_handle_t *)&l->signals[i], on_handle_closed);
 }
 
@@ -487,11 +488,25 @@ lookup_close(struct lookup *l, const struct request *r)
 	}
 }
 
+/* A signal that was ignored stays so: nohup, and the background jobs of a script. */
+static void
+catch_signals(struct lookup *l)
+{
+	static const int numbers[NSIGNALS] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction before;
+
+	for (size_t i = 0; i < NSIGNALS; i++) {
+		uv_signal_init(&l->loop, &l->signals[i]);
+		l->signals[i].data = l;
+		if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+			uv_signal_start(&l->signals[i], on_signal, numbers[i]);
+	}
+}
+
 static int
 lookup_run(struct lookup *l, const struct request *r)
 {
 	char *dir = r->dir == NULL ? NULL : path_join(r->dir, "resolver");
-	static const int numbers[2] = { SIGINT, SIGTERM };
 	struct dns_options o = {
 		.settings = &r->settings,
 		.dir = dir,
@@ -507,11 +522,7 @@ lookup_run(struct lookup *l, const struct request *r)
 	if (uv_loop_init(&l->loop) != 0)
 		abort();
 	if ((l->dns = dns_new(&l->loop, &o)) != NULL) {
-		for (size_t i = 0; i < 2; i++) {
-			uv_signal_init(&l->loop, &l->signals[i]);
-			l->signals[i].data = l;
-			uv_signal_start(&l->signals[i], on_signal, numbers[i]);
-		}
+		catch_signals(l);
 		open_input(l);
 		read_more(l);
 		uv_run(&l->loop, UV_RUN_DEFAULT);

@@ -337,16 +337,26 @@ def case_streams():
 
 
 def case_idle():
-    """Ctrl-C while standard input is open and silent."""
+    """Ctrl-C, or a terminal that goes, while standard input is open and silent."""
     with FakeResolver() as r:
-        p = subprocess.Popen([SURVEY, "dns", "--resolver", f"127.0.0.1#{r.port}", "-"],
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            p = subprocess.Popen([SURVEY, "dns", "--resolver", f"127.0.0.1#{r.port}", "-"],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            p.stdin.write(b"mx1.lab\n")
+            p.stdin.flush()
+            assert json.loads(p.stdout.readline())["name"] == "mx1.lab"
+            assert not fcntl.fcntl(p.stdin, fcntl.F_GETFL) & os.O_NONBLOCK
+            p.send_signal(number)
+            assert p.wait(5) == 130
+        p = subprocess.Popen(["nohup", SURVEY, "dns", "--resolver", f"127.0.0.1#{r.port}", "-"],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         p.stdin.write(b"mx1.lab\n")
         p.stdin.flush()
-        assert json.loads(p.stdout.readline())["name"] == "mx1.lab"
-        assert not fcntl.fcntl(p.stdin, fcntl.F_GETFL) & os.O_NONBLOCK
-        p.send_signal(signal.SIGINT)
-        assert p.wait(5) == 130
+        p.stdout.readline()
+        p.send_signal(signal.SIGHUP)
+        p.stdin.write(b"mx2.lab\n")
+        p.stdin.close()
+        assert json.loads(p.stdout.readline())["name"] == "mx2.lab" and p.wait(5) == 0
 
 
 def case_guessing():
