@@ -19,7 +19,9 @@ struct host {
 struct net {
 	uint64_t key; /* 0 = empty slot */
 	uint64_t next_ns; /* when its next host is due */
-	uint32_t head, tail; /* networks only */
+	uint32_t head, tail; /* a network: its hosts */
+	uint64_t first, last; /* an AS: the networks that are due and wait for it; 0 = none */
+	uint64_t next; /* a network: the one behind it in that queue */
 };
 
 struct nets {
@@ -27,12 +29,17 @@ struct nets {
 	size_t n, size; /* size is a power of two, or 0 */
 };
 
-/* A network with waiting hosts, and when its first may go. */
+/*
+ * A network with waiting hosts, or an AS with waiting networks, and when its
+ * first may go.  A network that is due but whose AS is not leaves the heap
+ * for the AS's queue: nobody gets a time that lies in the future, or those
+ * whose times pass while nothing may be fed would all go at once.
+ */
 struct due {
 	uint64_t at_ns;
 	uint64_t seq; /* equal times: first come, first served */
 	uint64_t key;
-	bool as_reserved; /* at_ns is a place in its AS's queue already */
+	bool is_as;
 };
 
 struct pacer {
@@ -232,24 +239,43 @@ take(struct pacer *p, uint32_t *head, struct ip *ip, uint32_t *tag)
 	p->queued--;
 }
 
-/* The AS of a network's first host lets it go now, or gives it a place in its own queue. */
+/* The AS of a network's first host lets it go now, or has it wait in the AS's queue. */
 static bool
-as_allows(struct pacer *p, struct due *d, uint32_t asn, uint64_t now_ns)
+waits_for_as(struct pacer *p, uint64_t key, uint64_t now_ns)
 {
-	struct net *as;
-	uint64_t at;
+	struct net *net = nets_get(&p->nets, key), *as;
+	uint32_t asn = p->hosts[net->head].asn;
 
-	if (p->as_step_ns == 0 || asn == 0 || d->as_reserved)
-		return true;
+	if (p->as_step_ns == 0 || asn == 0)
+		return false;
 	as = nets_get(&p->ases, asn);
-	at = as->next_ns > now_ns ? as->next_ns : now_ns;
-	as->next_ns = at + p->as_step_ns;
-	if (at <= now_ns)
-		return true;
-	d->at_ns = at;
-	d->as_reserved = true;
-	heap_push(p, *d);
-	return false;
+	if (as->first == 0 && as->next_ns <= now_ns) {
+		as->next_ns = now_ns + p->as_step_ns;
+		return false;
+	}
+	net->next = 0;
+	if (as->first == 0) {
+		as->first = key;
+		heap_push(p, (struct due){ as->next_ns, p->seq++, asn, true });
+	} else {
+		nets_get(&p->nets, as->last)->next = key;
+	}
+	as->last = key;
+	return true;
+}
+
+/* The first network of a queue whose AS is due. */
+static struct net *
+leave_queue(struct pacer *p, uint64_t asn, uint64_t now_ns)
+{
+	struct net *as = nets_get(&p->ases, asn);
+	struct net *net = nets_get(&p->nets, as->first);
+
+	as->first = net->next;
+	as->next_ns = now_ns + p->as_step_ns;
+	if (as->first != 0)
+		heap_push(p, (struct due){ as->next_ns, p->seq++, asn, true });
+	return net;
 }
 
 bool
@@ -263,14 +289,15 @@ pacer_next(struct pacer *p, uint64_t now_ns, struct ip *ip, uint32_t *tag)
 	}
 	while (p->nheap > 0 && p->heap[0].at_ns <= now_ns) {
 		struct due d = heap_pop(p);
-		struct net *net = nets_get(&p->nets, d.key);
+		struct net *net;
 
-		if (!as_allows(p, &d, p->hosts[net->head].asn, now_ns))
+		if (!d.is_as && waits_for_as(p, d.key, now_ns))
 			continue;
+		net = d.is_as ? leave_queue(p, d.key, now_ns) : nets_get(&p->nets, d.key);
 		take(p, &net->head, ip, tag);
 		net->next_ns = now_ns + p->net_step_ns;
 		if (net->head != NIL)
-			heap_push(p, (struct due){ net->next_ns, p->seq++, d.key, false });
+			heap_push(p, (struct due){ net->next_ns, p->seq++, net->key, false });
 		return bucket_take(&p->total, now_ns);
 	}
 	return false;
