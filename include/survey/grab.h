@@ -44,6 +44,8 @@ struct grab_stats {
 	uint64_t second_pass_gained; /* ports that succeeded only then */
 	uint64_t given_up; /* hosts with a port that zgrab2 never answered for */
 	uint64_t garbage; /* lines of zgrab2 that were not understood */
+	uint64_t
+	    refused; /* hosts that were queued, but not allowed any more when their turn came */
 	uint64_t stray; /* results that nobody waited for */
 	unsigned restarts;
 	uint64_t ports[NPORTS][GRAB_NENDS];
@@ -68,7 +70,7 @@ struct grab_opts {
 	int (*on_record)(const struct ip *ip, const char *line, size_t len, void *arg);
 	/* A line of zgrab2 that was not understood. */
 	void (*on_garbage)(const char *reason, const char *line, size_t len, void *arg);
-	/* Last word on a host about to be fed: may it be asked now? */
+	/* Last word on a host about to be asked, or asked again or for more: may it be? */
 	bool (*allowed)(const struct ip *ip, void *arg);
 	/* All is over.  error: 0, an errno, or ECHILD when zgrab2 could not be kept running. */
 	void (*on_done)(int error, void *arg);

@@ -431,7 +431,8 @@ on_line(const char *line, size_t len, void *arg)
 	buf_add(&f->part[r.module], r.json.s, r.json.len);
 	count_end(g, f, &r);
 	follow = r.follow & ~f->wanted;
-	if (follow != 0 && g->state == RUNNING && !f->waiting) {
+	if (follow != 0 && (g->state == RUNNING || g->state == DRAINING) && !f->waiting &&
+	    g->o.allowed(&f->ip, g->o.arg)) {
 		f->wanted |= follow;
 		send_lines(g, f, follow);
 	}
@@ -638,10 +639,14 @@ feed_again(struct grab *g, uint64_t now)
 		g->again_tail = &g->again;
 	g->nagain--;
 	f->waiting = false;
-	if (f->wanted == f->have)
+	if (f->wanted == f->have) {
 		land(g, f);
-	else
+	} else if (g->o.allowed(&f->ip, g->o.arg)) {
 		send_lines(g, f, f->wanted & ~f->have);
+	} else {
+		g->stats.refused++;
+		flight_free(g, f);
+	}
 	return true;
 }
 
@@ -658,6 +663,8 @@ feed_next(struct grab *g, uint64_t now)
 	g->stats.queued = pacer_queued(g->pacer);
 	if (g->o.allowed(&ip, g->o.arg))
 		launch(g, &ip, tag);
+	else
+		g->stats.refused++;
 	return true;
 }
 

@@ -44,7 +44,8 @@ struct collect {
 	struct spool hits, abroad, records, bad;
 	uv_signal_t signals[3];
 	uv_timer_t save, show, quiet;
-	struct grab_stats before; /* of earlier sessions, from records.fresh */
+	struct grab_stats before; /* of earlier sessions */
+	uint64_t opted_out; /* addresses that were not even queued */
 	uint64_t started_ms;
 	bool do_grab, do_dns;
 	bool scan_done, grab_done, dns_done;
@@ -141,7 +142,7 @@ consider(struct collect *c, const struct ip *ip)
 		put_address(c, &c->abroad, ip);
 		break;
 	case TARGET_OPTED_OUT:
-		n->opted_out++;
+		c->opted_out++;
 		break;
 	case TARGET_BLOCKED:
 	case TARGET_NOT_ALLOWED:
@@ -180,10 +181,12 @@ save_manifest(struct collect *c)
 	if (c->grab != NULL) {
 		const struct grab_stats *g = grab_stats(c->grab);
 
+	n->opted_out = c->opted_out;
 		n->queued = g->queued;
 		n->records = c->before.done + g->done;
 		n->second_pass = c->before.second_pass + g->second_pass;
 		n->second_pass_gained = g->second_pass_gained;
+		n->opted_out += g->refused;
 		n->given_up = c->before.given_up + g->given_up;
 		n->repeated = g->repeated;
 		n->garbage = g->garbage;
@@ -303,10 +306,7 @@ on_allowed(const struct ip *ip, void *arg)
 {
 	struct collect *c = arg;
 
-	if (target_check(c->s, ip) == TARGET_OK)
-		return true;
-	c->s->m.counts.opted_out++; /* it was allowed when it was queued */
-	return false;
+	return target_check(c->s, ip) == TARGET_OK;
 }
 
 static void
@@ -655,7 +655,7 @@ load_state(struct collect *c)
 	uint64_t bad = 0;
 	struct manifest_counts *n = &c->s->m.counts;
 
-	n->hits = n->out_of_country = n->refused = n->opted_out = 0;
+	n->hits = n->out_of_country = n->refused = 0;
 	if (c->grab != NULL && read_records(c) == -1)
 		return -1;
 	if (each_address(c->hits.path, known_hit, c, &bad) == -1)

@@ -29,6 +29,8 @@ struct result {
 	unsigned records[HOSTS + 1], total, whole;
 	unsigned fail_at; /* on_record() reports a full disk at this record */
 	unsigned refused_host; /* on_allowed() says no to it */
+	unsigned late_host; /* on_allowed() says no to it from the second time on */
+	unsigned late_calls;
 	unsigned garbage;
 	int done, error;
 };
@@ -68,6 +70,8 @@ on_allowed(const struct ip *ip, void *arg)
 {
 	struct result *r = arg;
 
+	if ((ip_to_v4(ip) & 0xff) == r->late_host)
+		return r->late_calls++ == 0;
 	return (ip_to_v4(ip) & 0xff) != r->refused_host;
 }
 
@@ -286,6 +290,23 @@ test_not_allowed(void **state)
 	grab_free(r->grab);
 }
 
+/* A host that opts out while it is asked is not asked again, and has no record. */
+static void
+test_opts_out_in_flight(void **state)
+{
+	struct result *r = *state;
+
+	r->late_host = 7;
+	run(r, "mute");
+	assert_int_equal(r->error, 0);
+	assert_int_equal(r->late_calls, 2);
+	assert_int_equal(r->total, HOSTS - 1);
+	assert_int_equal(r->records[7], 0);
+	assert_int_equal(grab_stats(r->grab)->refused, 1);
+	assert_int_equal(grab_stats(r->grab)->given_up, 0);
+	grab_free(r->grab);
+}
+
 static void
 on_stop_timer(uv_timer_t *t)
 {
@@ -349,6 +370,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_never_works, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disk_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_allowed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_opts_out_in_flight, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
 	};
