@@ -3,6 +3,7 @@
 #ifndef SURVEY_ANALYZE_H
 #define SURVEY_ANALYZE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,8 @@ struct analyze_options {
 	size_t max_line;
 	unsigned threads; /* 0: one a processor */
 	bool locked; /* the caller holds the output directory's lock */
+	const volatile sig_atomic_t
+	    *stop; /* not 0: stop; NULL: SIGINT and SIGTERM are caught here */
 };
 
 void analyze_defaults(struct analyze_options *o);

@@ -36,6 +36,7 @@ enum { SHARDS_MAX = 254 };
 
 struct config {
 	char *path; /* of the file, absolute */
+	char *text; /* what stands in it */
 	int *lines; /* where each key was set; see config_line() */
 	struct {
 		char *name, *directory, *user;

@@ -8,6 +8,7 @@
 #ifndef SURVEY_GRAPH_H
 #define SURVEY_GRAPH_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct graph_options {
 	unsigned memory_mb; /* for one process; 0: 1024 */
 	const uint32_t *clusters; /* only these numbers; NULL: all */
 	size_t nclusters;
+	const volatile sig_atomic_t *stop; /* not 0: stop drawing; may be NULL */
 };
 
 struct graph_result {
@@ -40,8 +42,8 @@ struct graph_result {
 unsigned graph_format(const char *name);
 
 /*
- * Draw.  Returns 0, or -1 after a message when nothing could be done; a
- * cluster that failed is counted.  Starts processes by fork(): call it where
+ * Draw.  Returns 0, or -1 after a message when nothing could be done, or
+ * without one when *stop asked for it; a cluster that failed is counted.  Starts processes by fork(): call it where
  * no other thread holds a lock that drawing needs.
  */
 int graph_rundir(const struct graph_options *o, struct graph_result *result);

@@ -78,7 +78,9 @@ struct scan_shard {
 	enum shard_state state;
 	unsigned attempts;
 	uint64_t sent, received;
-	int64_t started, ended; /* seconds of the epoch, 0 = not yet */
+	int64_t started, ended; /* of the last attempt: seconds of the epoch, 0 = not yet */
+	double rate_pps; /* likewise */
+	struct ip source;
 	double user_s, sys_s;
 	long maxrss_kb;
 };

@@ -295,6 +295,7 @@ graph_rundir(const struct graph_options *o, struct graph_result *result)
 	draw_colours_init(&t.colours, st);
 	if ((t.dir = picture_dir(o)) == NULL)
 		goto out;
+	p.stop = o->stop;
 	p.workers = o->workers != 0 && o->workers <= MAX_WORKERS ? o->workers : cores();
 	p.timeout_s = o->timeout_s != 0 ? o->timeout_s : TIMEOUT_S;
 	p.memory_mb = o->memory_mb != 0 ? o->memory_mb : MEMORY_MB;

@@ -175,7 +175,8 @@ wait_for_results(struct pool *p)
 {
 	struct pollfd fds[64];
 	struct worker *who[64];
-	int64_t now = now_ms(), first = now + 60000;
+	/* A signal just before poll() does not end it: look at the stop flag now and then. */
+	int64_t now = now_ms(), first = now + (p->o->stop != NULL ? 500 : 60000);
 	nfds_t n = 0;
 
 	for (unsigned i = 0; i < p->o->workers && n < 64; i++) {
@@ -238,7 +239,7 @@ pool_run(const struct pool_options *o, const struct pool_job *jobs, size_t n)
 		}
 		if (busy > 0 && wait_for_results(&p) == -1)
 			goto out;
-		if (p.stop) {
+		if (p.stop || (o->stop != NULL && *o->stop != 0)) {
 			errno = ECANCELED;
 			goto out;
 		}

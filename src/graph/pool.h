@@ -8,6 +8,7 @@
 #ifndef GRAPH_POOL_H
 #define GRAPH_POOL_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,9 +32,10 @@ struct pool_options {
 	 */
 	int (*done)(void *arg, struct pool_job *job, int rc);
 	void *arg;
+	const volatile sig_atomic_t *stop; /* not 0: stop; may be NULL */
 };
 
-/* Do all jobs; the order of the calls of done() is free.  Returns 0, or -1 with errno set: ECANCELED when done() stopped it. */
+/* Do all jobs; the order of the calls of done() is free.  Returns 0, or -1 with errno set: ECANCELED when done() or *stop stopped it. */
 int pool_run(const struct pool_options *o, const struct pool_job *jobs, size_t n);
 
 #endif

@@ -573,7 +573,8 @@ config_parse(const char *text, size_t len, const char *path)
 	}
 	dir = path_dir(path);
 	copy = xstrndup(text, len);
-	c = parse_text(copy, path, dir);
+	if ((c = parse_text(copy, path, dir)) != NULL)
+		c->text = xstrndup(text, len);
 	free(copy);
 	free(dir);
 	return c;
@@ -613,6 +614,7 @@ config_free(struct config *c)
 	free(c->run.asn);
 	free(c->lines);
 	free(c->path);
+	free(c->text);
 	free(c);
 }
 

@@ -243,7 +243,7 @@ read_records(struct analysis *a)
 		log_error("%s: %s", a->dir, in->error);
 		return EXIT_FAILED;
 	}
-	in->stop = &stop_wanted;
+	in->stop = a->o->stop != NULL ? a->o->stop : &stop_wanted;
 	rc = intake_read(in, a->records, &o, &error);
 	if (rc == INTAKE_STOPPED)
 		return stopped(a);
@@ -352,7 +352,7 @@ write_outputs(struct analysis *a)
 		.set = &a->in.set,
 		.clusters = &a->clusters,
 		.answers = a->answers,
-		.stop = &stop_wanted,
+		.stop = a->in.stop,
 		.scan_date = a->o->scan_date,
 		.pairs_up_to = a->o->pairs_up_to,
 		.lines_fd = a->in.lines_fd,
@@ -408,7 +408,7 @@ analyse(struct analysis *a)
 		analysis_cost(a, "reverse DNS");
 	} else if ((rc = analysis_resolve(a)) != 0) {
 		return rc;
-	} else if (!a->o->locked) {
+	} else if (a->o->stop == NULL) {
 		catch_signals(NULL); /* libuv has put the default back */
 	}
 	cluster(a);
@@ -429,11 +429,11 @@ analyze_rundir(const struct analyze_options *o, char **output, char **summary)
 	struct sigaction before[2];
 
 	stop_wanted = 0;
-	if (!o->locked) /* a running survey has handlers of its own */
+	if (o->stop == NULL)
 		catch_signals(before);
 	cost_start_process(&a.whole);
 	rc = analyse(&a);
-	if (!o->locked) {
+	if (o->stop == NULL) {
 		sigaction(SIGINT, &before[0], NULL);
 		sigaction(SIGTERM, &before[1], NULL);
 	}

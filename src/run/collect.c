@@ -22,6 +22,7 @@
 #include "progress.h"
 #include "quiet.h"
 #include "resolve.h"
+#include "signals.h"
 #include "survey.h"
 
 #define SAVE_MS 10000
@@ -47,7 +48,9 @@ struct collect {
 	struct grab_stats before; /* of earlier sessions */
 	uint64_t opted_out; /* addresses that were not even queued */
 	uint64_t started_ms;
+	uint64_t nlisted; /* addresses of scan.list, read now */
 	bool do_grab, do_dns;
+	bool list_was_read; /* by an earlier session, to its end */
 	bool scan_done, grab_done, dns_done;
 	bool ending;
 	int error;
@@ -178,19 +181,19 @@ save_manifest(struct collect *c)
 	for (size_t i = 0; i < s->m.nshards; i++)
 		sent += s->m.shards[i].sent;
 	n->probed = sent;
+	n->opted_out = c->opted_out;
 	if (c->grab != NULL) {
 		const struct grab_stats *g = grab_stats(c->grab);
 
-	n->opted_out = c->opted_out;
 		n->queued = g->queued;
+		n->opted_out += g->refused;
 		n->records = c->before.done + g->done;
 		n->second_pass = c->before.second_pass + g->second_pass;
-		n->second_pass_gained = g->second_pass_gained;
-		n->opted_out += g->refused;
+		n->second_pass_gained = c->before.second_pass_gained + g->second_pass_gained;
 		n->given_up = c->before.given_up + g->given_up;
-		n->repeated = g->repeated;
-		n->garbage = g->garbage;
-		n->zgrab2_restarts = g->restarts;
+		n->repeated = c->before.repeated + g->repeated;
+		n->garbage = c->before.garbage + g->garbage;
+		n->zgrab2_restarts = c->before.restarts + g->restarts;
 		for (int row = 0; row < NPORTS; row++)
 			for (int end = 0; end < GRAB_NENDS; end++)
 				n->ports[row][end] = c->before.ports[row][end] + g->ports[row][end];
@@ -218,6 +221,7 @@ on_shard(const struct scan_shard *shard, void *arg)
 
 	if (shard->state == SHARD_GIVEN_UP)
 		c->s->incomplete = true;
+	manifest_note_shard(&c->s->m, shard, c->s->zmap_params.rate_pps, &c->s->source);
 	if (shard->state == SHARD_DONE)
 		log_debug("shard %u done: %llu hits so far", shard->number,
 		    (unsigned long long)c->s->m.counts.hits);
@@ -264,7 +268,6 @@ on_scan_done(int error, void *arg)
 	for (size_t i = 0; i < m->nshards; i++)
 		all = all && m->shards[i].state == SHARD_DONE;
 	stage_end(c, STAGE_SCAN, all);
-	m->stages[STAGE_SCAN].cpu_s = 0;
 	for (size_t i = 0; i < m->nshards; i++) {
 		m->stages[STAGE_SCAN].cpu_s += m->shards[i].user_s + m->shards[i].sys_s;
 		if (m->shards[i].maxrss_kb > m->stages[STAGE_SCAN].maxrss_kb)
@@ -315,15 +318,17 @@ on_grab_done(int error, void *arg)
 	struct collect *c = arg;
 	struct stage_record *r = &c->s->m.stages[STAGE_GRAB];
 	const struct grab_stats *g = grab_stats(c->grab);
+	uint64_t given_up;
 
 	c->grab_done = true;
 	if (error == ECHILD)
 		c->s->failed = true;
 	else if (error != 0 && c->error == 0)
 		c->error = error;
-	if (g->given_up > 0)
+	given_up = c->before.given_up + g->given_up;
+	if (given_up > 0)
 		c->s->incomplete = true;
-	stage_end(c, STAGE_GRAB, error == 0 && g->given_up == 0 && !c->s->stopped);
+	stage_end(c, STAGE_GRAB, error == 0 && given_up == 0 && !c->s->stopped);
 	r->cpu_s += g->user_s + g->sys_s;
 	if (g->maxrss_kb > r->maxrss_kb)
 		r->maxrss_kb = g->maxrss_kb;
@@ -361,9 +366,17 @@ end_if_done(struct collect *c)
 	c->ending = true;
 	for (size_t i = 0; i < 3; i++)
 		uv_close((uv_handle_t *)&c->signals[i], NULL);
+	signals_catch(); /* libuv has put the defaults back */
 	uv_close((uv_handle_t *)&c->save, NULL);
 	uv_close((uv_handle_t *)&c->show, NULL);
 	uv_close((uv_handle_t *)&c->quiet, NULL);
+}
+
+static void
+reread_opt_out(struct survey *s)
+{
+	if (s->c->scan.opt_out_file[0] != '\0' && targets_read_opt_out(s) == 0)
+		log_info("%s read again: %zu ranges", s->c->scan.opt_out_file, s->opt_out.n);
 }
 
 static void
@@ -373,9 +386,7 @@ on_signal(uv_signal_t *h, int sig)
 	uint64_t drain = c->s->stopped ? 0 : DRAIN_MS;
 
 	if (sig == SIGHUP) {
-		if (targets_read_opt_out(c->s) == 0)
-			log_info("%s read again: %zu ranges", c->s->c->scan.opt_out_file,
-			    c->s->opt_out.n);
+		reread_opt_out(c->s);
 		return;
 	}
 	log_info(c->s->stopped
@@ -500,6 +511,7 @@ each_address(const char *path, void (*fn)(const struct ip *, void *), void *arg,
 	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
 	char *line = NULL;
 	size_t cap = 0;
+	int error;
 
 	if (f == NULL)
 		return errno == ENOENT ? 0 : -1;
@@ -513,10 +525,12 @@ each_address(const char *path, void (*fn)(const struct ip *, void *), void *arg,
 		else if (len > 0)
 			++*bad;
 	}
+	error = ferror(f) ? errno : 0;
 	free(line);
 	if (f != stdin)
 		fclose(f);
-	return 0;
+	errno = error;
+	return error != 0 ? -1 : 0;
 }
 
 static void
@@ -562,7 +576,7 @@ read_records(struct collect *c)
 	while (f != NULL && (n = getline(&line, &cap, f)) > 0) {
 		struct grab_seen seen;
 		uint32_t id;
-		bool is_new;
+		bool is_new, gave_up;
 
 		if (!grab_read_record(p, line, (size_t)n, &seen))
 			continue; /* analyze reports it */
@@ -575,15 +589,23 @@ read_records(struct collect *c)
 			memset(retry + old, 0, (retry_cap - old) * sizeof(*retry));
 		if (seen.second) {
 			c->before.second_pass++;
+			for (int row = 0; row < NPORTS; row++)
+				c->before.second_pass_gained += (seen.ports &
+								    (UINT32_C(1) << row)) != 0 &&
+								seen.end[row] == GRAB_SUCCESS;
 			*known(c, id) |= KNOWN_SECOND;
 			continue;
 		}
 		*known(c, id) |= KNOWN_RECORD;
 		c->before.done++;
+		gave_up = false;
 		for (int row = 0; row < NPORTS; row++) {
-			if (seen.ports & (UINT32_C(1) << row))
+			if (seen.ports & (UINT32_C(1) << row)) {
 				c->before.ports[row][seen.end[row]]++;
+				gave_up = gave_up || seen.end[row] == GRAB_GIVEN_UP;
+			}
 		}
+		c->before.given_up += gave_up;
 		retry[id] = (uint16_t)seen.retry;
 		if (c->resolve != NULL)
 			resolve_record(c->resolve, line, (size_t)n);
@@ -649,6 +671,46 @@ recover_spooled_hits(struct collect *c, uint64_t *bad)
 	return 0;
 }
 
+static void
+on_listed(const struct ip *ip, void *arg)
+{
+	struct collect *c = arg;
+
+	c->nlisted++;
+	on_hit(ip, c);
+}
+
+/*
+ * The list of addresses.  One on standard input comes once: a session that
+ * has read it to its end leaves it in zmap.ips for those that follow.
+ */
+static int
+read_list(struct collect *c)
+{
+	const char *path = c->s->c->scan.list;
+	bool from_stdin = strcmp(path, "-") == 0;
+	uint64_t bad = 0;
+
+	if (from_stdin && c->list_was_read)
+		return 0;
+	if (each_address(path, on_listed, c, &bad) == -1) {
+		if (*signals_stop() != 0)
+			return 0; /* waiting for input was broken off */
+		log_error("%s: %s", path, strerror(errno));
+		return -1;
+	}
+	if (from_stdin && c->s->dir.resumed && *signals_stop() == 0 && c->nlisted == 0) {
+		log_error("scan.list: the last session did not read standard input to its end; "
+			  "give it the whole list again");
+		return -1;
+	}
+	if (bad > 0) {
+		log_warn("%s: %llu lines are no addresses", path, (unsigned long long)bad);
+		c->s->incomplete = true;
+	}
+	return 0;
+}
+
 static int
 load_state(struct collect *c)
 {
@@ -660,20 +722,8 @@ load_state(struct collect *c)
 		return -1;
 	if (each_address(c->hits.path, known_hit, c, &bad) == -1)
 		return -1;
-	if (c->s->c->scan.mode == SCAN_LIST) {
-		bad = 0;
-		if ((!c->s->dir.resumed || strcmp(c->s->c->scan.list, "-") != 0) &&
-		    each_address(c->s->c->scan.list, on_hit, c, &bad) == -1) {
-			log_error("%s: %s", c->s->c->scan.list, strerror(errno));
-			return -1;
-		}
-		if (bad > 0) {
-			log_warn("%s: %llu lines are no addresses", c->s->c->scan.list,
-			    (unsigned long long)bad);
-			c->s->incomplete = true;
-		}
-		return 0;
-	}
+	if (c->s->c->scan.mode == SCAN_LIST)
+		return read_list(c);
 	return recover_spooled_hits(c, &bad);
 }
 
@@ -686,7 +736,6 @@ start_timers(struct collect *c)
 	for (size_t i = 0; i < 3; i++) {
 		uv_signal_init(loop, &c->signals[i]);
 		c->signals[i].data = c;
-		uv_signal_start(&c->signals[i], on_signal, stop_signals[i]);
 	}
 	uv_timer_init(loop, &c->save);
 	uv_timer_init(loop, &c->show);
@@ -695,7 +744,18 @@ start_timers(struct collect *c)
 	uv_timer_start(&c->save, on_save, SAVE_MS, SAVE_MS);
 	uv_timer_start(&c->show, on_show, show_ms, show_ms);
 	if (c->s->c->scan.quiet_hours[0] != '\0')
-		uv_timer_start(&c->quiet, on_quiet, 0, QUIET_MS);
+		uv_timer_start(&c->quiet, on_quiet, QUIET_MS, QUIET_MS);
+}
+
+/* From here on the loop takes signals; what came before is not forgotten. */
+static void
+start_signals(struct collect *c)
+{
+	for (size_t i = 0; i < 3; i++)
+		uv_signal_start(&c->signals[i], on_signal, stop_signals[i]);
+	if (signals_hangup())
+		reread_opt_out(c->s);
+	c->s->stopped = c->s->stopped || *signals_stop() != 0;
 }
 
 static void
@@ -765,8 +825,12 @@ collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
 		.records.fd = -1,
 		.bad.fd = -1 };
 	char *smtp_name = grab_smtp_name(s->c, &s->source);
+	bool over;
 	int rc = EXIT_FAILED;
 
+	c.before.repeated = s->m.counts.repeated;
+	c.before.garbage = s->m.counts.garbage;
+	c.before.restarts = (unsigned)s->m.counts.zgrab2_restarts;
 	uv_update_time(&s->loop);
 	c.started_ms = uv_now(&s->loop);
 	iptab_init(&c.hosts);
@@ -784,20 +848,26 @@ collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
 		stage_begin(&c, STAGE_DNS);
 	c.progress = progress_new(s->o->json_progress);
 	start_timers(&c);
-	if (do_grab)
+	if (do_grab) {
 		make_grab(&c, smtp_name);
-	c.scan_done = s->c->scan.mode != SCAN_ZMAP;
+		grab_pause(c.grab, true); /* until all that is known forbids it or not */
+	}
+	c.list_was_read = s->m.stages[STAGE_SCAN].state == STAGE_DONE;
 	stage_begin(&c, STAGE_SCAN);
 	if (do_grab)
 		stage_begin(&c, STAGE_GRAB);
 	if (load_state(&c) == -1 && c.error == 0)
 		c.error = EIO;
+	start_signals(&c);
+	over = c.error != 0 || s->stopped;
+	c.scan_done = over || s->c->scan.mode != SCAN_ZMAP;
 	if (c.scan_done)
-		stage_end(&c, STAGE_SCAN, true);
+		stage_end(&c, STAGE_SCAN, !over && spool_sync(&c.hits) == 0);
 	else
 		start_scan(&c);
+	on_quiet(&c.quiet);
 	save_manifest(&c);
-	if (c.error != 0 && c.grab != NULL)
+	if (over && c.grab != NULL)
 		grab_stop(c.grab, 0);
 	else if (c.scan_done && c.grab != NULL)
 		grab_finish(c.grab);

@@ -65,6 +65,33 @@ manifest_add_session(struct manifest *m, int64_t started, const char *source_ip)
 }
 
 void
+manifest_note_shard(
+    struct manifest *m, const struct scan_shard *shard, double rate_pps, const struct ip *source)
+{
+	struct manifest_attempt *a;
+
+	if (shard->state == SHARD_STARTED) {
+		m->attempts = xreallocarray(m->attempts, m->nattempts + 1, sizeof(*m->attempts));
+		m->attempts[m->nattempts++] = (struct manifest_attempt){ .shard = shard->number,
+			.started = shard->started,
+			.rate_pps = rate_pps,
+			.source = *source };
+		for (size_t i = 0; i < m->nshards; i++) {
+			if (m->shards[i].number == shard->number) {
+				m->shards[i].rate_pps = rate_pps;
+				m->shards[i].source = *source;
+			}
+		}
+		return;
+	}
+	a = m->nattempts > 0 ? &m->attempts[m->nattempts - 1] : NULL;
+	if (a != NULL && a->shard == shard->number && a->ended == 0) {
+		a->ended = shard->ended;
+		a->sent = shard->sent;
+	}
+}
+
+void
 manifest_fini(struct manifest *m)
 {
 	char **texts[] = { &m->name, &m->config_path, &m->config_digest, &m->state_text,
@@ -86,6 +113,7 @@ manifest_fini(struct manifest *m)
 	free(m->tools);
 	free(m->sessions);
 	free(m->shards);
+	free(m->attempts);
 	manifest_init(m);
 }
 
@@ -171,6 +199,34 @@ put_counts(struct jsonw *w, const struct manifest_counts *c)
 }
 
 static void
+put_origin(struct jsonw *w, double rate_pps, const struct ip *source)
+{
+	char text[IP_STRLEN];
+
+	put_double(w, "rate_pps", rate_pps);
+	put_text(w, "source_ip", source->family != 0 ? ip_format(source, text) : NULL);
+}
+
+static void
+put_attempts(struct jsonw *w, const struct manifest *m)
+{
+	jsonw_key(w, "attempts");
+	jsonw_array(w);
+	for (size_t i = 0; i < m->nattempts; i++) {
+		const struct manifest_attempt *a = &m->attempts[i];
+
+		jsonw_object(w);
+		put_uint(w, "shard", a->shard);
+		put_time(w, "started", a->started);
+		put_time(w, "ended", a->ended);
+		put_uint(w, "sent", a->sent);
+		put_origin(w, a->rate_pps, &a->source);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+static void
 put_scan(struct jsonw *w, const struct manifest *m)
 {
 	jsonw_key(w, "scan");
@@ -198,11 +254,11 @@ put_scan(struct jsonw *w, const struct manifest *m)
 		put_time(w, "ended", s->ended);
 		put_uint(w, "sent", s->sent);
 		put_uint(w, "received", s->received);
-		put_double(w, "rate_pps", m->rate_pps);
-		put_text(w, "source_ip", m->source_ip);
+		put_origin(w, s->rate_pps, &s->source);
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
+	put_attempts(w, m);
 	jsonw_end_object(w);
 }
 
@@ -262,6 +318,7 @@ put_sessions(struct jsonw *w, const struct manifest *m)
 		jsonw_object(w);
 		put_time(w, "started", s->started);
 		put_time(w, "ended", s->ended);
+		put_time(w, "last_seen", s->last_seen);
 		put_text(w, "source_ip", s->source_ip);
 		jsonw_key(w, "exit_status");
 		if (s->exit_status == -1)
@@ -391,6 +448,33 @@ get_counts(json_object *o, struct manifest_counts *c)
 	}
 }
 
+static struct ip
+get_source(json_object *o)
+{
+	const char *s = get_text(o, "source_ip");
+	struct ip ip;
+
+	return s != NULL && ip_parse(s, strlen(s), &ip) ? ip : (struct ip){ .family = 0 };
+}
+
+static void
+get_attempts(json_object *o, struct manifest *m)
+{
+	json_object *list = get_array(o, "attempts", &m->nattempts);
+
+	m->attempts = xcalloc(m->nattempts + 1, sizeof(*m->attempts));
+	for (size_t i = 0; i < m->nattempts; i++) {
+		json_object *a = json_object_array_get_idx(list, i);
+
+		m->attempts[i] = (struct manifest_attempt){ .shard = (unsigned)get_uint(a, "shard"),
+			.started = get_time(a, "started"),
+			.ended = get_time(a, "ended"),
+			.sent = get_uint(a, "sent"),
+			.rate_pps = get_double(a, "rate_pps"),
+			.source = get_source(a) };
+	}
+}
+
 static void
 get_scan(json_object *o, struct manifest *m)
 {
@@ -420,7 +504,10 @@ get_scan(json_object *o, struct manifest *m)
 		to->ended = get_time(s, "ended");
 		to->sent = get_uint(s, "sent");
 		to->received = get_uint(s, "received");
+		to->rate_pps = get_double(s, "rate_pps");
+		to->source = get_source(s);
 	}
+	get_attempts(o, m);
 }
 
 static void
@@ -475,6 +562,7 @@ get_sessions(json_object *root, struct manifest *m)
 
 		manifest_add_session(m, get_time(s, "started"), get_text(s, "source_ip"));
 		m->sessions[i].ended = get_time(s, "ended");
+		m->sessions[i].last_seen = get_time(s, "last_seen");
 		m->sessions[i].exit_status = status != NULL ? json_object_get_int(status) : -1;
 	}
 }

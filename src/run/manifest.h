@@ -37,9 +37,19 @@ struct manifest_database {
 	int64_t built;
 };
 
+/* zmap at work on a shard: when packets left, and from where, for whoever complains of them. */
+struct manifest_attempt {
+	unsigned shard;
+	int64_t started, ended; /* ended 0: not yet, or survey was killed */
+	uint64_t sent;
+	double rate_pps;
+	struct ip source;
+};
+
 /* One start of survey run on this directory. */
 struct manifest_session {
 	int64_t started, ended;
+	int64_t last_seen; /* of one that was killed: the last time that it wrote run.json */
 	char *source_ip;
 	int exit_status; /* -1 while it runs, or when it was killed */
 };
@@ -66,6 +76,8 @@ struct manifest {
 	unsigned shards_total; /* of all machines */
 	struct scan_shard *shards;
 	size_t nshards;
+	struct manifest_attempt *attempts; /* in order of time */
+	size_t nattempts;
 	struct manifest_tool *tools;
 	size_t ntools;
 	struct manifest_database databases[2];
@@ -90,6 +102,9 @@ int manifest_write(struct manifest *m, const char *directory);
 int manifest_read(struct manifest *m, const char *directory);
 void manifest_set(char **field, const char *value);
 void manifest_add_tool(struct manifest *m, const char *name, const char *version);
+/* A shard was started or has ended: set down the attempt at it. */
+void manifest_note_shard(
+    struct manifest *m, const struct scan_shard *shard, double rate_pps, const struct ip *source);
 void manifest_add_session(struct manifest *m, int64_t started, const char *source_ip);
 
 #endif

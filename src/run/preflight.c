@@ -238,9 +238,6 @@ check_lists(const struct config *c)
 		rc |= check_file(
 		    "run.target_files", c->run.target_files.v[i], "see survey.conf(5)");
 	rc |= check_file("scan.opt_out_file", c->scan.opt_out_file, "an empty file will do");
-	if (c->scan.mode == SCAN_LIST && strcmp(c->scan.list, "-") != 0) {
-		rc |= check_file("scan.list", c->scan.list, "it holds one address a line");
-	}
 	return rc;
 }
 
@@ -315,12 +312,36 @@ check_as_user(struct survey *s)
 	if ((rc = identity_assume(&s->id)) != 0)
 		return rc;
 	rc = check_geo(s);
+	if (s->c->scan.mode == SCAN_LIST && strcmp(s->c->scan.list, "-") != 0)
+		rc |= check_file("scan.list", s->c->scan.list,
+		    "it holds one address a line, and is read as run.user");
 	if (s->until >= STAGE_GRAB)
 		rc |= check_tool("grab.zgrab2", s->c->grab.zgrab2, &s->zgrab2);
 	if (s->until >= STAGE_DNS)
 		rc |= check_dns_tools(s->c);
 	identity_resume(&s->id);
 	return rc;
+}
+
+/* Machines that share a survey share its permutation, or their parts overlap. */
+static int
+check_shard(const struct survey *s)
+{
+	const struct config *c = s->c;
+
+	if (s->o->machines == 1)
+		return 0;
+	if (c->scan.mode != SCAN_ZMAP) {
+		log_error("--shard divides a scan; a list is divided by giving each machine its "
+			  "part of it");
+		return EXIT_USAGE;
+	}
+	if (c->scan.seed == 0) {
+		log_error("--shard needs scan.seed, the same number on every machine: with "
+			  "different ones they would probe the same addresses");
+		return EXIT_USAGE;
+	}
+	return 0;
 }
 
 int
@@ -333,6 +354,7 @@ preflight_check(struct survey *s)
 	s->any_country = config_any_country(s->c);
 	rc = check_as_user(s);
 	rc |= check_lists(s->c);
+	rc |= check_shard(s);
 	if (s->c->scan.mode == SCAN_ZMAP && s->until >= STAGE_SCAN)
 		rc |= check_scan(s);
 	return rc != 0 ? EXIT_USAGE : 0;

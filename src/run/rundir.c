@@ -109,11 +109,6 @@ make_directory(struct rundir *d, const struct config *c, uid_t uid, gid_t gid)
 	char stamp[32];
 	struct tm tm;
 
-	if (file_mkdirs(c->run.directory, 0755) == -1) {
-		log_error("%s: %s; set run.directory to a place that can be written",
-		    c->run.directory, strerror(errno));
-		return EXIT_USAGE;
-	}
 	gmtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
 	for (int i = 1; i < 1000; i++) {
@@ -136,6 +131,35 @@ make_directory(struct rundir *d, const struct config *c, uid_t uid, gid_t gid)
 	return EXIT_USAGE;
 }
 
+/*
+ * Is a directory that has no run.json one for a run: not there, empty, or
+ * left by one that died before it had a manifest?
+ */
+static bool
+is_free(const char *path)
+{
+	static const char *const early[] = { ".", "..", "scan", "geo", "lock", "survey.conf",
+		"survey.log", "run.json" };
+	DIR *dir = opendir(path);
+	const struct dirent *de;
+	bool ours = true;
+
+	if (dir == NULL)
+		return errno == ENOENT;
+	while (ours && (de = readdir(dir)) != NULL) {
+		ours = false;
+		for (size_t i = 0; !ours && i < sizeof(early) / sizeof(early[0]); i++) {
+			size_t n = strlen(early[i]);
+
+			ours = strcmp(de->d_name, early[i]) == 0 || /* or its temporary name */
+			       (i > 1 && strncmp(de->d_name, early[i], n) == 0 &&
+				   de->d_name[n] == '.' && strlen(de->d_name) == n + 7);
+		}
+	}
+	closedir(dir);
+	return ours;
+}
+
 static int
 use_directory(struct rundir *d, const char *path, uid_t uid, gid_t gid)
 {
@@ -152,12 +176,43 @@ use_directory(struct rundir *d, const char *path, uid_t uid, gid_t gid)
 		    errno == EINVAL ? "not a manifest of survey" : strerror(errno));
 		return EXIT_USAGE;
 	}
+	if (!is_free(path)) {
+		log_error("%s holds other things than a run; --dir names a run's directory, or one "
+			  "that is empty or will be made",
+		    path);
+		return EXIT_USAGE;
+	}
 	if (file_mkdirs(path, 0700) == -1 || (geteuid() != 0 && chmod(path, 0700) == -1) ||
 	    give_directory(path, uid, gid) == -1) {
 		log_error("%s: %s", path, strerror(errno));
 		return EXIT_USAGE;
 	}
 	return 0;
+}
+
+/* Two that start at the same moment must not both find that there is no run yet. */
+static int
+hold_choice(struct rundir *d, const struct config *c)
+{
+	if (file_mkdirs(c->run.directory, 0755) == -1) {
+		log_error("%s: %s; set run.directory to a place that can be written",
+		    c->run.directory, strerror(errno));
+		return EXIT_USAGE;
+	}
+	d->choice = open(c->run.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (d->choice != -1 && flock(d->choice, LOCK_EX) == -1 && errno == EINTR)
+		;
+	return 0;
+}
+
+void
+rundir_chosen(struct rundir *d)
+{
+	if (d->choice == -1)
+		return;
+	(void)flock(d->choice, LOCK_UN); /* zmap's guard has inherited the descriptor */
+	close(d->choice);
+	d->choice = -1;
 }
 
 int
@@ -168,11 +223,11 @@ rundir_choose(
 	char *name, *absolute;
 	int rc;
 
-	*d = (struct rundir){ .lock = -1 };
+	*d = (struct rundir){ .lock = -1, .choice = -1 };
 	manifest_init(&m);
 	if (o->directory != NULL) {
 		rc = use_directory(d, o->directory, uid, gid);
-	} else {
+	} else if ((rc = hold_choice(d, c)) == 0) {
 		name = o->start_new ? NULL : newest_run(c, &m);
 		if (name != NULL && !finished(&m) &&
 		    time(NULL) - m.created <= (int64_t)c->run.max_age_days * 86400) {
@@ -240,15 +295,11 @@ digest_of(const char *text, size_t len, char digest[65])
 int
 rundir_config(struct rundir *d, const struct config *c, bool force, char digest[65])
 {
-	char *copy = path_join(d->path, "survey.conf"), *now, *then = NULL, *diff;
-	size_t now_len, then_len;
+	char *copy = path_join(d->path, "survey.conf"), *then = NULL, *diff;
+	const char *now = c->text;
+	size_t now_len = strlen(now), then_len;
 	int rc = 0;
 
-	if ((now = file_read(c->path, CONFIG_MAX, &now_len)) == NULL) {
-		log_error("%s: %s", c->path, strerror(errno));
-		free(copy);
-		return EXIT_USAGE;
-	}
 	if (d->resumed)
 		then = file_read(copy, CONFIG_MAX, &then_len);
 	if (then != NULL && strcmp(then, now) != 0) {
@@ -272,7 +323,6 @@ rundir_config(struct rundir *d, const struct config *c, bool force, char digest[
 		rc = EXIT_FAILED;
 	}
 	digest_of(now, now_len, digest);
-	free(now);
 	free(then);
 	free(copy);
 	return rc;
@@ -343,9 +393,10 @@ rundir_latest(const struct rundir *d, const struct config *c)
 void
 rundir_fini(struct rundir *d)
 {
+	rundir_chosen(d);
 	if (d->lock != -1)
 		close(d->lock);
 	free(d->path);
 	free(d->shown);
-	*d = (struct rundir){ .lock = -1 };
+	*d = (struct rundir){ .lock = -1, .choice = -1 };
 }

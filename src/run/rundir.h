@@ -15,6 +15,7 @@ struct rundir {
 	char *path; /* "." when the absolute one cannot be walked without privileges */
 	char *shown; /* the absolute path, for messages */
 	int lock; /* descriptor, -1 = not locked */
+	int choice; /* descriptor of run.directory, held while a run is chosen, or -1 */
 	bool resumed; /* the directory holds the beginning of this run */
 };
 
@@ -24,6 +25,8 @@ struct rundir {
  */
 int rundir_choose(
     struct rundir *d, const struct config *c, const struct run_options *o, uid_t uid, gid_t gid);
+/* The directory has its run.json: others may choose theirs. */
+void rundir_chosen(struct rundir *d);
 /* Take the lock.  Returns 0, or an exit_status after a message. */
 int rundir_lock(struct rundir *d);
 /*

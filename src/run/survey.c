@@ -17,6 +17,7 @@
 #include "survey/tool.h"
 
 #include "progress.h"
+#include "signals.h"
 #include "survey.h"
 
 /*
@@ -70,6 +71,7 @@ stage_analyze(struct survey *s)
 	o.max_line = (size_t)c->analysis.max_line;
 	o.threads = (unsigned)c->analysis.threads;
 	o.locked = true;
+	o.stop = signals_stop();
 	free(s->m.analysis);
 	s->m.analysis = NULL;
 	rc = analyze_rundir(&o, NULL, &s->m.analysis);
@@ -90,12 +92,13 @@ stage_graph(struct survey *s)
 		.full_up_to = (uint32_t)c->graph.full_up_to,
 		.workers = (unsigned)c->graph.workers,
 		.timeout_s = (unsigned)c->graph.timeout_s,
-		.memory_mb = (unsigned)c->graph.memory_mb };
+		.memory_mb = (unsigned)c->graph.memory_mb,
+		.stop = signals_stop() };
 
 	for (size_t i = 0; i < c->graph.formats.n; i++)
 		o.formats |= graph_format(c->graph.formats.v[i]);
 	if (graph_rundir(&o, &result) == -1)
-		return EXIT_FAILED;
+		return *o.stop != 0 ? EXIT_STOPPED : EXIT_FAILED;
 	return result.failed > 0 ? EXIT_INCOMPLETE : 0;
 }
 
@@ -140,13 +143,19 @@ run_stage(struct survey *s, const struct stage *st)
 	r->state = STAGE_RUNNING;
 	r->started = time(NULL);
 	r->ended = 0;
+	if (manifest_write(&s->m, s->dir.path) == -1) { /* survey status tells what goes on */
+		log_error("%s/run.json: %s", s->dir.shown, strerror(errno));
+		return EXIT_FAILED;
+	}
 	rc = st->run(s);
 	getrusage(RUSAGE_SELF, &ru);
 	r->ended = time(NULL);
 	r->wall_s += wall_seconds() - wall;
 	r->cpu_s += cpu_seconds() - cpu;
 	r->maxrss_kb = ru.ru_maxrss;
-	r->state = rc == 0 ? STAGE_DONE : rc == EXIT_INCOMPLETE ? STAGE_INCOMPLETE : STAGE_FAILED;
+	r->state = rc == 0					 ? STAGE_DONE
+		   : rc == EXIT_INCOMPLETE || rc == EXIT_STOPPED ? STAGE_INCOMPLETE
+								 : STAGE_FAILED;
 	if (rc == EXIT_INCOMPLETE) {
 		s->incomplete = true;
 		rc = 0;
@@ -163,6 +172,7 @@ run_stages(struct survey *s)
 		if (stages[i].first > s->until)
 			break;
 		rc = run_stage(s, &stages[i]);
+		s->stopped = s->stopped || *signals_stop() != 0;
 	}
 	return rc;
 }
@@ -389,6 +399,8 @@ open_manifest(struct survey *s, const char *digest)
 		manifest_set(&m->gateway_ip,
 		    s->gateway.address.family != 0 ? ip_format(&s->gateway.address, text) : NULL);
 	}
+	if (m->nsessions > 0 && m->sessions[m->nsessions - 1].ended == 0)
+		m->sessions[m->nsessions - 1].last_seen = m->updated;
 	manifest_add_session(m, time(NULL), m->source_ip);
 	note_versions(s);
 	if (manifest_write(m, s->dir.path) == -1) {
@@ -474,6 +486,7 @@ run_in_directory(struct survey *s)
 	find_source(s);
 	if ((rc = open_manifest(s, digest)) != 0)
 		return rc;
+	rundir_chosen(&s->dir);
 	log_info("%s %s", s->dir.resumed ? "continuing" : "starting", s->dir.shown);
 	rc = run_stages(s);
 	if (s->stopped)
@@ -510,7 +523,9 @@ survey_begin(struct survey *s)
 int
 survey_run(const struct run_options *o)
 {
-	struct survey s = { .o = o, .until = NSTAGES - 1, .broker.fd = -1, .dir.lock = -1 };
+	struct survey s = {
+		.o = o, .until = NSTAGES - 1, .broker.fd = -1, .dir.lock = -1, .dir.choice = -1
+	};
 	struct config *c;
 	int rc, id;
 
@@ -527,6 +542,7 @@ survey_run(const struct run_options *o)
 	if ((c = config_read(o->config_path)) == NULL)
 		return EXIT_USAGE;
 	s.c = c;
+	signals_catch();
 	ipset_init(&s.allow);
 	ipset_init(&s.block);
 	ipset_init(&s.opt_out);

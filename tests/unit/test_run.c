@@ -66,6 +66,7 @@ test_manifest(void **state)
 {
 	char *dir = temp_dir(), *path = path_join(dir, "run.json"), *first, *second;
 	struct manifest m, back;
+	struct ip source;
 	size_t len;
 
 	(void)state;
@@ -87,7 +88,18 @@ test_manifest(void **state)
 		.received = 12,
 		.started = 1781524800,
 		.ended = 1781525400 };
-	m.shards[1].number = 3;
+	m.shards[1] =
+	    (struct scan_shard){ .number = 3, .state = SHARD_STARTED, .started = 1781526000 };
+	source = ip_from_v4(0xc6130002);
+	manifest_note_shard(&m, &m.shards[1], 75, &source);
+	m.shards[1].state = SHARD_TODO;
+	m.shards[1].ended = 1781526060;
+	m.shards[1].sent = 4500;
+	manifest_note_shard(&m, &m.shards[1], 75, &source);
+	m.shards[1].state = SHARD_STARTED;
+	m.shards[1].started = 1781526100;
+	source = ip_from_v4(0xc6130003);
+	manifest_note_shard(&m, &m.shards[1], 50, &source);
 	manifest_add_tool(&m, "zmap", "2.1.1");
 	manifest_add_tool(&m, "zmap", "2.1.2");
 	manifest_add_session(&m, 1781524800, "198.19.0.2");
@@ -105,6 +117,13 @@ test_manifest(void **state)
 	assert_string_equal(back.tools[0].version, "2.1.2");
 	assert_int_equal(back.shards[0].state, SHARD_DONE);
 	assert_int_equal(back.shards[0].sent, 4000000000);
+	assert_int_equal(back.nattempts, 2);
+	assert_int_equal(back.attempts[0].ended, 1781526060);
+	assert_int_equal(back.attempts[0].sent, 4500);
+	assert_int_equal(ip_to_v4(&back.attempts[0].source), 0xc6130002);
+	assert_int_equal(back.attempts[1].ended, 0);
+	assert_int_equal((int)back.shards[1].rate_pps, 50);
+	assert_int_equal(ip_to_v4(&back.shards[1].source), 0xc6130003);
 	assert_int_equal(back.state, RUN_STOPPED);
 	assert_int_equal(back.stages[STAGE_GRAB].state, STAGE_INCOMPLETE);
 	assert_int_equal(back.counts.ports[0][GRAB_TIMEOUT], 5);

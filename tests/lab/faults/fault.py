@@ -281,15 +281,35 @@ def preflight():
         ({"run": {"user": ""}}, "run.user"),
         ({"run": {"user": "no-such-user"}}, "no-such-user"),
         ({"run": {"user": "root"}}, "run.user"),
+        ({"scan": {"seed": 0}}, "--shard needs scan.seed", "--shard", "0/2"),
+        ({"scan": {"mode": "list", "list": str(LAB / "expected.json")}}, "--shard divides a scan",
+         "--shard", "0/2"),
+        ({"scan": {"mode": "list", "list": "/etc/shadow"}}, "scan.list: /etc/shadow"),
     ]
-    for changes, said in cases:
+    for changes, said, *args in cases:
         with Run(**changes) as run, Wire() as wire:
-            text = run.finish(status=2)
+            text = run.finish(*args, status=2)
             need(said in text, f"{changes}: {said!r} is not said:\n{text}")
             need(text.count(said) <= 2, f"{changes}: said more than once:\n{text}")
             need(not wire.syns(), f"{changes}: packets were sent")
             runs = run.top / "runs"
             need(not runs.exists() or not list(runs.iterdir()), f"{changes}: a directory was made")
+
+
+def other_directory():
+    """--dir takes no directory that holds other things; a config may be root's alone."""
+    with Run() as run:
+        run.conf.chmod(0o600)
+        other = run.top / "other"
+        other.mkdir(mode=0o755)
+        (other / "kept").write_text("somebody's")
+        text = run.finish("--dir", str(other), until="geo", status=2)
+        need("holds other things" in text, f"not said:\n{text}")
+        need(other.owner() == "root" and other.stat().st_mode & 0o777 == 0o755, "it was taken")
+        (other / "kept").rename(other / "survey.conf")  # as a run leaves it that died early
+        run.finish("--dir", str(other), until="geo")
+        run.finish("--dir", str(run.top / "made"), until="geo")
+        need((run.top / "made").owner() == "nobody", "the new directory's owner")
 
 
 def listed():
@@ -336,6 +356,18 @@ def quiet():
         p.send_signal(signal.SIGINT)
         need(p.wait(30) == 130, f"exit status {p.returncode}")
         need(not wire.syns(), f"sent in quiet hours: {wire.syns()[:3]}")
+    with Run(scan={"quiet_hours": hours, "mode": "list"}) as run, Wire() as wire:
+        listing = run.top / "list"
+        listing.write_text("".join(f"{ip}\n" for ip in TARGETS))
+        listing.chmod(0o644)
+        run.settings["scan"]["list"] = str(listing)
+        run.write(run.settings)
+        p = run.start()
+        wait_for(lambda: (run.top / "runs/latest/zmap.ips").exists(), "the run")
+        time.sleep(3)
+        p.send_signal(signal.SIGINT)
+        need(p.wait(30) == 130, f"exit status {p.returncode}")
+        need(not wire.syns(), f"sent in quiet hours: {wire.syns()[:3]}")
 
 
 def per_network():
@@ -360,7 +392,8 @@ def per_network():
 
 CASES = {f.__name__: f for f in (
     stopped_zgrab2, stopped_zmap, disk_full, read_only, two_runs, trickling, opt_out, clock_jump,
-    root_way, planted_link, user_way, preflight, listed, quiet, per_network)}
+    root_way, planted_link, user_way, preflight, other_directory,
+    listed, quiet, per_network)}
 
 CASES[sys.argv[2]]()
 print("as it should be")

@@ -3,10 +3,11 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 
-from surveyor import (EXPECTED, TARGETS, Run, Wire, check_complete, need, seeded, tools, wait_for)
+from surveyor import (EXPECTED, SURVEY, TARGETS, Run, Wire, check_complete, need, seeded, tools, wait_for)
 
 
 def until_records(run, p, n):
@@ -91,13 +92,25 @@ def shards():
         p.kill()
         p.wait()
         wait_for(lambda: not tools(), "the children to go", limit=1)
-        done = [s for s in run.manifest()["scan"]["shards"] if s["state"] == "done"]
+        scan = run.manifest()["scan"]
+        done = [s for s in scan["shards"] if s["state"] == "done"]
         started = max(s["attempts"] for s in run.manifest()["scan"]["shards"])
         need(started == 1, "a shard was started twice")
         cut = time.time()
-        run.finish()
+        run.settings["scan"]["rate_pps"] = 500
+        run.write(run.settings)
+        run.finish("--force")
         check_complete(run)
         after = run.manifest()["scan"]["shards"]
+        # Who complains of a packet is answered with what was true when it left.
+        need({s["rate_pps"] for s in after if s["number"] in {d["number"] for d in done}} == {300},
+             f"rates of shards of the first session: {after}")
+        attempts = run.manifest()["scan"]["attempts"]
+        need(attempts[:len(done)] == scan["attempts"][:len(done)], f"the past has changed: {attempts}")
+        cut_off = [a for a in attempts if a["ended"] is None]
+        need(len(cut_off) <= 1 and len(attempts) == len(after) + len(cut_off),
+             f"attempts: {attempts}")
+        need(run.manifest()["sessions"][0]["last_seen"], "when the first session was last seen")
         need(all(s["attempts"] == 1 for s in after if s["number"] in {d["number"] for d in done}),
              f"a finished shard was repeated: {after}")
         need(all(s["state"] == "done" for s in after), "not all shards are done")
@@ -190,8 +203,81 @@ def unbegun():
         need(len(run.manifest()["sessions"]) == 1, "run.json tells of what was no session")
 
 
+def given_up():
+    """A host that was given up by one session is not complete in the next one's eyes."""
+    with Run() as run:
+        run.finish()
+        path = run.dir / "records.fresh"
+        lines = path.read_text().splitlines()
+        record = json.loads(lines[0])
+        record["p22"] = "zgrab2 gave no answer"
+        path.write_text("\n".join([json.dumps(record), *lines[1:]]) + "\n")
+        run.finish(status=3)
+        m = run.manifest()
+        need(m["counts"]["given_up"] == 1 and m["state"] == "incomplete", f"run.json: {m['counts']}")
+        need(len(run.records()) == len(TARGETS), "a host was asked again")
+
+
+def together():
+    """Two that start at the same moment make one run."""
+    with Run() as run:
+        both = [run.start(), run.start()]
+        status = sorted(p.wait(120) for p in both)
+        need(status == [0, 2], f"exit statuses {status}\n{run.output()[-2000:]}")
+        need("is being run already" in run.output(), "not said")
+        made = [d.name for d in (run.top / "runs").iterdir() if not d.is_symlink()]
+        need(len(made) == 1, f"made: {made}")
+        check_complete(run)
+
+
+def computing():
+    """Signals while nothing is sent any more: SIGHUP is no end, SIGINT a clean one."""
+    def stage_runs(run, stage):
+        try:
+            return run.manifest()["stages"][stage]["state"] != "todo"
+        except OSError:
+            return False
+    for stage in ("analyze", "graph", "report"):
+        with Run(grab={"rate_hosts": 1000}, graph={"workers": 1}) as run:
+            p = run.start(until="report")
+            wait_for(lambda: p.poll() is not None or stage_runs(run, stage), stage)
+            p.send_signal(signal.SIGHUP)
+            p.send_signal(signal.SIGINT)
+            need(p.wait(60) == 130, f"{stage}: exit status {p.returncode}\n{run.output()[-2000:]}")
+            need(f"to continue: survey run {run.conf}" in run.output(), "how to continue is not said")
+            need(run.manifest()["state"] == "stopped", f"run.json says {run.manifest()['state']}")
+            run.finish(until="report")
+            need(run.manifest()["state"] == "complete", f"run.json says {run.manifest()['state']}")
+            need((run.dir / "report/index.html").exists(), "no report")
+
+
+def piped():
+    """A list on standard input that was broken off is asked for again, not forgotten."""
+    with Run(scan={"mode": "list", "list": "-"}) as run:
+        read, write = os.pipe()
+        p = subprocess.Popen([SURVEY, "run", str(run.conf), "--until", "grab"], stdin=read,
+                             stdout=run.log, stderr=run.log)
+        os.close(read)
+        os.write(write, "".join(f"{ip}\n" for ip in TARGETS[:3]).encode())
+        wait_for(lambda: (run.top / "runs/latest/records.fresh").exists(), "the run")
+        time.sleep(1)
+        p.send_signal(signal.SIGINT)
+        need(p.wait(10) == 130, f"exit status {p.returncode}: waiting for input is not broken off")
+        os.close(write)
+        text = run.finish(status=1)
+        need("give it the whole list again" in text, f"not said:\n{text[-2000:]}")
+        listing = run.top / "list"
+        listing.write_text("".join(f"{ip}\n" for ip in TARGETS[:6]))
+        p = subprocess.Popen([SURVEY, "run", str(run.conf), "--until", "grab"],
+                             stdin=listing.open(), stdout=run.log, stderr=run.log)
+        need(p.wait(60) == 0, f"exit status {p.returncode}\n{run.output()[-2000:]}")
+        need(sorted(r["ip"] for r in run.records()) == TARGETS[:6], "not all of the list")
+        run.finish()  # and now it is not needed any more
+
+
 CASES = {f.__name__: f for f in (stopped, twice_stopped, torn, shards, machines, config, old,
-                                 database, unbegun)}
+                                 database, unbegun, given_up, together,
+                                 computing, piped)}
 
 seeded()
 CASES[sys.argv[2]]()
