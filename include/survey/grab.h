@@ -59,7 +59,8 @@ struct grab_opts {
 	const char *ini_file;
 	const char *block_file;
 	const char *smtp_name;
-	const char *local_addr; /* "" = the system's choice */
+	/* "" = the system's choice; several, after commas: one a family.  Read when zgrab2 starts. */
+	const char *local_addr;
 	const struct geo_db *geo; /* may be NULL */
 	double share; /* of the rates that this machine takes; 1 = all */
 	uint64_t stall_ms; /* 0 = from the timeouts */

@@ -71,6 +71,9 @@ struct gateway {
 int gateway_find(const struct ip *target, const char *interface, const char *mac, struct gateway *g,
     char **error);
 
+/* The address from which the kernel would send to target.  False when there is no route. */
+bool gateway_source(const struct ip *target, struct ip *source);
+
 enum shard_state { SHARD_TODO, SHARD_STARTED, SHARD_DONE, SHARD_GIVEN_UP };
 
 struct scan_shard {

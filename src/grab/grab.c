@@ -738,7 +738,7 @@ pump(struct grab *g)
 
 	if (g->state != RUNNING)
 		return;
-	if (g->child == NULL && has_work(g) && uv_now(g->loop) >= g->restart_at_ms) {
+	if (g->child == NULL && !g->paused && has_work(g) && uv_now(g->loop) >= g->restart_at_ms) {
 		int error = start_child(g);
 
 		if (error != 0) {

@@ -48,6 +48,7 @@ struct collect {
 	struct grab_stats before; /* of earlier sessions */
 	uint64_t opted_out; /* addresses that were not even queued */
 	uint64_t started_ms;
+	char local_addr[2 * IP_STRLEN + 1]; /* for zgrab2, which wants one of each family */
 	uint64_t nlisted; /* addresses of scan.list, read now */
 	bool do_grab, do_dns;
 	bool list_was_read; /* by an earlier session, to its end */
@@ -429,7 +430,7 @@ on_show(uv_timer_t *t)
 	}
 	if (c->grab != NULL) {
 		const struct grab_stats *g = grab_stats(c->grab);
-		uint64_t done = c->before.done + g->done, ok[NPORTS];
+		uint64_t done = c->before.done + g->done, ok[NPORTS], errors = 0;
 		size_t n = 0;
 
 		rows[1] = (struct progress_row){ .name = "grab",
@@ -439,11 +440,15 @@ on_show(uv_timer_t *t)
 		n += (size_t)snprintf(rows[1].note, sizeof(rows[1].note), "open:");
 		for (int row = 0; row < NPORTS && n < sizeof(rows[1].note) - 24; row++) {
 			ok[row] = c->before.ports[row][GRAB_SUCCESS] + g->ports[row][GRAB_SUCCESS];
+			for (int end = GRAB_TIMEOUT; end < GRAB_NENDS; end++)
+				errors += c->before.ports[row][end] + g->ports[row][end];
 			if (s->c->grab.port[row])
 				n += (size_t)snprintf(rows[1].note + n, sizeof(rows[1].note) - n,
 				    " %u=%llu", port_table[row].port, (unsigned long long)ok[row]);
 		}
-		if (g->given_up > 0)
+		n += (size_t)snprintf(rows[1].note + n, sizeof(rows[1].note) - n, ", %llu errors",
+		    (unsigned long long)errors);
+		if (g->given_up > 0 && n < sizeof(rows[1].note))
 			snprintf(rows[1].note + n, sizeof(rows[1].note) - n, ", %llu given up",
 			    (unsigned long long)g->given_up);
 	}
@@ -711,6 +716,26 @@ read_list(struct collect *c)
 	return 0;
 }
 
+/* scan.source_ip, and the kernel's choice for hosts of the other family, which it cannot reach. */
+static void
+choose_local_addr(struct collect *c)
+{
+	const char *mine = c->s->c->scan.source_ip;
+	char text[IP_STRLEN];
+	struct ip ip, other;
+
+	if (mine[0] == '\0' || !ip_parse(mine, strlen(mine), &ip))
+		return;
+	snprintf(c->local_addr, sizeof(c->local_addr), "%s", mine);
+	for (size_t i = 0; i < c->hosts.n; i++) {
+		if (c->hosts.ip[i].family == ip.family || !gateway_source(&c->hosts.ip[i], &other))
+			continue;
+		snprintf(
+		    c->local_addr, sizeof(c->local_addr), "%s,%s", mine, ip_format(&other, text));
+		return;
+	}
+}
+
 static int
 load_state(struct collect *c)
 {
@@ -787,7 +812,7 @@ make_grab(struct collect *c, const char *smtp_name)
 		.ini_file = s->ini_file,
 		.block_file = s->block_all_file,
 		.smtp_name = smtp_name,
-		.local_addr = s->c->scan.source_ip,
+		.local_addr = c->local_addr,
 		.geo = s->geo,
 		.share = 1.0 / (double)s->o->machines,
 		.on_record = on_record,
@@ -858,6 +883,7 @@ collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
 		stage_begin(&c, STAGE_GRAB);
 	if (load_state(&c) == -1 && c.error == 0)
 		c.error = EIO;
+	choose_local_addr(&c);
 	start_signals(&c);
 	over = c.error != 0 || s->stopped;
 	c.scan_done = over || s->c->scan.mode != SCAN_ZMAP;

@@ -34,7 +34,7 @@ static void
 clear_block(struct progress *p)
 {
 	if (p->shown > 0)
-		fprintf(stderr, "\033[%dA\033[J", p->shown);
+		fprintf(stderr, "\r\033[%dA\033[J", p->shown); /* \r: Ctrl-C was echoed as ^C */
 	p->shown = 0;
 }
 
@@ -114,7 +114,7 @@ eta(const struct progress_row *r)
 }
 
 static void
-add_row(struct buf *b, const struct progress_row *r)
+add_figures(struct buf *b, const struct progress_row *r)
 {
 	char left[32];
 
@@ -124,6 +124,12 @@ add_row(struct buf *b, const struct progress_row *r)
 	buf_printf(b, " %s, %.1f/s", r->unit, r->rate);
 	if (eta(r) > 0)
 		buf_printf(b, ", %s left", progress_duration(eta(r), left, sizeof(left)));
+}
+
+static void
+add_row(struct buf *b, const struct progress_row *r)
+{
+	add_figures(b, r);
 	if (r->note[0] != '\0')
 		buf_printf(b, ", %s", r->note);
 }
@@ -149,7 +155,15 @@ show_live(struct progress *p, const struct progress_row *rows)
 			continue;
 		buf_init(&b);
 		add_row(&b, &rows[i]);
-		fprintf(stderr, "%.*s\n", (int)width - 1, b.data);
+		if (b.len >= width) { /* its note on a line of its own */
+			buf_clear(&b);
+			add_figures(&b, &rows[i]);
+			fprintf(stderr, "%.*s\n     %.*s\n", (int)width - 1, b.data, (int)width - 6,
+			    rows[i].note);
+			p->shown++;
+		} else {
+			fprintf(stderr, "%s\n", b.data);
+		}
 		buf_fini(&b);
 		p->shown++;
 	}

@@ -11,7 +11,7 @@ struct progress_row {
 	double done, total; /* total 0 = not known yet */
 	double rate; /* a second, lately; kept by progress_show() */
 	const char *unit;
-	char note[192];
+	char note[320];
 };
 
 #define PROGRESS_ROWS 3

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ldns/sha2.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "rundir.h"
 
 #define CONFIG_MAX (4 << 20)
+enum { LOCK_TRIES = 20, LOCK_STEP_MS = 50 };
 #define STAMP_LEN 15 /* 20260615-120000 */
 
 static bool
@@ -259,6 +261,7 @@ rundir_lock(struct rundir *d)
 	char *path = path_join(d->path, "lock");
 	char pid[32];
 	ssize_t n;
+	int held;
 
 	d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (d->lock == -1) {
@@ -267,7 +270,10 @@ rundir_lock(struct rundir *d)
 		return errno == EACCES || errno == EROFS ? EXIT_USAGE : EXIT_FAILED;
 	}
 	free(path);
-	if (flock(d->lock, LOCK_EX | LOCK_NB) == -1) {
+	/* One that was killed a moment ago still ends, and survey status looks for an instant. */
+	for (int i = 0; (held = flock(d->lock, LOCK_EX | LOCK_NB)) == -1 && i < LOCK_TRIES; i++)
+		poll(NULL, 0, LOCK_STEP_MS);
+	if (held == -1) {
 		n = pread(d->lock, pid, sizeof(pid) - 1, 0);
 		pid[n > 0 ? n : 0] = '\0';
 		pid[strspn(pid, "0123456789")] = '\0';

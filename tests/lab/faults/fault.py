@@ -1,12 +1,16 @@
 """fault.py SURVEY CASE: hanging tools, full disks, strange targets and clocks, wrong set-ups."""
 
+import fcntl
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from pathlib import Path
@@ -317,7 +321,8 @@ def listed():
     table = json.loads((HERE.parent / "hosts.json").read_text())
     six = sorted(ip for ip in json.dumps(table).split('"') if ip.startswith("fd5a:") and "/" not in ip)
     chosen = TARGETS[:5] + EXPECTED["out_of_country"] + ["198.18.10.61", "198.18.20.21"]
-    with Run(scan={"mode": "list"}) as run, Wire() as wire:
+    # zgrab2 needs an address of each family once it is given one.
+    with Run(scan={"mode": "list", "source_ip": "198.19.0.2"}) as run, Wire() as wire:
         optout, listing = run.top / "opt-out", run.top / "list"
         optout.write_text("198.18.20.21\n")
         listing.write_text("# a list\n" + "\n".join(chosen + six[:1] + chosen[:2]) + "\n")
@@ -342,6 +347,37 @@ def listed():
             fine = [p for p in ("p22", "p25", "p443") for d in row[p]["data"].values()
                     if d["status"] == "success"]
             need(fine, f"nothing was got over IPv6: {json.dumps(row)[:600]}")
+
+
+def terminal():
+    """On a terminal of 80 columns every figure is seen, and the block leaves nothing behind."""
+    with Run(grab={"rate_hosts": 20}) as run:
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        p = subprocess.Popen([SURVEY, "run", str(run.conf), "--until", "grab"],
+                             stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
+                             env={**os.environ, "TERM": "xterm"})
+        os.close(theirs)
+        seen = b""
+        while chunk := read_or_eof(ours):
+            seen += chunk
+        os.close(ours)
+        need(p.wait(30) == 0, f"exit status {p.returncode}")
+        text = seen.decode()
+        need("993=" in text and " errors" in text and " hits" in text, f"seen:\n{text[-2000:]}")
+        for block in text.split("\x1b[J")[:-1]:
+            lines = block.split("\r\n")
+            live = [line for line in lines if line.startswith(("scan ", "grab ", "     "))]
+            need(all(len(line) < 80 for line in live), f"too long for the terminal: {live}")
+            up = block.rsplit("\r\x1b[", 1)
+            need(len(up) == 2 and int(up[1].rstrip("A")) == len(live), f"lines and {up[1:]}: {live}")
+
+
+def read_or_eof(fd):
+    try:
+        return os.read(fd, 65536)
+    except OSError:  # EIO: the other end has closed
+        return b""
 
 
 def quiet():
@@ -393,7 +429,7 @@ def per_network():
 CASES = {f.__name__: f for f in (
     stopped_zgrab2, stopped_zmap, disk_full, read_only, two_runs, trickling, opt_out, clock_jump,
     root_way, planted_link, user_way, preflight, other_directory,
-    listed, quiet, per_network)}
+    listed, terminal, quiet, per_network)}
 
 CASES[sys.argv[2]]()
 print("as it should be")
