@@ -571,10 +571,55 @@ one_host(struct tables *ts, const struct study *st)
 	}
 }
 
+/* Pairs of ports, each in one order, have a bit each in a host's mask; one more is for SSH = TLS. */
+#define ALARM_PAIR (NPORTS * (NPORTS + 1) / 2)
+_Static_assert(ALARM_PAIR < 64, "a bit for each pair of ports");
+
+static unsigned
+pair_number(int a, int b)
+{
+	return (unsigned)(a < b ? b * (b + 1) / 2 + a : a * (a + 1) / 2 + b);
+}
+
+/* The pairs of ports on which a key links two hosts; counts it in keys. */
+static uint64_t
+pairs_of_key(const struct study *st, const struct study_key *k, uint64_t keys[NPORTS][NPORTS])
+{
+	struct key_ports p;
+	uint64_t pairs = 0;
+
+	if (k->nhosts < 2)
+		return 0;
+	count_key_ports(&p, st, k);
+	for (int a = 0; a < NPORTS; a++) {
+		for (int b = a; b < NPORTS; b++) {
+			bool one_host = p.hosts[a] == 1 && p.hosts[b] == 1 &&
+					p.only_host[a] == p.only_host[b];
+
+			if (p.hosts[a] == 0 || p.hosts[b] == 0 || one_host)
+				continue;
+			keys[a][b]++;
+			pairs |= UINT64_C(1) << pair_number(a, b);
+		}
+	}
+	return pairs;
+}
+
+/* Those of the pairs that this port is one of. */
+static uint64_t
+pairs_with(uint64_t pairs, int row)
+{
+	uint64_t mask = 0;
+
+	for (int other = 0; other < NPORTS; other++)
+		mask |= UINT64_C(1) << pair_number(row, other);
+	return pairs & mask;
+}
+
 /*
  * Keys that one host shows on one port and another host on another: counted
  * per key, so that a certificate on 2,000 hosts weighs one, not two million
- * pairs; and the hosts that show such a key on either port.
+ * pairs; and the hosts that show such a key on either port, each once.
  */
 static void
 port_by_port(struct tables *ts, const struct study *st)
@@ -582,38 +627,30 @@ port_by_port(struct tables *ts, const struct study *st)
 	static const char *const columns[] = { "shared keys", "hosts", NULL };
 	struct table *t = tables_add(
 	    ts, "port-pairs", "Keys shared across hosts, by pair of ports", "ports", columns);
-	uint64_t keys[NPORTS][NPORTS] = { { 0 } }, hosts[NPORTS][NPORTS] = { { 0 } };
-	uint64_t alarm_keys = 0, alarm_hosts = 0;
+	uint64_t keys[NPORTS][NPORTS] = { { 0 } }, hosts[ALARM_PAIR + 1] = { 0 }, alarm_keys = 0;
+	uint64_t *mask = xcalloc((size_t)st->nhosts + 1, sizeof(*mask));
 	struct row *r;
 
 	for (uint32_t i = 0; i < st->nkeys; i++) {
 		const struct study_key *k = &st->keys[i];
-		struct key_ports p;
+		uint64_t pairs = pairs_of_key(st, k, keys);
+		bool alarm = k->ssh && k->tls;
 
-		if (k->ssh && k->tls) {
-			alarm_keys++;
-			alarm_hosts += k->nhosts;
-		}
-		if (k->nhosts < 2)
-			continue;
-		count_key_ports(&p, st, k);
-		for (int a = 0; a < NPORTS; a++) {
-			for (int b = a; b < NPORTS; b++) {
-				uint64_t either = (uint64_t)p.hosts[a] + p.hosts[b];
+		alarm_keys += alarm;
+		for (uint32_t u = k->use0; u < k->use0 + k->nuse; u++) {
+			int row = port_index(st->uses[u].port);
 
-				if (a == b && p.hosts[a] >= 2) {
-					keys[a][a]++;
-					hosts[a][a] += p.hosts[a];
-				}
-				if (a == b || p.hosts[a] == 0 || p.hosts[b] == 0 ||
-				    (p.hosts[a] == 1 && p.hosts[b] == 1 &&
-					p.only_host[a] == p.only_host[b]))
-					continue;
-				keys[a][b]++;
-				hosts[a][b] += either < k->nhosts ? either : k->nhosts;
-			}
+			if (row != -1)
+				mask[st->uses[u].host] |= pairs_with(pairs, row);
+			if (alarm)
+				mask[st->uses[u].host] |= UINT64_C(1) << ALARM_PAIR;
 		}
 	}
+	for (uint32_t i = 0; i < st->nhosts; i++) {
+		for (size_t bit = 0; bit <= ALARM_PAIR; bit++)
+			hosts[bit] += mask[i] >> bit & 1;
+	}
+	free(mask);
 	for (int a = 0; a < NPORTS; a++) {
 		for (int b = a; b < NPORTS; b++) {
 			if (keys[a][b] == 0)
@@ -622,16 +659,16 @@ port_by_port(struct tables *ts, const struct study *st)
 			r->alarm = (port_table[a].kind == KEY_SSH_HOST) !=
 				   (port_table[b].kind == KEY_SSH_HOST);
 			row_count(r, 0, keys[a][b]);
-			row_count(r, 1, hosts[a][b]);
+			row_count(r, 1, hosts[pair_number(a, b)]);
 		}
 	}
 	r = table_row(t, "SSH = TLS (one key for both, on any host)");
 	r->alarm = alarm_keys > 0;
 	row_count(r, 0, alarm_keys);
-	row_count(r, 1, alarm_hosts);
+	row_count(r, 1, hosts[ALARM_PAIR]);
 	t->note =
-	    "Counted per key, never per pair of hosts. A key that serves SSH and TLS is an alarm: "
-	    "whoever holds it for one speaks for the other.";
+	    "Counted per key, never per pair of hosts; each host once. A key that serves SSH and "
+	    "TLS is an alarm: whoever holds it for one speaks for the other.";
 }
 
 static const struct study *sorting;

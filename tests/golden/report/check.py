@@ -32,6 +32,19 @@ def check(what, got, want):
         sys.exit(f"{what}: {got}, not {want}")
 
 
+def port_pairs(run):
+    """What the table of port pairs must say, from clusters.json: {ports: [keys, hosts]}."""
+    keys, hosts = collections.Counter(), collections.defaultdict(set)
+    for cluster in json.loads((run / "clusters.json").read_text()):
+        for key in cluster["keys"]:
+            at = [(ip, int(port[1:])) for ip, port in key["at"]]
+            linked = {(min(p, q), max(p, q)) for a, p in at for b, q in at if a != b}
+            for pair in linked:
+                keys[pair] += 1
+                hosts[pair] |= {ip for ip, port in at if port in pair}
+    return {f"{p} = {q}": [n, len(hosts[p, q])] for (p, q), n in keys.items()}
+
+
 def main():
     truth = json.loads(gzip.decompress((STUDY / "truth.json.gz").read_bytes()))
     sizes = collections.Counter(len(c) for c in truth["clusters"])
@@ -62,7 +75,10 @@ def main():
             check(label, part[label], [None])
         both = table("overview", run, lone)
         check("side by side", both["clusters"], [truth["true_clusters"]] * 2)
-        check("port pairs", table("port-pairs", lone), table("port-pairs", run))
+        pairs = table("port-pairs", run)
+        check("port pairs", table("port-pairs", lone), pairs)
+        check("both keys", pairs.pop("SSH = TLS (one key for both, on any host)"), [0, 0])
+        check("port pairs counted anew", pairs, port_pairs(run))
         check("key types in clusters", {k: v[1] for k, v in table("keytypes", lone).items()},
               {k: v[1] for k, v in table("keytypes", run).items() if v[1]})
 
