@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "survey/buf.h"
 #include "survey/file.h"
@@ -180,6 +181,18 @@ write_report(struct task *t, const char *title)
 	return rc == -1 ? -1 : 0;
 }
 
+/* Where the pictures are: beside the report when survey graph has drawn them there, too. */
+static char *
+picture_dir(const char *base, const char *own)
+{
+	char *dir = path_join(base, "graphs");
+
+	if (access(dir, F_OK) == 0)
+		return dir;
+	free(dir);
+	return path_join(own, "graphs");
+}
+
 int
 report_rundir(const struct report_options *o)
 {
@@ -193,7 +206,7 @@ report_rundir(const struct report_options *o)
 	own = stat(o->path, &sb) == 0 && S_ISDIR(sb.st_mode) ? xstrdup(o->path) : path_dir(o->path);
 	base = o->output != NULL ? xstrdup(o->output) : xstrdup(own);
 	t.dir = path_join(base, "report");
-	t.graphs = path_join(own, "graphs");
+	t.graphs = picture_dir(base, own);
 	runinfo_read(&t.run, o->path);
 	tables_init(&t.tables);
 	stats_tables(&t.tables, t.study, &t.run);

@@ -84,6 +84,9 @@ def main():
 
         survey("graph", lone, "-o", drawn, "-f", "svg")
         check("pictures", len(list((drawn / "graphs").glob("cluster-*.svg"))), truth["true_clusters"])
+        survey("report", lone, "-o", drawn)
+        page = (drawn / "report/index.html").read_text()
+        check("pictures in the page", page.count('id="picture-'), truth["true_clusters"])
 
         # The same input gives the same bytes.
         survey("graph", run, "-f", "svg,pdf,dot")
