@@ -61,6 +61,8 @@ void picture_fini(struct picture *);
 
 /* An upper estimate of a text's width in a sans-serif face of that size. */
 double picture_text_width(const char *s, double size);
+/* Shorten a text to what fits into room, with an ellipsis. */
+void picture_text_cut(struct buf *, double size, double room);
 
 void picture_svg(const struct picture *, struct buf *out);
 /* Written whole or not at all.  Return 0, or -1 with errno set. */

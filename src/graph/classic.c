@@ -12,7 +12,6 @@
 
 #define EXACT_UP_TO 10 /* hosts: each pair of ports has a colour of its own */
 #define CAPTION_UP_TO 12 /* hosts: addresses stand beside the nodes */
-#define CIRCLE_DENSITY 0.55
 
 /* One key seen on two ports of two hosts. */
 struct link {
@@ -259,7 +258,7 @@ drawing_classic(struct drawing *d, const struct study *st, uint32_t cluster)
 	const struct study_cluster *c = &st->clusters[cluster];
 	bool exact = c->nhosts <= EXACT_UP_TO, implied = false;
 	struct links l = { 0 };
-	size_t npairs = 0;
+	uint32_t *partners = xcalloc((size_t)c->nhosts + 1, sizeof(*partners));
 
 	for (uint32_t i = 0; i < c->nhosts; i++) {
 		const struct study_host *h = &st->hosts[c->host0 + i];
@@ -287,11 +286,14 @@ drawing_classic(struct drawing *d, const struct study *st, uint32_t cluster)
 		for (j = i; j < l.n && l.v[j].a == l.v[i].a && l.v[j].b == l.v[i].b; j++)
 			implied |= !l.v[j].drawn;
 		draw_pair(d, st, &l.v[i], j - i, exact, c->host0);
-		npairs++;
+		partners[l.v[i].a]++;
+		partners[l.v[i].b]++;
 	}
 	draw_legend(d, &l, exact);
-	d->circle = c->nhosts > 2 &&
-		    (double)npairs >= CIRCLE_DENSITY * c->nhosts * (c->nhosts - 1) / 2;
+	d->circle = c->nhosts > 2;
+	for (uint32_t i = 0; i < c->nhosts; i++)
+		d->circle &= 2 * partners[i] >= c->nhosts;
+	free(partners);
 	if (implied)
 		drawing_note(d,
 		    "Pairs of different ports that follow from the lines drawn are named "

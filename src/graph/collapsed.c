@@ -25,9 +25,11 @@
 static const struct step steps[] = {
 	{ false, false, AS_EACH, NULL },
 	{ true, true, AS_EACH,
-	    "Keys of exactly the same hosts are one node; ports of a group count as one." },
+	    "Keys of exactly the same hosts are one node; ports of one group count as one." },
 	{ true, true, AS_COLOURED,
-	    "Keys of exactly the same hosts are one node; ASes without a colour are joined." },
+	    "Keys of exactly the same hosts are one node; ports of one group count as one; all but "
+	    "the "
+	    "twelve largest ASes are joined." },
 };
 #define NSTEPS (sizeof(steps) / sizeof(steps[0]))
 
@@ -397,12 +399,17 @@ draw_part(struct drawing *d, struct part *p, uint32_t largest)
 	n->nhosts = p->nhosts;
 	n->nkeys = p->nkeys;
 	n->style = (struct as_style){ 0xf2f2f2, 0x888888, 1, { 4, 2 } };
-	n->r = radius(p->nhosts > p->nkeys ? p->nhosts : p->nkeys, largest);
-	if (n->r < 11)
-		n->r = 11;
-	count_label(n, p->nhosts);
-	n->tip = xasprintf(
-	    "%u further hosts and %u keys, not drawn one by one", p->nhosts, p->nkeys);
+	if (p->nhosts > 0) {
+		n->r = fmax(11, radius(p->nhosts, largest));
+		count_label(n, p->nhosts);
+		n->tip = xasprintf("%u further host%s and %u key%s, not drawn one by one",
+		    p->nhosts, p->nhosts == 1 ? "" : "s", p->nkeys, p->nkeys == 1 ? "" : "s");
+	} else {
+		n->r = 14;
+		count_label(n, p->nkeys);
+		n->tip = xasprintf(
+		    "%u further key%s, not drawn one by one", p->nkeys, p->nkeys == 1 ? "" : "s");
+	}
 }
 
 static void
@@ -473,7 +480,7 @@ draw_with_rest(struct drawing *d, struct collapse *x, uint32_t limit)
 		struct buf b;
 
 		buf_init(&b);
-		buf_adds(&b, "Grey dashed circles hold the ");
+		buf_adds(&b, "Grey dashed circles and diamonds hold the ");
 		text_count(&b, hidden_hosts);
 		buf_adds(&b, " hosts and ");
 		text_count(&b, hidden_keys);

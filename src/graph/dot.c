@@ -41,7 +41,7 @@ drawing_dot(const struct drawing *d, const struct study *st, struct buf *b)
 		const struct draw_node *n = &d->nodes[i];
 
 		buf_printf(b, "n%zu [shape=%s,pos=\"%.1f,%.1f!\",width=%.3f,height=%.3f", i,
-		    n->kind == NODE_KEY ? "diamond" : "circle", n->x, n->y, n->r / 36, n->r / 36);
+		    draw_node_is_key(n) ? "diamond" : "circle", n->x, n->y, n->r / 36, n->r / 36);
 		buf_printf(b, ",fillcolor=\"#%06x\",color=\"#%06x\",fontcolor=\"#%06x\"",
 		    n->style.rgb, n->style.outline, palette_ink(n->style.rgb));
 		quoted(b, "label", n->label);

@@ -11,7 +11,7 @@
 
 #define TIP_NAMES 6 /* names in a tooltip */
 #define TIP_NAME 60 /* characters of one */
-#define LEGEND_AS 14 /* rows of the legend */
+#define LEGEND_AS NAS_COLOURS /* rows of the legend; beyond them all ASes look alike */
 
 static const struct study *ranking;
 
@@ -195,14 +195,13 @@ collect_ases(struct drawing *d, const struct study *st, const struct draw_colour
 	for (size_t i = 0; i < d->nases; i++) {
 		int slot = colours->slot[d->ases[i].as];
 
-		if (slot >= 0)
-			d->ases[i].style = palette_as(slot);
-		else if (grey < NAS_GREYS)
-			d->ases[i].style = palette_grey(grey++);
-		else
+		if (i >= LEGEND_AS)
 			d->ases[i].style = palette_mixed();
+		else if (slot >= 0)
+			d->ases[i].style = palette_as(slot);
+		else
+			d->ases[i].style = palette_grey(grey++);
 	}
-	/* The legend has room for so many; a coloured AS keeps its colour without a row. */
 	for (size_t i = LEGEND_AS; i < d->nases; i++) {
 		d->other_ases++;
 		d->other_hosts += d->ases[i].nhosts;

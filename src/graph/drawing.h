@@ -43,6 +43,13 @@ struct draw_node {
 	double cx, cy; /* which way the caption goes */
 };
 
+/* A diamond: a key, or a lump of keys alone. */
+static inline bool
+draw_node_is_key(const struct draw_node *n)
+{
+	return n->kind == NODE_KEY || (n->kind == NODE_REST && n->nhosts == 0);
+}
+
 struct draw_edge {
 	uint32_t a, b; /* nodes */
 	uint32_t lane, nlanes;
@@ -72,7 +79,8 @@ struct drawing {
 	size_t nnodes, nedges, nases, nlines;
 	size_t cap_nodes, cap_edges, cap_ases, cap_lines;
 	uint32_t other_ases, other_hosts; /* beyond the legend */
-	bool circle; /* dense: place the nodes on a circle */
+	bool
+	    circle; /* every host has half of the others as partners: no host or key holds parts together */
 	struct buf note; /* what was simplified, or empty */
 };
 

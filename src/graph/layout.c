@@ -1,6 +1,6 @@
 /*
  * Dense classic pictures go on a circle, which is what such a graph looks
- * like anyway and costs nothing; all else is Graphviz's: neato (stress) for
+ * like anyway and costs nothing, and so do stars; all else is Graphviz's: neato (stress) for
  * small drawings, sfdp for larger ones.  Only positions are taken from it.
  * Edges are drawn straight by us: routing them (splines=true) is what takes
  * minutes for a few hundred nodes.
@@ -14,10 +14,13 @@
 
 #include "survey/mem.h"
 
+#include "caption.h"
 #include "layout.h"
 
 #define NEATO_UP_TO 90 /* nodes */
 #define PAIR_GAP 130 /* points between two nodes that are alone */
+#define STAR_GAP 10 /* points between two nodes on a star's circle */
+#define STAR_LINE 56 /* the shortest line of a star */
 #define PER_INCH 72.0
 
 struct layout {
@@ -94,6 +97,56 @@ place_circle(struct drawing *d)
 	free(order);
 }
 
+/* The one node that all others hang on, and on nothing else; d->nnodes when there is none. */
+static uint32_t
+hub_of(const struct drawing *d)
+{
+	uint32_t a = d->edges[0].a, b = d->edges[0].b;
+	bool is_a = true, is_b = true;
+
+	for (size_t i = 0; i < d->nedges; i++) {
+		const struct draw_edge *e = &d->edges[i];
+
+		is_a &= e->a == a || e->b == a;
+		is_b &= e->a == b || e->b == b;
+	}
+	return is_a ? a : is_b ? b : (uint32_t)d->nnodes;
+}
+
+/*
+ * A star on one circle, each node with the room it needs.  A general layout
+ * puts the nodes at several distances, and a line to an outer one then passes
+ * behind an inner one.
+ */
+static void
+place_star(struct drawing *d, uint32_t hub)
+{
+	uint32_t *order = xcalloc(d->nnodes, sizeof(*order));
+	double around = 0, largest = 0, angle = M_PI, r;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < d->nnodes; i++) {
+		if (i == hub)
+			continue;
+		order[n++] = i;
+		around += 2 * d->nodes[i].r + STAR_GAP;
+		largest = fmax(largest, d->nodes[i].r);
+	}
+	sorting = d;
+	qsort(order, n, sizeof(*order), by_as_rank);
+	r = fmax(around / (2 * M_PI), d->nodes[hub].r + largest + STAR_LINE);
+	for (size_t i = 0; i < n; i++) {
+		struct draw_node *node = &d->nodes[order[i]];
+		double half = M_PI * (2 * node->r + STAR_GAP) / around;
+
+		angle -= half;
+		node->x = r * cos(angle);
+		node->y = r * sin(angle);
+		angle -= half;
+	}
+	free(order);
+}
+
 /* Turn the drawing so that its longer axis lies level: pages are read that way. */
 static void
 turn_level(struct drawing *d)
@@ -117,36 +170,6 @@ turn_level(struct drawing *d)
 
 		d->nodes[i].x = x * cos(angle) - y * sin(angle);
 		d->nodes[i].y = x * sin(angle) + y * cos(angle);
-	}
-}
-
-/* A caption stands on the side where a node has fewest lines. */
-static void
-aim_captions(struct drawing *d)
-{
-	for (size_t i = 0; i < d->nnodes; i++)
-		d->nodes[i].cx = d->nodes[i].cy = 0;
-	for (size_t i = 0; i < d->nedges; i++) {
-		struct draw_node *a = &d->nodes[d->edges[i].a], *b = &d->nodes[d->edges[i].b];
-		double dx = b->x - a->x, dy = b->y - a->y, len = hypot(dx, dy);
-
-		if (len < 1e-6)
-			continue;
-		a->cx -= dx / len;
-		a->cy -= dy / len;
-		b->cx += dx / len;
-		b->cy += dy / len;
-	}
-	for (size_t i = 0; i < d->nnodes; i++) {
-		double len = hypot(d->nodes[i].cx, d->nodes[i].cy);
-
-		if (len < 0.05) {
-			d->nodes[i].cx = 0;
-			d->nodes[i].cy = -1;
-		} else {
-			d->nodes[i].cx /= len;
-			d->nodes[i].cy /= len;
-		}
 	}
 }
 
@@ -203,20 +226,26 @@ int
 layout_place(struct layout *l, struct drawing *d)
 {
 	Agnode_t **node;
+	uint32_t hub;
 	graph_t *g;
 	int rc = -1;
 
 	if (d->level == DRAW_SUMMARY || d->nnodes == 0) {
-		aim_captions(d);
+		caption_aim(d);
 		return 0;
 	}
 	if (d->circle) {
 		place_circle(d);
 		return 0;
 	}
+	if (d->nnodes > 3 && (hub = hub_of(d)) < d->nnodes) {
+		place_star(d, hub);
+		caption_aim(d);
+		return 0;
+	}
 	if (d->nnodes == 2) {
 		d->nodes[1].x = d->nodes[0].r + d->nodes[1].r + PAIR_GAP;
-		aim_captions(d);
+		caption_aim(d);
 		return 0;
 	}
 	node = xcalloc(d->nnodes, sizeof(*node));
@@ -228,7 +257,7 @@ layout_place(struct layout *l, struct drawing *d)
 		}
 		gvFreeLayout(l->gvc, g);
 		turn_level(d);
-		aim_captions(d);
+		caption_aim(d);
 		rc = 0;
 	}
 	agclose(g);

@@ -9,6 +9,7 @@
 #include "survey/mem.h"
 #include "survey/text.h"
 
+#include "caption.h"
 #include "page.h"
 
 #define MARGIN 20.0
@@ -17,9 +18,12 @@
 #define ROW 15.0
 #define AS_COLUMN 236.0
 #define KEY_COLUMN 190.0
-#define AS_TEXT 36 /* characters */
+#define AS_TEXT 60 /* characters at most; what fits is less */
 #define LINE_COLUMN 214.0
 #define LINE_ROWS 9
+/* Title and legend of a wider page grow with it, since it is shrunk to be printed or shown. */
+#define TEXT_WIDTH (2 * MARGIN + 2 * AS_COLUMN + KEY_COLUMN)
+#define TEXT_SCALE_MAX 1.8
 
 #define INK PICTURE_INK
 #define INK_SOFT PICTURE_SOFT
@@ -69,25 +73,6 @@ reach_to(struct reach *r, double x0, double y0, double x1, double y1)
 	r->y1 = fmax(r->y1, y1);
 }
 
-#define CAPTION_SIZE 8.5
-
-/* Where a caption's text begins (anchor) and its baseline, y upwards. */
-static void
-caption_place(const struct draw_node *n, double *x, double *y, enum text_anchor *anchor)
-{
-	double off = n->r + 5;
-
-	*x = n->x + n->cx * off;
-	*y = n->y + n->cy * off;
-	if (n->cx > 0.45)
-		*anchor = ANCHOR_START;
-	else if (n->cx < -0.45)
-		*anchor = ANCHOR_END;
-	else
-		*anchor = ANCHOR_MIDDLE;
-	*y -= CAPTION_SIZE * (0.35 - 0.35 * n->cy); /* above: on the line; below: under it */
-}
-
 static struct reach
 measure(const struct drawing *d)
 {
@@ -95,19 +80,14 @@ measure(const struct drawing *d)
 
 	for (size_t i = 0; i < d->nnodes; i++) {
 		const struct draw_node *n = &d->nodes[i];
-		double pad = n->r + 2, x, y, w;
-		enum text_anchor anchor;
+		double pad = n->r + 2;
 
 		reach_to(&r, n->x - pad, n->y - pad, n->x + pad, n->y + pad);
-		if (n->caption == NULL)
-			continue;
-		caption_place(n, &x, &y, &anchor);
-		w = picture_text_width(n->caption, CAPTION_SIZE);
-		if (anchor == ANCHOR_MIDDLE)
-			x -= w / 2;
-		else if (anchor == ANCHOR_END)
-			x -= w;
-		reach_to(&r, x, y - 3, x + w, y + CAPTION_SIZE);
+		if (n->caption != NULL) {
+			struct caption_box b = caption_box(n);
+
+			reach_to(&r, b.x0, b.y0, b.x1, b.y1);
+		}
 	}
 	for (size_t i = 0; i < d->nedges; i++) {
 		const struct draw_edge *e = &d->edges[i];
@@ -182,10 +162,11 @@ host_link(const char *ip)
 static double
 label_size(const struct draw_node *n)
 {
-	double size = fmin(n->r * 0.95, 15), w = picture_text_width(n->label, size);
+	double inside = draw_node_is_key(n) ? 0.55 * n->r : n->r;
+	double size = fmin(inside * 0.95, 15), w = picture_text_width(n->label, size);
 
-	if (w > 2 * n->r * 0.86)
-		size *= 2 * n->r * 0.86 / w;
+	if (w > 2 * inside * 0.86)
+		size *= 2 * inside * 0.86 / w;
 	return size;
 }
 
@@ -196,7 +177,7 @@ draw_nodes(struct picture *s, const struct drawing *d, const struct study *st, d
 	for (size_t i = 0; i < d->nnodes; i++) {
 		const struct draw_node *n = &d->nodes[i];
 		struct shape *p = picture_add(
-		    s, n->kind == NODE_KEY ? SHAPE_DIAMOND : SHAPE_CIRCLE, ox + n->x, oy - n->y);
+		    s, draw_node_is_key(n) ? SHAPE_DIAMOND : SHAPE_CIRCLE, ox + n->x, oy - n->y);
 
 		p->r = n->r;
 		p->fill = n->style.rgb;
@@ -234,15 +215,18 @@ draw_nodes(struct picture *s, const struct drawing *d, const struct study *st, d
 static void
 as_row(struct picture *s, const struct study *st, const struct draw_as *a, double x, double y)
 {
+	double end = x + AS_COLUMN - 14;
 	struct buf b;
 
 	dot_sample(s, x + 5.5, y - 3.4, 5, &a->style);
 	buf_init(&b);
-	drawing_as_name(&b, &st->ases[a->as], AS_TEXT);
-	picture_text(s, x + 17, y, 9.5, INK, b.data);
-	buf_clear(&b);
 	text_count(&b, a->nhosts);
-	picture_text(s, x + AS_COLUMN - 14, y, 9.5, INK_SOFT, b.data)->anchor = ANCHOR_END;
+	picture_text(s, end, y, 9.5, INK_SOFT, b.data)->anchor = ANCHOR_END;
+	end -= picture_text_width(b.data, 9.5) + 8;
+	buf_clear(&b);
+	drawing_as_name(&b, &st->ases[a->as], AS_TEXT);
+	picture_text_cut(&b, 9.5, end - (x + 17));
+	picture_text(s, x + 17, y, 9.5, INK, b.data);
 	buf_fini(&b);
 }
 
@@ -304,13 +288,14 @@ static double
 symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 {
 	struct as_style plain = { 0xffffff, 0x555555, 1, { 0 } };
-	bool keys = false, several = false, rest = false, mixed = false;
+	bool keys = false, several = false, rest = false, rest_keys = false, mixed = false;
 	struct shape *p;
 
 	for (size_t i = 0; i < d->nnodes; i++) {
 		keys |= d->nodes[i].kind == NODE_KEY;
 		several |= d->nodes[i].kind == NODE_GROUP && d->nodes[i].nhosts > 1;
-		rest |= d->nodes[i].kind == NODE_REST;
+		rest |= d->nodes[i].kind == NODE_REST && d->nodes[i].nhosts > 0;
+		rest_keys |= d->nodes[i].kind == NODE_REST && d->nodes[i].nhosts == 0;
 		mixed |= d->nodes[i].kind == NODE_GROUP && d->nodes[i].as == STUDY_NONE;
 	}
 	if (keys) {
@@ -338,7 +323,20 @@ symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 		struct as_style grey = { 0xf2f2f2, 0x888888, 1, { 3, 1.5 } };
 
 		dot_sample(s, x + 17, y - 3.4, 6, &grey);
-		picture_text(s, x + 42, y, 9.5, INK, "the rest, joined");
+		p = picture_text(s, x + 17, y - 0.6, 7.5, INK, "n");
+		p->anchor = ANCHOR_MIDDLE;
+		picture_text(s, x + 42, y, 9.5, INK, "n further hosts, joined");
+		y += ROW;
+	}
+	if (rest_keys) {
+		p = picture_add(s, SHAPE_DIAMOND, x + 17, y - 3.4);
+		p->r = 7;
+		p->fill = 0xf2f2f2;
+		p->stroke = 0x888888;
+		p->width = 1;
+		p = picture_text(s, x + 17, y - 1, 7, INK, "n");
+		p->anchor = ANCHOR_MIDDLE;
+		picture_text(s, x + 42, y, 9.5, INK, "n further keys, joined");
 		y += ROW;
 	}
 	return y;
@@ -378,6 +376,14 @@ note_rows(struct picture *s, const char *note, double y)
 	return y;
 }
 
+/* What a line of the drawing says. */
+static const char *
+line_head(const struct drawing *d)
+{
+	return d->level == DRAW_CLASSIC ? "a line: two hosts with one key on"
+					: "a line: hosts with a key";
+}
+
 /* The lines of the legend in so many columns.  Returns the next row's y. */
 static double
 line_rows(struct picture *s, const struct drawing *d, double x, double y, size_t columns)
@@ -391,6 +397,21 @@ line_rows(struct picture *s, const struct drawing *d, double x, double y, size_t
 		picture_text(s, lx + 42, ly, 9.5, INK, d->lines[i].text);
 	}
 	return y + ROW * (double)rows;
+}
+
+/* What the columns below say. */
+static void
+foot_heads(struct picture *s, const struct drawing *d, size_t columns, double y)
+{
+	for (size_t i = 0; i < columns; i++) {
+		double x = MARGIN + AS_COLUMN * (double)i;
+
+		picture_text(s, x + 17, y, 8.5, INK_SOFT, "AS");
+		picture_text(s, x + AS_COLUMN - 14, y, 8.5, INK_SOFT, "hosts")->anchor = ANCHOR_END;
+	}
+	if (d->nlines <= LINE_ROWS)
+		picture_text(
+		    s, MARGIN + AS_COLUMN * (double)columns, y, 8.5, INK_SOFT, line_head(d));
 }
 
 static double
@@ -408,6 +429,8 @@ foot(struct picture *s, const struct drawing *d, const struct study *st, double 
 	while (columns > 1 && d->nases <= (columns - 1) * 4)
 		columns--;
 	rows = (d->nases + columns - 1) / columns;
+	foot_heads(s, d, columns, y - 4);
+	y += ROW - 4;
 	for (size_t i = 0; i < d->nases; i++) {
 		size_t column = i / rows, row = i % rows;
 
@@ -429,8 +452,9 @@ foot(struct picture *s, const struct drawing *d, const struct study *st, double 
 	}
 	kx = MARGIN + AS_COLUMN * (double)columns;
 	if (d->nlines > LINE_ROWS) { /* many exact pairs: rows of their own under the ASes */
-		bottom = fmax(bottom, symbol_rows(s, d, kx, y));
-		bottom = line_rows(s, d, MARGIN, rule(s, bottom - 4),
+		bottom = rule(s, fmax(bottom, symbol_rows(s, d, kx, y)) - 4);
+		picture_text(s, MARGIN, bottom - 4, 8.5, INK_SOFT, line_head(d));
+		bottom = line_rows(s, d, MARGIN, bottom + ROW - 4,
 		    (size_t)((s->width - 2 * MARGIN) / LINE_COLUMN));
 	} else {
 		y = line_rows(s, d, kx, y, 1);
@@ -441,20 +465,47 @@ foot(struct picture *s, const struct drawing *d, const struct study *st, double 
 	return bottom;
 }
 
+/* Scale the shapes from that one on about the top left corner and move them down. */
+static void
+enlarge(struct picture *s, size_t from, double scale, double down)
+{
+	for (size_t i = from; i < s->n; i++) {
+		struct shape *p = &s->shapes[i];
+
+		p->x *= scale;
+		p->y = p->y * scale + down;
+		p->x2 *= scale;
+		p->y2 = p->y2 * scale + down;
+		p->r *= scale;
+		p->width *= scale;
+		for (size_t k = 0; k < sizeof(p->dash) / sizeof(p->dash[0]); k++)
+			p->dash[k] *= scale;
+	}
+}
+
 void
 page_init(struct picture *s, const struct drawing *d, const struct study *st)
 {
 	struct reach r = measure(d);
-	double w = r.x1 - r.x0, h = r.y1 - r.y0, ox, oy, top = MARGIN + 44;
+	double width = fmax(r.x1 - r.x0, MIN_WIDTH) + 2 * MARGIN, top, bottom;
+	double scale = fmin(fmax(width / TEXT_WIDTH, 1), TEXT_SCALE_MAX);
 	uint32_t group = 1; /* 1 is the title */
+	size_t drawn;
 
-	*s = (struct picture){ .width = fmax(w + 2 * MARGIN, MIN_WIDTH + 2 * MARGIN) };
+	*s = (struct picture){ .width = width / scale };
 	head(s, d);
-	ox = s->width / 2 - (r.x0 + r.x1) / 2;
-	oy = top + r.y1;
-	draw_edges(s, d, ox, oy, &group);
-	draw_nodes(s, d, st, ox, oy, &group);
-	s->height = foot(s, d, st, top + h + 18) + MARGIN - 8;
+	enlarge(s, 0, scale, 0);
+	s->width = width;
+	top = (MARGIN + 44) * scale;
+	draw_edges(s, d, width / 2 - (r.x0 + r.x1) / 2, top + r.y1, &group);
+	draw_nodes(s, d, st, width / 2 - (r.x0 + r.x1) / 2, top + r.y1, &group);
+	top += r.y1 - r.y0 + 18;
+	drawn = s->n;
+	s->width = width / scale;
+	bottom = foot(s, d, st, 0) + MARGIN - 8;
+	enlarge(s, drawn, scale, top);
+	s->width = width;
+	s->height = top + bottom * scale;
 }
 
 void

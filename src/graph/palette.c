@@ -206,7 +206,8 @@ palette_grey(unsigned i)
 	static const struct {
 		double width;
 		double dash[6];
-	} outlines[] = { { 1, { 0 } }, { 2.4, { 0 } }, { 1.4, { 3, 2 } }, { 1.8, { 1, 1.8 } } };
+	} outlines[] = { { 1, { 0 } }, { 2.4, { 0 } }, { 1.4, { 3, 2 } }, { 1.8, { 1, 1.8 } },
+		{ 2.4, { 6, 2 } }, { 1.4, { 5, 1.5, 1, 1.5 } } };
 
 	i %= NAS_GREYS;
 	struct as_style s = { greys[i % 2], 0x555555, outlines[i / 2].width, { 0 } };

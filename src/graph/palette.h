@@ -43,7 +43,7 @@ struct as_style {
 	double outline_width;
 	double dash[6];
 };
-#define NAS_GREYS 8
+#define NAS_GREYS 12
 
 enum port_group palette_group(unsigned port);
 enum pair_class palette_class(unsigned port_a, unsigned port_b);

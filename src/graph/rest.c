@@ -22,12 +22,18 @@ root_of(uint32_t *parent, uint32_t i)
 	return i;
 }
 
+/* The largest, then those of most keys, then those of the keys that by_bundle_size() puts first. */
 static int
 by_group_size(const void *pa, const void *pb)
 {
 	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-	int c = cmp_u32(sorting->groups[b].nhosts, sorting->groups[a].nhosts);
+	const struct group *x = &sorting->groups[a], *y = &sorting->groups[b];
+	int c = cmp_u32(y->nhosts, x->nhosts);
 
+	if (c == 0)
+		c = cmp_u32(y->nitems, x->nitems);
+	if (c == 0 && x->nitems > 0)
+		c = cmp_u32(sorting->items[x->item0].key, sorting->items[y->item0].key);
 	return c != 0 ? c : cmp_u32(a, b);
 }
 

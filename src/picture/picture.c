@@ -2,21 +2,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "survey/buf.h"
 #include "survey/escape.h"
 #include "survey/mem.h"
 #include "survey/picture.h"
 
-/* Widths of Helvetica, in thousandths of the size, from space to tilde. */
+/* The greater of a letter's widths in Helvetica and DejaVu Sans, in thousandths, space to tilde. */
 /* clang-format off */
-static const uint16_t helvetica[95] = {
-	278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278,
-	556, 556, 556, 556, 556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556,
-	1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833, 722, 778,
-	667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 469, 556,
-	333, 556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556,
-	556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 584,
+static const uint16_t widths[95] = {
+	318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337,
+	636, 636, 636, 636, 636, 636, 636, 636, 636, 636, 337, 337, 838, 838, 838, 556,
+	1015, 684, 686, 722, 770, 667, 611, 778, 752, 295, 500, 667, 557, 863, 748, 787,
+	667, 787, 722, 667, 611, 732, 684, 989, 685, 667, 685, 390, 337, 390, 838, 556,
+	500, 613, 635, 550, 635, 615, 352, 635, 634, 278, 278, 579, 278, 974, 634, 612,
+	635, 635, 411, 521, 392, 634, 592, 818, 592, 592, 525, 636, 337, 636, 838,
 };
 /* clang-format on */
+
+/* Other scripts: near enough for a word of them. */
+static double
+letter_width(uint32_t cp)
+{
+	if (cp >= 32 && cp < 127)
+		return widths[cp - 32];
+	return cp < 0x1100 ? 800 : 1000;
+}
 
 double
 picture_text_width(const char *s, double size)
@@ -28,13 +38,31 @@ picture_text_width(const char *s, double size)
 	for (size_t i = 0; i < len; i += n) {
 		if ((n = utf8_decode(s + i, len - i, &cp)) == 0)
 			n = 1;
-		if (cp >= 32 && cp < 127)
-			w += helvetica[cp - 32];
-		else
-			w += cp < 0x1100 ? 600 : 1000;
+		w += letter_width(cp);
 	}
-	return w * size / 1000 *
-	       1.14; /* DejaVu Sans, the widest usual stand-in, is that much wider */
+	return w * size / 1000;
+}
+
+void
+picture_text_cut(struct buf *b, double size, double room)
+{
+	double w = letter_width(0x2026) * size / 1000;
+	size_t i = 0, n;
+	uint32_t cp = 0;
+
+	if (picture_text_width(b->data, size) <= room)
+		return;
+	for (; i < b->len; i += n) {
+		if ((n = utf8_decode(b->data + i, b->len - i, &cp)) == 0)
+			n = 1;
+		w += letter_width(cp) * size / 1000;
+		if (w > room)
+			break;
+	}
+	while (i > 0 && b->data[i - 1] == ' ')
+		i--;
+	b->len = i;
+	buf_adds(b, "\xe2\x80\xa6");
 }
 
 struct shape *

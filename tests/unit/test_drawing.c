@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,7 +11,9 @@
 
 #include "survey/buf.h"
 
+#include "graph/caption.h"
 #include "graph/drawing.h"
+#include "graph/layout.h"
 #include "graph/page.h"
 
 #define HOSTILE "</text><script>x</script> \"'&]]> \\N\\G <b> \x1b[31m \xe2\x80\xae\xff"
@@ -236,6 +239,212 @@ test_text_width_is_no_underestimate(void **state)
 	assert_true(picture_text_width("", 10) < 0.001);
 }
 
+static void
+test_texts_are_cut_to_width(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b);
+	buf_adds(&b, "AS64500 Boyne Hosting Ltd");
+	picture_text_cut(&b, 9.5, 200);
+	assert_string_equal(b.data, "AS64500 Boyne Hosting Ltd");
+	for (double room = 20; room < 120; room += 7) {
+		buf_clear(&b);
+		buf_adds(
+		    &b, "AS64500 \xd0\x9e\xd0\xbf\xd0\xb5\xd1\x80\xd0\xb0\xd1\x82\xd0\xbe\xd1\x80 "
+			"WWW <<<<");
+		picture_text_cut(&b, 9.5, room);
+		assert_true(picture_text_width(b.data, 9.5) <= room);
+		assert_string_equal(b.data + b.len - 3, "\xe2\x80\xa6");
+		assert_true(b.len < 4 || ((unsigned char)b.data[b.len - 4] & 0xc0) != 0xc0);
+	}
+	buf_fini(&b);
+}
+
+static bool
+same_look(const struct as_style *a, const struct as_style *b)
+{
+	return a->rgb == b->rgb && a->outline_width == b->outline_width && a->dash[0] == b->dash[0];
+}
+
+/* Each AS of the legend looks different, and what is not there looks like "others". */
+static void
+test_legend_explains_every_look(void **state)
+{
+	(void)state;
+	for (uint32_t nases = 1; nases <= 40; nases += 3) {
+		for (uint32_t first = 0; first <= 64512;
+		     first += 64512) { /* without numbers: greys */
+			struct study *st = study_new();
+			struct draw_colours colours;
+			struct as_style mixed = palette_mixed();
+			struct drawing d;
+
+			for (uint32_t i = 0; i < 40; i++) {
+				char name[16];
+				uint32_t h;
+
+				snprintf(name, sizeof(name), "as %u", i % nases);
+				h = add_host(st, i, first > 0 ? first + i % nases : 0, name);
+				add_key(st, h, 25, "key", 1);
+			}
+			study_finish(st);
+			draw_colours_init(&colours, st);
+			drawing_init(&d, st, &colours, 0, DRAW_CLASSIC);
+			assert_int_equal(d.nases + d.other_ases, nases);
+			for (size_t i = 0; i < d.nases; i++) {
+				assert_false(same_look(&d.ases[i].style, &mixed));
+				for (size_t k = 0; k < i; k++)
+					assert_false(same_look(&d.ases[i].style, &d.ases[k].style));
+			}
+			for (size_t i = 0; i < d.nnodes; i++) {
+				bool there = d.other_ases > 0 &&
+					     same_look(&d.nodes[i].style, &mixed);
+
+				for (size_t k = 0; k < d.nases; k++)
+					there |= same_look(&d.nodes[i].style, &d.ases[k].style);
+				assert_true(there);
+			}
+			drawing_fini(&d);
+			draw_colours_fini(&colours);
+			study_free(st);
+		}
+	}
+}
+
+/* A host that holds two parts together is not lost in a circle of hosts. */
+static void
+test_only_what_has_no_bridge_is_a_circle(void **state)
+{
+	(void)state;
+	for (int bridge = 0; bridge < 2; bridge++) {
+		struct study *st = study_new();
+		struct draw_colours colours;
+		struct drawing d;
+
+		for (uint32_t i = 0; i < 9; i++) {
+			uint32_t h = add_host(st, i, 64512, "A");
+
+			if (!bridge || i < 7)
+				add_key(st, h, 25, "key", 1);
+			if (bridge && i >= 6)
+				add_key(st, h, 443, "key", 2);
+		}
+		study_finish(st);
+		draw_colours_init(&colours, st);
+		drawing_init(&d, st, &colours, 0, DRAW_CLASSIC);
+		assert_int_equal(d.circle, !bridge);
+		drawing_fini(&d);
+		draw_colours_fini(&colours);
+		study_free(st);
+	}
+}
+
+/* One key on hosts of many ASes: nothing stands in the way of a line. */
+static void
+test_star_is_one_circle(void **state)
+{
+	struct study *st = study_new();
+	struct draw_colours colours;
+	struct drawing d;
+	struct layout *l = layout_new();
+	double r = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 200; i++)
+		add_key(st, add_host(st, i, 64512 + i * i % 47, "A"), 25, "key", 1);
+	study_finish(st);
+	draw_colours_init(&colours, st);
+	drawing_init(&d, st, &colours, 0, DRAW_COLLAPSED);
+	assert_true(d.nnodes > 20);
+	assert_int_equal(layout_place(l, &d), 0);
+	for (size_t i = 0; i < d.nnodes; i++) {
+		const struct draw_node *n = &d.nodes[i];
+
+		if (n->kind == NODE_KEY)
+			continue;
+		if (r == 0)
+			r = hypot(n->x, n->y);
+		assert_true(fabs(hypot(n->x, n->y) - r) < 0.01);
+		for (size_t k = 0; k < i; k++)
+			assert_true(
+			    hypot(n->x - d.nodes[k].x, n->y - d.nodes[k].y) > n->r + d.nodes[k].r);
+	}
+	layout_free(l);
+	drawing_fini(&d);
+	draw_colours_fini(&colours);
+	study_free(st);
+}
+
+static void
+test_captions_keep_clear(void **state)
+{
+	struct study *st = study_new();
+	struct draw_colours colours;
+	struct drawing d;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++)
+		add_key(st, add_host(st, i, 64512, "A"), 25, "key", 1);
+	study_finish(st);
+	draw_colours_init(&colours, st);
+	drawing_init(&d, st, &colours, 0, DRAW_CLASSIC);
+	for (int turn = 0; turn < 24;
+	     turn++) { /* the third node stands where the first's caption would */
+		struct caption_box box[3];
+
+		d.nodes[0].x = d.nodes[0].y = 0;
+		d.nodes[1].x = 200 * cos(turn * M_PI / 12);
+		d.nodes[1].y = 200 * sin(turn * M_PI / 12);
+		d.nodes[2].x = -40 * cos(turn * M_PI / 12);
+		d.nodes[2].y = -40 * sin(turn * M_PI / 12);
+		caption_aim(&d);
+		for (size_t i = 0; i < 3; i++) {
+			box[i] = caption_box(&d.nodes[i]);
+			for (size_t k = 0; k < 3; k++) {
+				double x = fmin(fmax(d.nodes[k].x, box[i].x0), box[i].x1);
+				double y = fmin(fmax(d.nodes[k].y, box[i].y0), box[i].y1);
+
+				assert_true(i == k || hypot(x - d.nodes[k].x, y - d.nodes[k].y) >
+							  d.nodes[k].r);
+			}
+		}
+	}
+	drawing_fini(&d);
+	draw_colours_fini(&colours);
+	study_free(st);
+}
+
+/* A lump of keys alone is a diamond with the number of keys, not a circle with no hosts. */
+static void
+test_no_circle_says_nought(void **state)
+{
+	struct study *st = study_new();
+	struct draw_colours colours;
+	struct drawing d;
+	bool lump = false;
+
+	(void)state;
+	for (uint32_t i = 0; i < 300; i++) {
+		uint32_t h = add_host(st, i, 64512 + i % 12, "A");
+
+		add_key(st, h, 25, "key", i);
+		add_key(st, h, 443, "key", i + 1);
+	}
+	study_finish(st);
+	draw_colours_init(&colours, st);
+	drawing_init(&d, st, &colours, 0, DRAW_COLLAPSED);
+	for (size_t i = 0; i < d.nnodes; i++) {
+		assert_string_not_equal(d.nodes[i].label, "0");
+		lump |= d.nodes[i].kind == NODE_REST && draw_node_is_key(&d.nodes[i]);
+	}
+	assert_true(lump);
+	drawing_fini(&d);
+	draw_colours_fini(&colours);
+	study_free(st);
+}
+
 int
 main(void)
 {
@@ -246,6 +455,12 @@ main(void)
 		cmocka_unit_test(test_equal_ports_are_drawn_and_the_rest_is_told),
 		cmocka_unit_test(test_hostile_texts),
 		cmocka_unit_test(test_text_width_is_no_underestimate),
+		cmocka_unit_test(test_texts_are_cut_to_width),
+		cmocka_unit_test(test_legend_explains_every_look),
+		cmocka_unit_test(test_only_what_has_no_bridge_is_a_circle),
+		cmocka_unit_test(test_star_is_one_circle),
+		cmocka_unit_test(test_captions_keep_clear),
+		cmocka_unit_test(test_no_circle_says_nought),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
