@@ -127,9 +127,11 @@ aim_from_lines(struct drawing *d)
 	}
 }
 
-void
+double
 caption_aim(struct drawing *d)
 {
+	double sum = 0;
+
 	aim_from_lines(d);
 	for (size_t i = 0; i < d->nnodes; i++) {
 		struct draw_node *n = &d->nodes[i];
@@ -152,5 +154,7 @@ caption_aim(struct drawing *d)
 		}
 		n->cx = cos(best);
 		n->cy = sin(best);
+		sum += least;
 	}
+	return sum;
 }
