@@ -19,7 +19,9 @@
 
 #define NEATO_UP_TO 90 /* nodes */
 #define SMALL 14 /* nodes */
-#define ON_LINE 8.0 /* what a node on a line costs; captions: caption.c */
+#define STARTS 24
+#define GOOD_ENOUGH 6.0
+#define ON_LINE 50.0 /* what a node on a line costs; captions: caption.c */
 #define PAIR_GAP 130 /* points between two nodes that are alone */
 #define STAR_GAP 10 /* points between two nodes on a star's circle */
 #define STAR_LINE 56 /* the shortest line of a star */
@@ -212,12 +214,12 @@ set_text(void *object, const char *name, const char *v)
 }
 
 static graph_t *
-to_cgraph(const struct drawing *d, Agnode_t **node, const char *start)
+to_cgraph(const struct drawing *d, Agnode_t **node, unsigned start)
 {
 	char name[] = "g";
 	graph_t *g = agopen(name, Agstrictundirected, NULL);
 
-	set_text(g, "start", start); /* fixed seeds: the same picture each time */
+	set(g, "start", start); /* fixed seeds: the same picture each time */
 	set_text(g, "splines", "");
 	set_text(g, "overlap", "prism");
 	set_text(g, "sep", d->level == DRAW_CLASSIC ? "+10" : "+5");
@@ -247,7 +249,7 @@ to_cgraph(const struct drawing *d, Agnode_t **node, const char *start)
 
 /* Let Graphviz place the nodes, from a start of that number.  Returns 0 or -1. */
 static int
-place_freely(struct layout *l, struct drawing *d, const char *start)
+place_freely(struct layout *l, struct drawing *d, unsigned start)
 {
 	Agnode_t **node = xcalloc(d->nnodes, sizeof(*node));
 	graph_t *g = to_cgraph(d, node, start);
@@ -271,24 +273,25 @@ place_freely(struct layout *l, struct drawing *d, const char *start)
 static int
 place_small(struct layout *l, struct drawing *d)
 {
-	static const char *const starts[] = { "7", "1", "2", "3", "4", "5", "6", "8" };
-	size_t n = sizeof(starts) / sizeof(starts[0]), best = n;
-	double least = INFINITY;
+	double hidden = INFINITY, least = INFINITY;
+	unsigned best = 0;
 
-	for (size_t i = 0; i < n && least > 0; i++) {
-		double hidden;
-
-		if (place_freely(l, d, starts[i]) == -1)
+	for (unsigned start = 1; start <= STARTS && least > GOOD_ENOUGH; start++) {
+		if (place_freely(l, d, start) == -1)
 			continue;
 		hidden = caption_aim(d) + nodes_on_lines(d);
 		if (hidden < least) {
 			least = hidden;
-			best = i;
+			best = start;
 		}
 	}
-	if (best == n || place_freely(l, d, starts[best]) == -1)
+	if (best == 0)
 		return -1;
-	caption_aim(d);
+	if (hidden > least) { /* the last was not the best */
+		if (place_freely(l, d, best) == -1)
+			return -1;
+		caption_aim(d);
+	}
 	return 0;
 }
 
@@ -317,7 +320,7 @@ layout_place(struct layout *l, struct drawing *d)
 	}
 	if (d->nnodes <= SMALL)
 		return place_small(l, d);
-	if (place_freely(l, d, "7") == -1)
+	if (place_freely(l, d, 7) == -1)
 		return -1;
 	caption_aim(d);
 	return 0;

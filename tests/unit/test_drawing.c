@@ -251,9 +251,9 @@ test_texts_are_cut_to_width(void **state)
 	assert_string_equal(b.data, "AS64500 Boyne Hosting Ltd");
 	for (double room = 20; room < 120; room += 7) {
 		buf_clear(&b);
-		buf_adds(
-		    &b, "AS64500 \xd0\x9e\xd0\xbf\xd0\xb5\xd1\x80\xd0\xb0\xd1\x82\xd0\xbe\xd1\x80 "
-			"WWW <<<<");
+		buf_adds(&b,
+		    "AS64500 \xd0\x9e\xd0\xbf\xd0\xb5\xd1\x80\xd0\xb0\xd1\x82\xd0\xbe\xd1\x80 "
+		    "WWW <<<<");
 		picture_text_cut(&b, 9.5, room);
 		assert_true(picture_text_width(b.data, 9.5) <= room);
 		assert_string_equal(b.data + b.len - 3, "\xe2\x80\xa6");
@@ -339,6 +339,51 @@ test_only_what_has_no_bridge_is_a_circle(void **state)
 		draw_colours_fini(&colours);
 		study_free(st);
 	}
+}
+
+/* Seven hosts with one key, three with another, the bridge a different host each time. */
+static void
+test_small_pictures_hide_no_host(void **state)
+{
+	struct layout *l = layout_new();
+
+	(void)state;
+	for (uint32_t bridge = 0; bridge < 9; bridge++) {
+		struct study *st = study_new();
+		struct draw_colours colours;
+		struct drawing d;
+
+		for (uint32_t i = 0; i < 9; i++) {
+			uint32_t h = add_host(st, i, 64512, "A"), place = (i + 9 - bridge) % 9;
+
+			if (place < 7)
+				add_key(st, h, 25, "key", 1);
+			if (place == 0 || place >= 7)
+				add_key(st, h, 443, "key", 2);
+		}
+		study_finish(st);
+		draw_colours_init(&colours, st);
+		drawing_init(&d, st, &colours, 0, DRAW_CLASSIC);
+		assert_int_equal(layout_place(l, &d), 0);
+		for (size_t i = 0; i < d.nedges; i++) {
+			const struct draw_node *a = &d.nodes[d.edges[i].a];
+			const struct draw_node *b = &d.nodes[d.edges[i].b];
+			double dx = b->x - a->x, dy = b->y - a->y, len = hypot(dx, dy);
+
+			for (size_t k = 0; k < d.nnodes; k++) {
+				double x = d.nodes[k].x - a->x, y = d.nodes[k].y - a->y;
+				double along = (x * dx + y * dy) / len;
+
+				if (&d.nodes[k] != a && &d.nodes[k] != b && along > 0 &&
+				    along < len)
+					assert_true(fabs(x * dy - y * dx) / len >= d.nodes[k].r);
+			}
+		}
+		drawing_fini(&d);
+		draw_colours_fini(&colours);
+		study_free(st);
+	}
+	layout_free(l);
 }
 
 /* One key on hosts of many ASes: nothing stands in the way of a line. */
@@ -458,6 +503,7 @@ main(void)
 		cmocka_unit_test(test_texts_are_cut_to_width),
 		cmocka_unit_test(test_legend_explains_every_look),
 		cmocka_unit_test(test_only_what_has_no_bridge_is_a_circle),
+		cmocka_unit_test(test_small_pictures_hide_no_host),
 		cmocka_unit_test(test_star_is_one_circle),
 		cmocka_unit_test(test_captions_keep_clear),
 		cmocka_unit_test(test_no_circle_says_nought),
