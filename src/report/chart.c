@@ -10,14 +10,15 @@
 
 #include "chart.h"
 
-#define WIDTH 520.0
-#define MARGIN 16.0
+#define WIDTH 440.0 /* little wider than a column of a paper */
+#define MARGIN 12.0
 #define BAR 15.0
 #define BAR_STEP 22.0
 #define IN_RGB 0x33668c /* in clusters */
 #define OUT_RGB 0xa9c8dd /* outside */
 #define ALARM 0xb5402f
-#define LABEL 34 /* characters */
+#define LABEL 60 /* characters at most */
+#define LABEL_WIDTH 190.0 /* points */
 
 static double
 head(struct picture *p, const char *title)
@@ -46,6 +47,7 @@ short_label(struct buf *b, const char *label)
 {
 	buf_clear(b);
 	text_plain(b, label, strlen(label), LABEL);
+	picture_text_cut(b, 9.5, LABEL_WIDTH);
 }
 
 static void
@@ -55,13 +57,34 @@ bar(struct picture *p, double x, double y, double w, uint32_t rgb)
 		picture_rect(p, x, y, w < 1 ? 1 : w, BAR, rgb);
 }
 
+/* What the colours say, of those that the chart has. */
 static void
-key(struct picture *p, double y)
+key(struct picture *p, const struct table *t, size_t n, double y)
 {
-	picture_rect(p, MARGIN, y - 8, 10, 10, IN_RGB);
-	picture_text(p, MARGIN + 15, y, 9, PICTURE_SOFT, "in clusters");
-	picture_rect(p, MARGIN + 90, y - 8, 10, 10, OUT_RGB);
-	picture_text(p, MARGIN + 105, y, 9, PICTURE_SOFT, "outside");
+	bool in = false, alarm = false, outside = false;
+	const struct {
+		const bool *used;
+		uint32_t rgb;
+		const char *text;
+	} colours[] = {
+		{ &in, IN_RGB, "in clusters" },
+		{ &alarm, ALARM, "in clusters, weak or deprecated" },
+		{ &outside, OUT_RGB, "outside" },
+	};
+	double x = MARGIN;
+
+	for (size_t i = 0; i < n; i++) {
+		in |= !t->rows[i].alarm;
+		alarm |= t->rows[i].alarm && cell_count(&t->rows[i], 1) > 0;
+		outside |= t->rows[i].cells[2].kind == CELL_COUNT;
+	}
+	for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++) {
+		if (!*colours[i].used)
+			continue;
+		picture_rect(p, x, y - 8, 10, 10, colours[i].rgb);
+		picture_text(p, x + 15, y, 9, PICTURE_SOFT, colours[i].text);
+		x += picture_text_width(colours[i].text, 9) + 34;
+	}
 }
 
 bool
@@ -89,8 +112,8 @@ chart_bars(struct picture *p, const struct table *t, const char *title, size_t m
 		room = fmax(room, picture_text_width(b.data, 9.5));
 	}
 	y = head(p, title);
-	x0 = MARGIN + fmin(room, 230) + 8;
-	full = WIDTH - MARGIN - 62 - x0;
+	x0 = MARGIN + room + 8;
+	full = WIDTH - MARGIN - 52 - x0;
 	for (size_t i = 0; i < n; i++) {
 		const struct row *r = &t->rows[i];
 		uint64_t total = row_total(r);
@@ -113,7 +136,7 @@ chart_bars(struct picture *p, const struct table *t, const char *title, size_t m
 		picture_text(p, x0, y + 8, 9, PICTURE_SOFT, b.data);
 		y += BAR_STEP - 4;
 	}
-	key(p, y + 14);
+	key(p, t, n, y + 14);
 	p->height = y + 22 + MARGIN - 6;
 	buf_fini(&b);
 	return true;
@@ -124,6 +147,7 @@ chart_funnel(struct picture *p, const struct table *t, const char *title)
 {
 	double room = 0, y, x0, full;
 	uint64_t most = 0, before = 0;
+	size_t steps = 0;
 	struct buf b;
 
 	*p = (struct picture){ 0 };
@@ -131,13 +155,16 @@ chart_funnel(struct picture *p, const struct table *t, const char *title)
 	for (size_t i = 0; i < t->nrows; i++) {
 		if (cell_count(&t->rows[i], 0) > most)
 			most = cell_count(&t->rows[i], 0);
+		steps += t->rows[i].cells[0].kind == CELL_COUNT;
 		short_label(&b, t->rows[i].label);
 		room = fmax(room, picture_text_width(b.data, 9.5));
 	}
+	if (steps < 2) /* one number narrows nothing down */
+		most = 0;
 	if (most > 0) {
 		y = head(p, title);
 		x0 = MARGIN + room + 8;
-		full = WIDTH - MARGIN - 104 - x0;
+		full = WIDTH - MARGIN - 100 - x0;
 		for (size_t i = 0; i < t->nrows; i++) {
 			uint64_t n = cell_count(&t->rows[i], 0);
 			double w = full * log10((double)n + 1) / log10((double)most + 1);

@@ -67,7 +67,7 @@ put_head(const struct page *p, struct buf *b)
 	escaped(b, p->title, 120);
 	buf_adds(b, "</h1>\n<p class=\"sub\">Which hosts share SSH and TLS keys?");
 	if (p->run->created != NULL) {
-		buf_adds(b, " Begun ");
+		buf_adds(b, runinfo_tells_scan(p->run) ? " Begun " : " Records analysed ");
 		put_time(b, p->run->created);
 		if (p->run->ended != NULL) {
 			buf_adds(b, ", ended ");
@@ -146,7 +146,10 @@ put_glance(const struct page *p, struct buf *b)
 static void
 put_charts(const struct page *p, struct buf *b)
 {
-	buf_adds(b, "<section id=\"charts\">\n<h2>Charts</h2>\n<div class=\"charts\">\n");
+	buf_adds(b, "<section id=\"charts\">\n<h2>Charts</h2>\n");
+	if (p->ncharts == 0)
+		buf_adds(b, "<p class=\"missing\">There is nothing to draw.</p>\n");
+	buf_adds(b, "<div class=\"charts\">\n");
 	for (size_t i = 0; i < p->ncharts; i++) {
 		buf_adds(b, "<figure class=\"card\">\n");
 		buf_adds(b, p->charts[i].svg);
@@ -254,24 +257,26 @@ fact_rate(struct buf *b, const char *name, double rate, const char *unit)
 }
 
 static void
-put_method(const struct page *p, struct buf *b)
+fact_pairs(struct buf *b, const char *title, const struct runinfo_pair *v, size_t n)
 {
-	const struct runinfo *r = p->run;
+	if (n == 0)
+		return;
+	buf_printf(b, "<h3>%s</h3>\n<dl class=\"facts\">", title);
+	for (size_t i = 0; i < n; i++)
+		fact(b, v[i].name, v[i].value);
+	buf_adds(b, "</dl>\n");
+}
 
+/* What a survey did; a directory of analysed records does not tell. */
+static void
+put_scan(const struct runinfo *r, struct buf *b)
+{
 	buf_adds(b,
-	    "<section id=\"method\">\n<h2>Method and politeness</h2>\n"
 	    "<p>Addresses of the country are probed once with a SYN to port 25. Those that listen "
 	    "are "
 	    "asked once on each of the ports of the study, in the course of an ordinary handshake; "
 	    "nothing is logged into, no mail is sent. Special-purpose ranges, the block list and "
-	    "those who opted out are never probed.</p>\n");
-	if (!r->there) {
-		buf_adds(b,
-		    "<p class=\"missing\">There is no run.json in this directory: rates, times and "
-		    "versions are not known.</p>\n</section>\n");
-		return;
-	}
-	buf_adds(b, "<dl class=\"facts\">");
+	    "those who opted out are never probed.</p>\n<dl class=\"facts\">");
 	fact(b, "run", r->name);
 	/* A survey writes its report before it ends: "running" says nothing then. */
 	fact(b, "state",
@@ -285,19 +290,39 @@ put_method(const struct page *p, struct buf *b)
 	fact_count(b, "refused by block list or range", r->refused);
 	fact_count(b, "opted out", r->opted_out);
 	fact_count(b, "hosts given up", r->given_up);
-	fact_count(b, "record lines refused", r->lines_refused);
-	fact(b, "certificates judged by the date",
-	    r->scan_date != NULL ? r->scan_date : "of each grab");
-	fact(b, "answers of the DNS", r->dns);
 	fact_rate(b, "probes", r->rate_pps, "packets a second at most");
 	fact_rate(b, "grabs", r->rate_hosts, "hosts a second at most");
-	buf_adds(b, "</dl>\n<h3>Stages</h3>\n<dl class=\"facts\">");
-	for (size_t i = 0; i < r->nstages; i++)
-		fact(b, r->stages[i].name, r->stages[i].value);
-	buf_adds(b, "</dl>\n<h3>Versions</h3>\n<dl class=\"facts\">");
-	for (size_t i = 0; i < r->nversions; i++)
-		fact(b, r->versions[i].name, r->versions[i].value);
-	buf_adds(b, "</dl>\n</section>\n");
+}
+
+static void
+put_method(const struct page *p, struct buf *b)
+{
+	const struct runinfo *r = p->run;
+
+	buf_adds(b, "<section id=\"method\">\n<h2>Method and politeness</h2>\n");
+	if (!runinfo_tells_scan(r))
+		buf_printf(b,
+		    "<p class=\"missing\">%s how, when and how fast hosts were asked is not "
+		    "known.</p>\n",
+		    r->there ? "This directory holds an analysis of records:"
+			     : "There is no run.json in this directory:");
+	if (r->there) {
+		if (runinfo_tells_scan(r)) {
+			put_scan(r, b);
+		} else {
+			buf_adds(b, "<dl class=\"facts\">");
+			fact(b, "records", r->name);
+			fact(b, "analysed", r->created);
+		}
+		fact_count(b, "record lines refused", r->lines_refused);
+		fact(b, "certificates judged by the date",
+		    r->scan_date != NULL ? r->scan_date : "of each grab");
+		fact(b, "answers of the DNS", r->dns);
+		buf_adds(b, "</dl>\n");
+		fact_pairs(b, "Stages", r->stages, r->nstages);
+		fact_pairs(b, "Versions", r->versions, r->nversions);
+	}
+	buf_adds(b, "</section>\n");
 }
 
 /* The pictures of the clusters, as far as there are any: each a packed block that is unpacked when opened. */

@@ -240,7 +240,7 @@
 			["names", ""], ["ports", "wide"]], c.hosts, i => {
 			const h = order[i];
 			const ip = D.hosts.ip[h] === wanted ? make("mark", {}, D.hosts.ip[h]) : D.hosts.ip[h];
-			return make("tr", {}, number(h - c.host0 + 1), make("td", {class: "mono"}, make("span", {class: "name"}, ip)),
+			return make("tr", {}, number(h - c.host0 + 1), make("td", {class: "mono"}, make("span", {class: "name ip"}, ip)),
 				make("td", {class: "wide"}, make("span", {class: "name"}, asName(D.hosts.as[h]))),
 				drawKeys(c, h), drawNames(h, c.hosts <= 4), drawFacts(h));
 		}, 50);
@@ -328,6 +328,7 @@
 		const full = svg.getAttribute("viewBox").split(" ").map(Number);
 		let view = full.slice();
 		svg.style.aspectRatio = full[2] + " / " + full[3];
+		svg.style.maxWidth = full[2] * 1.5 + "px"; /* texts no larger than the page's headings */
 		const apply = () => svg.setAttribute("viewBox", view.map(v => v.toFixed(2)).join(" "));
 		const zoom = (factor, fx = .5, fy = .5) => {
 			const w = Math.min(full[2] * 1.5, Math.max(full[2] / 40, view[2] / factor));

@@ -161,6 +161,13 @@ runinfo_read(struct runinfo *r, const char *dir)
 	free(path);
 }
 
+bool
+runinfo_tells_scan(const struct runinfo *r)
+{
+	return r->nstages > 0 || r->probed != RUNINFO_UNKNOWN || r->hits != RUNINFO_UNKNOWN ||
+	       r->rate_pps > 0;
+}
+
 void
 runinfo_fini(struct runinfo *r)
 {

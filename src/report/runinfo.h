@@ -34,5 +34,7 @@ struct runinfo {
 /* Reads DIR/run.json; a file that is missing or no JSON leaves everything untold. */
 void runinfo_read(struct runinfo *, const char *path);
 void runinfo_fini(struct runinfo *);
+/* Does it tell of a survey, not of an analysis of records alone? */
+bool runinfo_tells_scan(const struct runinfo *);
 
 #endif

@@ -299,6 +299,13 @@ class Report(unittest.TestCase):
         self.open(self.study, wide=375, high=800)
         width = self.js("return [document.documentElement.scrollWidth, innerWidth]")
         self.assertLessEqual(width[0], width[1], "nothing sticks out to the side")
+        cells = self.js("return [...document.querySelectorAll('#clusters-table tbody tr:first-child td')]"
+                        ".filter(e => e.offsetWidth > 0).map(e => e.getBoundingClientRect().right)")
+        self.assertEqual(len(cells), 4)
+        self.assertLessEqual(max(cells), width[1], "what a cluster is can be read without scrolling")
+        texts = self.js("return [...document.querySelectorAll('.charts text')]"
+                        ".map(e => e.getBoundingClientRect().height)")
+        self.assertGreater(min(texts), 7, "the charts can be read")
         self.css("#clusters-table tbody tr a").click()
         self.wait(lambda: self.css("#detail").is_displayed())
         self.wait(lambda: self.js("return !!document.querySelector('.picture svg')"))
@@ -383,6 +390,42 @@ class Report(unittest.TestCase):
         self.assertEqual(self.css(".tile b").text, "–")
         self.css("#clusters-table tbody tr a").click()
         self.wait(lambda: "No picture of this cluster" in self.css("#detail").text)
+
+    def test_nothing_is_said_of_a_scan_that_is_not_known(self):
+        alone = self.dir / "analysis"
+        alone.mkdir()
+        for name in ("clusters.json", "all-key-fingerprints.json", "verdicts.ndjson"):
+            (alone / name).write_bytes((self.study / name).read_bytes())
+        (alone / "run.json").write_text(json.dumps({
+            "writer": "survey", "version": 1, "name": "records", "created": "2026-01-02T03:04:05Z",
+            "state": "complete", "analysis": {"hosts": 900, "dns": "cached"}}))
+        run(SURVEY, "report", alone)
+        self.open(alone)
+        text = self.css("main").text
+        self.assertIn("Records analysed 2026-01-02 03:04 UTC", text)
+        self.assertNotIn("Begun", text)
+        self.assertNotIn("SYN", self.css("#method").text)
+        for heading in self.driver.find_elements(By.CSS_SELECTOR, "#method h3"):
+            self.fail(f"nothing follows {heading.text}")
+
+    def test_colours_of_charts_are_explained(self):
+        self.open(self.study)
+        fills = lambda css: self.js(f"return [...new Set([...document.querySelectorAll('{css}')]"
+                                    ".map(e => e.getAttribute('fill')))]")
+        for figure in range(1, len(self.driver.find_elements(By.CSS_SELECTOR, "figure")) + 1):
+            bars = fills(f"figure:nth-child({figure}) rect[height=\\'15\\']")
+            keys = fills(f"figure:nth-child({figure}) rect[height=\\'10\\']")
+            if keys:
+                self.assertEqual(set(bars), set(keys))
+
+    def test_small_pictures_are_not_blown_up(self):
+        c = min(self.clusters(), key=lambda c: c["size"])
+        self.open(self.study, f"#c={c['id']}")
+        self.wait(lambda: self.js("return !!document.querySelector('.picture svg')"))
+        size = self.js("return parseFloat(getComputedStyle(document.querySelector('.picture text')).fontSize) *"
+                       "document.querySelector('.picture svg').getBoundingClientRect().width /"
+                       "document.querySelector('.picture svg').viewBox.baseVal.width")
+        self.assertLess(size, 28)
 
     def test_two_thousand_hosts_open_quickly_enough_to_use(self):
         """The numbers of the benchmark are not tested here; that all of it works is."""
