@@ -1,4 +1,5 @@
 /* Statistics of several runs. */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,9 +12,11 @@
 
 #include "stats.h"
 
-/* How a run is called in a heading: its last path component. */
+#define NAME_MAX_CHARS 40
+
+/* The last so many components of a path. */
 static char *
-short_name(const char *path)
+path_tail(const char *path, size_t components)
 {
 	size_t end = strlen(path), start;
 	struct buf b;
@@ -21,13 +24,45 @@ short_name(const char *path)
 
 	while (end > 1 && path[end - 1] == '/')
 		end--;
-	for (start = end; start > 0 && path[start - 1] != '/'; start--)
-		;
+	for (start = end; start > 0; start--) {
+		if (path[start - 1] == '/' && --components == 0)
+			break;
+	}
 	buf_init(&b);
-	text_plain(&b, path + start, end - start, 40);
+	text_plain(&b, path + start, end - start, NAME_MAX_CHARS);
 	name = buf_steal(&b);
 	buf_fini(&b);
 	return name;
+}
+
+static bool
+all_differ(char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(names[i], names[k]) == 0)
+				return false;
+		}
+	}
+	return true;
+}
+
+/* How the runs are called in headings: as few components of their paths as tell them apart, or numbers. */
+static char **
+short_names(const char *const *paths, size_t n)
+{
+	char **names = xcalloc(n + 1, sizeof(*names));
+
+	for (size_t components = 1; components <= 5; components++) {
+		for (size_t i = 0; i < n; i++) {
+			free(names[i]);
+			names[i] = components <= 4 ? path_tail(paths[i], components)
+						   : xasprintf("run %zu", i + 1);
+		}
+		if (all_differ(names, n))
+			break;
+	}
+	return names;
 }
 
 static int
@@ -96,7 +131,7 @@ stats_runs(const char *const *paths, size_t n, enum stats_format format, const c
     struct buf *out)
 {
 	struct tables *runs = xcalloc(n, sizeof(*runs)), side;
-	char **names = xcalloc(n, sizeof(*names));
+	char **names = short_names(paths, n);
 	const struct tables *shown;
 	size_t read = 0;
 	int rc = -1;
@@ -105,7 +140,6 @@ stats_runs(const char *const *paths, size_t n, enum stats_format format, const c
 	for (; read < n; read++) {
 		if (one_run(&runs[read], paths[read]) == -1)
 			goto out;
-		names[read] = short_name(paths[read]);
 	}
 	if (n > 1)
 		tables_side_by_side(&side, runs, (const char *const *)names, n);
@@ -116,10 +150,10 @@ stats_runs(const char *const *paths, size_t n, enum stats_format format, const c
 	else
 		put(shown, format, out);
 out:
-	for (size_t i = 0; i < read; i++) {
+	for (size_t i = 0; i < read; i++)
 		tables_fini(&runs[i]);
+	for (size_t i = 0; i < n; i++)
 		free(names[i]);
-	}
 	tables_fini(&side);
 	free(runs);
 	free(names);

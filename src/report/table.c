@@ -150,6 +150,14 @@ merge_table(
 	struct table *t = tables_add(out, first->id, first->title, first->corner, NULL);
 
 	t->note = first->note;
+	for (size_t i = 0; i < n && first->nrows == 0; i++) {
+		const struct table *from = tables_find(&runs[i], first->id);
+
+		if (from != NULL && from->nrows > 0) {
+			t->note = from->note; /* one that tells, so nothing is missing in all */
+			break;
+		}
+	}
 	for (size_t c = 0; c < first->ncolumns; c++) {
 		for (size_t i = 0; i < n; i++)
 			add_column(t, xasprintf("%s %s", names[i], first->columns[c]));
@@ -343,7 +351,12 @@ tables_json(const struct tables *ts, struct buf *out)
 			}
 			buf_adds(out, "]}");
 		}
-		buf_adds(out, "]}");
+		buf_addc(out, ']');
+		if (t->note != NULL) {
+			buf_adds(out, ",\"note\":");
+			json_string(out, t->note);
+		}
+		buf_addc(out, '}');
 	}
 	buf_adds(out, "\n]}\n");
 }
@@ -381,6 +394,12 @@ tables_csv(const struct tables *ts, struct buf *out)
 				csv_cell(out, &t->rows[r].cells[c]);
 				buf_addc(out, '\n');
 			}
+		}
+		if (t->note != NULL) {
+			csv_text(out, t->id);
+			buf_adds(out, ",,note,");
+			csv_text(out, t->note);
+			buf_addc(out, '\n');
 		}
 	}
 }
@@ -448,7 +467,13 @@ tables_latex(const struct tables *ts, struct buf *out)
 			}
 			buf_adds(out, " \\\\\n");
 		}
-		buf_adds(out, "\\hline\n\\end{tabular}\n\\end{table}\n\n");
+		buf_adds(out, "\\hline\n\\end{tabular}\n");
+		if (t->note != NULL) {
+			buf_adds(out, "\n\\smallskip\\footnotesize ");
+			escape_latex(out, t->note, strlen(t->note));
+			buf_addc(out, '\n');
+		}
+		buf_adds(out, "\\end{table}\n\n");
 		buf_fini(&b);
 	}
 }

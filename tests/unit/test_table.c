@@ -128,6 +128,46 @@ test_side_by_side(void **state)
 	tables_fini(&side);
 }
 
+/* What is missing is said in every form that has a place for it. */
+static void
+test_notes(void **state)
+{
+	static void (*const forms[])(const struct tables *, struct buf *) = { tables_text,
+		tables_json, tables_csv, tables_latex };
+	static const char *const one[] = { "n", NULL };
+	const char *const names[] = { "old", "new" };
+	struct tables runs[2], side;
+	struct buf b;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		tables_init(&runs[i]);
+		tables_add(&runs[i], "versions", "Versions", "version", one)->note =
+		    "Not told: a 100 %.";
+	}
+	buf_init(&b);
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		buf_clear(&b);
+		forms[i](&runs[0], &b);
+		assert_non_null(strstr(b.data,
+		    forms[i] == tables_latex ? "Not told: a 100 \\%." : "Not told: a 100 %."));
+	}
+	tables_init(&side);
+	tables_side_by_side(&side, runs, names, 2);
+	assert_non_null(side.v[0].note);
+	tables_fini(&side);
+	/* One of the runs does tell. */
+	runs[1].v[0].note = NULL;
+	row_count(table_row(&runs[1].v[0], "1.3"), 0, 5);
+	tables_init(&side);
+	tables_side_by_side(&side, runs, names, 2);
+	assert_null(side.v[0].note);
+	buf_fini(&b);
+	tables_fini(&runs[0]);
+	tables_fini(&runs[1]);
+	tables_fini(&side);
+}
+
 static void
 test_suites(void **state)
 {
@@ -156,6 +196,7 @@ main(void)
 		cmocka_unit_test(test_latex),
 		cmocka_unit_test(test_html),
 		cmocka_unit_test(test_side_by_side),
+		cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_suites),
 	};
 

@@ -79,6 +79,16 @@ def main():
         check("port pairs", table("port-pairs", lone), pairs)
         check("both keys", pairs.pop("SSH = TLS (one key for both, on any host)"), [0, 0])
         check("port pairs counted anew", pairs, port_pairs(run))
+        # Runs of one name are told apart by the folders they are in.
+        for folder in ("spring", "autumn"):
+            (tmp / folder).mkdir()
+            (tmp / folder / "run").symlink_to(run)
+        names = json.loads(survey("stats", "-f", "json", "-t", "overview", tmp / "spring/run", tmp / "autumn/run/"))
+        check("names of runs", names["tables"][0]["columns"], ["spring/run value", "autumn/run value"])
+        names = json.loads(survey("stats", "-f", "json", "-t", "overview", run, run))
+        check("one run twice", names["tables"][0]["columns"], ["run 1 value", "run 2 value"])
+        untold = json.loads(survey("stats", "-f", "json", "-t", "versions", lone))["tables"][0]
+        check("what is missing", (untold["rows"], "does not tell" in untold["note"]), ([], True))
         check("key types in clusters", {k: v[1] for k, v in table("keytypes", lone).items()},
               {k: v[1] for k, v in table("keytypes", run).items() if v[1]})
 
