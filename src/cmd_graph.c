@@ -152,7 +152,7 @@ cmd_graph(int argc, char **argv)
 	if (graph_rundir(&r.o, &result) == 0) {
 		log_info("%zu clusters drawn, %zu of them simplified, %zu failed", result.drawn,
 		    result.simplified, result.failed);
-		status = result.failed > 0 ? EXIT_INCOMPLETE : EXIT_COMPLETE;
+		status = result.failed + result.unknown > 0 ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 	}
 out:
 	anonymised_fini(&r.anonymised);

@@ -36,6 +36,7 @@ struct graph_result {
 	size_t drawn; /* clusters */
 	size_t simplified; /* of these: drawn more simply than asked, after a failure */
 	size_t failed;
+	size_t unknown; /* asked for, and there is no such cluster */
 };
 
 /* The format's bit for "svg", "png", "pdf" or "dot"; 0 for anything else. */

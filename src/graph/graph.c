@@ -84,6 +84,12 @@ start(void *arg)
 	return t;
 }
 
+static enum draw_level
+level_of(const struct task *t, uint32_t cluster)
+{
+	return t->study->clusters[cluster].nhosts <= t->full_up_to ? DRAW_CLASSIC : DRAW_COLLAPSED;
+}
+
 static int
 work(void *state, const struct pool_job *job)
 {
@@ -93,6 +99,10 @@ work(void *state, const struct pool_job *job)
 	int rc;
 
 	drawing_init(&d, t->study, &t->colours, job->number, (enum draw_level)job->level);
+	if (job->level != level_of(t, job->number) && job->level != DRAW_SUMMARY)
+		drawing_note(&d,
+		    "Drawn more simply than others, since a finer picture took more than its "
+		    "share of time or memory.");
 	rc = layout_place(t->layout, &d);
 	if (rc == 0) {
 		page_init(&s, &d, t->study);
@@ -113,12 +123,6 @@ work(void *state, const struct pool_job *job)
 	}
 	drawing_fini(&d);
 	return rc;
-}
-
-static enum draw_level
-level_of(const struct task *t, uint32_t cluster)
-{
-	return t->study->clusters[cluster].nhosts <= t->full_up_to ? DRAW_CLASSIC : DRAW_COLLAPSED;
 }
 
 /* A failed attempt is followed by a simpler one, down to the one that needs no layout. */
@@ -182,6 +186,23 @@ is_cluster(const struct task *t, unsigned long id)
 {
 	return id >= 1 && t->study->nclusters > 0 &&
 	       id <= t->study->clusters[t->study->nclusters - 1].id;
+}
+
+static void
+warn_unknown(struct task *t)
+{
+	const struct graph_options *o = t->o;
+
+	for (size_t i = 0; i < o->nclusters; i++) {
+		bool found = false;
+
+		for (uint32_t k = 0; k < t->study->nclusters && !found; k++)
+			found = t->study->clusters[k].id == o->clusters[i];
+		if (found)
+			continue;
+		log_warn("there is no cluster %u", o->clusters[i]);
+		t->result.unknown++;
+	}
 }
 
 /*
@@ -301,8 +322,7 @@ graph_rundir(const struct graph_options *o, struct graph_result *result)
 	p.memory_mb = o->memory_mb != 0 ? o->memory_mb : MEMORY_MB;
 	jobs = xcalloc((size_t)st->nclusters + 1, sizeof(*jobs));
 	n = choose_jobs(&t, jobs);
-	if (o->clusters != NULL && n < o->nclusters)
-		log_warn("%zu of the clusters asked for do not exist", o->nclusters - n);
+	warn_unknown(&t);
 	if (pool_run(&p, jobs, n) == -1) {
 		if (errno != ECANCELED)
 			log_error("drawing stopped: %s", strerror(errno));
