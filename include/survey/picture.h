@@ -48,6 +48,7 @@ struct picture {
 	size_t n, cap;
 	char *title; /* owned */
 	char *desc;
+	uint64_t digest; /* of what it shows, for an SVG to be recognised by; 0: none */
 };
 
 /* A new shape without colours; valid until the next is added. */
@@ -65,6 +66,8 @@ double picture_text_width(const char *s, double size);
 void picture_text_cut(struct buf *, double size, double room);
 
 void picture_svg(const struct picture *, struct buf *out);
+/* Was the SVG made of a picture with this digest? */
+bool picture_svg_is(const char *svg, size_t len, uint64_t digest);
 /* Written whole or not at all.  Return 0, or -1 with errno set. */
 int picture_png(const struct picture *, const char *path);
 int picture_pdf(const struct picture *, const char *path);

@@ -144,4 +144,7 @@ struct study *study_load(const char *path, enum study_want);
 
 const char *study_verdict_name(enum study_verdict);
 
+/* A number that tells whether two clusters are of the same hosts, ASes and keys. */
+uint64_t study_cluster_digest(const struct study *, uint32_t cluster);
+
 #endif

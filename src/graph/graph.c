@@ -106,6 +106,7 @@ work(void *state, const struct pool_job *job)
 	rc = layout_place(t->layout, &d);
 	if (rc == 0) {
 		page_init(&s, &d, t->study);
+		s.digest = study_cluster_digest(t->study, job->number);
 		for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]) && rc == 0; i++) {
 			char *path;
 

@@ -159,6 +159,30 @@ put_shape(struct buf *b, const struct shape *p)
 	buf_adds(b, "/>\n");
 }
 
+static void
+put_digest(struct buf *b, uint64_t digest)
+{
+	buf_printf(b, " data-digest=\"%016llx\"", (unsigned long long)digest);
+}
+
+bool
+picture_svg_is(const char *svg, size_t len, uint64_t digest)
+{
+	const char *end = memchr(svg, '\n', len); /* of the declaration */
+	struct buf b;
+	bool is;
+
+	if (end != NULL)
+		end = memchr(end + 1, '>', len - (size_t)(end + 1 - svg));
+	if (end == NULL)
+		return false;
+	buf_init(&b);
+	put_digest(&b, digest);
+	is = memmem(svg, (size_t)(end - svg), b.data, b.len) != NULL;
+	buf_fini(&b);
+	return is;
+}
+
 void
 picture_svg(const struct picture *s, struct buf *b)
 {
@@ -170,8 +194,11 @@ picture_svg(const struct picture *s, struct buf *b)
 	number(b, s->width);
 	buf_addc(b, ' ');
 	number(b, s->height);
+	buf_addc(b, '"');
+	if (s->digest != 0)
+		put_digest(b, s->digest);
 	buf_adds(b,
-	    "\" role=\"img\" font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', "
+	    " role=\"img\" font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', "
 	    "sans-serif\">\n<title>");
 	escaped(b, s->title);
 	buf_adds(b, "</title>\n<desc>");

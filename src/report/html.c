@@ -3,7 +3,9 @@
 
 #include "survey/escape.h"
 #include "survey/file.h"
+#include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/picture.h"
 #include "survey/text.h"
 
 #include "page.h"
@@ -329,7 +331,7 @@ put_method(const struct page *p, struct buf *b)
 static void
 put_pictures(const struct page *p, struct buf *b)
 {
-	size_t start = b->len;
+	size_t start = b->len, others = 0;
 
 	for (uint32_t i = 0; i < p->study->nclusters && b->len - start < PICTURES_MAX; i++) {
 		uint32_t id = p->study->clusters[i].id;
@@ -337,7 +339,9 @@ put_pictures(const struct page *p, struct buf *b)
 		size_t len;
 		char *svg = file_read(path, PICTURE_MAX, &len);
 
-		if (svg != NULL) {
+		if (svg != NULL && !picture_svg_is(svg, len, study_cluster_digest(p->study, i))) {
+			others++; /* of an earlier analysis */
+		} else if (svg != NULL) {
 			buf_printf(b, "<script type=\"text/plain\" id=\"picture-%u\">", id);
 			page_pack(svg, len, b);
 			buf_adds(b, "</script>\n");
@@ -345,6 +349,10 @@ put_pictures(const struct page *p, struct buf *b)
 		free(svg);
 		free(path);
 	}
+	if (others > 0)
+		log_warn("%zu pictures in %s are not of these clusters and were left out: `survey "
+			 "graph` draws them anew",
+		    others, p->graphs);
 }
 
 void

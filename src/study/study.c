@@ -596,3 +596,23 @@ study_verdict_name(enum study_verdict v)
 
 	return names[v];
 }
+
+uint64_t
+study_cluster_digest(const struct study *st, uint32_t cluster)
+{
+	const struct study_cluster *c = &st->clusters[cluster];
+	uint64_t h = c->id;
+
+	for (uint32_t i = c->host0; i < c->host0 + c->nhosts; i++) {
+		const struct study_host *host = &st->hosts[i];
+
+		h = hash_text(host->ip, strlen(host->ip), h + st->ases[host->as].asn);
+		for (uint32_t k = 0; k < host->nuse; k++) {
+			const struct study_use *u = &st->uses[st->by_host[host->use0 + k]];
+
+			h = hash_text(
+			    st->keys[u->key].fp, strlen(st->keys[u->key].fp), h + u->port);
+		}
+	}
+	return h;
+}

@@ -98,6 +98,19 @@ def main():
         page = (drawn / "report/index.html").read_text()
         check("pictures in the page", page.count('id="picture-'), truth["true_clusters"])
 
+        # Pictures of another analysis are not taken for those of this one.
+        clusters = json.loads((run / "clusters.json").read_text())
+        survey("graph", run, "-f", "svg")
+        (tmp / "other").mkdir()
+        for name in ("graphs", "all-key-fingerprints.json"):
+            (tmp / "other" / name).symlink_to(run / name)
+        clusters[3]["hosts"][0]["asn"] += 1
+        (tmp / "other/clusters.json").write_text(json.dumps(clusters))
+        survey("report", tmp / "other")
+        page = (tmp / "other/report/index.html").read_text()
+        check("pictures of these clusters", page.count('id="picture-'), len(clusters) - 1)
+        check("the other one", f'id="picture-{clusters[3]["id"]}"' in page, False)
+
         # The same input gives the same bytes.
         survey("graph", run, "-f", "svg,pdf,dot")
         survey("report", run)
