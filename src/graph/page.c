@@ -7,6 +7,7 @@
 #include "survey/buf.h"
 #include "survey/escape.h"
 #include "survey/mem.h"
+#include "survey/port.h"
 #include "survey/text.h"
 
 #include "caption.h"
@@ -21,6 +22,7 @@
 #define AS_TEXT 60 /* characters at most; what fits is less */
 #define LINE_COLUMN 214.0
 #define LINE_ROWS 9
+#define PAIR_COLUMN 160.0
 /* Title and legend of a wider page grow with it, since it is shrunk to be printed or shown. */
 #define TEXT_WIDTH (2 * MARGIN + 2 * AS_COLUMN + KEY_COLUMN)
 #define TEXT_SCALE_MAX 1.8
@@ -508,14 +510,27 @@ page_init(struct picture *s, const struct drawing *d, const struct study *st)
 	s->height = top + bottom * scale;
 }
 
+static void
+pair_row(struct picture *s, double x, double y, unsigned a, unsigned b)
+{
+	struct line_style style = palette_pair_style(a, b);
+	char label[32];
+
+	line_sample(s, x, y - 3.4, &style);
+	if (a == b)
+		snprintf(label, sizeof(label), "%u", a);
+	else
+		snprintf(label, sizeof(label), "%u = %u", a, b);
+	picture_text(s, x + 42, y, 9.5, INK, label);
+}
+
 void
 page_legend(struct picture *s, const struct study *st, const struct draw_colours *colours)
 {
-	struct line_style style;
 	double x = MARGIN, y = MARGIN + 40, y0 = y, bottom;
 	struct shape *p;
 
-	*s = (struct picture){ .width = 2 * MARGIN + AS_COLUMN + 2 * KEY_COLUMN };
+	*s = (struct picture){ .width = 2 * MARGIN + AS_COLUMN + KEY_COLUMN + 2 * PAIR_COLUMN };
 	s->title = xstrdup("Legend");
 	s->desc = xstrdup("colours and lines of all cluster pictures");
 	p = picture_text(
@@ -565,15 +580,18 @@ page_legend(struct picture *s, const struct study *st, const struct draw_colours
 	x += KEY_COLUMN - 50;
 	y = y0;
 	picture_text(s, x, y, 10, INK_SOFT, "Up to 10 hosts: equal ports");
-	static const unsigned ports[] = { 22, 25, 110, 143, 443, 465, 587, 993, 995 };
-	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
-		char label[16];
-
+	for (size_t i = 0; i < NPORTS; i++) {
 		y += ROW;
-		style = palette_pair_style(ports[i], ports[i]);
-		line_sample(s, x, y - 3.4, &style);
-		snprintf(label, sizeof(label), "%u", ports[i]);
-		picture_text(s, x + 42, y, 9.5, INK, label);
+		pair_row(s, x, y, port_table[i].port, port_table[i].port);
+	}
+	x += PAIR_COLUMN;
+	y = y0;
+	picture_text(s, x, y, 10, INK_SOFT, "and different ones");
+	for (size_t i = 0; i < NPORTS_STUDY; i++) {
+		for (size_t k = i + 1; k < NPORTS_STUDY; k++) {
+			y += ROW;
+			pair_row(s, x, y, port_table[i].port, port_table[k].port);
+		}
 	}
 	s->height = fmax(bottom, y) + MARGIN;
 }

@@ -43,20 +43,35 @@ static const struct {
 	{ 995, { 0x54278f, 1.7, { 3, 1.5 }, NULL } },
 };
 
-/* Pairs of different ports within a class: shades of the class's hue, by the mail ports among them. */
+/*
+ * Pairs of different ports within a class: shades near the class's hue, by the
+ * mail ports among them.  Those of two mail ports are as far from each other
+ * and from all other lines as shades between red and olive can be; the pairs
+ * of the study's ports come first.
+ */
 #define NSHADES 7
-static const uint32_t mail_shades[] = {
-	0xe07b4f,
-	0xc9713b,
-	0xb8922e,
-	0xa0522d,
-	0xd9a520,
-	0x8c6d31,
-	0xc0605a,
-	0xb5651d,
-	0xf09a6a,
-	0x805a30,
-	0xcf8a5b,
+static const uint32_t mail_shades[NSHADES * (NSHADES - 1) / 2] = {
+	0xd9a28c,
+	0x95bc15,
+	0x516020,
+	0xa6b86b,
+	0xfb7d6a,
+	0x563d29,
+	0xa95d51,
+	0xed9c5e,
+	0xa98d51,
+	0xf43e06,
+	0x7c7a03,
+	0x972311,
+	0xbbb33e,
+	0x73580d,
+	0xf49106,
+	0xad6d25,
+	0x8d6744,
+	0xe95a3a,
+	0x789711,
+	0xc87f5b,
+	0xad5225,
 };
 static const uint32_t mail_web_shades[NSHADES] = {
 	0x3a8fd6,
@@ -128,7 +143,7 @@ shade(uint32_t rgb, double f)
 static unsigned
 mail_rank(unsigned port)
 {
-	static const uint16_t mail[] = { 25, 110, 143, 465, 587, 993, 995 };
+	static const uint16_t mail[NSHADES] = { 25, 110, 143, 587, 993, 465, 995 };
 	unsigned i = 0;
 
 	while (i < NSHADES - 1 && mail[i] != port)
@@ -151,7 +166,9 @@ palette_pair_style(unsigned a, unsigned b)
 	s.name = NULL;
 	switch (palette_class(lo, hi)) {
 	case PAIR_MAIL:
-		n = mail_rank(lo) * 5 + mail_rank(hi);
+		lo = mail_rank(lo);
+		hi = mail_rank(hi);
+		n = lo < hi ? hi * (hi - 1) / 2 + lo : lo * (lo - 1) / 2 + hi;
 		s.rgb = mail_shades[n % (sizeof(mail_shades) / sizeof(mail_shades[0]))];
 		break;
 	case PAIR_MAIL_WEB:
