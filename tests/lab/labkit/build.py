@@ -11,7 +11,7 @@ from pathlib import Path
 from labkit import bulk as bulk_hosts
 from labkit import dns, expected, geo, keys, servers
 from labkit import table as t
-from labkit.sandbox import MOUNT, LabError, in_netns, join_netns
+from labkit.sandbox import ENDING, MOUNT, LabError, in_netns, join_netns
 
 _LAB = Path(__file__).resolve().parent.parent
 _TOP = _LAB.parent.parent
@@ -141,11 +141,19 @@ class Daemons:
         self.running = []
 
     def start(self, name, argv):
-        with open(self.log / f"{name}.out", "ab") as out:
-            child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                     start_new_session=True,
-                                     preexec_fn=lambda: join_netns(self.tgt))
-        self.running.append((name, child))
+        def prepare():
+            join_netns(self.tgt)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+        # An end that comes between the fork and the note of it would leave the server behind.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            with open(self.log / f"{name}.out", "ab") as out:
+                child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                         start_new_session=True, preexec_fn=prepare)
+            self.running.append((name, child))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def kill(self):
         for _, child in self.running:

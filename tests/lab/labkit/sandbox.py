@@ -34,7 +34,7 @@ _RESULTS = "runs"  # what `lab down` leaves
 _CLONE_NEWNS, _CLONE_NEWPID, _CLONE_NEWNET = 0x00020000, 0x20000000, 0x40000000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 1 << 12, 1 << 14, 1 << 18
 _PR_SET_PDEATHSIG = 1
-_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -95,7 +95,7 @@ def join_netns(path):
 
 def plain_process():
     """What a command may expect of its surroundings: signals as usual, many descriptors."""
-    for sig in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, *_ENDING):
+    for sig in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ, *ENDING):
         signal.signal(sig, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, set())
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -106,11 +106,11 @@ def plain_process():
 def _exit_once():
     """The first of the signals that end raises SystemExit; more do not disturb what follows."""
     def end(*_):
-        for sig in _ENDING:
+        for sig in ENDING:
             signal.signal(sig, signal.SIG_IGN)
         sys.exit(1)
 
-    for sig in _ENDING:
+    for sig in ENDING:
         signal.signal(sig, end)
 
 
@@ -282,7 +282,7 @@ class Lab:
             text = str(e) if isinstance(e, LabError) else f"{type(e).__name__}: {e}"
             os.write(news, text.encode()[:4000])
         finally:
-            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
             if init > 0:
                 os.kill(init, signal.SIGKILL)
                 _reap(init)
