@@ -17,6 +17,11 @@ struct outfile {
 int outfile_open(struct outfile *o, const char *path);
 /* Flush, fsync, rename to the final name.  Returns 0, or -1 with errno set and nothing left behind. */
 int outfile_commit(struct outfile *o);
+/*
+ * The same for n files of one directory that belong together: all are on the
+ * disk before the first is renamed, and nothing but renaming is done from then on.
+ */
+int outfile_commit_all(struct outfile *const *o, size_t n);
 /* Remove the temporary file.  Harmless after a commit. */
 void outfile_abort(struct outfile *o);
 

@@ -38,28 +38,51 @@ fail:
 	return -1;
 }
 
-int
-outfile_commit(struct outfile *o)
+/* On the disk, closed, and still under its temporary name. */
+static int
+finish(struct outfile *o)
 {
-	int saved;
 	FILE *f = o->f;
 
 	if (fflush(f) != 0 || ferror(f) || fsync(fileno(f)) != 0)
-		goto fail;
+		return -1;
 	o->f = NULL;
-	if (fclose(f) != 0)
-		goto fail;
-	if (rename(o->tmp, o->path) != 0 || file_sync_dir(o->path) != 0)
-		goto fail;
-	free(o->tmp);
-	o->tmp = NULL;
-	outfile_abort(o);
-	return 0;
-fail:
+	return fclose(f);
+}
+
+int
+outfile_commit_all(struct outfile *const *o, size_t n)
+{
+	int *old = xcalloc(n + 1, sizeof(*old)), rc = 0, saved;
+
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = finish(o[i]);
+	/* Held open, or each rename would take the time that freeing the old file's blocks takes. */
+	for (size_t i = 0; i < n; i++)
+		old[i] = open(o[i]->path, O_PATH | O_CLOEXEC);
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		if ((rc = rename(o[i]->tmp, o[i]->path)) == 0) {
+			free(o[i]->tmp);
+			o[i]->tmp = NULL;
+		}
+	}
+	if (rc == 0 && n > 0)
+		rc = file_sync_dir(o[0]->path);
 	saved = errno != 0 ? errno : EIO;
-	outfile_abort(o);
+	for (size_t i = 0; i < n; i++) {
+		if (old[i] != -1)
+			close(old[i]);
+		outfile_abort(o[i]);
+	}
+	free(old);
 	errno = saved;
-	return -1;
+	return rc != 0 ? -1 : 0;
+}
+
+int
+outfile_commit(struct outfile *o)
+{
+	return outfile_commit_all(&o, 1);
 }
 
 void

@@ -295,19 +295,22 @@ pass_run(void *arg)
 	return NULL;
 }
 
-/* All files are complete and on the disk: give them their names. */
+/* All files are complete: give them their names. */
 static int
 writers_commit(struct writer *writers, struct output_cost *writing, char **error)
 {
-	for (size_t k = 0; k < NKINDS; k++) {
-		struct writer *o = &writers[k];
-		off_t size = lseek(fileno(o->out.f), 0, SEEK_END);
+	struct outfile *files[NKINDS];
 
-		if (outfile_commit(&o->out) != 0)
-			return writer_error(o, error);
+	for (size_t k = 0; k < NKINDS; k++) {
+		off_t size = lseek(fileno(writers[k].out.f), 0, SEEK_END);
+
+		files[k] = &writers[k].out;
 		writing[k].bytes = size > 0 ? (uint64_t)size : 0;
 	}
-	return 0;
+	if (outfile_commit_all(files, NKINDS) == 0)
+		return 0;
+	*error = xasprintf("%s: %s", writers[0].s->dir, strerror(errno));
+	return -1;
 }
 
 static void

@@ -89,6 +89,36 @@ test_full(void **state)
 	assert_int_equal(mkdir(dir, 0700), 0);
 }
 
+/* Of several files none gets its name when one of them fails. */
+static void
+test_together(void **state)
+{
+	struct outfile a, b;
+	struct outfile *const both[] = { &a, &b };
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(file_write(in_dir("a"), "old a", 5), 0);
+	assert_int_equal(file_write(in_dir("b"), "old b", 5), 0);
+	for (int fail = 1; fail >= 0; fail--) {
+		assert_int_equal(outfile_open(&a, in_dir("a")), 0);
+		assert_int_equal(outfile_open(&b, in_dir("b")), 0);
+		if (fail)
+			assert_int_not_equal(dup2(full, fileno(b.f)), -1);
+		assert_true(fputs("new a", a.f) >= 0);
+		assert_true(fputs("new b", b.f) >= 0);
+		assert_int_equal(outfile_commit_all(both, 2), -fail);
+		expect("a", fail ? "old a" : "new a");
+		expect("b", fail ? "old b" : "new b");
+	}
+	close(full);
+	assert_int_equal(outfile_commit_all(NULL, 0), 0);
+	assert_int_equal(unlink(in_dir("a")), 0);
+	assert_int_equal(unlink(in_dir("b")), 0);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(mkdir(dir, 0700), 0);
+}
+
 static void
 test_read(void **state)
 {
@@ -184,6 +214,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_outfile),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_directories),
 		cmocka_unit_test(test_paths),
