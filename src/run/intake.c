@@ -272,6 +272,9 @@ intake_finish(struct intake *in)
 		host_room(in, (uint32_t)set->n - 1);
 	in->counts.note[NOTE_PORT_REPEATED] += set->merged.repeated;
 	in->counts.note[NOTE_GRABS_OVER_MAX] += set->merged.over;
+	/* A full disk is to be seen before results get their names. */
+	if (fflush(in->bad.f) != 0)
+		return fail(in, "records.bad");
 	return spool_flush(in);
 }
 
