@@ -178,6 +178,14 @@ test_last_wins(void **state)
 	assert_int_equal(answers_count(t), 2);
 	assert_null(answers_get(t, "dead.firm.ie", DNS_AAAA));
 	answers_free(t);
+	/* A file from an editor that puts no newline at the end. */
+	t = answers_new();
+	assert_int_equal(file_write(path, LINE_PTR LINE_A, strlen(LINE_PTR LINE_A) - 1), 0);
+	assert_int_equal(dnsfile_read(path, DNSFILE_ALL, t, &counts), 0);
+	assert_int_equal(counts.lines, 2);
+	assert_int_equal(counts.bad, 0);
+	assert_non_null(answers_get(t, "mx1.firm.ie", DNS_A));
+	answers_free(t);
 	scratch_done(path);
 	t = answers_new();
 	assert_int_equal(dnsfile_read("/nonexistent/dns.ndjson", DNSFILE_ALL, t, &counts), -1);
