@@ -12,6 +12,7 @@
 #include "source.h"
 
 #define PACKED_SIZE ((size_t)256 << 10)
+#define ZSTD_MAGIC_LEN 4
 
 struct source {
 	int fd;
@@ -138,11 +139,24 @@ read_zstd(struct source *s, char *buf, size_t cap, char **error)
 	return (long)out.pos;
 }
 
+/* A frame, or one to be skipped, as pzstd puts it first (RFC 8878, 3.1.1 and 3.1.2). */
+static bool
+is_zstd(const unsigned char *p, size_t len)
+{
+	static const unsigned char frame[ZSTD_MAGIC_LEN] = { 0x28, 0xb5, 0x2f, 0xfd },
+				   skippable[ZSTD_MAGIC_LEN] = { 0x50, 0x2a, 0x4d, 0x18 };
+
+	if (len < ZSTD_MAGIC_LEN)
+		return false;
+	return memcmp(p, frame, ZSTD_MAGIC_LEN) == 0 ||
+	       ((p[0] & 0xf0) == skippable[0] &&
+		   memcmp(p + 1, skippable + 1, ZSTD_MAGIC_LEN - 1) == 0);
+}
+
 struct source *
 source_open(const char *path, char **error)
 {
-	static const unsigned char gzip_magic[] = { 0x1f, 0x8b },
-				   zstd_magic[] = { 0x28, 0xb5, 0x2f, 0xfd };
+	static const unsigned char gzip_magic[] = { 0x1f, 0x8b };
 	struct source *s = xcalloc(1, sizeof(*s));
 	ssize_t n;
 
@@ -154,7 +168,7 @@ source_open(const char *path, char **error)
 		goto fail;
 	}
 	/* A pipe may hand over its first bytes one by one. */
-	while (s->len < sizeof(zstd_magic)) {
+	while (s->len < ZSTD_MAGIC_LEN) {
 		n = read(s->fd, s->packed + s->len, PACKED_SIZE - s->len);
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -176,8 +190,7 @@ source_open(const char *path, char **error)
 		}
 		s->z_ready = true;
 		s->read = read_gzip;
-	} else if (s->len >= sizeof(zstd_magic) &&
-		   memcmp(s->packed, zstd_magic, sizeof(zstd_magic)) == 0) {
+	} else if (is_zstd(s->packed, s->len)) {
 		if ((s->zstd = ZSTD_createDStream()) == NULL) {
 			*error = xasprintf("%s: zstd: no memory", s->name);
 			goto fail;

@@ -256,7 +256,10 @@ read_records(struct analysis *a)
 	if (rc == 0)
 		rc = intake_finish(in);
 	if (rc != 0) {
-		log_error("%s: %s", a->dir, in->error != NULL ? in->error : error);
+		if (in->error != NULL)
+			log_error("%s: %s", a->dir, in->error);
+		else
+			log_error("%s", error);
 		free(error);
 		return EXIT_FAILED;
 	}

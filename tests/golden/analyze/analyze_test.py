@@ -256,6 +256,8 @@ def case_packed(tmp):
     options = ["--mmdb", STUDY / "mmdb", "--country", "IE", "--scan-date", DATE, "--dns-file", tmp / "dns.ndjson"]
     try:
         packed["records.zst"] = subprocess.run(["zstd", "-c"], input=plain, capture_output=True, check=True).stdout
+        # As pzstd writes: frames that are to be skipped, the first of all one of them.
+        packed["pzstd.zst"] = b"\x50\x2a\x4d\x18\x04\0\0\0skip" + packed["records.zst"] + b"\x5f\x2a\x4d\x18\0\0\0\0"
     except FileNotFoundError:
         print("no zstd tool: zstd is read in the unit tests only")
     for name, data in packed.items():
