@@ -64,7 +64,7 @@ struct host {
 	struct ip ip;
 	uint8_t out; /* enum host_out */
 	char country[3]; /* "" unknown */
-	bool own_as; /* asn and as_name came with the record */
+	bool own_country, own_as; /* country; asn and as_name: came with the record */
 	uint32_t asn; /* 0 unknown */
 	uint16_t seen; /* rows of port_table that the records speak of, as bits */
 	uint16_t open; /* those where a server answered */

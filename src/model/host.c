@@ -182,8 +182,10 @@ host_merge(struct host *h, const struct host *later, struct arena *a, struct mer
 	}
 	h->seen |= later->seen;
 	h->open |= later->open;
-	if (h->country[0] == '\0')
+	if (!h->own_country && later->own_country) {
+		h->own_country = true;
 		memcpy(h->country, later->country, sizeof(h->country));
+	}
 	if (!h->own_as && later->own_as) {
 		h->own_as = true;
 		h->asn = later->asn;

@@ -559,6 +559,7 @@ record_extract(struct simd_parser *p, const char *line, size_t len, struct arena
 		return REFUSED_BAD_IP;
 	for (it = simd_iterate(root); simd_next(&it, &key, &v);)
 		take_member(&x, key, v);
+	h->own_country = h->country[0] != '\0';
 	if (!x.port_seen) {
 		x.f.counts->success[NPORTS]++;
 		count_unknown(&x, NPORTS, "", root);

@@ -560,6 +560,12 @@ def case_dodgy(tmp):
     equal("AS of the database", (hosts["20.5.202.253"]["asn"], hosts["20.5.202.253"]["asndec"]), ("Legal Boyne Ltd", 64517))
     equal("AS of the record", (hosts["20.5.202.254"]["asn"], hosts["20.5.202.254"]["asndec"]), ("some net", 64500))
     pairs = by_ip(tmp / "out/collisions.json")
+    # Nor does what the database said of a first line stand against a later line of the host.
+    split = [{"ip": "20.5.202.253", "data": {"p22": ssh("q")}},
+             {"ip": "20.5.202.253", "data": {"p25": mail("q")}, "location": {"country_code": "GB"}}]
+    for lines in (split, split[::-1]):
+        analyze(tmp, text(*lines), "--country", "IE", "--mmdb", STUDY / "mmdb")
+        equal("country of a later line", [d["wrong_country"] for d in load(tmp / "out/dodgy.json").values()], ["GB"])
     equal("AS of partners", pairs["20.5.202.253"]["rcs"]["1"]["asn"], "some net")
 
 
