@@ -25,6 +25,8 @@
 #define START_MS 45000 /* to the first answer */
 #define REFUSED_MS 8000 /* and once a certificate was refused: another upstream may do */
 #define PROBE_MS 700 /* between two questions about readiness */
+#define WATCH_MS 20000 /* between two questions whether a resolver still answers */
+#define HANGS_MS 15000 /* one that says nothing for so long hangs */
 #define STEADY_MS 60000 /* a child that lived so long may start its back-off afresh */
 #define RESTARTS 7 /* in 32 s; nobody is given up as silent before a minute */
 #define MOVES 4 /* to another port, as the one that was free is taken */
@@ -64,12 +66,12 @@ struct managed {
 	struct buf complaints;
 	unsigned checks, moves;
 
-	struct dns_engine *probe; /* asks `probed` whether it is ready */
+	struct dns_engine *probe; /* asks `probed` whether it is ready, later whether it hangs */
 	int probed;
 	char probe_name[NAME_SIZE];
 	enum dns_type probe_type;
-	uv_timer_t timer; /* next question about readiness */
-	uint64_t deadline_ms;
+	uv_timer_t timer; /* next question of the probe */
+	uint64_t deadline_ms, asked_ms;
 	char why[128]; /* the last answer that did not count */
 
 	bool up, stopping, told;
@@ -380,8 +382,9 @@ ask_probe(struct managed *m)
 	dns_engine_ask(m->probe, m->probe_name, m->probe_type, on_probe_answer, m);
 }
 
-static void
-probe(struct managed *m, int kid)
+/* Returns 0, or -1 after a message. */
+static int
+open_probe(struct managed *m, int kid, uint64_t silence_ms)
 {
 	struct dns_engine_config c;
 
@@ -391,17 +394,26 @@ probe(struct managed *m, int kid)
 	c.timeout_ms = 2000;
 	c.tries = 3;
 	c.failures = 0;
-	c.silence_ms = 8000;
+	c.silence_ms = silence_ms;
 	m->probed = kid;
-	m->deadline_ms = uv_now(m->loop) + START_MS;
-	m->why[0] = '\0';
+	m->asked_ms = uv_now(m->loop);
 	if ((m->probe = dns_engine_new(m->loop, &c)) == NULL) {
 		log_error("dns: cannot open sockets to %s: %m", m->kids[kid].name);
-		fail(m);
-		return;
+		return -1;
 	}
 	m->nopen++;
-	ask_probe(m);
+	return 0;
+}
+
+static void
+probe(struct managed *m, int kid)
+{
+	m->deadline_ms = uv_now(m->loop) + START_MS;
+	m->why[0] = '\0';
+	if (open_probe(m, kid, 8000) == -1)
+		fail(m);
+	else
+		ask_probe(m);
 }
 
 /* A name that the upstreams' operators, or the root, have. */
@@ -422,6 +434,40 @@ choose_probe(struct managed *m)
 	}
 }
 
+/* ---- the watch over those that are up ---- */
+
+static void on_watch(uv_timer_t *t);
+
+/* Any answer is one; a failure is the upstream's affair, which a new start does not mend. */
+static void
+on_watch_answer(const struct answer *a, void *arg)
+{
+	struct managed *m = arg;
+	struct kid *k = &m->kids[m->probed];
+
+	if (m->stopping || m->told)
+		return;
+	close_probe(m);
+	if (a->outcome == DNS_TIMEOUT && k->child != NULL && k->started_ms < m->asked_ms) {
+		log_warn("dns: %s runs, but answers no more; ending it", k->name);
+		k->restarts = 0; /* it stayed up, for what that was worth */
+		child_stop(k->child, GRACE_MS);
+	}
+	uv_timer_start(&m->timer, on_watch, WATCH_MS, 0);
+}
+
+static void
+on_watch(uv_timer_t *t)
+{
+	struct managed *m = t->data;
+	int kid = m->settings.mode == DNS_MANAGED && m->probed == UNBOUND ? STUBBY : UNBOUND;
+
+	if (open_probe(m, kid, HANGS_MS) == 0)
+		dns_engine_ask(m->probe, m->probe_name, m->probe_type, on_watch_answer, m);
+	else
+		uv_timer_start(&m->timer, on_watch, WATCH_MS, 0);
+}
+
 /* Stubby answers: start Unbound.  Unbound answers: all is well. */
 static void
 start_next(struct managed *m)
@@ -434,6 +480,7 @@ start_next(struct managed *m)
 		return;
 	}
 	m->up = true;
+	uv_timer_start(&m->timer, on_watch, WATCH_MS, 0);
 	m->ready(&m->cfg, m->arg);
 }
 

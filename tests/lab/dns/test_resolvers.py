@@ -28,12 +28,15 @@ def skip(why):
 
 
 class Lab(dotworld.DotWorld):
+    @property
+    def resolvers(self):
+        return self.dir / "resolver"
+
     def start(self, config, names, *options, root_key=None):
         questions = self.dir / "questions.txt"
         questions.write_text("".join(n + "\n" for n in names))
         self.out = self.dir / "out.ndjson"
         self.stats = self.dir / "stats.json"
-        self.resolvers = self.dir / "resolver"
         argv = [SURVEY, "dns", *([] if config is None else ["-c", config]), "-d",
                 self.dir, "-o", self.out, "--stats", self.stats, *options, questions]
         if root_key:  # in the mount namespace that ip netns exec makes
@@ -150,6 +153,34 @@ def case_killed_resolvers(lab):
     err = p.stderr.read()
     assert err.count("starting it again") == 2, err
     lab.check(names)
+
+
+def case_hung(lab):
+    """Resolvers that run but answer no more are ended and started again."""
+    names = lab.live()[:400]
+    p = subprocess.Popen(["ip", "netns", "exec", lab.ns, SURVEY, "dns", "-c", lab.config("managed"),
+                          "-d", lab.dir, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+    answers = []
+
+    def ask(some):
+        p.stdin.write("".join(n + "\n" for n in some))
+        p.stdin.flush()
+        answers.extend(json.loads(p.stdout.readline()) for _ in some)
+    ask(names[:10])
+    pids = {tool: resolver_pid(lab, tool) for tool in ("stubby", "unbound")}
+    for tool in pids:
+        os.kill(pids[tool], signal.SIGSTOP)
+        for line in p.stderr:
+            if f"{tool} runs, but answers no more" in line:
+                break
+        while resolver_pid(lab, tool) == pids[tool]:
+            time.sleep(0.05)
+    ask(names[10:])
+    p.stdin.close()
+    assert p.wait(20) == 0
+    wrong = [a for a in answers if (a["outcome"], a["answers"]) != lab.truth[a["name"], a["type"]]]
+    assert not wrong, wrong[:3]
 
 
 def case_survey_killed(lab):
