@@ -72,7 +72,7 @@ class World:
         subprocess.run(["ip", "netns", "del", self.ns], check=False)
 
     def make_questions(self):
-        """5 % NXDOMAIN, 2 % CNAME, 1 % dead, of either kind of question."""
+        """Of the names 5 % NXDOMAIN, 2 % CNAME and 1 % dead; of the addresses 6 % NXDOMAIN."""
         names, addresses = self.count
         self.fwd, self.rev, self.dead = [], [], []
         for i in range(names):
