@@ -65,6 +65,13 @@ int geo_write_legacy(const struct geo_source *src, const struct geo_query *q, co
  */
 struct geo_db *geo_source_open(const struct geo_source *src, struct geo_stats *stats, char **error);
 
+/*
+ * The files of a csv_dir that are read, as many as there are; the caller frees
+ * each.  A directory with copies of them, by the same names, is as good.
+ */
+#define GEO_CSV_FILES 5
+size_t geo_csv_files(const char *dir, char *paths[GEO_CSV_FILES]);
+
 /* Take the reserved ranges out of s, but for what allow (normalised) names. */
 void geo_take_reserved(struct ipset *s, const struct ipset *allow);
 

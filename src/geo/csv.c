@@ -6,6 +6,7 @@
 
 #include "survey/escape.h"
 #include "survey/file.h"
+#include "survey/geolist.h"
 #include "survey/mem.h"
 #include "geo/csvline.h"
 #include "geo/walk.h"
@@ -306,6 +307,24 @@ static const char *const csv_file[GEO_NKINDS][2] = {
 	{ "GeoLite2-ASN-Blocks-IPv4.csv", "GeoLite2-ASN-Blocks-IPv6.csv" },
 };
 
+static const char locations_file[] = "GeoLite2-Country-Locations-en.csv";
+
+size_t
+geo_csv_files(const char *dir, char *paths[GEO_CSV_FILES])
+{
+	size_t n = 0;
+
+	if ((paths[n] = csv_find(dir, csv_prefix[GEO_COUNTRY], locations_file)) != NULL)
+		n++;
+	for (int kind = GEO_COUNTRY; kind < GEO_NKINDS; kind++) {
+		for (int i = 0; i < 2; i++) {
+			paths[n] = csv_find(dir, csv_prefix[kind], csv_file[kind][i]);
+			n += paths[n] != NULL;
+		}
+	}
+	return n;
+}
+
 bool
 geo_csv_has_asn(const char *dir)
 {
@@ -325,9 +344,9 @@ geo_walk_csv(const struct geo_walk *w, const char *dir, char **error)
 	int rc = 0, found = 0;
 
 	if (w->kind == GEO_COUNTRY) {
-		path = csv_find(dir, csv_prefix[w->kind], "GeoLite2-Country-Locations-en.csv");
+		path = csv_find(dir, csv_prefix[w->kind], locations_file);
 		if (path == NULL) {
-			*error = xasprintf("%s: no GeoLite2-Country-Locations-en.csv in it", dir);
+			*error = xasprintf("%s: no %s in it", dir, locations_file);
 			return -1;
 		}
 		rc = locations_read(&l, path, w->stats, error);

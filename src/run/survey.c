@@ -10,6 +10,7 @@
 #include "survey/analyze.h"
 #include "survey/command.h"
 #include "survey/file.h"
+#include "survey/geolist.h"
 #include "survey/graph.h"
 #include "survey/log.h"
 #include "survey/mem.h"
@@ -197,6 +198,7 @@ free_paths(struct survey *s)
 	free(s->ini_file);
 	free(s->country_mmdb);
 	free(s->asn_mmdb);
+	free(s->csv_dir);
 }
 
 static void
@@ -211,6 +213,7 @@ make_paths(struct survey *s)
 			      ? path_join(s->dir.path, "geo/country.mmdb")
 			      : NULL;
 	s->asn_mmdb = s->c->geo.asn_mmdb[0] != '\0' ? path_join(s->dir.path, "geo/asn.mmdb") : NULL;
+	s->csv_dir = s->c->geo.csv[0] != '\0' ? path_join(s->dir.path, "geo/csv") : NULL;
 }
 
 static void
@@ -234,13 +237,41 @@ make_zmap_params(struct survey *s)
 		.cooldown_s = (unsigned)s->c->scan.cooldown_s };
 }
 
+/* The files of geo.csv, which run.user can read (preflight.c). */
+static int
+keep_csv(const struct rundir *d, const char *dir)
+{
+	char *paths[GEO_CSV_FILES], *copy;
+	size_t n = dir[0] != '\0' ? geo_csv_files(dir, paths) : 0;
+	int fd, rc = 0;
+
+	if (n > 0 && mkdir("geo", 0700) == -1 && errno != EEXIST) {
+		log_error("geo: %s", strerror(errno));
+		rc = EXIT_FAILED;
+	}
+	for (size_t i = 0; i < n; i++) {
+		copy = path_join("geo/csv", strrchr(paths[i], '/') + 1);
+		fd = open(paths[i], O_RDONLY | O_CLOEXEC);
+		if (rc == 0 && (fd == -1 || rundir_keep(d, fd, paths[i], copy) == -1)) {
+			log_error(
+			    "%s: cannot be copied to %s: %s", paths[i], copy, strerror(errno));
+			rc = EXIT_FAILED;
+		}
+		if (fd != -1)
+			close(fd);
+		free(copy);
+		free(paths[i]);
+	}
+	return rc;
+}
+
 /*
  * The run's own folders and databases, made in the directory that we are in.
  * That is run.user's, who may have put links there: so it is done as run.user.
  */
 static int
-furnish(
-    const struct rundir *d, const char *const from[2], const int source[2], const char *const to[2])
+furnish(const struct rundir *d, const char *const from[2], const int source[2],
+    const char *const to[2], const char *csv)
 {
 	if (mkdir("scan", 0700) == -1 && errno != EEXIST) {
 		log_error("scan: %s", strerror(errno));
@@ -253,7 +284,7 @@ furnish(
 			return EXIT_FAILED;
 		}
 	}
-	return 0;
+	return keep_csv(d, csv);
 }
 
 /* What must be done while we still may: the broker, and files that only root reads. */
@@ -272,7 +303,7 @@ before_dropping(struct survey *s)
 		rc = EXIT_USAGE;
 	}
 	if (rc == 0 && (rc = identity_assume(&s->id)) == 0) {
-		rc = furnish(&s->dir, from, source, to);
+		rc = furnish(&s->dir, from, source, to, c->geo.csv);
 		identity_resume(&s->id);
 	}
 	for (int i = 0; i < 2; i++) {

@@ -40,7 +40,7 @@ struct survey {
 	char *allow_file, *block_file, *block_all_file, *ini_file, *scan_dir, *rate_text;
 	struct guard_broker broker; /* fd -1: none */
 
-	char *country_mmdb, *asn_mmdb; /* the run's own copies, NULL = none */
+	char *country_mmdb, *asn_mmdb, *csv_dir; /* the run's own copies, NULL = none */
 	struct geo_db *geo;
 	bool any_country;
 	struct ipset allow, block,

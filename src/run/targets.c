@@ -95,11 +95,9 @@ targets_read_lists(struct survey *s)
 static struct geo_source
 database_source(const struct survey *s)
 {
-	const char *csv = s->c->geo.csv;
-
-	return (struct geo_source){ .country_mmdb = s->country_mmdb,
-		.asn_mmdb = s->asn_mmdb,
-		.csv_dir = csv[0] != '\0' ? csv : NULL };
+	return (struct geo_source){
+		.country_mmdb = s->country_mmdb, .asn_mmdb = s->asn_mmdb, .csv_dir = s->csv_dir
+	};
 }
 
 static int

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -176,6 +177,19 @@ def database():
         fresh = run.top / "fresh"
         fresh.write_bytes(b"not a database at all")
         os.rename(fresh, mine)
+        run.finish()
+        check_complete(run)
+    with Run(grab={"rate_hosts": 10}, geo={"country_mmdb": "", "asn_mmdb": ""}) as run:
+        mine = run.top / "csv"
+        shutil.copytree("/run/survey-lab/csv", mine)
+        for f in (mine, *mine.iterdir()):
+            f.chmod(0o755)
+        run.settings["geo"]["csv"] = str(mine)
+        run.write(run.settings)
+        interrupt(run, 3).wait(40)
+        for f in mine.iterdir():
+            f.unlink()
+            f.write_text("no database at all\n")
         run.finish()
         check_complete(run)
 
