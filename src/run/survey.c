@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +44,7 @@ static const struct stage {
 	{ STAGE_REPORT, STAGE_REPORT, true, stage_report },
 };
 
+#define FULL_BYTES 64e6 /* less than this free is said to be the cause of a failure */
 #define NSTAGE_ROWS (sizeof(stages) / sizeof(stages[0]))
 
 static int
@@ -527,6 +529,22 @@ run_in_directory(struct survey *s)
 	return rc;
 }
 
+/* Whatever file it was that had no room, SQLite's and the pictures' included. */
+static void
+say_if_full(const struct survey *s)
+{
+	struct statvfs v;
+	double left;
+
+	if (s->dir.path == NULL || statvfs(s->dir.path, &v) == -1)
+		return;
+	left = (double)v.f_bavail * (double)v.f_frsize;
+	if (left < FULL_BYTES)
+		log_error("the disk that holds %s has only %.1f MB left: free some space there, "
+			  "then run survey again",
+		    s->dir.shown, left / 1e6);
+}
+
 static int
 survey_begin(struct survey *s)
 {
@@ -579,6 +597,8 @@ survey_run(const struct run_options *o)
 	ipset_init(&s.opt_out);
 	manifest_init(&s.m);
 	rc = survey_begin(&s);
+	if (rc == EXIT_FAILED)
+		say_if_full(&s);
 
 	guard_broker_stop(&s.broker);
 	geo_db_close(s.geo);

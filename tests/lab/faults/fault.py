@@ -64,25 +64,29 @@ def stopped_zmap():
 
 
 def disk_full():
-    """It stops cleanly, says what to do, and goes on when there is room."""
-    with Run() as run:
-        small = run.top / "small"
-        small.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k,mode=755", "small", str(small)],
-                       check=True)
-        try:
-            run.settings["run"]["directory"] = str(small)
-            run.write(run.settings)
-            text = run.finish(status=1)
-            need("No space left on device" in text and "free some space" in text,
-                 f"not said:\n{text[-2000:]}")
-            need(not tools(), f"left behind: {tools()}")
-            run.records()
-            subprocess.run(["mount", "-o", "remount,size=50m", str(small)], check=True)
-            run.finish()
-            check_complete(run)
-        finally:
-            subprocess.run(["umount", str(small)], check=True)
+    """Whichever file has no room: it stops cleanly, says what to do, and goes on when there is some."""
+    # run.json, a shard's hits, records.fresh, survey.db, a picture: each is the first to hit a limit
+    for size in (20, 48, 400, 1300, 1700):
+        with Run(grab={"rate_hosts": 1000}, scan={"shards": 1, "rate_pps": 5000}) as run:
+            small = run.top / "small"
+            small.mkdir()
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k,mode=755", "small",
+                            str(small)], check=True)
+            try:
+                run.settings["run"]["directory"] = str(small)
+                run.write(run.settings)
+                text = run.finish(status=1, until="report")
+                need("free some space" in text, f"{size} kB: not said:\n{text[-2000:]}")
+                need(size == 1300 or "No space left on device" in text,  # SQLite has its own words
+                     f"{size} kB: the cause is not said:\n{text[-2000:]}")
+                need(not tools(), f"left behind: {tools()}")
+                subprocess.run(["mount", "-o", "remount,size=50m", str(small)], check=True)
+                run.finish(until="report")
+                check_complete(run)
+                made = [d.name for d in small.iterdir() if not d.is_symlink()]
+                need(len(made) == 1, f"made: {made}")
+            finally:
+                subprocess.run(["umount", str(small)], check=True)
 
 
 def read_only():
