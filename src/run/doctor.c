@@ -152,6 +152,22 @@ check_tools(struct doctor *d)
 		free(say_tool(d, "stubby", c->dns.stubby));
 }
 
+/* A list needs neither gateway nor interface of its own; its hosts see an address all the same. */
+static void
+check_source(struct doctor *d, const struct ip *target)
+{
+	const char *mine = d->c->scan.source_ip;
+	char text[IP_STRLEN];
+
+	if ((mine[0] == '\0' || !ip_parse(mine, strlen(mine), &d->source)) &&
+	    !gateway_source(target, &d->source))
+		doctor_say(
+		    d, FINDING_WARN, "source address", "is there a default route?", "none: %m");
+	else
+		doctor_say(
+		    d, FINDING_OK, "source address", NULL, "%s", ip_format(&d->source, text));
+}
+
 static void
 check_network(struct doctor *d)
 {
@@ -162,8 +178,10 @@ check_network(struct doctor *d)
 	struct gateway g;
 	bool up = false;
 
-	if (c->scan.mode != SCAN_ZMAP)
+	if (c->scan.mode != SCAN_ZMAP) {
+		check_source(d, &target);
 		return;
+	}
 	if (c->run.targets.n > 0) {
 		struct cidr cidr;
 
@@ -299,18 +317,30 @@ say_list(struct doctor *d, const char *what, const char *path)
 	ipset_fini(&s);
 }
 
+/* Can a file be read by the user that root will have become?  Sets errno when not. */
+static bool
+user_reads(const struct doctor *d, const char *path)
+{
+	bool readable;
+	int saved;
+
+	if (d->id.drop && identity_assume(&d->id) != 0)
+		return false;
+	readable = faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0;
+	saved = errno;
+	if (d->id.drop)
+		identity_resume(&d->id);
+	errno = saved;
+	return readable;
+}
+
 /* SIGHUP has the opt-outs read again when root has become run.user. */
 static void
 check_rereading(struct doctor *d)
 {
 	const char *path = d->c->scan.opt_out_file;
-	bool readable;
 
-	if (!d->id.drop || identity_assume(&d->id) != 0)
-		return;
-	readable = faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0;
-	identity_resume(&d->id);
-	if (!readable)
+	if (d->id.drop && !user_reads(d, path))
 		doctor_say(d, FINDING_WARN, "opt-outs", "make it readable for that user",
 		    "%s cannot read %s, which SIGHUP would have read again", d->id.name, path);
 }
@@ -329,7 +359,7 @@ check_lists(struct doctor *d)
 	for (size_t i = 0; i < c->run.target_files.n; i++)
 		say_list(d, "targets", c->run.target_files.v[i]);
 	if (c->scan.mode == SCAN_LIST && strcmp(c->scan.list, "-") != 0) {
-		if (access(c->scan.list, R_OK) == 0)
+		if (user_reads(d, c->scan.list))
 			doctor_say(d, FINDING_OK, "scan.list", NULL, "%s", c->scan.list);
 		else
 			doctor_say(d, FINDING_FAIL, "scan.list", "it holds one address a line",

@@ -90,6 +90,16 @@ def main():
         doctor(tmp, "unreadable", 2, [r"^fail +databases .*root\.mmdb: Permission denied"],
                address.replace('"/run/survey-lab/mmdb/GeoLite2-Country.mmdb"', f'"{database}"'))
 
+        # A list: no zmap, but an address to be known by; and run.user must be able to read it.
+        listing = tmp / "list"
+        listing.write_text("198.18.10.11\n")
+        listing.chmod(0o600)
+        listed = address.replace("scan {", f'scan {{\n\tmode = list\n\tlist = "{listing}"')
+        doctor(tmp, "root_list", 2, [r"^fail +scan\.list .*list: Permission denied"], listed)
+        listing.chmod(0o644)
+        doctor(tmp, "list", 0, [r"^ok +scan\.list", r"^ok +source address +198\.19\.0\.2$",
+                                r"^warn +reverse DNS .*no public address"], listed)
+
         # A user without rights, and a copy of zmap that has the capability.
         user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
         doctor(tmp, "user", 2, [r"^fail +raw packets .*setcap cap_net_raw=ep"], address, user)
