@@ -22,6 +22,9 @@ enum { ARG_FLAGS = 2, ARG_FD = 3, ARG_DASHES = 4, ARG_TOOL = 5 };
 /* How long a killed group is waited for before the guard leaves it to init. */
 enum { REAP_TRIES = 100, REAP_STEP_MS = 10 };
 
+/* Of one broker, at the same time: zmap and one that is ending, and room to spare. */
+enum { MAX_GUARDS = 16 };
+
 /* There to interrupt ppoll(). */
 static void
 on_sigchld(int sig)
@@ -253,26 +256,103 @@ serve_request(char **argv, const int fds[3])
 	return guard_loop(fds[0], false, argv);
 }
 
+/* The guards that a broker has forked; 0 = free. */
+static pid_t guards[MAX_GUARDS];
+
+static pid_t *
+guard_slot(pid_t pid)
+{
+	for (size_t i = 0; i < MAX_GUARDS; i++) {
+		if (guards[i] == pid)
+			return &guards[i];
+	}
+	return NULL;
+}
+
+/*
+ * A guard that is killed leaves its tool to us, and survey, without
+ * privileges, could not kill that.
+ */
+static void
+kill_orphans(void)
+{
+	FILE *f = fopen("/proc/thread-self/children", "re");
+	int pid;
+
+	while (f != NULL && fscanf(f, "%d", &pid) == 1) {
+		if (guard_slot(pid) == NULL) {
+			kill(-pid, SIGKILL);
+			kill(pid, SIGKILL);
+		}
+	}
+	if (f != NULL)
+		fclose(f);
+}
+
+static void
+reap_guards(void)
+{
+	bool killed = false;
+	pid_t pid, *slot;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if ((slot = guard_slot(pid)) == NULL)
+			continue;
+		*slot = 0;
+		killed = killed || WIFSIGNALED(status);
+	}
+	if (killed)
+		kill_orphans();
+}
+
+/* Wait for a request, and see to the guards meanwhile; orig is without SIGCHLD blocked. */
+static void
+wait_for_request(int fd, const sigset_t *orig)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	do
+		reap_guards();
+	while (ppoll(&pfd, 1, NULL, orig) == -1 && errno == EINTR);
+}
+
 static void
 broker_loop(int fd, guard_build_fn build, void *arg)
 {
 	unsigned char req[GUARD_REQ_MAX];
+	struct sigaction sa;
+	sigset_t block, orig;
 	ssize_t n;
 	int fds[3];
 
-	while ((n = receive_request(fd, req, sizeof(req), fds)) != 0) {
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_sigchld;
+	sigaction(SIGCHLD, &sa, NULL);
+	sigemptyset(&block);
+	sigaddset(&block, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &block, &orig);
+	sigdelset(&orig, SIGCHLD);
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	for (;;) {
+		pid_t pid, *slot;
 		char **argv;
-		pid_t pid;
 
+		wait_for_request(fd, &orig);
+		slot = guard_slot(0);
+		if ((n = receive_request(fd, req, sizeof(req), fds)) == 0)
+			return;
 		if (n < 0)
 			continue;
-		argv = build(req, (size_t)n, arg);
+		argv = slot != NULL ? build(req, (size_t)n, arg) : NULL;
 		if (argv == NULL || (pid = fork()) == -1) {
 			tell(fds[0], argv == NULL ? "err 1\n" : "err 11\n");
 		} else if (pid == 0) {
 			close(fd);
 			reset_signals();
 			_exit(serve_request(argv, fds));
+		} else {
+			*slot = pid;
 		}
 		for (int i = 0; i < 3; i++)
 			close(fds[i]);
@@ -296,15 +376,9 @@ guard_broker_start(struct guard_broker *b, guard_build_fn build, void *arg)
 		return -1;
 	}
 	if (pid == 0) {
-		struct sigaction sa;
-
 		close(sv[0]);
 		setsid();
 		reset_signals();
-		memset(&sa, 0, sizeof(sa));
-		sa.sa_handler = SIG_DFL;
-		sa.sa_flags = SA_NOCLDWAIT;
-		sigaction(SIGCHLD, &sa, NULL);
 		let_go_of_stdio();
 		broker_loop(sv[1], build, arg);
 		_exit(0);

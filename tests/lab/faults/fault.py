@@ -234,6 +234,24 @@ def root_way():
         need({f.owner() for f in run.dir.rglob("*")} == {"nobody"}, "owners of files")
 
 
+def lost_guard():
+    """kill -9 of zmap's guard: zmap goes with it, though survey may not kill it, and is started again."""
+    with Run(scan={"rate_pps": 100, "shards": 1}, run={"user": "daemon"}) as run, Wire() as wire:
+        p = run.start()
+        zmap = wait_for(lambda: tools("zmap"), "zmap")[0]
+        wait_for(wire.syns, "a packet")
+        need(status(zmap, "Uid") != status(p.pid, "Uid"), "zmap has survey's user: this shows nothing")
+        os.kill(int(status(zmap, "PPid")[0]), signal.SIGKILL)
+        killed = time.time()
+        wait_for(lambda: zmap not in tools("zmap"), "zmap to go", limit=1)
+        need(p.wait(120) == 0, f"exit status {p.returncode}\n{run.output()[-2000:]}")
+        need("its guard was killed" in run.output(), "not said")
+        check_complete(run)
+        late = [t - killed for t, dst, _ in wire.syns()  # zgrab2 asks hits only
+                if dst not in EXPECTED["hits"] and killed + 0.3 < t < killed + 0.9]
+        need(not late, f"packets of a zmap without guard: {late}")
+
+
 def planted_link():
     """Links that run.user has put into the run directory lead root nowhere."""
     with Run() as run:
@@ -432,7 +450,7 @@ def per_network():
 
 CASES = {f.__name__: f for f in (
     stopped_zgrab2, stopped_zmap, disk_full, read_only, two_runs, trickling, opt_out, clock_jump,
-    root_way, planted_link, user_way, preflight, other_directory,
+    root_way, lost_guard, planted_link, user_way, preflight, other_directory,
     listed, terminal, quiet, per_network)}
 
 CASES[sys.argv[2]]()
