@@ -18,6 +18,12 @@
 struct buf;
 struct jsonw;
 
+/* What resolvers of our own have cost. */
+struct dns_usage {
+	double cpu_s; /* summed */
+	long maxrss_kb; /* of the largest process */
+};
+
 /* How to resolve; strings are borrowed.  See the dns section of survey.conf(5). */
 struct dns_settings {
 	enum dns_mode mode;
@@ -29,6 +35,7 @@ struct dns_settings {
 	bool validate;
 	const struct config_upstream *upstreams;
 	size_t nupstreams;
+	struct dns_usage *usage; /* added to when a resolver of ours ends; may be NULL */
 };
 
 void dns_settings_default(struct dns_settings *s); /* DNS_SYSTEM */

@@ -76,18 +76,18 @@ dns_settings_default(struct dns_settings *s)
 void
 dns_settings_from(struct dns_settings *s, const struct config *c)
 {
-	s->mode = (enum dns_mode)c->dns.mode;
-	s->address = c->dns.address;
-	s->root_hints = c->dns.root_hints;
-	s->unbound = c->dns.unbound;
-	s->stubby = c->dns.stubby;
-	s->window = (unsigned)c->dns.window;
-	s->rcvbuf = (unsigned)c->dns.rcvbuf;
-	s->timeout_ms = (unsigned)c->dns.timeout_ms;
-	s->tries = (unsigned)c->dns.tries;
-	s->validate = c->dns.validate;
-	s->upstreams = c->dns.upstreams;
-	s->nupstreams = c->dns.nupstreams;
+	*s = (struct dns_settings){ .mode = (enum dns_mode)c->dns.mode,
+		.address = c->dns.address,
+		.root_hints = c->dns.root_hints,
+		.unbound = c->dns.unbound,
+		.stubby = c->dns.stubby,
+		.window = (unsigned)c->dns.window,
+		.rcvbuf = (unsigned)c->dns.rcvbuf,
+		.timeout_ms = (unsigned)c->dns.timeout_ms,
+		.tries = (unsigned)c->dns.tries,
+		.validate = c->dns.validate,
+		.upstreams = c->dns.upstreams,
+		.nupstreams = c->dns.nupstreams };
 }
 
 int

@@ -265,12 +265,23 @@ on_backoff(uv_timer_t *t)
 }
 
 static void
+add_usage(struct dns_usage *u, const struct child_status *st)
+{
+	if (u == NULL)
+		return;
+	u->cpu_s += st->user_s + st->sys_s;
+	if (st->maxrss_kb > u->maxrss_kb)
+		u->maxrss_kb = st->maxrss_kb;
+}
+
+static void
 on_kid_exit(struct child *c, const struct child_status *st, void *arg)
 {
 	struct kid *k = arg;
 	struct managed *m = k->m;
 
 	(void)c;
+	add_usage(m->settings.usage, st);
 	if (m->stopping || m->told) {
 		k->child = NULL;
 		gone(m);

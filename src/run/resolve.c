@@ -27,15 +27,20 @@ struct resolve {
 	uint64_t failed;
 	bool finishing, closing, gave_up;
 	bool dropped; /* some questions were left without an outcome */
+	struct dns_usage usage;
 };
 
 static void
 on_closed(void *arg)
 {
 	struct resolve *r = arg;
+	struct stage_record *stage = &r->s->m.stages[STAGE_DNS];
 	int error = 0;
 
 	r->dns = NULL;
+	stage->cpu_s += r->usage.cpu_s;
+	if (r->usage.maxrss_kb > stage->maxrss_kb)
+		stage->maxrss_kb = r->usage.maxrss_kb;
 	/* A question that failed before and was asked again stands in the file twice until now. */
 	if (!r->dropped && dnsfile_compact(r->file, r->answers) == -1)
 		error = errno;
@@ -126,6 +131,7 @@ resolve_new(struct survey *s, void (*done)(int error, bool complete, void *arg),
 	}
 	r->asked_before = answers_count(r->answers);
 	dns_settings_from(&settings, s->c);
+	settings.usage = &r->usage;
 	o.dir = r->dir;
 	o.file = r->file;
 	o.answers = r->answers;

@@ -241,6 +241,10 @@ def test_whole_run(survey, tmp, expected):
         status = survey.run()
     must(status == 0, f"survey run: status {status}: {survey.said()[-3000:]}")
     check_directory(survey)
+    stages = json.loads((survey.dir / "run.json").read_text(encoding="utf-8"))["stages"]
+    for name, stage in stages.items():
+        check(stage["state"] == "done" and stage["cpu_s"] > 0 and stage["maxrss_kb"] > 0,
+              f"run.json does not tell what {name} cost: {stage}")
     check_packets(capture.packets(), expected)
     same(lines(survey.dir / "zmap.ips"), expected["hits"], "zmap.ips")
     check_results(survey.dir, expected)
