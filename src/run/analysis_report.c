@@ -124,6 +124,26 @@ count_hosts(const struct analysis *a, enum host_out out)
 	return n;
 }
 
+/* Distinct keys of the hosts that take part. */
+static uint64_t
+count_keys(const struct analysis *a)
+{
+	const struct hostset *set = &a->in.set;
+	bool *seen = xcalloc(set->nkeys + 1, sizeof(*seen));
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		const struct host *h = &set->hosts[i];
+
+		for (uint32_t g = 0; h->out == OUT_NONE && g < h->ngrabs; g++) {
+			n += !seen[h->grabs[g].key];
+			seen[h->grabs[g].key] = true;
+		}
+	}
+	free(seen);
+	return n;
+}
+
 static void
 report_refused(struct analysis *a)
 {
@@ -274,7 +294,7 @@ summarise_results(struct jsonw *w, const struct analysis *a)
 	for (int out = OUT_NO_KEY; out < HOST_NOUTS; out++)
 		put_count(w, host_out_name((enum host_out)out), count_hosts(a, (enum host_out)out));
 	jsonw_end_object(w);
-	put_count(w, "keys", a->in.set.nkeys);
+	put_count(w, "keys", count_keys(a));
 	put_count(w, "clusters", a->clusters.n);
 	put_count(w, "hosts_in_clusters", clustered);
 	put_count(w, "largest_cluster", largest);
@@ -376,7 +396,7 @@ analysis_report(struct analysis *a)
 	log_info(
 	    "%llu keys; %u clusters with %u hosts; names: %llu hosts good, %llu bad, %llu unknown, "
 	    "%llu without one",
-	    (unsigned long long)a->in.set.nkeys, a->clusters.n, clustered,
+	    (unsigned long long)count_keys(a), a->clusters.n, clustered,
 	    (unsigned long long)a->totals.verdicts[HOST_GOOD],
 	    (unsigned long long)a->totals.verdicts[HOST_BAD],
 	    (unsigned long long)a->totals.verdicts[HOST_UNKNOWN],

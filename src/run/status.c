@@ -86,6 +86,11 @@ print_manifest(const struct manifest *m, const char *directory, bool locked)
 	char when[TIME_SIZE];
 
 	print_safe("run", directory);
+	if (m->nsessions == 0) { /* of analyze -o, or anonymised */
+		printf("%-12s %s, %s; no survey runs in this directory\n", "results",
+		    run_state_name[m->state], time_format(m->created, when));
+		return;
+	}
 	print_safe("config", m->config_path != NULL ? m->config_path : "");
 	printf("%-12s %s\n", "state",
 	    m->state == RUN_RUNNING && !locked ? "interrupted; survey run continues it"

@@ -160,6 +160,11 @@ def case_study_a(tmp):
     summary = load(tmp / "out/run.json")["analysis"]
     equal("hosts", (summary["hosts"], summary["hosts_in"], summary["hosts_out"]["no-key"],
                     summary["hosts_out"]["wrong-country"]), (391, 300, 90, 1))
+    shown = {fp for c in before.values() for fp in c["fprints"].values()}
+    equal("keys", summary["keys"], len(shown))
+    status = subprocess.run([SURVEY, "status", tmp / "out"], capture_output=True, text=True, check=True)
+    if "no survey runs in this directory" not in status.stdout:
+        fail("survey status takes an analysis for a survey")
     parts = {c["part"] for c in summary["costs"]}
     for part in ("parsing", "mmdb look-ups", "forward DNS", "reverse DNS", "clustering", "collisions.json", "survey.db"):
         if part not in parts:
