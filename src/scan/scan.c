@@ -33,6 +33,7 @@ struct scan {
 	size_t at; /* the current shard; o.nshards = none left */
 	unsigned failures;
 	bool has_progress;
+	bool worked; /* some zmap of this session has sent something */
 	bool hung; /* killed by the watchdog */
 	bool paused;
 	bool stopping;
@@ -125,7 +126,7 @@ on_message(const char *line, size_t len, void *arg)
 	else if (s->progress.sent > before)
 		feed_watchdog(s, 0);
 	if (s->progress.sent > 0)
-		s->has_progress = true;
+		s->has_progress = s->worked = true;
 	return 0;
 }
 
@@ -189,6 +190,22 @@ report_failure(const struct scan *s, const struct child *c, const struct child_s
 	    (int)len, last);
 }
 
+/* A zmap that has never sent anything would fare no better with the other shards. */
+static void
+give_up_rest(struct scan *s)
+{
+	size_t n = 0;
+
+	for (size_t i = s->at; i < s->o.nshards; i++) {
+		if (s->o.shards[i].state == SHARD_TODO) {
+			s->o.shards[i].state = SHARD_GIVEN_UP;
+			n++;
+		}
+	}
+	if (n > 0)
+		log_error("zmap has sent nothing at all: the %zu other shards are not tried", n);
+}
+
 static void
 retry_later(struct scan *s)
 {
@@ -203,6 +220,8 @@ retry_later(struct scan *s)
 		    sh->number, sh->attempts);
 		sh->state = SHARD_GIVEN_UP;
 		s->failures = 0;
+		if (!s->worked)
+			give_up_rest(s);
 		s->o.on_shard(sh, s->o.arg);
 		ms = BACKOFF_MS;
 	}

@@ -206,14 +206,18 @@ test_garbage(void **state)
 	assert_int_equal(shard.state, SHARD_DONE);
 }
 
+/* What ends before it has sent anything is not tried on every shard. */
 static void
 test_fatal(void **state)
 {
 	struct result *r = *state;
-	struct scan_shard shard = { .number = 0 };
+	struct scan_shard shards[3] = { { .number = 0 }, { .number = 1 }, { .number = 2 } };
 
-	run(r, "fatal", &shard, 1);
-	assert_int_equal(shard.state, SHARD_GIVEN_UP);
+	run(r, "fatal", shards, 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(shards[i].state, SHARD_GIVEN_UP);
+		assert_int_equal(shards[i].attempts, i == 0 ? 2 : 0);
+	}
 	assert_int_equal(r->error, 0);
 }
 
