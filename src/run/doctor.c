@@ -70,9 +70,7 @@ say_tool(struct doctor *d, const char *key, const char *name)
 		    "%s cannot be executed", name);
 		return NULL;
 	}
-	version = !is_run      ? zgrab2_version(path)
-		  : d->may_run ? tool_version(&d->loop, key, path)
-			       : NULL;
+	version = !is_run || d->may_run ? tool_version(&d->loop, key, path) : NULL;
 	if (version == NULL && is_run && !d->may_run)
 		doctor_say(d, FINDING_OK, key, NULL, "%s, not asked for its version as root", path);
 	else if (version == NULL)

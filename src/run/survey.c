@@ -354,6 +354,7 @@ note_versions(struct survey *s)
 		bool used;
 	} tools[] = {
 		{ "zmap", s->zmap, s->zmap != NULL },
+		{ "zgrab2", s->zgrab2, s->zgrab2 != NULL },
 		{ "unbound", s->c->dns.unbound,
 		    s->until >= STAGE_DNS && s->c->dns.mode != DNS_ADDRESS &&
 			s->c->dns.mode != DNS_SYSTEM },
@@ -370,10 +371,6 @@ note_versions(struct survey *s)
 			free(version);
 		}
 		free(path);
-	}
-	if (s->zgrab2 != NULL && (version = zgrab2_version(s->zgrab2)) != NULL) {
-		manifest_add_tool(&s->m, "zgrab2", version);
-		free(version);
 	}
 }
 

@@ -60,12 +60,15 @@ int identity_assume(const struct identity *id);
 void identity_resume(const struct identity *id);
 /* Become run.user for good. Returns 0 or an exit_status. */
 int privileges_drop(struct survey *s);
-/* "2.1.1": what zmap, unbound or stubby, at path, says of itself, or NULL; the caller frees. */
-char *tool_version(uv_loop_t *loop, const char *name, const char *path);
-/* zgrab2 does not tell its version, the Go toolchain's note inside it does; NULL when it is not there. */
-char *zgrab2_version(const char *path);
 /* Does the file give CAP_NET_RAW to whoever executes it (capabilities(7))? */
 bool tool_has_net_raw(const char *path);
+
+/*
+ * versions.c: "2.1.1", what zmap, zgrab2, unbound or stubby, as name says, at
+ * path tells of itself; NULL when it does not.  zgrab2 is read, the others are
+ * run.  The caller frees.
+ */
+char *tool_version(uv_loop_t *loop, const char *name, const char *path);
 
 /* targets.c: the ranges. Returns 0 or an exit_status. */
 int targets_read_lists(

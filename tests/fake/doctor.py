@@ -118,6 +118,10 @@ def main():
         doctor(tmp, 2, [r'^fail +resolver .*does not answer'],
                dns__address=f'"127.0.0.1#{mute_port}"')
         doctor(tmp, 2, [r'^fail +zgrab2 .*install-deps\.sh'], **dns, grab__zgrab2='"./absent"')
+        (tmp / 'hangs').write_text('#!/bin/sh\nexec sleep 300\n')
+        (tmp / 'hangs').chmod(0o755)
+        doctor(tmp, 2, [r'^warn +unbound .*does not tell its version', r'^fail +resolver'],
+               dns__mode='unbound', dns__unbound='"./hangs"')
         doctor(tmp, 2, [r'^fail +block list .*badblock:2: "mail\.example"'], **dns,
                scan__block_files='{"badblock"}')
         doctor(tmp, 2, [r'^fail +block list .*absent'], **dns, scan__block_files='{"absent"}')
