@@ -25,6 +25,7 @@ struct arena {
 
 void arena_init(struct arena *a);
 void arena_fini(struct arena *a);
+void arena_reset(struct arena *a); /* empty again, with one block kept for what comes next */
 void *arena_alloc(struct arena *a, size_t size); /* aligned for any type, not cleared */
 char *arena_strndup(struct arena *a, const char *s, size_t len);
 

@@ -289,16 +289,7 @@ take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, c
 
 	for (unsigned i = 0; i < layout_nrows && taken == TAKEN_NOTHING; i++) {
 		const struct layout_row *row = &layout_rows[i];
-		struct host_grab g = { .port = port,
-			.kind = (uint8_t)def->kind,
-			.grab = grab,
-			.trusted = FACT_UNKNOWN,
-			.self_signed = FACT_UNKNOWN,
-			.cipher_suite = -1,
-			.key_bits = -1,
-			.not_before = TIME_UNKNOWN,
-			.not_after = TIME_UNKNOWN,
-			.at = at };
+		struct host_grab g;
 		struct simd_node root;
 
 		if (row->layout != layout || (row->port != def->port && row->port != 0))
@@ -309,6 +300,16 @@ take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, c
 			x->f.counts->note[NOTE_GRABS_OVER_MAX]++;
 			return;
 		}
+		g = (struct host_grab){ .port = port,
+			.kind = (uint8_t)def->kind,
+			.grab = grab,
+			.trusted = FACT_UNKNOWN,
+			.self_signed = FACT_UNKNOWN,
+			.cipher_suite = -1,
+			.key_bits = -1,
+			.not_before = TIME_UNKNOWN,
+			.not_after = TIME_UNKNOWN,
+			.at = at };
 		root = simd_path(n, row->root);
 		taken = def->kind == KEY_SSH_HOST ? take_ssh(x, h, layout, root, &g)
 						  : take_tls(x, h, layout, root, &g);

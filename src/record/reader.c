@@ -1,7 +1,8 @@
 /*
- * One thread cuts the file into batches of whole lines, several parse them,
- * and the caller's thread takes them in order.  The batches stand in a ring;
- * three counters say how far each of the three has come.
+ * Several threads take turns at the file: the one whose turn it is cuts a
+ * batch of whole lines off it, lets the next one in and parses what it has
+ * just read, which is then still near its processor.  The batches stand in a
+ * ring, from which the caller's thread takes them in order.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -44,19 +45,20 @@ struct reader {
 	unsigned nring;
 
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	uint64_t filled, taken_up, handed_over; /* batches, ever */
+	pthread_cond_t room, parsed; /* in the ring; what the caller waits for */
+	uint64_t filled, handed_over; /* batches, ever */
 	bool end; /* no batch will follow those filled */
 	bool stop; /* the caller wants no more */
-	char *error;
+	uint64_t cut_cpu_ns, parse_cpu_ns;
 
-	/* the cutting thread's */
+	/* of the thread that holds it */
+	pthread_mutex_t turn;
+	char *error;
 	char *rest; /* text after the last line of the batch before */
 	size_t rest_len, rest_cap;
 	uint64_t number, offset;
 	bool skipping; /* inside a line over the limit, of which a prefix is kept already */
 	bool eof;
-	uint64_t cut_cpu_ns, parse_cpu_ns;
 };
 
 static uint64_t
@@ -73,7 +75,7 @@ batch_room(struct batch *b, size_t len)
 {
 	if (b->cap >= len + SIMD_PADDING)
 		return;
-	b->cap = len + len / 2 + SIMD_PADDING;
+	b->cap = (len > BATCH_BYTES ? len + len / 2 : len) + SIMD_PADDING;
 	b->text = xreallocarray(b->text, b->cap, 1);
 }
 
@@ -86,8 +88,7 @@ batch_reset(struct batch *b)
 		b->cap = 0;
 	}
 	b->nlines = 0;
-	arena_fini(&b->arena);
-	arena_init(&b->arena);
+	arena_reset(&b->arena);
 	memset(&b->counts, 0, sizeof(b->counts));
 	b->parsed = false;
 }
@@ -169,17 +170,18 @@ cut_lines(struct reader *r, struct batch *b, size_t *start, size_t scanned, size
 	}
 }
 
-/* Fill b with whole lines: at least BATCH_BYTES of text, more only for one long line. */
+/* Fill b with whole lines: BATCH_BYTES of text, more only for one long line. */
 static void
 fill_batch(struct reader *r, struct batch *b)
 {
 	size_t start = 0, len = r->rest_len;
 
-	batch_room(b, len + BATCH_BYTES);
+	batch_room(b, len > BATCH_BYTES ? len : BATCH_BYTES);
 	if (len > 0)
 		memcpy(b->text, r->rest, len); /* no newline in it */
 	r->rest_len = 0;
-	while (!r->eof && (start < BATCH_BYTES || b->nlines == 0)) {
+	while (!r->eof && (len < BATCH_BYTES || b->nlines == 0)) {
+		size_t want = len < BATCH_BYTES ? BATCH_BYTES - len : BATCH_BYTES;
 		long n;
 
 		if (b->nlines == 0 && start > 0) { /* blank or dropped so far */
@@ -187,8 +189,8 @@ fill_batch(struct reader *r, struct batch *b)
 			len -= start;
 			start = 0;
 		}
-		batch_room(b, len + BATCH_BYTES);
-		n = source_read(r->source, b->text + len, BATCH_BYTES, &r->error);
+		batch_room(b, len + want);
+		n = source_read(r->source, b->text + len, want, &r->error);
 		if (n <= 0) {
 			r->eof = true;
 			break;
@@ -212,32 +214,27 @@ fill_batch(struct reader *r, struct batch *b)
 	memset(b->text + len, 0, SIMD_PADDING);
 }
 
-static void *
-cut_thread(void *arg)
+/* In one's turn: the next batch, filled, or NULL when none will follow. */
+static struct batch *
+cut_batch(struct reader *r)
 {
-	struct reader *r = arg;
+	struct batch *b = NULL;
 
 	pthread_mutex_lock(&r->lock);
-	while (!r->stop && !r->eof) {
-		struct batch *b;
-
-		if (r->filled - r->handed_over >= r->nring) {
-			pthread_cond_wait(&r->changed, &r->lock);
-			continue;
-		}
+	while (!r->stop && !r->end && r->filled - r->handed_over >= r->nring)
+		pthread_cond_wait(&r->room, &r->lock);
+	if (!r->stop && !r->end)
 		b = &r->ring[r->filled % r->nring];
-		pthread_mutex_unlock(&r->lock);
-		batch_reset(b);
-		fill_batch(r, b);
-		pthread_mutex_lock(&r->lock);
-		r->filled++;
-		pthread_cond_broadcast(&r->changed);
-	}
-	r->end = true;
-	r->cut_cpu_ns = thread_cpu_ns();
-	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);
-	return NULL;
+	if (b == NULL)
+		return NULL;
+	batch_reset(b);
+	fill_batch(r, b);
+	pthread_mutex_lock(&r->lock);
+	r->filled++;
+	r->end = r->eof;
+	pthread_mutex_unlock(&r->lock);
+	return b;
 }
 
 static void
@@ -255,29 +252,32 @@ parse_batch(struct simd_parser *p, struct batch *b)
 }
 
 static void *
-parse_thread(void *arg)
+read_thread(void *arg)
 {
 	struct reader *r = arg;
 	struct simd_parser *p = simd_parser_new(r->max_line);
+	uint64_t cut = 0, parse = 0, t0 = thread_cpu_ns(), t1;
+	struct batch *b;
 
-	pthread_mutex_lock(&r->lock);
-	while (!r->stop) {
-		struct batch *b;
-
-		if (r->taken_up == r->filled) {
-			if (r->end)
-				break;
-			pthread_cond_wait(&r->changed, &r->lock);
-			continue;
-		}
-		b = &r->ring[r->taken_up++ % r->nring];
-		pthread_mutex_unlock(&r->lock);
+	for (;;) {
+		pthread_mutex_lock(&r->turn);
+		b = cut_batch(r);
+		pthread_mutex_unlock(&r->turn);
+		t1 = thread_cpu_ns();
+		cut += t1 - t0;
+		if (b == NULL)
+			break;
 		parse_batch(p, b);
 		pthread_mutex_lock(&r->lock);
 		b->parsed = true;
-		pthread_cond_broadcast(&r->changed);
+		pthread_cond_signal(&r->parsed);
+		pthread_mutex_unlock(&r->lock);
+		t0 = thread_cpu_ns();
+		parse += t0 - t1;
 	}
-	r->parse_cpu_ns += thread_cpu_ns();
+	pthread_mutex_lock(&r->lock);
+	r->cut_cpu_ns += cut;
+	r->parse_cpu_ns += parse;
 	pthread_mutex_unlock(&r->lock);
 	simd_parser_free(p);
 	return NULL;
@@ -297,7 +297,7 @@ next_batch(struct reader *r)
 		}
 		if (r->end && r->handed_over == r->filled)
 			break;
-		pthread_cond_wait(&r->changed, &r->lock);
+		pthread_cond_wait(&r->parsed, &r->lock);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return b;
@@ -309,7 +309,7 @@ give_back(struct reader *r, struct batch *b)
 	pthread_mutex_lock(&r->lock);
 	b->parsed = false;
 	r->handed_over++;
-	pthread_cond_broadcast(&r->changed);
+	pthread_cond_signal(&r->room);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -342,8 +342,7 @@ record_read(const char *path, const struct record_options *o, record_fn fn, void
 {
 	struct reader r = { .o = o, .max_line = o->max_line > 0 ? o->max_line : RECORD_MAX_LINE };
 	unsigned nthreads = thread_count(o), started = 0;
-	pthread_t cutter, parser[THREADS_MAX];
-	bool cutting = false;
+	pthread_t thread[THREADS_MAX];
 	struct batch *b;
 	int rc = 0;
 
@@ -351,14 +350,14 @@ record_read(const char *path, const struct record_options *o, record_fn fn, void
 	if ((r.source = source_open(path, error)) == NULL)
 		return -1;
 	pthread_mutex_init(&r.lock, NULL);
-	pthread_cond_init(&r.changed, NULL);
-	r.nring = nthreads * 2 + 2;
+	pthread_cond_init(&r.room, NULL);
+	pthread_cond_init(&r.parsed, NULL);
+	pthread_mutex_init(&r.turn, NULL);
+	r.nring = nthreads + 2;
 	r.ring = xcalloc(r.nring, sizeof(*r.ring));
-	while (started < nthreads && pthread_create(&parser[started], NULL, parse_thread, &r) == 0)
+	while (started < nthreads && pthread_create(&thread[started], NULL, read_thread, &r) == 0)
 		started++;
-	if (started > 0)
-		cutting = pthread_create(&cutter, NULL, cut_thread, &r) == 0;
-	if (!cutting) {
+	if (started == 0) {
 		*error = xasprintf(
 		    "%s: cannot start threads; raise the limit of processes (ulimit -u)", path);
 		rc = -1;
@@ -369,13 +368,11 @@ record_read(const char *path, const struct record_options *o, record_fn fn, void
 		give_back(&r, b);
 	}
 	pthread_mutex_lock(&r.lock);
-	r.stop = r.end = true;
-	pthread_cond_broadcast(&r.changed);
+	r.stop = true;
+	pthread_cond_signal(&r.room); /* only the one whose turn it is waits */
 	pthread_mutex_unlock(&r.lock);
-	if (cutting)
-		pthread_join(cutter, NULL);
 	for (unsigned i = 0; i < started; i++)
-		pthread_join(parser[i], NULL);
+		pthread_join(thread[i], NULL);
 	counts->read_cpu_ns += r.cut_cpu_ns;
 	counts->parse_cpu_ns += r.parse_cpu_ns;
 	if (rc == 0 && r.error != NULL) {
@@ -392,7 +389,9 @@ record_read(const char *path, const struct record_options *o, record_fn fn, void
 	free(r.rest);
 	free(r.error);
 	source_close(r.source);
-	pthread_cond_destroy(&r.changed);
+	pthread_cond_destroy(&r.room);
+	pthread_cond_destroy(&r.parsed);
+	pthread_mutex_destroy(&r.turn);
 	pthread_mutex_destroy(&r.lock);
 	return rc;
 }

@@ -153,7 +153,7 @@ resolve_record(struct resolve *r, const char *line, size_t len)
 
 	if (r->closing)
 		return;
-	arena_init(&r->arena);
+	arena_reset(&r->arena);
 	padded = arena_alloc(&r->arena, len + SIMD_PADDING);
 	memcpy(padded, line, len);
 	memset(padded + len, 0, SIMD_PADDING);
@@ -166,7 +166,6 @@ resolve_record(struct resolve *r, const char *line, size_t len)
 				h.names[i].text, strlen(h.names[i].text) };
 		dns_host(r->dns, &h.ip, names, h.nnames);
 	}
-	arena_fini(&r->arena);
 }
 
 void
@@ -200,6 +199,7 @@ resolve_free(struct resolve *r)
 	if (r == NULL)
 		return;
 	answers_free(r->answers);
+	arena_fini(&r->arena);
 	simd_parser_free(r->parser);
 	free(r->file);
 	free(r->dir);
