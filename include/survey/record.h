@@ -52,6 +52,7 @@ struct record_counts {
 	uint64_t unknown_layout[NPORTS + 1]; /* a key is there, but no row of the table finds it */
 	char unknown_example[NPORTS + 1][RECORD_EXAMPLE_MAX]; /* path to one such key */
 	uint64_t read_cpu_ns, parse_cpu_ns; /* of unpacking and cutting into lines; of parsing */
+	uint64_t own_cpu_ns; /* of both, what the caller's thread did */
 };
 
 const char *record_refusal_name(enum record_refusal r);

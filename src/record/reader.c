@@ -1,8 +1,9 @@
 /*
- * Several threads take turns at the file: the one whose turn it is cuts a
- * batch of whole lines off it, lets the next one in and parses what it has
- * just read, which is then still near its processor.  The batches stand in a
- * ring, from which the caller's thread takes them in order.
+ * Several threads, the caller's among them, take turns at the file: the one
+ * whose turn it is cuts a batch of whole lines off it, lets the next one in and
+ * parses what it has just read, which is then still near its processor.  The
+ * batches stand in a ring, from which the caller's thread takes them in order;
+ * it reads when the next of them is not parsed yet.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 
 #include "source.h"
 
-#define BATCH_BYTES ((size_t)512 << 10)
+#define BATCH_BYTES ((size_t)256 << 10)
 #define KEEP_BYTES ((size_t)2 << 20) /* a batch grown past this for a long line shrinks again */
 #define LONG_PREFIX ((size_t)1024) /* bytes kept of a line over the limit */
 #define THREADS_MAX 64
@@ -37,6 +38,10 @@ struct batch {
 	bool parsed;
 };
 
+struct spent {
+	uint64_t cut_ns, parse_ns; /* CPU time */
+};
+
 struct reader {
 	const struct record_options *o;
 	size_t max_line;
@@ -45,14 +50,14 @@ struct reader {
 	unsigned nring;
 
 	pthread_mutex_t lock;
-	pthread_cond_t room, parsed; /* in the ring; what the caller waits for */
+	pthread_cond_t turn, parsed; /* to cut, with room in the ring; what the caller waits for */
 	uint64_t filled, handed_over; /* batches, ever */
 	bool end; /* no batch will follow those filled */
 	bool stop; /* the caller wants no more */
-	uint64_t cut_cpu_ns, parse_cpu_ns;
+	bool cutting; /* it is a thread's turn */
+	struct spent spent; /* of all threads but the caller's */
 
-	/* of the thread that holds it */
-	pthread_mutex_t turn;
+	/* of the thread whose turn it is */
 	char *error;
 	char *rest; /* text after the last line of the batch before */
 	size_t rest_len, rest_cap;
@@ -214,17 +219,28 @@ fill_batch(struct reader *r, struct batch *b)
 	memset(b->text + len, 0, SIMD_PADDING);
 }
 
-/* In one's turn: the next batch, filled, or NULL when none will follow. */
+static bool
+has_room(const struct reader *r)
+{
+	return r->filled - r->handed_over < r->nring;
+}
+
+/*
+ * The next batch, filled.  NULL when none will follow, or when there is no room
+ * for it and the caller, who alone makes room, may not wait.
+ */
 static struct batch *
-cut_batch(struct reader *r)
+cut_batch(struct reader *r, bool wait)
 {
 	struct batch *b = NULL;
 
 	pthread_mutex_lock(&r->lock);
-	while (!r->stop && !r->end && r->filled - r->handed_over >= r->nring)
-		pthread_cond_wait(&r->room, &r->lock);
-	if (!r->stop && !r->end)
+	while (!r->stop && !r->end && (r->cutting || (wait && !has_room(r))))
+		pthread_cond_wait(&r->turn, &r->lock);
+	if (!r->stop && !r->end && has_room(r)) {
 		b = &r->ring[r->filled % r->nring];
+		r->cutting = true;
+	}
 	pthread_mutex_unlock(&r->lock);
 	if (b == NULL)
 		return NULL;
@@ -233,6 +249,8 @@ cut_batch(struct reader *r)
 	pthread_mutex_lock(&r->lock);
 	r->filled++;
 	r->end = r->eof;
+	r->cutting = false;
+	pthread_cond_broadcast(&r->turn);
 	pthread_mutex_unlock(&r->lock);
 	return b;
 }
@@ -251,33 +269,39 @@ parse_batch(struct simd_parser *p, struct batch *b)
 	}
 }
 
+/* Cut and parse a batch.  Returns false when there was none to be had. */
+static bool
+read_batch(struct reader *r, struct simd_parser *p, bool wait, struct spent *spent)
+{
+	uint64_t start = thread_cpu_ns(), cut;
+	struct batch *b;
+
+	b = cut_batch(r, wait);
+	cut = thread_cpu_ns();
+	spent->cut_ns += cut - start;
+	if (b == NULL)
+		return false;
+	parse_batch(p, b);
+	spent->parse_ns += thread_cpu_ns() - cut;
+	pthread_mutex_lock(&r->lock);
+	b->parsed = true;
+	pthread_cond_signal(&r->parsed);
+	pthread_mutex_unlock(&r->lock);
+	return true;
+}
+
 static void *
 read_thread(void *arg)
 {
 	struct reader *r = arg;
 	struct simd_parser *p = simd_parser_new(r->max_line);
-	uint64_t cut = 0, parse = 0, t0 = thread_cpu_ns(), t1;
-	struct batch *b;
+	struct spent spent = { 0, 0 };
 
-	for (;;) {
-		pthread_mutex_lock(&r->turn);
-		b = cut_batch(r);
-		pthread_mutex_unlock(&r->turn);
-		t1 = thread_cpu_ns();
-		cut += t1 - t0;
-		if (b == NULL)
-			break;
-		parse_batch(p, b);
-		pthread_mutex_lock(&r->lock);
-		b->parsed = true;
-		pthread_cond_signal(&r->parsed);
-		pthread_mutex_unlock(&r->lock);
-		t0 = thread_cpu_ns();
-		parse += t0 - t1;
-	}
+	while (read_batch(r, p, true, &spent))
+		;
 	pthread_mutex_lock(&r->lock);
-	r->cut_cpu_ns += cut;
-	r->parse_cpu_ns += parse;
+	r->spent.cut_ns += spent.cut_ns;
+	r->spent.parse_ns += spent.parse_ns;
 	pthread_mutex_unlock(&r->lock);
 	simd_parser_free(p);
 	return NULL;
@@ -285,22 +309,25 @@ read_thread(void *arg)
 
 /* The next batch in order, or NULL after the last one. */
 static struct batch *
-next_batch(struct reader *r)
+next_batch(struct reader *r, struct simd_parser *p, struct spent *spent)
 {
-	struct batch *b = NULL;
+	struct batch *b;
+	bool parsed, last, room;
 
-	pthread_mutex_lock(&r->lock);
 	for (;;) {
-		if (r->handed_over < r->filled && r->ring[r->handed_over % r->nring].parsed) {
-			b = &r->ring[r->handed_over % r->nring];
-			break;
-		}
-		if (r->end && r->handed_over == r->filled)
-			break;
-		pthread_cond_wait(&r->parsed, &r->lock);
+		pthread_mutex_lock(&r->lock);
+		b = &r->ring[r->handed_over % r->nring];
+		parsed = r->handed_over < r->filled && b->parsed;
+		last = r->end && r->handed_over == r->filled;
+		room = !r->end && has_room(r);
+		if (!parsed && !last && !room)
+			pthread_cond_wait(&r->parsed, &r->lock);
+		pthread_mutex_unlock(&r->lock);
+		if (parsed || last)
+			return parsed ? b : NULL;
+		if (room)
+			(void)read_batch(r, p, false, spent);
 	}
-	pthread_mutex_unlock(&r->lock);
-	return b;
 }
 
 static void
@@ -309,7 +336,7 @@ give_back(struct reader *r, struct batch *b)
 	pthread_mutex_lock(&r->lock);
 	b->parsed = false;
 	r->handed_over++;
-	pthread_cond_signal(&r->room);
+	pthread_cond_broadcast(&r->turn);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -342,7 +369,9 @@ record_read(const char *path, const struct record_options *o, record_fn fn, void
 {
 	struct reader r = { .o = o, .max_line = o->max_line > 0 ? o->max_line : RECORD_MAX_LINE };
 	unsigned nthreads = thread_count(o), started = 0;
+	struct spent own = { 0, 0 };
 	pthread_t thread[THREADS_MAX];
+	struct simd_parser *p;
 	struct batch *b;
 	int rc = 0;
 
@@ -350,31 +379,30 @@ record_read(const char *path, const struct record_options *o, record_fn fn, void
 	if ((r.source = source_open(path, error)) == NULL)
 		return -1;
 	pthread_mutex_init(&r.lock, NULL);
-	pthread_cond_init(&r.room, NULL);
+	pthread_cond_init(&r.turn, NULL);
 	pthread_cond_init(&r.parsed, NULL);
-	pthread_mutex_init(&r.turn, NULL);
 	r.nring = nthreads + 2;
 	r.ring = xcalloc(r.nring, sizeof(*r.ring));
-	while (started < nthreads && pthread_create(&thread[started], NULL, read_thread, &r) == 0)
+	p = simd_parser_new(r.max_line);
+	/* Those that cannot be had are done without. */
+	while (
+	    started + 1 < nthreads && pthread_create(&thread[started], NULL, read_thread, &r) == 0)
 		started++;
-	if (started == 0) {
-		*error = xasprintf(
-		    "%s: cannot start threads; raise the limit of processes (ulimit -u)", path);
-		rc = -1;
-	}
-	while (rc == 0 && (b = next_batch(&r)) != NULL) {
+	while (rc == 0 && (b = next_batch(&r, p, &own)) != NULL) {
 		rc = hand_over(b, fn, arg);
 		record_counts_add(counts, &b->counts);
 		give_back(&r, b);
 	}
 	pthread_mutex_lock(&r.lock);
 	r.stop = true;
-	pthread_cond_signal(&r.room); /* only the one whose turn it is waits */
+	pthread_cond_broadcast(&r.turn);
 	pthread_mutex_unlock(&r.lock);
 	for (unsigned i = 0; i < started; i++)
 		pthread_join(thread[i], NULL);
-	counts->read_cpu_ns += r.cut_cpu_ns;
-	counts->parse_cpu_ns += r.parse_cpu_ns;
+	simd_parser_free(p);
+	counts->read_cpu_ns += own.cut_ns + r.spent.cut_ns;
+	counts->parse_cpu_ns += own.parse_ns + r.spent.parse_ns;
+	counts->own_cpu_ns += own.cut_ns + own.parse_ns;
 	if (rc == 0 && r.error != NULL) {
 		*error = r.error;
 		r.error = NULL;
@@ -389,9 +417,8 @@ record_read(const char *path, const struct record_options *o, record_fn fn, void
 	free(r.rest);
 	free(r.error);
 	source_close(r.source);
-	pthread_cond_destroy(&r.room);
+	pthread_cond_destroy(&r.turn);
 	pthread_cond_destroy(&r.parsed);
-	pthread_mutex_destroy(&r.turn);
 	pthread_mutex_destroy(&r.lock);
 	return rc;
 }

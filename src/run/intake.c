@@ -257,6 +257,7 @@ intake_read(struct intake *in, const char *path, const struct record_options *o,
 	cost_start(&watch);
 	rc = record_read(path, o, take_line, in, &in->counts, error);
 	cost_stop(&watch, &in->merging, in->counts.lines);
+	in->merging.cpu_ns -= in->counts.own_cpu_ns;
 	in->merging.peak_kb = cost_peak_kb();
 	return rc;
 }
