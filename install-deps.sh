@@ -57,9 +57,9 @@ usage()
 	cat <<'EOF'
 usage: install-deps.sh [--demo | --test] [--free-geo] [--prefix DIR]
 
-Installs the libraries and tools that survey needs (Debian 12; Ubuntu 24.04 as
-far as it goes) and builds zgrab2 from a pinned Go module.  Run it as root, as
-often as you like: what is there already is left alone.
+Installs the libraries and tools that survey needs (Debian 12 and 13; Ubuntu
+24.04 as far as it goes) and builds zgrab2 from a pinned Go module.  Run it as
+root, as often as you like: what is there already is left alone.
 
   --demo        then build survey, start the lab (real servers in network
                 namespaces of this machine), survey it, stop the lab
@@ -107,7 +107,7 @@ check_system()
 	name=$(os_release PRETTY_NAME)
 	name=${name:-an unknown system}
 	case "$id $(os_release VERSION_ID)" in
-	'debian 12' | 'ubuntu 24.04')
+	'debian 12' | 'debian 13' | 'ubuntu 24.04')
 		return ;;
 	esac
 	case " $id $(os_release ID_LIKE) " in
