@@ -13,6 +13,7 @@
 #include "window.h"
 
 #define NSOCKETS 8 /* more ports to guess, more buffer */
+#define RUN 32 /* questions that go to one socket, whose answers then come together */
 #define MAX_IDS 8 /* earlier tries of a question whose late answers still count */
 #define TICK_MS 25
 #define NBUCKETS 1024 /* of the timer wheel: 25 s a turn */
@@ -87,6 +88,8 @@ struct dns_engine {
 	struct dns_engine_stats stats;
 	uint16_t random[2048];
 	size_t nrandom;
+	unsigned nsent; /* questions, for RUN */
+	uint8_t order[NSOCKETS]; /* of the sockets' runs */
 	char *datagrams;
 };
 
@@ -239,15 +242,29 @@ timeout_of(struct dns_engine *e, const struct question *q)
 	return jitter(e, ms);
 }
 
+/* The socket to send from.  By chance, but each once in NSOCKETS runs, for its buffer is bounded. */
+static uint8_t
+next_socket(struct dns_engine *e)
+{
+	if (e->nsent % (RUN * NSOCKETS) == 0) {
+		for (unsigned i = 0; i < NSOCKETS; i++) {
+			unsigned j = random16(e) % (i + 1);
+
+			e->order[i] = e->order[j];
+			e->order[j] = (uint8_t)i;
+		}
+	}
+	return e->order[e->nsent++ / RUN % NSOCKETS];
+}
+
 /* A free id of a socket, both by chance. */
 static void
 take_id(struct dns_engine *e, struct question *q)
 {
-	uint8_t socket;
+	uint8_t socket = next_socket(e);
 	uint16_t id;
 
 	do {
-		socket = (uint8_t)(random16(e) % NSOCKETS);
 		id = random16(e);
 	} while (e->sockets[socket].by_id[id] != NULL);
 	if (q->nids == MAX_IDS) {
