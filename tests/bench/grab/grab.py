@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE.parent.parent / "lab" / "faults"))
 
 from surveyor import LAB, PORTS, SURVEY, Run  # noqa: E402
 
-HOSTS = int(os.environ.get("HOSTS", 500))
+HOSTS = int(os.environ.get("HOSTS", 3000))
 PAIRS = int(os.environ.get("PAIRS", 5))
 SAMPLE = int(os.environ.get("SAMPLE", 10))
 IN_FLIGHT = 20
