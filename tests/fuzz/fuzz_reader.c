@@ -51,7 +51,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	o.max_line = (size_t)(data[0] << 8 | data[1]) + 1;
 	seen.len = len - 2;
-	if (!(len > 3 && data[2] == 0x1f) && !(len > 3 && data[2] == 0x28))
+	/* What may be gzip, zstd, or a frame of zstd to be skipped, is not looked at as text. */
+	if (len <= 3 || (data[2] != 0x1f && data[2] != 0x28 && (data[2] & 0xf0) != 0x50))
 		seen.text = data + 2;
 	fd = tempinput(data + 2, len - 2, path);
 	if (record_read(path, &o, on_line, &seen, &counts, &error) != 0 && error == NULL)
