@@ -44,8 +44,9 @@ unsigned graph_format(const char *name);
 
 /*
  * Draw.  Returns 0, or -1 after a message when nothing could be done, or
- * without one when *stop asked for it; a cluster that failed is counted.  Starts processes by fork(): call it where
- * no other thread holds a lock that drawing needs.
+ * without one when *stop asked for it; a cluster that failed is counted.
+ * Starts processes by fork(): call it where no other thread holds a lock that
+ * drawing needs.
  */
 int graph_rundir(const struct graph_options *o, struct graph_result *result);
 
