@@ -24,8 +24,8 @@
 #include "commands.h"
 
 /* Questions on their way before no more input is read, and when reading goes on. */
-#define PENDING_HIGH 20000
-#define PENDING_LOW 10000
+#define PENDING_HIGH 6000
+#define PENDING_LOW 5000
 #define NSIGNALS 3
 #define INPUT_MAX (64 << 10) /* bytes of a line; no name is that long */
 

@@ -21,7 +21,4 @@ void strpool_fini(struct strpool *p);
 const char *strpool_put(struct strpool *p, const char *s, size_t len);
 size_t strpool_bytes(const struct strpool *p);
 
-/* A number by chance for a hash table whose keys come from outside; its order must not show anywhere. */
-uint64_t hash_seed(void);
-
 #endif

@@ -67,6 +67,13 @@ time_parse(const char *s, size_t len)
 	return s[at] == '+' ? t - zh * 3600 - zm * 60 : t + zh * 3600 + zm * 60;
 }
 
+static void
+put_digits(char *s, int64_t v, int n)
+{
+	for (; n > 0; v /= 10)
+		s[--n] = (char)('0' + v % 10);
+}
+
 const char *
 time_format(int64_t t, char out[static TIME_SIZE])
 {
@@ -92,8 +99,16 @@ time_format(int64_t t, char out[static TIME_SIZE])
 	d = doy - (153 * mp + 2) / 5 + 1;
 	m = mp < 10 ? mp + 3 : mp - 9;
 	y = yoe + era * 400 + (m <= 2);
-	snprintf(out, TIME_SIZE, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)y % 10000,
-	    (unsigned)m % 100, (unsigned)d % 100, (unsigned)(rest / 3600) % 100,
-	    (unsigned)(rest / 60 % 60), (unsigned)(rest % 60));
+	put_digits(out, y, 4);
+	put_digits(out + 5, m, 2);
+	put_digits(out + 8, d, 2);
+	put_digits(out + 11, rest / 3600, 2);
+	put_digits(out + 14, rest / 60 % 60, 2);
+	put_digits(out + 17, rest % 60, 2);
+	out[4] = out[7] = '-';
+	out[10] = 'T';
+	out[13] = out[16] = ':';
+	out[19] = 'Z';
+	out[20] = '\0';
 	return out;
 }

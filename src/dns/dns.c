@@ -10,6 +10,7 @@
 #include "survey/dns.h"
 #include "survey/dnsfile.h"
 #include "survey/file.h"
+#include "survey/hash.h"
 #include "survey/jsonw.h"
 #include "survey/log.h"
 #include "survey/mem.h"
@@ -44,6 +45,7 @@ struct dns {
 
 	struct ask_list *asks; /* hash table */
 	size_t nasks, asks_size;
+	uint64_t seed; /* of the table */
 	TAILQ_HEAD(, ask) waiting;
 
 	struct dnsfile *file;
@@ -117,17 +119,10 @@ fail(struct dns *d)
 		d->o.on_failed(d->o.arg);
 }
 
-/* The seed is the table's address: names cannot aim at a bucket, and no order depends on it. */
 static size_t
 ask_hash(const struct dns *d, const char *name, enum dns_type type)
 {
-	uint64_t h = (uint64_t)(uintptr_t)d + (uint64_t)type;
-
-	for (; *name != '\0'; name++) {
-		h = (h ^ (unsigned char)*name) * 0x9e3779b97f4a7c15u;
-		h ^= h >> 29;
-	}
-	return (size_t)(h ^ (h >> 32)) & (d->asks_size - 1);
+	return hash_text(d->seed + (uint64_t)type, name, strlen(name)) & (d->asks_size - 1);
 }
 
 static struct ask *
@@ -384,6 +379,7 @@ dns_new(uv_loop_t *loop, const struct dns_options *o)
 	d->answers = o->answers;
 	d->draining = o->impatient;
 	d->asks_size = 1024;
+	d->seed = hash_seed();
 	d->asks = xcalloc(d->asks_size, sizeof(*d->asks));
 	TAILQ_INIT(&d->waiting);
 	zones_init(&d->zones);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "engine.h"
@@ -14,7 +15,8 @@
 
 #define NSOCKETS 8 /* more ports to guess, more buffer */
 #define RUN 32 /* questions that go to one socket, whose answers then come together */
-#define MAX_IDS 8 /* earlier tries of a question whose late answers still count */
+#define MAX_IDS 4 /* tries of a question whose late answers still count */
+#define NID_LISTS 8192
 #define TICK_MS 25
 #define NBUCKETS 1024 /* of the timer wheel: 25 s a turn */
 #define SLOW_MS 1000 /* after this a question no longer fills the window */
@@ -26,6 +28,18 @@
 #define LISTENS_MS 250 /* a probe not refused for so long: the resolver is back */
 #define DATAGRAM_MAX 65536 /* libuv cuts the buffer of recvmmsg into pieces of this size */
 #define DATAGRAMS 20
+
+struct question;
+
+/* What an answer of this number at this socket belongs to. */
+struct id {
+	LIST_ENTRY(id) link;
+	struct question *q; /* NULL: free */
+	struct socket *socket;
+	uint16_t n;
+};
+
+LIST_HEAD(id_list, id);
 
 enum state { ST_READY, ST_UDP, ST_WAIT, ST_TCP_WAIT, ST_TCP };
 
@@ -43,11 +57,9 @@ struct question {
 	enum state state;
 	enum dns_type type;
 	bool fresh;
-	uint8_t tries, failures, nids;
-	struct {
-		uint8_t socket;
-		uint16_t id;
-	} ids[MAX_IDS];
+	uint8_t tries, failures;
+	uint8_t nids; /* taken so far */
+	struct id ids[MAX_IDS]; /* the last of them, in turn */
 	char name[];
 };
 
@@ -56,7 +68,7 @@ TAILQ_HEAD(question_list, question);
 struct socket {
 	uv_udp_t h;
 	struct dns_engine *e;
-	struct question *by_id[65536];
+	int fd;
 };
 
 struct dns_engine {
@@ -78,9 +90,10 @@ struct dns_engine {
 	uint64_t tick; /* number of the bucket that was looked at last */
 	size_t pending, outstanding, nfresh, ntcp;
 
+	struct id_list ids[NID_LISTS]; /* hash table, by number */
 	struct window window;
 
-	bool down;
+	bool down, dead; /* its port is closed; given up, and nothing heard since */
 	uint64_t probe_ms, probe_wait_ms, probed_ms; /* next, its back-off, last (0: none) */
 	uint64_t heard_ms; /* last answer, or when there began to be something to wait for */
 
@@ -88,7 +101,6 @@ struct dns_engine {
 	struct dns_engine_stats stats;
 	uint16_t random[2048];
 	size_t nrandom;
-	unsigned nsent; /* questions, for RUN */
 	uint8_t order[NSOCKETS]; /* of the sockets' runs */
 	char *datagrams;
 };
@@ -156,12 +168,30 @@ list_of(struct dns_engine *e, const struct question *q)
 	}
 }
 
-static void
-forget_ids(struct dns_engine *e, struct question *q)
+static struct id *
+find_id(struct dns_engine *e, const struct socket *s, uint16_t n)
 {
-	for (unsigned i = 0; i < q->nids; i++)
-		e->sockets[q->ids[i].socket].by_id[q->ids[i].id] = NULL;
-	q->nids = 0;
+	struct id *id;
+
+	LIST_FOREACH (id, &e->ids[n % NID_LISTS], link)
+		if (id->n == n && id->socket == s)
+			return id;
+	return NULL;
+}
+
+static void
+free_id(struct id *id)
+{
+	if (id->q != NULL)
+		LIST_REMOVE(id, link);
+	id->q = NULL;
+}
+
+static void
+forget_ids(struct question *q)
+{
+	for (unsigned i = 0; i < MAX_IDS; i++)
+		free_id(&q->ids[i]);
 }
 
 static void
@@ -219,7 +249,7 @@ finish(
 	if (r != NULL)
 		wire_result_answer(r, &a);
 	detach(e, q);
-	forget_ids(e, q);
+	forget_ids(q);
 	e->pending--;
 	e->stats.questions++;
 	e->stats.outcomes[a.outcome]++;
@@ -243,10 +273,10 @@ timeout_of(struct dns_engine *e, const struct question *q)
 }
 
 /* The socket to send from.  By chance, but each once in NSOCKETS runs, for its buffer is bounded. */
-static uint8_t
-next_socket(struct dns_engine *e)
+static struct socket *
+this_socket(struct dns_engine *e)
 {
-	if (e->nsent % (RUN * NSOCKETS) == 0) {
+	if (e->stats.sent % (RUN * NSOCKETS) == 0) {
 		for (unsigned i = 0; i < NSOCKETS; i++) {
 			unsigned j = random16(e) % (i + 1);
 
@@ -254,59 +284,36 @@ next_socket(struct dns_engine *e)
 			e->order[j] = (uint8_t)i;
 		}
 	}
-	return e->order[e->nsent++ / RUN % NSOCKETS];
+	return &e->sockets[e->order[e->stats.sent / RUN % NSOCKETS]];
 }
 
-/* A free id of a socket, both by chance. */
-static void
-take_id(struct dns_engine *e, struct question *q)
+/* A free id of a socket, by chance, for the next try.  Returns it. */
+static uint16_t
+take_id(struct dns_engine *e, struct question *q, struct socket *s)
 {
-	uint8_t socket = next_socket(e);
-	uint16_t id;
+	struct id *id = &q->ids[q->nids++ % MAX_IDS];
+	uint16_t n;
 
 	do {
-		id = random16(e);
-	} while (e->sockets[socket].by_id[id] != NULL);
-	if (q->nids == MAX_IDS) {
-		e->sockets[q->ids[0].socket].by_id[q->ids[0].id] = NULL;
-		memmove(q->ids, q->ids + 1, sizeof(q->ids) - sizeof(q->ids[0]));
-		q->nids--;
-	}
-	e->sockets[socket].by_id[id] = q;
-	q->ids[q->nids].socket = socket;
-	q->ids[q->nids].id = id;
-	q->nids++;
+		n = random16(e);
+	} while (find_id(e, s, n) != NULL);
+	free_id(id);
+	*id = (struct id){ .q = q, .socket = s, .n = n };
+	LIST_INSERT_HEAD(&e->ids[n % NID_LISTS], id, link);
+	return n;
 }
 
 static void
-drop_last_id(struct dns_engine *e, struct question *q)
+drop_last_id(struct question *q)
 {
-	q->nids--;
-	e->sockets[q->ids[q->nids].socket].by_id[q->ids[q->nids].id] = NULL;
+	free_id(&q->ids[--q->nids % MAX_IDS]);
 }
 
-static void go_down(struct dns_engine *e);
-
-/* Returns false when no more can be sent for now. */
-static bool
-send_question(struct dns_engine *e, struct question *q)
+static void
+mark_sent(struct dns_engine *e, struct question *q)
 {
 	uint64_t now = uv_now(e->loop);
-	uint8_t packet[WIRE_QUERY_MAX];
-	uv_buf_t buf;
-	int rc;
 
-	take_id(e, q);
-	buf = uv_buf_init(
-	    (char *)packet, (unsigned)wire_query(packet, q->ids[q->nids - 1].id, q->name, q->type));
-	rc = uv_udp_try_send(&e->sockets[q->ids[q->nids - 1].socket].h, &buf, 1, NULL);
-	if (rc == UV_EAGAIN || rc == UV_ECONNREFUSED) {
-		drop_last_id(e, q);
-		if (rc == UV_ECONNREFUSED)
-			go_down(e);
-		return false;
-	}
-	/* Any other error is a packet lost: its time runs out like that of the others. */
 	TAILQ_REMOVE(&e->ready, q, link);
 	q->state = ST_UDP;
 	e->outstanding++;
@@ -325,31 +332,96 @@ send_question(struct dns_engine *e, struct question *q)
 	e->nfresh++;
 	bucket_add(e, q, now + timeout_of(e, q));
 	window_sent(&e->window, now);
-	return true;
+}
+
+/*
+ * Give n packets to the kernel.  Returns how many it took; with fewer than n,
+ * errno tells why the next has to wait.  A packet refused for any other reason
+ * is one lost: its time runs out like that of the others.
+ */
+static unsigned
+send_packets(int fd, struct mmsghdr *packets, unsigned n)
+{
+	unsigned sent = 0;
+
+	while (sent < n) {
+		int rc = sendmmsg(fd, packets + sent, n - sent, 0);
+
+		if (rc > 0)
+			sent += (unsigned)rc;
+		else if (errno == EAGAIN || errno == ENOBUFS || errno == ECONNREFUSED)
+			break;
+		else if (errno != EINTR)
+			sent++;
+	}
+	return sent;
+}
+
+static void go_down(struct dns_engine *e);
+
+/*
+ * Send the first max of the questions that are ready, or as many as the socket's
+ * run has left, in one system call, which libuv 1.44 cannot.  Returns how many
+ * went: 0 when none can for now.
+ */
+static unsigned
+send_run(struct dns_engine *e, size_t max)
+{
+	struct question *q, *next = TAILQ_FIRST(&e->ready);
+	struct socket *s = this_socket(e);
+	size_t left = RUN - e->stats.sent % RUN;
+	struct mmsghdr packets[RUN];
+	uint8_t data[RUN][WIRE_QUERY_MAX];
+	struct iovec iov[RUN];
+	unsigned n = 0, sent;
+	bool refused;
+
+	for (; next != NULL && n < max && n < left; n++, next = TAILQ_NEXT(next, link)) {
+		uint16_t id = take_id(e, next, s);
+
+		iov[n].iov_base = data[n];
+		iov[n].iov_len = wire_query(data[n], id, next->name, next->type);
+		memset(&packets[n], 0, sizeof(packets[n]));
+		packets[n].msg_hdr.msg_iov = &iov[n];
+		packets[n].msg_hdr.msg_iovlen = 1;
+	}
+	sent = send_packets(s->fd, packets, n);
+	refused = sent < n && errno == ECONNREFUSED;
+	for (unsigned i = 0; i < sent; i++)
+		mark_sent(e, TAILQ_FIRST(&e->ready));
+	for (q = TAILQ_FIRST(&e->ready); q != next; q = TAILQ_NEXT(q, link))
+		drop_last_id(q);
+	if (refused) {
+		go_down(e);
+		return 0;
+	}
+	return sent;
 }
 
 /* Send what the window has room for.  Returns true when only BURST stopped it. */
 static bool
 pump(struct dns_engine *e)
 {
-	struct question *q;
-	unsigned n = 0;
+	size_t sent = 0, n;
 
 	if (e->down) {
-		if (uv_now(e->loop) >= e->probe_ms && e->nfresh == 0 &&
-		    (q = TAILQ_FIRST(&e->ready)) != NULL) {
+		if (uv_now(e->loop) >= e->probe_ms && e->nfresh == 0 && !TAILQ_EMPTY(&e->ready)) {
 			e->probed_ms = uv_now(e->loop);
-			send_question(e, q);
+			send_run(e, 1);
 		}
 		return false;
 	}
-	while ((q = TAILQ_FIRST(&e->ready)) != NULL) {
+	while (!TAILQ_EMPTY(&e->ready)) {
 		if (e->nfresh >= e->window.now || e->outstanding >= e->cfg.outstanding)
 			return false;
-		if (n++ == BURST)
+		if (sent >= BURST)
 			return true;
-		if (!send_question(e, q))
+		n = e->window.now - e->nfresh;
+		if (n > e->cfg.outstanding - e->outstanding)
+			n = e->cfg.outstanding - e->outstanding;
+		if ((n = send_run(e, n)) == 0)
 			return false;
+		sent += n;
 	}
 	return false;
 }
@@ -375,7 +447,7 @@ go_down(struct dns_engine *e)
 			if (q->state != ST_UDP)
 				continue;
 			q->tries--;
-			forget_ids(e, q);
+			forget_ids(q);
 			make_ready(e, q);
 		}
 	}
@@ -423,7 +495,7 @@ take_answer(struct dns_engine *e, struct question *q, const struct wire_result *
 		return;
 	}
 	detach(e, q);
-	forget_ids(e, q);
+	forget_ids(q);
 	q->failures++;
 	q->tries = 0;
 	q->state = ST_WAIT;
@@ -457,6 +529,13 @@ on_tcp_gone(void *arg)
 }
 
 static void
+heard(struct dns_engine *e)
+{
+	e->heard_ms = uv_now(e->loop);
+	e->dead = false;
+}
+
+static void
 on_tcp_answer(const uint8_t *msg, size_t len, void *arg)
 {
 	struct question *q = arg;
@@ -474,7 +553,7 @@ on_tcp_answer(const uint8_t *msg, size_t len, void *arg)
 		fail_or_retry(e, q);
 		return;
 	}
-	e->heard_ms = uv_now(e->loop);
+	heard(e);
 	take_answer(e, q, &e->result);
 }
 
@@ -510,7 +589,7 @@ static void
 ask_over_tcp(struct dns_engine *e, struct question *q)
 {
 	detach(e, q);
-	forget_ids(e, q);
+	forget_ids(q);
 	q->state = ST_TCP_WAIT;
 	q->tries--; /* it was answered, if not in full */
 	e->outstanding++;
@@ -524,21 +603,23 @@ take_packet(struct socket *s, const uint8_t *msg, size_t len)
 	struct dns_engine *e = s->e;
 	enum wire_status status;
 	struct question *q;
+	struct id *id;
 
 	if (len < 2) {
 		e->stats.rejected[WIRE_SHORT]++;
 		return;
 	}
-	if ((q = s->by_id[wire_id(msg)]) == NULL) {
+	if ((id = find_id(e, s, wire_id(msg))) == NULL) {
 		e->stats.rejected[WIRE_WRONG_ID]++;
 		return;
 	}
+	q = id->q;
 	status = wire_parse(&e->result, msg, len, wire_id(msg), q->name, q->type);
 	if (status != WIRE_ANSWER && status != WIRE_TRUNCATED) {
 		e->stats.rejected[status]++;
 		return;
 	}
-	e->heard_ms = uv_now(e->loop);
+	heard(e);
 	go_up(e);
 	window_answered(&e->window);
 	if (status == WIRE_TRUNCATED)
@@ -605,6 +686,15 @@ give_up(struct dns_engine *e)
 		finish(e, q, NULL, DNS_TIMEOUT);
 	}
 	e->heard_ms = uv_now(e->loop);
+	e->dead = true;
+}
+
+/* What comes after a resolver was given up waits for a try, until there is a sign of life. */
+static uint64_t
+patience(const struct dns_engine *e)
+{
+	return e->dead && e->cfg.timeout_ms < e->cfg.silence_ms ? e->cfg.timeout_ms
+								: e->cfg.silence_ms;
 }
 
 static void
@@ -654,7 +744,7 @@ on_tick(uv_timer_t *t)
 		leave_fresh(e, q);
 	if (e->down && e->probed_ms != 0 && now - e->probed_ms >= LISTENS_MS)
 		go_up(e);
-	if (e->cfg.silence_ms != 0 && e->pending > 0 && now - e->heard_ms >= e->cfg.silence_ms)
+	if (e->cfg.silence_ms != 0 && e->pending > 0 && now - e->heard_ms >= patience(e))
 		give_up(e);
 	if (e->pending == 0)
 		uv_timer_stop(&e->timer);
@@ -711,6 +801,7 @@ open_socket(struct dns_engine *e, struct socket *s)
 	e->nsockets++;
 	if ((rc = uv_udp_connect(&s->h, (const struct sockaddr *)&e->addr)) != 0)
 		return rc;
+	uv_fileno((uv_handle_t *)&s->h, &s->fd);
 	size = (int)e->cfg.rcvbuf;
 	uv_recv_buffer_size(
 	    (uv_handle_t *)&s->h, &size); /* granted or not: what counts is read back */

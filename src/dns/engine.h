@@ -35,7 +35,11 @@ struct dns_engine_config {
 	 * tried every server itself.  0: always asked again.
 	 */
 	unsigned final_ms;
-	uint64_t silence_ms; /* give all up after so long without any answer; 0: never */
+	/*
+	 * Give all up after so long without any answer; then, until there is one,
+	 * what is asked later after timeout_ms.  0: never.
+	 */
+	uint64_t silence_ms;
 };
 
 /* Sensible values for everything but ip and port. */

@@ -1,13 +1,13 @@
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "survey/answers.h"
+#include "survey/hash.h"
 #include "survey/mem.h"
 
 /* Open addressing; the table is at most half full.  Hashes are kept, so growing touches no answer. */
 struct slot {
-	uint64_t hash;
+	uint32_t hash;
 	struct answer *a;
 };
 
@@ -81,9 +81,7 @@ answers_new(void)
 	arena_init(&t->arena);
 	t->nslots = 1024;
 	t->slots = xcalloc(t->nslots, sizeof(*t->slots));
-	/* Names come from strangers: an unknown seed keeps them from choosing collisions. */
-	if (getrandom(&t->seed, sizeof(t->seed), 0) != (ssize_t)sizeof(t->seed))
-		abort();
+	t->seed = hash_seed();
 	return t;
 }
 
@@ -97,22 +95,16 @@ answers_free(struct answers *t)
 	free(t);
 }
 
-static uint64_t
-hash_question(uint64_t seed, const char *name, enum dns_type type)
+static uint32_t
+hash_question(const struct answers *t, const char *name, enum dns_type type)
 {
-	uint64_t h = seed + (uint64_t)type;
-
-	for (; *name != '\0'; name++) {
-		h = (h ^ (unsigned char)*name) * 0x9e3779b97f4a7c15u;
-		h ^= h >> 29;
-	}
-	return h ^ (h >> 32);
+	return hash_text(t->seed + (uint64_t)type, name, strlen(name));
 }
 
 static struct slot *
-find_slot(struct slot *slots, size_t nslots, uint64_t hash, const char *name, enum dns_type type)
+find_slot(struct slot *slots, size_t nslots, uint32_t hash, const char *name, enum dns_type type)
 {
-	size_t i = (size_t)hash & (nslots - 1);
+	size_t i = hash & (nslots - 1);
 
 	for (;; i = (i + 1) & (nslots - 1)) {
 		struct slot *s = &slots[i];
@@ -131,7 +123,7 @@ grow(struct answers *t)
 	struct slot *slots = xcalloc(nslots, sizeof(*slots));
 
 	for (size_t i = 0; i < t->nslots; i++) {
-		size_t k = (size_t)t->slots[i].hash & (nslots - 1);
+		size_t k = t->slots[i].hash & (nslots - 1);
 
 		if (t->slots[i].a == NULL)
 			continue;
@@ -166,7 +158,7 @@ copy_strings(struct answers *t, const char *const *from, size_t n)
 const struct answer *
 answers_put(struct answers *t, const struct answer *a)
 {
-	uint64_t hash = hash_question(t->seed, a->name, a->type);
+	uint32_t hash = hash_question(t, a->name, a->type);
 	struct slot *s = find_slot(t->slots, t->nslots, hash, a->name, a->type);
 	struct answer *copy = arena_alloc(&t->arena, sizeof(*copy));
 
@@ -194,7 +186,7 @@ answers_put(struct answers *t, const struct answer *a)
 const struct answer *
 answers_get(const struct answers *t, const char *name, enum dns_type type)
 {
-	return find_slot(t->slots, t->nslots, hash_question(t->seed, name, type), name, type)->a;
+	return find_slot(t->slots, t->nslots, hash_question(t, name, type), name, type)->a;
 }
 
 size_t

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "survey/hash.h"
 #include "survey/hostset.h"
 
 #define FIRST_SLOTS 1024
