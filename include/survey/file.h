@@ -10,10 +10,10 @@
 struct outfile {
 	FILE *f;
 	char *path;
-	char *tmp;
+	char *tmp; /* NULL: path is no regular file */
 };
 
-/* Returns 0, or -1 with errno set. Mode 0600. */
+/* Returns 0, or -1 with errno set. Mode 0600.  A device or a pipe is written as it stands. */
 int outfile_open(struct outfile *o, const char *path);
 /* Flush, fsync, rename to the final name.  Returns 0, or -1 with errno set and nothing left behind. */
 int outfile_commit(struct outfile *o);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,20 +11,34 @@
 #include "survey/file.h"
 #include "survey/mem.h"
 
+/* A device, a pipe, or a name of an open file, which may be either: nothing may take its place. */
+static bool
+is_stream(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == -1)
+		return false;
+	return !S_ISREG(st.st_mode) || strncmp(path, "/dev/std", 8) == 0 ||
+	       strncmp(path, "/dev/fd/", 8) == 0 || strncmp(path, "/proc/", 6) == 0;
+}
+
 int
 outfile_open(struct outfile *o, const char *path)
 {
 	int fd, saved;
 
 	o->path = xstrdup(path);
-	o->tmp = xasprintf("%s.XXXXXX", path);
+	o->tmp = is_stream(path) ? NULL : xasprintf("%s.XXXXXX", path);
 	o->f = NULL;
-	if ((fd = mkostemp(o->tmp, O_CLOEXEC)) == -1)
+	if ((fd = o->tmp != NULL ? mkostemp(o->tmp, O_CLOEXEC)
+				 : open(path, O_WRONLY | O_APPEND | O_CLOEXEC)) == -1)
 		goto fail;
 	if ((o->f = fdopen(fd, "w")) == NULL) {
 		saved = errno;
 		close(fd);
-		unlink(o->tmp);
+		if (o->tmp != NULL)
+			unlink(o->tmp);
 		errno = saved;
 		goto fail;
 	}
@@ -44,7 +59,7 @@ finish(struct outfile *o)
 {
 	FILE *f = o->f;
 
-	if (fflush(f) != 0 || ferror(f) || fsync(fileno(f)) != 0)
+	if (fflush(f) != 0 || ferror(f) || (o->tmp != NULL && fsync(fileno(f)) != 0))
 		return -1;
 	o->f = NULL;
 	return fclose(f);
@@ -61,7 +76,7 @@ outfile_commit_all(struct outfile *const *o, size_t n)
 	for (size_t i = 0; i < n; i++)
 		old[i] = open(o[i]->path, O_PATH | O_CLOEXEC);
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		if ((rc = rename(o[i]->tmp, o[i]->path)) == 0) {
+		if (o[i]->tmp != NULL && (rc = rename(o[i]->tmp, o[i]->path)) == 0) {
 			free(o[i]->tmp);
 			o[i]->tmp = NULL;
 		}

@@ -67,6 +67,33 @@ test_outfile(void **state)
 }
 
 /* A write that fails must be seen at the commit and leave the old file alone. */
+/* What is no regular file stays what it is: root could make a file of /dev/null. */
+static void
+test_stream(void **state)
+{
+	char got[8] = "";
+	struct stat st;
+	int fd;
+
+	(void)state;
+	assert_int_equal(mkfifo(in_dir("pipe"), 0600), 0);
+	fd = open(in_dir("pipe"), O_RDWR);
+	assert_int_equal(file_write(in_dir("pipe"), "text", 4), 0);
+	assert_int_equal(read(fd, got, sizeof(got)), 4);
+	assert_string_equal(got, "text");
+	close(fd);
+	assert_int_equal(stat(in_dir("pipe"), &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	assert_int_equal(unlink(in_dir("pipe")), 0);
+
+	assert_int_equal(symlink("/dev/full", in_dir("full")), 0);
+	assert_int_equal(file_write(in_dir("full"), "text", 4), -1);
+	assert_int_equal(errno, ENOSPC);
+	assert_int_equal(lstat(in_dir("full"), &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(unlink(in_dir("full")), 0);
+}
+
 static void
 test_full(void **state)
 {
@@ -213,6 +240,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_outfile),
+		cmocka_unit_test(test_stream),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_read),
