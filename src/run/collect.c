@@ -410,13 +410,12 @@ scan_total(const struct survey *s)
 }
 
 static void
-on_show(uv_timer_t *t)
+count_progress(struct collect *c, struct progress_row rows[PROGRESS_ROWS])
 {
-	struct collect *c = t->data;
 	struct survey *s = c->s;
-	struct progress_row rows[PROGRESS_ROWS] = { { .name = NULL } };
 	uint64_t sent = 0;
 
+	memset(rows, 0, PROGRESS_ROWS * sizeof(*rows));
 	if (s->c->scan.mode == SCAN_ZMAP) {
 		for (size_t i = 0; i < s->m.nshards; i++)
 			sent += s->m.shards[i].state == SHARD_DONE ? s->m.shards[i].sent : 0;
@@ -463,7 +462,16 @@ on_show(uv_timer_t *t)
 		snprintf(rows[2].note, sizeof(rows[2].note), "%llu without one",
 		    (unsigned long long)failed);
 	}
-	progress_show(c->progress, rows, uv_now(&s->loop));
+}
+
+static void
+on_show(uv_timer_t *t)
+{
+	struct collect *c = t->data;
+	struct progress_row rows[PROGRESS_ROWS];
+
+	count_progress(c, rows);
+	progress_show(c->progress, rows, uv_now(&c->s->loop));
 }
 
 static void
@@ -756,7 +764,6 @@ static void
 start_timers(struct collect *c)
 {
 	uv_loop_t *loop = &c->s->loop;
-	uint64_t show_ms = progress_interval_ms(c->progress);
 
 	for (size_t i = 0; i < 3; i++) {
 		uv_signal_init(loop, &c->signals[i]);
@@ -767,9 +774,20 @@ start_timers(struct collect *c)
 	uv_timer_init(loop, &c->quiet);
 	c->save.data = c->show.data = c->quiet.data = c;
 	uv_timer_start(&c->save, on_save, SAVE_MS, SAVE_MS);
-	uv_timer_start(&c->show, on_show, show_ms, show_ms);
 	if (c->s->c->scan.quiet_hours[0] != '\0')
 		uv_timer_start(&c->quiet, on_quiet, QUIET_MS, QUIET_MS);
+}
+
+/* Once it is known what was done before. */
+static void
+start_progress(struct collect *c)
+{
+	uint64_t show_ms = progress_interval_ms(c->progress);
+	struct progress_row rows[PROGRESS_ROWS];
+
+	count_progress(c, rows);
+	progress_start(c->progress, rows, uv_now(&c->s->loop));
+	uv_timer_start(&c->show, on_show, show_ms, show_ms);
 }
 
 /* From here on the loop takes signals; what came before is not forgotten. */
@@ -884,6 +902,7 @@ collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
 	if (load_state(&c) == -1 && c.error == 0)
 		c.error = EIO;
 	choose_local_addr(&c);
+	start_progress(&c);
 	start_signals(&c);
 	over = c.error != 0 || s->stopped;
 	c.scan_done = over || s->c->scan.mode != SCAN_ZMAP;

@@ -88,13 +88,21 @@ progress_duration(double seconds, char *buf, size_t size)
 	return buf;
 }
 
+void
+progress_start(struct progress *p, const struct progress_row rows[PROGRESS_ROWS], uint64_t now_ms)
+{
+	for (int i = 0; i < PROGRESS_ROWS; i++)
+		p->last_done[i] = rows[i].done;
+	p->last_ms = now_ms;
+}
+
 static void
 update_rates(struct progress *p, struct progress_row *rows, uint64_t now_ms)
 {
 	double dt = (double)(now_ms - p->last_ms) / 1000;
 
 	for (int i = 0; i < PROGRESS_ROWS; i++) {
-		if (p->last_ms != 0 && dt > 0) {
+		if (dt > 0) {
 			double rate = (rows[i].done - p->last_done[i]) / dt;
 
 			p->rate[i] = p->has_rate[i] ? p->rate[i] + SMOOTHING * (rate - p->rate[i])

@@ -51,6 +51,27 @@ test_durations(void **state)
 	assert_string_equal(progress_duration(-5, b, sizeof(b)), "0s");
 }
 
+/* Also the first figures have a rate, and what an earlier session did is not in it. */
+static void
+test_rates(void **state)
+{
+	struct progress_row rows[PROGRESS_ROWS] = {
+		{ .name = "grab", .unit = "hosts", .done = 100 }
+	};
+	struct progress *p = progress_new(true);
+
+	(void)state;
+	progress_start(p, rows, 1000);
+	rows[0].done = 150;
+	progress_show(p, rows, 3000);
+	assert_float_equal(rows[0].rate, 25, 0.001);
+	rows[0].done = 150;
+	progress_show(p, rows, 3500);
+	assert_float_equal(rows[0].rate, 17.5, 0.001);
+	progress_end(p);
+	progress_free(p);
+}
+
 static char *
 temp_dir(void)
 {
@@ -180,6 +201,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_diff),
 		cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_manifest),
 		cmocka_unit_test(test_manifest_damaged),
 	};

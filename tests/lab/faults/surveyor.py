@@ -70,6 +70,12 @@ def _value(v):
     return f'"{v}"' if isinstance(v, str) else str(v)
 
 
+def _section(name, keys):
+    return f"{name} {{\n" + "".join(
+        _section(k, v) if isinstance(v, dict) else f"{k} = {_value(v)}\n"
+        for k, v in keys.items()) + "}\n"
+
+
 class Run:
     """One config with its run directories, in a directory of its own that goes at the end."""
 
@@ -86,9 +92,7 @@ class Run:
 
     def write(self, conf):
         self.settings = conf
-        self.conf.write_text("".join(
-            f"{name} {{\n" + "".join(f"\t{k} = {_value(v)}\n" for k, v in keys.items()) + "}\n"
-            for name, keys in conf.items()), encoding="utf-8")
+        self.conf.write_text("".join(_section(*item) for item in conf.items()), encoding="utf-8")
         self.conf.chmod(0o644)
 
     def __enter__(self):
