@@ -287,12 +287,12 @@ take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, c
 	const struct port_def *def = &port_table[port];
 	enum taken taken = TAKEN_NOTHING;
 
-	for (unsigned i = 0; i < layout_nrows && taken == TAKEN_NOTHING; i++) {
-		const struct layout_row *row = &layout_rows[i];
+	for (const struct layout_row *row = layout_rows[layout];
+	     row->root != NULL && taken == TAKEN_NOTHING; row++) {
 		struct host_grab g;
 		struct simd_node root;
 
-		if (row->layout != layout || (row->port != def->port && row->port != 0))
+		if (row->port != def->port && row->port != 0)
 			continue;
 		if (row->banner != NULL)
 			take_banner(x, h, port, simd_path(n, row->banner));

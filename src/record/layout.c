@@ -23,34 +23,45 @@ const struct layout_tls layout_tls[NLAYOUTS] = {
 	    "version" },
 };
 
-const struct layout_row layout_rows[] = {
-	{ LAYOUT_RAW, 22, "result", NULL },
-	{ LAYOUT_RAW, 25, "result.tls.handshake_log", "result.banner" },
-	{ LAYOUT_RAW, 110, "result.tls.handshake_log", NULL },
-	{ LAYOUT_RAW, 143, "result.tls.handshake_log", NULL },
-	{ LAYOUT_RAW, 443, "result.response.request.tls_log.handshake_log", NULL },
-	{ LAYOUT_RAW, 587, "result.tls.handshake_log", NULL },
-	{ LAYOUT_RAW, 993, "result.tls.handshake_log", NULL },
-	{ LAYOUT_RAW, 465, "result.tls.handshake_log", NULL },
-	{ LAYOUT_RAW, 995, "result.tls.handshake_log", NULL },
-	{ LAYOUT_RAW, 0, "result.handshake_log", NULL }, /* zgrab2's tls module */
-
-	{ LAYOUT_V1, 22, "xssh", NULL },
-	{ LAYOUT_V1, 25, "tls", "banner" },
-	{ LAYOUT_V1, 110, "tls", NULL },
-	{ LAYOUT_V1, 143, "tls", NULL },
-	{ LAYOUT_V1, 443, "http.response.request.tls_handshake", NULL },
-	{ LAYOUT_V1, 587, "tls", NULL },
-	{ LAYOUT_V1, 993, "tls", NULL },
-	{ LAYOUT_V1, 465, "tls", NULL },
-	{ LAYOUT_V1, 995, "tls", NULL },
-
-	{ LAYOUT_CENSYS, 22, "ssh.v2", NULL },
-	{ LAYOUT_CENSYS, 25, "smtp.starttls.tls", "smtp.starttls.banner" },
-	{ LAYOUT_CENSYS, 110, "pop3.starttls.tls", NULL },
-	{ LAYOUT_CENSYS, 143, "imap.starttls.tls", NULL },
-	{ LAYOUT_CENSYS, 443, "https.tls", NULL },
-	{ LAYOUT_CENSYS, 993, "imaps.tls.tls", NULL },
+static const struct layout_row raw[] = {
+	{ 22, "result", NULL },
+	{ 25, "result.tls.handshake_log", "result.banner" },
+	{ 110, "result.tls.handshake_log", NULL },
+	{ 143, "result.tls.handshake_log", NULL },
+	{ 443, "result.response.request.tls_log.handshake_log", NULL },
+	{ 587, "result.tls.handshake_log", NULL },
+	{ 993, "result.tls.handshake_log", NULL },
+	{ 465, "result.tls.handshake_log", NULL },
+	{ 995, "result.tls.handshake_log", NULL },
+	{ 0, "result.handshake_log", NULL }, /* zgrab2's tls module */
+	{ 0, NULL, NULL },
 };
 
-const unsigned layout_nrows = sizeof(layout_rows) / sizeof(layout_rows[0]);
+static const struct layout_row v1[] = {
+	{ 22, "xssh", NULL },
+	{ 25, "tls", "banner" },
+	{ 110, "tls", NULL },
+	{ 143, "tls", NULL },
+	{ 443, "http.response.request.tls_handshake", NULL },
+	{ 587, "tls", NULL },
+	{ 993, "tls", NULL },
+	{ 465, "tls", NULL },
+	{ 995, "tls", NULL },
+	{ 0, NULL, NULL },
+};
+
+static const struct layout_row censys[] = {
+	{ 22, "ssh.v2", NULL },
+	{ 25, "smtp.starttls.tls", "smtp.starttls.banner" },
+	{ 110, "pop3.starttls.tls", NULL },
+	{ 143, "imap.starttls.tls", NULL },
+	{ 443, "https.tls", NULL },
+	{ 993, "imaps.tls.tls", NULL },
+	{ 0, NULL, NULL },
+};
+
+const struct layout_row *const layout_rows[NLAYOUTS] = {
+	[LAYOUT_RAW] = raw,
+	[LAYOUT_V1] = v1,
+	[LAYOUT_CENSYS] = censys,
+};

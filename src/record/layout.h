@@ -29,15 +29,13 @@ struct layout_tls {
 };
 
 struct layout_row {
-	uint8_t layout; /* enum layout */
 	uint16_t port; /* number; 0: every TLS port */
-	const char *root; /* of the ssh result or TLS handshake */
+	const char *root; /* of the ssh result or TLS handshake; NULL: no more rows */
 	const char *banner; /* of the server's greeting, or NULL */
 };
 
 extern const struct layout_ssh layout_ssh[NLAYOUTS];
 extern const struct layout_tls layout_tls[NLAYOUTS];
-extern const struct layout_row layout_rows[];
-extern const unsigned layout_nrows;
+extern const struct layout_row *const layout_rows[NLAYOUTS];
 
 #endif
