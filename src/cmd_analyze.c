@@ -170,8 +170,6 @@ take_option(struct request *r, int option, const char *value)
 static int
 choose_resolver(struct request *r)
 {
-	int mode;
-
 	if (r->mode == NULL && r->config_path == NULL && r->o.resolver == NULL)
 		return 0;
 	if (r->o.dns == ANALYZE_DNS_CACHED) {
@@ -185,15 +183,8 @@ choose_resolver(struct request *r)
 			return -1;
 		dns_settings_from(&r->settings, r->config);
 	}
-	if (r->mode != NULL) {
-		if ((mode = dns_mode_from(r->mode)) == -1) {
-			log_error("analyze: --mode: \"%s\" is none of managed, unbound-dot, "
-				  "unbound, address and system",
-			    r->mode);
-			return -1;
-		}
-		r->settings.mode = (enum dns_mode)mode;
-	}
+	if (r->mode != NULL && dns_settings_mode(&r->settings, "analyze", r->mode) == -1)
+		return -1;
 	r->o.settings = &r->settings;
 	return 0;
 }

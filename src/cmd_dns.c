@@ -365,7 +365,6 @@ static int
 read_option(struct request *r, int option, const char *value)
 {
 	struct dns_settings *s = &r->settings;
-	int mode;
 
 	switch (option) {
 	case RESOLVER:
@@ -373,14 +372,7 @@ read_option(struct request *r, int option, const char *value)
 		s->address = value;
 		return 0;
 	case MODE:
-		if ((mode = dns_mode_from(value)) == -1) {
-			log_error("dns: --mode: \"%s\" is none of managed, unbound-dot, unbound, "
-				  "address and system",
-			    value);
-			return -1;
-		}
-		s->mode = (enum dns_mode)mode;
-		return 0;
+		return dns_settings_mode(s, "dns", value);
 	case TYPE:
 		return parse_types(r, value);
 	case OUTPUT:

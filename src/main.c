@@ -75,10 +75,23 @@ fill_streams(void)
 	}
 }
 
+/* The command of that name, or NULL after a message. */
+static const struct command *
+find_command(const char *name)
+{
+	for (size_t i = 0; commands[i] != NULL; i++) {
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	}
+	log_error("unknown command %s; see survey --help", name);
+	return NULL;
+}
+
 int
 main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
+	const struct command *c;
 
 	fill_streams();
 	if (guard_wanted(argc, argv))
@@ -86,6 +99,12 @@ main(int argc, char **argv)
 	if (name == NULL) {
 		print_help(stderr);
 		return EXIT_USAGE;
+	}
+	if (strcmp(name, "help") == 0 && argc > 2) {
+		if ((c = find_command(argv[2])) == NULL)
+			return EXIT_USAGE;
+		command_help(c, stdout);
+		return EXIT_COMPLETE;
 	}
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
 		print_help(stdout);
@@ -103,10 +122,7 @@ main(int argc, char **argv)
 		config_dump(stdout);
 		return EXIT_COMPLETE;
 	}
-	for (size_t i = 0; commands[i] != NULL; i++) {
-		if (strcmp(commands[i]->name, name) == 0)
-			return commands[i]->run(argc - 1, argv + 1);
-	}
-	log_error("unknown command %s; see survey --help", name);
-	return EXIT_USAGE;
+	if ((c = find_command(name)) == NULL)
+		return EXIT_USAGE;
+	return c->run(argc - 1, argv + 1);
 }

@@ -40,8 +40,8 @@ struct dns_settings {
 
 void dns_settings_default(struct dns_settings *s); /* DNS_SYSTEM */
 void dns_settings_from(struct dns_settings *s, const struct config *c);
-/* "managed", "unbound-dot", …; -1 for any other word. */
-int dns_mode_from(const char *word);
+/* --mode of a command: "managed", "unbound-dot", ….  Returns 0, or -1 after a message. */
+int dns_settings_mode(struct dns_settings *s, const char *command, const char *word);
 
 struct dns_options {
 	const struct dns_settings *settings; /* copied, its strings borrowed */

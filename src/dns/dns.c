@@ -93,7 +93,7 @@ dns_settings_from(struct dns_settings *s, const struct config *c)
 }
 
 int
-dns_mode_from(const char *word)
+dns_settings_mode(struct dns_settings *s, const char *command, const char *word)
 {
 	static const char *const words[] = {
 		[DNS_MANAGED] = "managed",
@@ -103,9 +103,14 @@ dns_mode_from(const char *word)
 		[DNS_SYSTEM] = "system",
 	};
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(words[i], word) == 0)
-			return (int)i;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i], word) == 0) {
+			s->mode = (enum dns_mode)i;
+			return 0;
+		}
+	}
+	log_error("%s: --mode: \"%s\" is none of managed, unbound-dot, unbound, address and system",
+	    command, word);
 	return -1;
 }
 

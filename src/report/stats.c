@@ -358,7 +358,7 @@ suites(struct tables *ts, const struct study *st)
 	struct table *t = tables_add(
 	    ts, "suites", "TLS cipher suites, the weak ones marked", "suite", columns);
 	uint32_t(*n)[2] = xcalloc(UINT16_MAX + 1, sizeof(*n));
-	uint64_t forward[2] = { 0, 0 };
+	uint64_t weak[2] = { 0, 0 };
 
 	for (uint32_t i = 0; i < st->nhosts; i++) {
 		for (uint32_t k = 0; k < st->hosts[i].nports; k++) {
@@ -389,16 +389,16 @@ suites(struct tables *ts, const struct study *st)
 		row_count(r, 1, n[best][0]);
 		row_count(r, 2, n[best][1]);
 		if (r->alarm) {
-			forward[0] += n[best][0];
-			forward[1] += n[best][1];
+			weak[0] += n[best][0];
+			weak[1] += n[best][1];
 		}
 		n[best][0] = 0;
 	}
 	if (t->nrows > 0) {
 		struct row *r = table_row(t, "all broken or weak ciphers");
 
-		row_count(r, 1, forward[0]);
-		row_count(r, 2, forward[1]);
+		row_count(r, 1, weak[0]);
+		row_count(r, 2, weak[1]);
 	} else {
 		t->note = "This directory does not tell cipher suites.";
 	}
