@@ -4,17 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/random.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "engine.h"
 #include "survey/mem.h"
 #include "tcp.h"
+#include "udp.h"
 #include "window.h"
 
-#define NSOCKETS 8 /* more ports to guess, more buffer */
-#define RUN 32 /* questions that go to one socket, whose answers then come together */
 #define MAX_IDS 4 /* tries of a question whose late answers still count */
 #define NID_LISTS 8192
 #define TICK_MS 25
@@ -26,8 +23,6 @@
 #define PROBE_MIN_MS 100
 #define PROBE_MAX_MS 2000
 #define LISTENS_MS 250 /* a probe not refused for so long: the resolver is back */
-#define DATAGRAM_MAX 65536 /* libuv cuts the buffer of recvmmsg into pieces of this size */
-#define DATAGRAMS 20
 
 struct question;
 
@@ -35,7 +30,7 @@ struct question;
 struct id {
 	LIST_ENTRY(id) link;
 	struct question *q; /* NULL: free */
-	struct socket *socket;
+	unsigned socket;
 	uint16_t n;
 };
 
@@ -65,22 +60,14 @@ struct question {
 
 TAILQ_HEAD(question_list, question);
 
-struct socket {
-	uv_udp_t h;
-	struct dns_engine *e;
-	int fd;
-};
-
 struct dns_engine {
 	uv_loop_t *loop;
 	struct dns_engine_config cfg;
 	struct sockaddr_storage addr;
-	struct socket *sockets;
 	uv_timer_t timer;
 	uv_prepare_t prepare;
 	uv_idle_t idle; /* active while a burst is left to send */
-	size_t nsockets; /* opened */
-	unsigned nhandles;
+	unsigned nhandles; /* and whatever else has to be gone before e */
 	bool closing;
 	void (*closed)(void *arg);
 	void *closed_arg;
@@ -92,6 +79,8 @@ struct dns_engine {
 
 	struct id_list ids[NID_LISTS]; /* hash table, by number */
 	struct window window;
+	struct udp udp;
+	struct rng rng;
 
 	bool down, dead; /* its port is closed; given up, and nothing heard since */
 	uint64_t probe_ms, probe_wait_ms, probed_ms; /* next, its back-off, last (0: none) */
@@ -99,10 +88,6 @@ struct dns_engine {
 
 	struct wire_result result;
 	struct dns_engine_stats stats;
-	uint16_t random[2048];
-	size_t nrandom;
-	uint8_t order[NSOCKETS]; /* of the sockets' runs */
-	char *datagrams;
 };
 
 void
@@ -119,31 +104,11 @@ dns_engine_defaults(struct dns_engine_config *c)
 	c->silence_ms = 60000;
 }
 
-static uint16_t
-random16(struct dns_engine *e)
-{
-	if (e->nrandom == 0) {
-		size_t have = 0;
-
-		while (have < sizeof(e->random)) {
-			ssize_t n = getrandom(
-			    (char *)e->random + have, sizeof(e->random) - have, 0);
-
-			if (n > 0)
-				have += (size_t)n;
-			else if (n == -1 && errno != EINTR)
-				abort();
-		}
-		e->nrandom = sizeof(e->random) / sizeof(e->random[0]);
-	}
-	return e->random[--e->nrandom];
-}
-
 /* ms and up to 30 % more: questions that failed together are not asked again together. */
 static uint64_t
 jitter(struct dns_engine *e, uint64_t ms)
 {
-	return ms + ms * 30 / 100 * random16(e) / 65536;
+	return ms + ms * 30 / 100 * rng_u16(&e->rng) / 65536;
 }
 
 static void
@@ -169,12 +134,12 @@ list_of(struct dns_engine *e, const struct question *q)
 }
 
 static struct id *
-find_id(struct dns_engine *e, const struct socket *s, uint16_t n)
+find_id(struct dns_engine *e, unsigned socket, uint16_t n)
 {
 	struct id *id;
 
 	LIST_FOREACH (id, &e->ids[n % NID_LISTS], link)
-		if (id->n == n && id->socket == s)
+		if (id->n == n && id->socket == socket)
 			return id;
 	return NULL;
 }
@@ -272,33 +237,18 @@ timeout_of(struct dns_engine *e, const struct question *q)
 	return jitter(e, ms);
 }
 
-/* The socket to send from.  By chance, but each once in NSOCKETS runs, for its buffer is bounded. */
-static struct socket *
-this_socket(struct dns_engine *e)
-{
-	if (e->stats.sent % (RUN * NSOCKETS) == 0) {
-		for (unsigned i = 0; i < NSOCKETS; i++) {
-			unsigned j = random16(e) % (i + 1);
-
-			e->order[i] = e->order[j];
-			e->order[j] = (uint8_t)i;
-		}
-	}
-	return &e->sockets[e->order[e->stats.sent / RUN % NSOCKETS]];
-}
-
 /* A free id of a socket, by chance, for the next try.  Returns it. */
 static uint16_t
-take_id(struct dns_engine *e, struct question *q, struct socket *s)
+take_id(struct dns_engine *e, struct question *q, unsigned socket)
 {
 	struct id *id = &q->ids[q->nids++ % MAX_IDS];
 	uint16_t n;
 
 	do {
-		n = random16(e);
-	} while (find_id(e, s, n) != NULL);
+		n = rng_u16(&e->rng);
+	} while (find_id(e, socket, n) != NULL);
 	free_id(id);
-	*id = (struct id){ .q = q, .socket = s, .n = n };
+	*id = (struct id){ .q = q, .socket = socket, .n = n };
 	LIST_INSERT_HEAD(&e->ids[n % NID_LISTS], id, link);
 	return n;
 }
@@ -334,64 +284,33 @@ mark_sent(struct dns_engine *e, struct question *q)
 	window_sent(&e->window, now);
 }
 
-/*
- * Give n packets to the kernel.  Returns how many it took; with fewer than n,
- * errno tells why the next has to wait.  A packet refused for any other reason
- * is one lost: its time runs out like that of the others.
- */
-static unsigned
-send_packets(int fd, struct mmsghdr *packets, unsigned n)
-{
-	unsigned sent = 0;
-
-	while (sent < n) {
-		int rc = sendmmsg(fd, packets + sent, n - sent, 0);
-
-		if (rc > 0)
-			sent += (unsigned)rc;
-		else if (errno == EAGAIN || errno == ENOBUFS || errno == ECONNREFUSED)
-			break;
-		else if (errno != EINTR)
-			sent++;
-	}
-	return sent;
-}
-
 static void go_down(struct dns_engine *e);
 
 /*
- * Send the first max of the questions that are ready, or as many as the socket's
- * run has left, in one system call, which libuv 1.44 cannot.  Returns how many
- * went: 0 when none can for now.
+ * Send the first max of the questions that are ready, or as many as the socket
+ * whose turn it is takes.  Returns how many went: 0 when none can for now.
  */
 static unsigned
 send_run(struct dns_engine *e, size_t max)
 {
 	struct question *q, *next = TAILQ_FIRST(&e->ready);
-	struct socket *s = this_socket(e);
-	size_t left = RUN - e->stats.sent % RUN;
-	struct mmsghdr packets[RUN];
-	uint8_t data[RUN][WIRE_QUERY_MAX];
-	struct iovec iov[RUN];
-	unsigned n = 0, sent;
-	bool refused;
+	unsigned n = 0, left, sent, socket = udp_turn(&e->udp, &left);
+	uint8_t data[UDP_RUN][WIRE_QUERY_MAX];
+	struct iovec packets[UDP_RUN];
+	int error;
 
 	for (; next != NULL && n < max && n < left; n++, next = TAILQ_NEXT(next, link)) {
-		uint16_t id = take_id(e, next, s);
+		uint16_t id = take_id(e, next, socket);
 
-		iov[n].iov_base = data[n];
-		iov[n].iov_len = wire_query(data[n], id, next->name, next->type);
-		memset(&packets[n], 0, sizeof(packets[n]));
-		packets[n].msg_hdr.msg_iov = &iov[n];
-		packets[n].msg_hdr.msg_iovlen = 1;
+		packets[n].iov_base = data[n];
+		packets[n].iov_len = wire_query(data[n], id, next->name, next->type);
 	}
-	sent = send_packets(s->fd, packets, n);
-	refused = sent < n && errno == ECONNREFUSED;
+	sent = udp_send(&e->udp, packets, n, &error);
 	for (unsigned i = 0; i < sent; i++)
 		mark_sent(e, TAILQ_FIRST(&e->ready));
 	for (q = TAILQ_FIRST(&e->ready); q != next; q = TAILQ_NEXT(q, link))
 		drop_last_id(q);
-	if (refused) {
+	if (error == ECONNREFUSED) {
 		go_down(e);
 		return 0;
 	}
@@ -504,19 +423,18 @@ take_answer(struct dns_engine *e, struct question *q, const struct wire_result *
 
 /* The engine lives until the last of its handles is closed. */
 static void
-handle_gone(struct dns_engine *e)
+handle_gone(void *arg)
 {
+	struct dns_engine *e = arg;
 	void (*closed)(void *) = e->closed;
-	void *arg = e->closed_arg;
+	void *closed_arg = e->closed_arg;
 
 	if (--e->nhandles > 0)
 		return;
 	wire_result_fini(&e->result);
-	free(e->datagrams);
-	free(e->sockets);
 	free(e);
 	if (closed != NULL)
-		closed(arg);
+		closed(closed_arg);
 }
 
 static void
@@ -570,7 +488,7 @@ tcp_start(struct dns_engine *e, struct question *q)
 	e->ntcp++;
 	e->nhandles++;
 	e->stats.tcp++;
-	q->tcp_id = random16(e);
+	q->tcp_id = rng_u16(&e->rng);
 	len = wire_query(query, q->tcp_id, q->name, q->type);
 	q->tcp = dns_tcp_ask(e->loop, (const struct sockaddr *)&e->addr, query, len, on_tcp_answer,
 	    q, on_tcp_gone, e);
@@ -598,9 +516,8 @@ ask_over_tcp(struct dns_engine *e, struct question *q)
 }
 
 static void
-take_packet(struct socket *s, const uint8_t *msg, size_t len)
+take_packet(struct dns_engine *e, unsigned socket, const uint8_t *msg, size_t len)
 {
-	struct dns_engine *e = s->e;
 	enum wire_status status;
 	struct question *q;
 	struct id *id;
@@ -609,7 +526,7 @@ take_packet(struct socket *s, const uint8_t *msg, size_t len)
 		e->stats.rejected[WIRE_SHORT]++;
 		return;
 	}
-	if ((id = find_id(e, s, wire_id(msg))) == NULL) {
+	if ((id = find_id(e, socket, wire_id(msg))) == NULL) {
 		e->stats.rejected[WIRE_WRONG_ID]++;
 		return;
 	}
@@ -629,34 +546,19 @@ take_packet(struct socket *s, const uint8_t *msg, size_t len)
 }
 
 static void
-on_alloc(uv_handle_t *h, size_t size, uv_buf_t *buf)
+on_packet(unsigned socket, const uint8_t *msg, size_t len, int error, void *arg)
 {
-	struct socket *s = h->data;
+	struct dns_engine *e = arg;
 
-	(void)size;
-	*buf = uv_buf_init(s->e->datagrams, DATAGRAMS * DATAGRAM_MAX);
-}
-
-static void
-on_recv(uv_udp_t *h, ssize_t n, const uv_buf_t *buf, const struct sockaddr *from, unsigned flags)
-{
-	struct socket *s = h->data;
-
-	if (s->e->closing)
-		return;
-	if (n == UV_ECONNREFUSED) {
+	if (msg != NULL) {
+		take_packet(e, socket, msg, len);
+	} else if (error == UV_ECONNREFUSED) {
 		/* Many may come for one closed port; those after the first say nothing new. */
-		if (!s->e->down || s->e->probed_ms != 0)
-			go_down(s->e);
-		return;
+		if (!e->down || e->probed_ms != 0)
+			go_down(e);
+	} else {
+		e->stats.rejected[WIRE_MALFORMED]++;
 	}
-	/* The end of a batch has no sender; neither has a socket that is empty. */
-	if (n < 0 || from == NULL || (flags & UV_UDP_MMSG_FREE) != 0)
-		return;
-	if ((flags & UV_UDP_PARTIAL) != 0)
-		s->e->stats.rejected[WIRE_MALFORMED]++;
-	else
-		take_packet(s, (const uint8_t *)buf->base, (size_t)n);
 }
 
 /* Nothing has been heard for too long: there is no resolver. */
@@ -787,40 +689,12 @@ set_address(struct sockaddr_storage *ss, const struct ip *ip, uint16_t port)
 	memcpy(&four->sin_addr, ip->a, 4);
 }
 
-/* Returns 0 or a libuv error. */
-static int
-open_socket(struct dns_engine *e, struct socket *s)
-{
-	int rc, size;
-
-	s->e = e;
-	s->h.data = s;
-	if ((rc = uv_udp_init_ex(e->loop, &s->h, e->addr.ss_family | UV_UDP_RECVMMSG)) != 0)
-		return rc;
-	e->nhandles++;
-	e->nsockets++;
-	if ((rc = uv_udp_connect(&s->h, (const struct sockaddr *)&e->addr)) != 0)
-		return rc;
-	uv_fileno((uv_handle_t *)&s->h, &s->fd);
-	size = (int)e->cfg.rcvbuf;
-	uv_recv_buffer_size(
-	    (uv_handle_t *)&s->h, &size); /* granted or not: what counts is read back */
-	size = 0;
-	if ((rc = uv_recv_buffer_size((uv_handle_t *)&s->h, &size)) != 0)
-		return rc;
-	e->stats.rcvbuf = (unsigned)size;
-	if ((rc = uv_udp_recv_start(&s->h, on_alloc, on_recv)) != 0)
-		return rc;
-	uv_unref((uv_handle_t *)&s->h);
-	return 0;
-}
-
 struct dns_engine *
 dns_engine_new(uv_loop_t *loop, const struct dns_engine_config *c)
 {
 	struct dns_engine *e = xcalloc(1, sizeof(*e));
 	unsigned limit;
-	int rc = 0;
+	int rc;
 
 	e->loop = loop;
 	e->cfg = *c;
@@ -831,8 +705,6 @@ dns_engine_new(uv_loop_t *loop, const struct dns_engine_config *c)
 	for (size_t i = 0; i < NBUCKETS; i++)
 		TAILQ_INIT(&e->buckets[i]);
 	wire_result_init(&e->result);
-	e->datagrams = xmalloc(DATAGRAMS * DATAGRAM_MAX);
-	e->sockets = xcalloc(NSOCKETS, sizeof(*e->sockets));
 	e->tick = uv_now(loop) / TICK_MS;
 	uv_timer_init(loop, &e->timer);
 	uv_prepare_init(loop, &e->prepare);
@@ -840,31 +712,27 @@ dns_engine_new(uv_loop_t *loop, const struct dns_engine_config *c)
 	e->timer.data = e;
 	e->prepare.data = e;
 	e->idle.data = e;
-	e->nhandles = 3;
+	e->nhandles = 4;
 	uv_prepare_start(&e->prepare, on_prepare);
 	uv_unref((uv_handle_t *)&e->prepare);
-	for (size_t i = 0; i < NSOCKETS && rc == 0; i++)
-		rc = open_socket(e, &e->sockets[i]);
-	if (rc != 0) {
+	if ((rc = udp_open(&e->udp, loop, (const struct sockaddr *)&e->addr, c->rcvbuf, &e->rng,
+		 on_packet, e)) != 0) {
 		dns_engine_free(e, NULL, NULL);
 		errno = -rc;
 		return NULL;
 	}
+	e->stats.rcvbuf = e->udp.rcvbuf;
 	limit = c->outstanding;
 	if (c->window != 0 && c->window < limit)
 		limit = c->window;
-	window_init(&e->window, e->stats.rcvbuf, NSOCKETS, limit);
+	window_init(&e->window, e->udp.rcvbuf, UDP_SOCKETS, limit);
 	return e;
 }
 
 static void
 on_closed(uv_handle_t *h)
 {
-	/* A socket's data is the socket. */
-	if (h->type == UV_UDP)
-		handle_gone(((struct socket *)h->data)->e);
-	else
-		handle_gone(h->data);
+	handle_gone(h->data);
 }
 
 static void
@@ -890,11 +758,10 @@ dns_engine_free(struct dns_engine *e, void (*closed)(void *arg), void *arg)
 	drop(e, &e->tcp_wait);
 	for (size_t i = 0; i < NBUCKETS; i++)
 		drop(e, &e->buckets[i]);
-	for (size_t i = 0; i < e->nsockets; i++)
-		uv_close((uv_handle_t *)&e->sockets[i].h, on_closed);
 	uv_close((uv_handle_t *)&e->timer, on_closed);
 	uv_close((uv_handle_t *)&e->prepare, on_closed);
 	uv_close((uv_handle_t *)&e->idle, on_closed);
+	udp_close(&e->udp, handle_gone, e);
 }
 
 void
