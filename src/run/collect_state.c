@@ -109,10 +109,10 @@ consider(struct collect *c, const struct ip *ip)
 	}
 }
 
-void
-collect_hit(const struct ip *ip, void *arg)
+/* One that was found before stands in zmap.ips; those abroad are written down afresh each time. */
+static void
+found(struct collect *c, const struct ip *ip, bool before)
 {
-	struct collect *c = arg;
 	bool is_new;
 	uint8_t *flags = collect_known(c, iptab_add(&c->hosts, ip, &is_new));
 
@@ -120,9 +120,22 @@ collect_hit(const struct ip *ip, void *arg)
 		return;
 	*flags |= KNOWN_HIT;
 	c->s->m.counts.hits++;
-	put_address(c, &c->hits, ip);
-	if (!(*flags & KNOWN_RECORD))
+	if (!before)
+		put_address(c, &c->hits, ip);
+	if (!(*flags & KNOWN_RECORD) || target_check(c->s, ip) == TARGET_ABROAD)
 		consider(c, ip);
+}
+
+void
+collect_hit(const struct ip *ip, void *arg)
+{
+	found(arg, ip, false);
+}
+
+static void
+known_hit(const struct ip *ip, void *arg)
+{
+	found(arg, ip, true);
 }
 
 /* Each line of a file as an address; lines that are none are counted. */
@@ -152,21 +165,6 @@ each_address(const char *path, void (*fn)(const struct ip *, void *), void *arg,
 		fclose(f);
 	errno = error;
 	return error != 0 ? -1 : 0;
-}
-
-static void
-known_hit(const struct ip *ip, void *arg)
-{
-	struct collect *c = arg;
-	bool is_new;
-	uint8_t *flags = collect_known(c, iptab_add(&c->hosts, ip, &is_new));
-
-	if (*flags & KNOWN_HIT)
-		return;
-	*flags |= KNOWN_HIT;
-	c->s->m.counts.hits++;
-	if (!(*flags & KNOWN_RECORD) || target_check(c->s, ip) == TARGET_ABROAD)
-		consider(c, ip);
 }
 
 /* The second pass is for those that did not have it yet. */
