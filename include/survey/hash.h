@@ -1,7 +1,8 @@
 /*
- * Layer: base.  For hash tables whose keys come from outside: with a seed by
- * chance nobody can prepare keys that collide.  The tables' order must not show anywhere.
+ * For hash tables whose keys come from outside: with a seed by chance nobody
+ * can prepare keys that collide.  The tables' order must not show anywhere.
  */
+/* Layer: base */
 #ifndef SURVEY_HASH_H
 #define SURVEY_HASH_H
 

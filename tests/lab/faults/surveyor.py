@@ -73,7 +73,7 @@ def _value(v):
 
 def _section(name, keys):
     return f"{name} {{\n" + "".join(
-        _section(k, v) if isinstance(v, dict) else f"{k} = {_value(v)}\n"
+        _section(k, v) if isinstance(v, dict) else f"\t{k} = {_value(v)}\n"
         for k, v in keys.items()) + "}\n"
 
 
