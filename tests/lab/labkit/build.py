@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -193,6 +194,20 @@ def _listening():
     return out
 
 
+def _wait_reachable(wanted):
+    """Until each (IPv6 address, port) can be connected to: its route may be ready a little later."""
+    end = time.monotonic() + _READY_S
+    for where in wanted:
+        while True:
+            try:
+                socket.create_connection(where, timeout=1).close()
+                break
+            except OSError as e:
+                if time.monotonic() > end:
+                    raise LabError(f"{where[0]} port {where[1]} cannot be reached: {e}") from e
+                time.sleep(0.05)
+
+
 def bring_up(tgt):
     """In the lab's init: network, servers; returns when all of them listen."""
     table, layout = load(), servers.Layout(MOUNT)
@@ -204,6 +219,8 @@ def bring_up(tgt):
     wanted |= {(ip, 22) for _, ips in table.ssh_sets().values() for ip in ips if ":" not in ip}
     wanted |= {(t.NSD_IP, 53), (t.DOT_IP, 853), (t.BAD_DOT_IP, 853)}
     daemons.wait_listening(wanted)
+    if os.path.exists("/proc/net/if_inet6"):
+        _wait_reachable([(h.ip, p) for h in table.hosts if h.is_v6 for p in h.ports])
 
 
 def bulk(tgt):
