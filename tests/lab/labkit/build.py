@@ -194,17 +194,18 @@ def _listening():
     return out
 
 
-def _wait_reachable(wanted):
-    """Until each (IPv6 address, port) can be connected to: its route may be ready a little later."""
+def _wait_routed(wanted):
+    """Until each IPv6 address has a route, which may be ready a little later.  Sends nothing."""
     end = time.monotonic() + _READY_S
-    for where in wanted:
+    for ip in wanted:
         while True:
             try:
-                socket.create_connection(where, timeout=1).close()
+                with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+                    probe.connect((ip, 9))
                 break
             except OSError as e:
                 if time.monotonic() > end:
-                    raise LabError(f"{where[0]} port {where[1]} cannot be reached: {e}") from e
+                    raise LabError(f"{ip} has no route: {e}") from e
                 time.sleep(0.05)
 
 
@@ -220,7 +221,7 @@ def bring_up(tgt):
     wanted |= {(t.NSD_IP, 53), (t.DOT_IP, 853), (t.BAD_DOT_IP, 853)}
     daemons.wait_listening(wanted)
     if os.path.exists("/proc/net/if_inet6"):
-        _wait_reachable([(h.ip, p) for h in table.hosts if h.is_v6 for p in h.ports])
+        _wait_routed([h.ip for h in table.hosts if h.is_v6])
 
 
 def bulk(tgt):
