@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -6,9 +8,12 @@
 uint64_t
 hash_seed(void)
 {
-	uint64_t seed = 0xcbf29ce484222325ULL;
+	uint64_t seed;
 
-	(void)!getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
+	while (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
+		if (errno != EINTR)
+			abort();
+	}
 	return seed;
 }
 

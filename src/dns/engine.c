@@ -267,7 +267,6 @@ mark_sent(struct dns_engine *e, struct question *q)
 	TAILQ_REMOVE(&e->ready, q, link);
 	q->state = ST_UDP;
 	e->outstanding++;
-	e->stats.sent++;
 	if (q->tries + q->failures > 0)
 		e->stats.retries++;
 	if (q->first_ms == 0) {
@@ -800,6 +799,7 @@ dns_engine_set_silence(struct dns_engine *e, uint64_t silence_ms)
 const struct dns_engine_stats *
 dns_engine_stats(struct dns_engine *e)
 {
+	e->stats.sent = e->udp.sent;
 	e->stats.window = e->window.now;
 	e->stats.window_max = e->window.max;
 	return &e->stats;

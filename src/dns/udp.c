@@ -95,20 +95,27 @@ shuffle(struct udp *u)
 	}
 }
 
+/* The socket whose run it is. */
+static unsigned
+current(const struct udp *u)
+{
+	return u->order[u->sent / UDP_RUN % UDP_SOCKETS];
+}
+
 unsigned
 udp_turn(struct udp *u, unsigned *left)
 {
 	if (u->sent % (UDP_RUN * UDP_SOCKETS) == 0)
 		shuffle(u);
 	*left = UDP_RUN - (unsigned)(u->sent % UDP_RUN);
-	return u->order[u->sent / UDP_RUN % UDP_SOCKETS];
+	return current(u);
 }
 
 /* In as few calls as it takes: libuv 1.44 would need one for each packet. */
 unsigned
 udp_send(struct udp *u, struct iovec *packets, unsigned n, int *error)
 {
-	int fd = u->sockets[u->order[u->sent / UDP_RUN % UDP_SOCKETS]].fd;
+	int fd = u->sockets[current(u)].fd;
 	struct mmsghdr messages[UDP_RUN];
 	unsigned sent = 0;
 

@@ -24,6 +24,7 @@ typedef void (*udp_fn)(unsigned socket, const uint8_t *msg, size_t len, int erro
 
 struct udp {
 	unsigned rcvbuf; /* bytes that the kernel granted each socket */
+	uint64_t sent; /* packets */
 	/* private */
 	struct udp_socket {
 		uv_udp_t h;
@@ -32,7 +33,6 @@ struct udp {
 	} sockets[UDP_SOCKETS];
 	unsigned nopen;
 	uint8_t order[UDP_SOCKETS]; /* of the runs */
-	uint64_t sent;
 	struct rng *rng;
 	char *datagrams;
 	udp_fn fn;

@@ -132,6 +132,10 @@ db_begin(struct writer *o, char **error)
 	buf_init(&d->scratch);
 	d->key_hosts = xcalloc(o->s->set->nkeys + 1, sizeof(*d->key_hosts));
 	d->key_last = xcalloc(o->s->set->nkeys + 1, sizeof(*d->key_last));
+	if (o->out.tmp == NULL) {
+		*error = xasprintf("%s is no regular file, which a database needs", o->out.path);
+		return -1;
+	}
 	/* The empty file under the temporary name becomes the database; it is renamed or removed as a whole. */
 	if (sqlite3_open_v2(
 		o->out.tmp, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)

@@ -44,7 +44,6 @@ uint8_t *collect_known(struct collect *c, uint32_t id);
 
 /* A file could not be written: stop everything, once. */
 void collect_disk_error(struct collect *c, const char *path, int error);
-void collect_put(struct collect *c, struct spool *sp, const char *data, size_t len);
 /* A line that is of no use goes to records.bad. */
 void collect_put_bad(struct collect *c, const char *source, const char *reason, uint64_t offset,
     const char *text, size_t len);

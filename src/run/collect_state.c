@@ -41,8 +41,8 @@ collect_disk_error(struct collect *c, const char *path, int error)
 		grab_stop(c->grab, 0);
 }
 
-void
-collect_put(struct collect *c, struct spool *sp, const char *data, size_t len)
+static void
+put(struct collect *c, struct spool *sp, const char *data, size_t len)
 {
 	if (c->error == 0 && spool_write(sp, data, len) == -1)
 		collect_disk_error(c, sp->path, errno);
@@ -52,12 +52,11 @@ static void
 put_address(struct collect *c, struct spool *sp, const struct ip *ip)
 {
 	char line[IP_STRLEN + 1];
-
 	size_t len;
 
 	len = strlen(ip_format(ip, line));
 	line[len++] = '\n';
-	collect_put(c, sp, line, len);
+	put(c, sp, line, len);
 }
 
 void
@@ -80,7 +79,7 @@ collect_put_bad(struct collect *c, const char *source, const char *reason, uint6
 	jsonw_stringn(&w, text, len < BAD_TEXT ? len : BAD_TEXT);
 	jsonw_end_object(&w);
 	jsonw_newline(&w);
-	collect_put(c, &c->bad, w.out.data, w.out.len);
+	put(c, &c->bad, w.out.data, w.out.len);
 	jsonw_fini(&w);
 }
 
