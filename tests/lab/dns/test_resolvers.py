@@ -33,8 +33,10 @@ class Lab(dotworld.DotWorld):
         return self.dir / "resolver"
 
     def start(self, config, names, *options, root_key=None):
-        questions = self.dir / "questions.txt"
-        questions.write_text("".join(n + "\n" for n in names))
+        """names: None when they come on standard input."""
+        questions = "-" if names is None else self.dir / "questions.txt"
+        if names is not None:
+            questions.write_text("".join(n + "\n" for n in names))
         self.out = self.dir / "out.ndjson"
         self.stats = self.dir / "stats.json"
         argv = [SURVEY, "dns", *([] if config is None else ["-c", config]), "-d",
@@ -43,6 +45,7 @@ class Lab(dotworld.DotWorld):
             argv = ["sh", "-c", 'mount --bind "$0" /usr/share/dns/root.key && exec "$@"', root_key,
                     *argv]
         return subprocess.Popen(["ip", "netns", "exec", self.ns, *map(str, argv)],
+                                stdin=subprocess.PIPE if names is None else None,
                                 stderr=subprocess.PIPE, text=True)
 
     def ask(self, config, names, *options, status=0, **kw):
@@ -143,10 +146,7 @@ def case_wrong_certificate(lab):
 def case_killed_resolvers(lab):
     """Unbound, then Stubby, die in the middle: both come back, and nothing is missing."""
     names = lab.live()
-    lab.out, lab.stats = lab.dir / "out.ndjson", lab.dir / "stats.json"
-    p = subprocess.Popen(["ip", "netns", "exec", lab.ns, SURVEY, "dns", "-c", lab.config("managed"),
-                          "-d", lab.dir, "-o", lab.out, "--stats", lab.stats, "-"],
-                         stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    p = lab.start(lab.config("managed"), None)
     def ask(some):
         p.stdin.write("".join(n + "\n" for n in some))
         p.stdin.flush()
