@@ -12,9 +12,9 @@
 #include "survey/config.h"
 #include "survey/guard.h"
 #include "survey/log.h"
-#include "survey/run.h"
+#include "survey/toolversion.h"
 
-#include "commands.h"
+#include "cmd/commands.h"
 
 static const struct command *const commands[] = {
 #define X(name) &command_##name,
@@ -44,7 +44,7 @@ print_version(void)
 	printf("json-c %s, ldns %s, libmaxminddb %s, libuv %s, SQLite %s\n", json_c_version(),
 	    ldns_version(), MMDB_lib_version(), uv_version_string(), sqlite3_libversion());
 	fflush(stdout); /* the tools are asked by children */
-	survey_print_tools(stdout);
+	tools_print(stdout);
 }
 
 /* Every command and option, one a line, for the tests of manual and completion. */

@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
 """Check that a source file includes only what its layer may see.
 
-Layers, lowest first: base, model, io, study (a finished run in memory) and
-picture (shapes and their file formats), the stages, run, the commands.  Stages
-never include each other, and a file listed as pure includes no libuv and
-nothing of io/.
+Layers, lowest first: base, model, io; study (a finished survey in memory),
+picture (shapes and their file formats) and rundir (the run directory); the
+stages; the jobs on finished runs; live (a running survey); doctor; the
+commands.  Stages never include each other, nor do jobs.  A file that says it
+is pure gets neither libuv nor anything of io/, not through a header either.
 """
 import pathlib
 import re
 import sys
 
 STAGES = "geo scan grab record dns cluster output graph report".split()
-LAYER = {"base": 0, "model": 1, "io": 2, "study": 3, "picture": 3, **{s: 4 for s in STAGES}, "run": 5, ".": 6}
+JOBS = "analyze query".split()
+LAYER = {
+    "base": 0, "model": 1, "io": 2, "study": 3, "picture": 3, "rundir": 3,
+    **{s: 5 for s in STAGES}, **{s: 6 for s in JOBS}, "live": 7, "doctor": 8, "cmd": 9, ".": 10,
+}
 
 
 def header_folders(root):
@@ -25,25 +30,47 @@ def header_folders(root):
     return folders
 
 
+INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.M)
+
+
+def header_file(root, path, inc):
+    """The project's header that path includes as inc, or None."""
+    for base in (root / "include", path.parent, root / "src"):
+        if (base / inc).is_file():
+            return base / inc
+    return None
+
+
+def impure(root, folders, path, seen):
+    """What of libuv or io/ a file includes, itself or through headers."""
+    for inc in INCLUDE.findall(path.read_text()):
+        if inc == "uv.h" or folders.get(inc.removeprefix("survey/")) == "io" or inc.startswith("io/"):
+            yield f"{inc} (by {path.relative_to(root)})"
+            continue
+        header = header_file(root, path, inc)
+        if header is not None and header not in seen:
+            seen.add(header)
+            yield from impure(root, folders, header, seen)
+
+
 def check(root):
     folders = header_folders(root)
     bad = []
     for path in sorted((root / "src").rglob("*.[ch]*")):
         here = path.parent.relative_to(root / "src").as_posix()
         text = path.read_text()
-        pure = re.search(r"^/\* Pure", text, re.M) is not None
-        for inc in re.findall(r'^\s*#\s*include\s*[<"]([^">]+)[">]', text, re.M):
+        if re.search(r"^/\* Pure", text, re.M):
+            bad += [f"{path}: pure file includes {what}" for what in impure(root, folders, path, set())]
+        for inc in INCLUDE.findall(text):
             if inc.startswith("survey/"):
                 there = folders.get(inc[len("survey/"):])
             elif "/" in inc and inc.split("/")[0] in LAYER:
                 there = inc.split("/")[0]
             else:
                 there = None
-            if pure and (inc == "uv.h" or there == "io"):
-                bad.append(f"{path}: pure file includes {inc}")
             if there is None or there == here:
                 continue
-            if LAYER[there] > LAYER[here] or (here in STAGES and there in STAGES):
+            if LAYER[there] > LAYER[here] or any(here in peers and there in peers for peers in (STAGES, JOBS)):
                 bad.append(f"{path}: {here} must not include {inc} ({there})")
     return bad
 

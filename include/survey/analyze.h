@@ -1,5 +1,5 @@
 /* Records and DNS answers into clusters and result files. */
-/* Layer: run */
+/* Layer: analyze */
 #ifndef SURVEY_ANALYZE_H
 #define SURVEY_ANALYZE_H
 

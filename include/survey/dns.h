@@ -12,36 +12,11 @@
 #include <uv.h>
 
 #include "survey/answers.h"
-#include "survey/config.h"
+#include "survey/dns_settings.h"
 #include "survey/questions.h"
 
 struct buf;
 struct jsonw;
-
-/* What resolvers of our own have cost. */
-struct dns_usage {
-	double cpu_s; /* summed */
-	long maxrss_kb; /* of the largest process */
-};
-
-/* How to resolve; strings are borrowed.  See the dns section of survey.conf(5). */
-struct dns_settings {
-	enum dns_mode mode;
-	const char *address; /* "ip#port" or "ip", for DNS_ADDRESS */
-	const char *root_hints; /* "" for Unbound's own */
-	const char *unbound, *stubby; /* programs */
-	unsigned window; /* 0: what the mode and the buffers allow */
-	unsigned rcvbuf, timeout_ms, tries;
-	bool validate;
-	const struct config_upstream *upstreams;
-	size_t nupstreams;
-	struct dns_usage *usage; /* added to when a resolver of ours ends; may be NULL */
-};
-
-void dns_settings_default(struct dns_settings *s); /* DNS_SYSTEM */
-void dns_settings_from(struct dns_settings *s, const struct config *c);
-/* --mode of a command: "managed", "unbound-dot", ….  Returns 0, or -1 after a message. */
-int dns_settings_mode(struct dns_settings *s, const char *command, const char *word);
 
 struct dns_options {
 	const struct dns_settings *settings; /* copied, its strings borrowed */

@@ -1,5 +1,5 @@
 /* Is everything there that a survey needs? */
-/* Layer: run */
+/* Layer: doctor */
 #ifndef SURVEY_DOCTOR_H
 #define SURVEY_DOCTOR_H
 

@@ -14,25 +14,8 @@
 #include "survey/config.h"
 #include "survey/geo.h"
 #include "survey/ip.h"
-
-struct buf;
-
-/* zgrab2's ini for a config: a module with a trigger of its own for each port and each kind of retry. */
-void grab_ini(const struct config *c, struct buf *out);
-/* What zgrab2 says in EHLO: grab.ehlo, else the source address as a literal; the caller frees. */
-char *grab_smtp_name(const struct config *c, const struct ip *source);
-
-/* How one port of one host ended. */
-enum grab_end {
-	GRAB_SUCCESS,
-	GRAB_REFUSED,
-	GRAB_TIMEOUT,
-	GRAB_TLS_FAILED,
-	GRAB_OTHER,
-	GRAB_GIVEN_UP
-};
-#define GRAB_NENDS 6
-extern const char *const grab_end_name[GRAB_NENDS];
+#include "survey/outcome.h"
+#include "survey/zgrab2.h"
 
 struct grab_stats {
 	uint64_t queued; /* waiting */

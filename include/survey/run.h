@@ -1,10 +1,9 @@
 /* The whole pipeline: one survey from its config to its report. */
-/* Layer: run */
+/* Layer: live */
 #ifndef SURVEY_RUN_H
 #define SURVEY_RUN_H
 
 #include <stdbool.h>
-#include <stdio.h>
 
 struct run_options {
 	const char *config_path;
@@ -18,14 +17,5 @@ struct run_options {
 
 /* Returns an exit_status. */
 int survey_run(const struct run_options *o);
-
-/* Print the state of the run in a directory.  Returns an exit_status. */
-int survey_status(const char *directory, bool json);
-
-/* The tools that a survey drives, with their versions and paths, as --version has them. */
-void survey_print_tools(FILE *out);
-
-/* The stages in order, for help and checks; ends with NULL. */
-extern const char *const survey_stage_names[];
 
 #endif

@@ -14,45 +14,8 @@
 
 #include "survey/config.h"
 #include "survey/ip.h"
-
-/* What zmap is told, apart from the shard.  Strings are borrowed. */
-struct zmap_params {
-	const char *zmap; /* path or name */
-	const char *interface;
-	const char *gateway_mac;
-	const char *source_ip; /* "" = zmap's choice */
-	const char *allow_file;
-	const char *block_file;
-	const char *conf_file; /* ours, so that none of the machine's is read */
-	unsigned port;
-	unsigned rate_pps;
-	unsigned probes;
-	unsigned cooldown_s;
-	uint64_t seed; /* not 0 */
-	unsigned shards; /* of the whole survey, over all machines */
-};
-
-/* The whole argv for one shard (0-based); argv_free() it.  Understood by zmap 2.1 to 4.x. */
-char **zmap_argv(const struct zmap_params *p, unsigned shard);
-void zmap_argv_free(char **argv);
-
-/*
- * Into how many shards each of the machines cuts its part of the targets:
- * scan.shards, or as many as make one last about ten minutes; together never
- * more than zmap knows.  machines: 1 to SHARDS_MAX.
- */
-unsigned zmap_shards(const struct config *c, uint64_t targets, unsigned machines);
-
-struct zmap_progress {
-	double percent;
-	uint64_t sent;
-	bool sent_all; /* zmap is only listening now */
-	uint64_t received;
-	double drops_pps;
-};
-
-/* Read one line of zmap's stderr.  False, *p unchanged, when it is not a progress line. */
-bool zmap_progress_parse(const char *line, size_t len, struct zmap_progress *p);
+#include "survey/shard.h"
+#include "survey/zmap.h"
 
 /* Where packets to the targets leave. */
 struct gateway {
@@ -73,20 +36,6 @@ int gateway_find(const struct ip *target, const char *interface, const char *mac
 
 /* The address from which the kernel would send to target.  False when there is no route. */
 bool gateway_source(const struct ip *target, struct ip *source);
-
-enum shard_state { SHARD_TODO, SHARD_STARTED, SHARD_DONE, SHARD_GIVEN_UP };
-
-struct scan_shard {
-	unsigned number; /* in the whole survey */
-	enum shard_state state;
-	unsigned attempts;
-	uint64_t sent, received;
-	int64_t started, ended; /* of the last attempt: seconds of the epoch, 0 = not yet */
-	double rate_pps; /* likewise */
-	struct ip source;
-	double user_s, sys_s;
-	long maxrss_kb;
-};
 
 struct scan_opts {
 	struct zmap_params zmap;
@@ -116,17 +65,5 @@ void scan_pause(struct scan *s, bool pause);
 const struct zmap_progress *scan_progress(const struct scan *s);
 int scan_pid(const struct scan *s); /* of zmap, 0 when none runs */
 void scan_free(struct scan *s); /* only after on_done(), or before the first loop turn */
-
-/* The request that scan sends to a privileged guard, and the guard's side of it. */
-struct zmap_request {
-	uint32_t magic;
-	uint32_t shard;
-	uint32_t shards;
-	uint32_t pad;
-	uint64_t seed;
-};
-
-/* A guard_build_fn: arg is the struct zmap_params with which the guard was started. */
-char **zmap_request_build(const void *req, size_t len, void *arg);
 
 #endif

@@ -16,4 +16,7 @@ void text_plain(struct buf *out, const char *s, size_t len, size_t max);
 /* 12,345: digits in groups of three. */
 void text_count(struct buf *out, unsigned long long n);
 
+/* "1h05m", "3m20s", "12s"; returns buf. */
+const char *text_duration(double seconds, char *buf, size_t size);
+
 #endif

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "confgen.h"
-#include "resolver.h"
 #include "survey/buf.h"
 #include "survey/mem.h"
 #include "survey/name.h"

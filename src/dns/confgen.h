@@ -3,7 +3,10 @@
 #ifndef DNS_CONFGEN_H
 #define DNS_CONFGEN_H
 
-#include "survey/dns.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include "survey/dns_settings.h"
 
 struct confgen {
 	const struct dns_settings *settings;

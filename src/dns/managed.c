@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "confgen.h"
 #include "managed.h"
 #include "survey/buf.h"

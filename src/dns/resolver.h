@@ -26,10 +26,4 @@ struct resolver *resolver_start(uv_loop_t *loop, const struct dns_settings *sett
 /* End the children; closed() comes from the loop when they are gone, and the resolver with them. */
 void resolver_stop(struct resolver *r, void (*closed)(void *arg), void *arg);
 
-/*
- * "192.0.2.1", "192.0.2.1#5353", "2001:db8::1#53".  Returns false when text is
- * no such thing.
- */
-bool resolver_parse_address(const char *text, uint16_t default_port, struct ip *ip, uint16_t *port);
-
 #endif

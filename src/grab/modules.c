@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "survey/buf.h"
-#include "survey/grab.h"
 #include "survey/mem.h"
+#include "survey/zgrab2.h"
 
 #include "modules.h"
 

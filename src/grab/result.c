@@ -4,38 +4,19 @@
 
 #include "result.h"
 
-const char *const grab_end_name[GRAB_NENDS] = { "success", "refused", "timeout", "tls_failed",
-	"other", "given_up" };
-
-static bool
-contains(struct simd_text t, const char *word)
-{
-	return t.s != NULL && memmem(t.s, t.len, word, strlen(word)) != NULL;
-}
-
 static bool
 equals(struct simd_text t, const char *word)
 {
 	return t.s != NULL && t.len == strlen(word) && memcmp(t.s, word, t.len) == 0;
 }
 
-/* zgrab2 1.0.0 calls refused, filtered and slow ports all "connection-timeout": its error text tells. */
 enum grab_end
 result_end(struct simd_node object)
 {
 	struct simd_text status = simd_string(simd_get(object, "status"));
 	struct simd_text error = simd_string(simd_get(object, "error"));
 
-	if (equals(status, "success"))
-		return GRAB_SUCCESS;
-	if (contains(error, "connection refused"))
-		return GRAB_REFUSED;
-	if (contains(error, "i/o timeout") || contains(error, "deadline exceeded") ||
-	    equals(status, "io-timeout"))
-		return GRAB_TIMEOUT;
-	if (contains(error, "tls handshake") || contains(error, "tls:"))
-		return GRAB_TLS_FAILED;
-	return GRAB_OTHER;
+	return grab_end_from(status.s, status.len, error.s, error.len);
 }
 
 bool

@@ -11,8 +11,6 @@
 #include "survey/scan.h"
 #include "survey/spool.h"
 
-#include "zmap.h"
-
 #define START_MS 15000
 #define STALL_MS 30000
 #define STOP_MS 2000

@@ -4,9 +4,7 @@
 #include <string.h>
 
 #include "survey/mem.h"
-#include "survey/scan.h"
-
-#include "zmap.h"
+#include "survey/zmap.h"
 
 #define REQUEST_MAGIC 0x7a6d6170u
 #define MAX_ARGS 48

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "dns/address.h"
 #include "dns/confgen.h"
-#include "dns/resolver.h"
 
 static struct config_upstream up[2];
 static struct dns_settings settings;

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "run/quiet.h"
+#include "live/quiet.h"
 
 static void
 test_quiet(void **state)

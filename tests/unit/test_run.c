@@ -10,10 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "run/manifest.h"
-#include "run/progress.h"
-#include "run/rundir.h"
+#include "live/choose.h"
+#include "live/progress.h"
 #include "survey/file.h"
+#include "survey/diff.h"
+#include "survey/text.h"
 #include "survey/mem.h"
 
 static void
@@ -44,11 +45,11 @@ test_durations(void **state)
 	char b[32];
 
 	(void)state;
-	assert_string_equal(progress_duration(0.4, b, sizeof(b)), "0s");
-	assert_string_equal(progress_duration(59.6, b, sizeof(b)), "1m00s");
-	assert_string_equal(progress_duration(3700, b, sizeof(b)), "1h01m");
-	assert_string_equal(progress_duration(200000, b, sizeof(b)), "2d07h");
-	assert_string_equal(progress_duration(-5, b, sizeof(b)), "0s");
+	assert_string_equal(text_duration(0.4, b, sizeof(b)), "0s");
+	assert_string_equal(text_duration(59.6, b, sizeof(b)), "1m00s");
+	assert_string_equal(text_duration(3700, b, sizeof(b)), "1h01m");
+	assert_string_equal(text_duration(200000, b, sizeof(b)), "2d07h");
+	assert_string_equal(text_duration(-5, b, sizeof(b)), "0s");
 }
 
 /* Also the first figures have a rate, and what an earlier session did is not in it. */

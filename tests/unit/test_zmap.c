@@ -4,9 +4,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "survey/zmap.h"
+
 #include <string.h>
 
-#include "scan/zmap.h"
 #include "survey/buf.h"
 
 static const struct zmap_params params = { .zmap = "/usr/sbin/zmap",

@@ -1,0 +1,24 @@
+/* Whom a process that was started by root becomes. */
+/* Layer: io */
+#ifndef SURVEY_IDENTITY_H
+#define SURVEY_IDENTITY_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct identity {
+	bool drop; /* we are root and become this user */
+	uid_t uid;
+	gid_t gid;
+	char *name;
+};
+
+/* The user called name (run.user), or ourselves when we are not root.  0 or an exit_status after a message. */
+int identity_find(struct identity *id, const char *name);
+/* Be that user for a while, and root again.  0 or an exit_status after a message. */
+int identity_assume(const struct identity *id);
+void identity_resume(const struct identity *id);
+/* Become that user for good, without any way back.  0 or an exit_status after a message. */
+int identity_take(const struct identity *id);
+
+#endif

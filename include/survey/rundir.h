@@ -1,0 +1,129 @@
+/*
+ * The run directory.  run.json tells what a run is, how far it got, and what is
+ * needed to repeat it.
+ */
+/* Layer: rundir */
+#ifndef SURVEY_RUNDIR_H
+#define SURVEY_RUNDIR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "survey/outcome.h"
+#include "survey/port.h"
+#include "survey/shard.h"
+
+enum run_state { RUN_RUNNING, RUN_STOPPED, RUN_FAILED, RUN_INCOMPLETE, RUN_COMPLETE };
+enum stage_state { STAGE_TODO, STAGE_RUNNING, STAGE_DONE, STAGE_INCOMPLETE, STAGE_FAILED };
+
+enum stage_id {
+	STAGE_GEO,
+	STAGE_SCAN,
+	STAGE_GRAB,
+	STAGE_DNS,
+	STAGE_ANALYZE,
+	STAGE_GRAPH,
+	STAGE_REPORT,
+	NSTAGES
+};
+
+struct stage_record {
+	enum stage_state state;
+	int64_t started, ended; /* seconds of the epoch, 0 = not yet */
+	double wall_s, cpu_s; /* summed over all sessions */
+	long maxrss_kb;
+};
+
+struct manifest_tool {
+	char *name, *version;
+};
+
+struct manifest_database {
+	char *path, *type;
+	int64_t built;
+};
+
+/* zmap at work on a shard: when packets left, and from where, for whoever complains of them. */
+struct manifest_attempt {
+	unsigned shard;
+	int64_t started, ended; /* ended 0: not yet, or survey was killed */
+	uint64_t sent;
+	double rate_pps;
+	struct ip source;
+};
+
+/* One start of survey run on this directory. */
+struct manifest_session {
+	int64_t started, ended;
+	int64_t last_seen; /* of one that was killed: the last time that it wrote run.json */
+	char *source_ip;
+	int exit_status; /* -1 while it runs, or when it was killed */
+};
+
+struct manifest_counts {
+	uint64_t targets_v4; /* addresses that zmap is given */
+	double targets_v6;
+	uint64_t probed, hits, out_of_country, refused, opted_out, queued;
+	uint64_t records, second_pass, second_pass_gained, given_up, repeated;
+	uint64_t garbage, torn, zgrab2_restarts;
+	uint64_t ports[NPORTS][GRAB_NENDS];
+	uint64_t dns_asked, dns_answered, dns_failed;
+};
+
+struct manifest {
+	char *name, *config_path, *config_digest, *state_text;
+	enum run_state state;
+	int64_t created, updated, ended;
+	int pid; /* of the survey that runs it */
+	unsigned machine, machines;
+	uint64_t seed;
+	char *interface, *source_ip, *gateway_ip, *gateway_mac;
+	double rate_pps, rate_hosts; /* of this machine */
+	unsigned shards_total; /* of all machines */
+	struct scan_shard *shards;
+	size_t nshards;
+	struct manifest_attempt *attempts; /* in order of time */
+	size_t nattempts;
+	struct manifest_tool *tools;
+	size_t ntools;
+	struct manifest_database databases[2];
+	struct manifest_session *sessions;
+	size_t nsessions;
+	struct manifest_counts counts;
+	struct stage_record stages[NSTAGES];
+	char *analysis; /* the object that analyze made of it, as text, or NULL */
+	char *dns; /* the same for what the last session asked a resolver */
+	double own_cpu_s; /* of survey itself, this session */
+	long own_maxrss_kb;
+};
+
+/* The stages in order, for help and checks; ends with NULL. */
+extern const char *const survey_stage_names[];
+extern const char *const stage_state_name[];
+extern const char *const run_state_name[];
+
+void manifest_init(struct manifest *m);
+void manifest_fini(struct manifest *m);
+/* Write directory/run.json, atomically.  Returns 0, or -1 with errno set. */
+int manifest_write(struct manifest *m, const char *directory);
+/* Returns 0; -1 with errno set; EINVAL: it is no manifest. */
+int manifest_read(struct manifest *m, const char *directory);
+void manifest_set(char **field, const char *value);
+void manifest_add_tool(struct manifest *m, const char *name, const char *version);
+/* A shard was started or has ended: set down the attempt at it. */
+void manifest_note_shard(
+    struct manifest *m, const struct scan_shard *shard, double rate_pps, const struct ip *source);
+void manifest_add_session(struct manifest *m, int64_t started, const char *source_ip);
+
+#define RUNDIR_LOCK "lock"
+
+/*
+ * Take the lock of a directory, at once or not at all.  Returns a descriptor
+ * that holds it until it is closed; -1 with errno set, EWOULDBLOCK when
+ * somebody else has it.
+ */
+int rundir_lock(const char *dir);
+/* Does a survey or an analysis write there now?  One that was killed holds no lock. */
+bool rundir_is_locked(const char *dir);
+
+#endif

@@ -1,0 +1,24 @@
+/* A part of a scan: what one start of ZMap covers. */
+/* Layer: model */
+#ifndef SURVEY_SHARD_H
+#define SURVEY_SHARD_H
+
+#include <stdint.h>
+
+#include "survey/ip.h"
+
+enum shard_state { SHARD_TODO, SHARD_STARTED, SHARD_DONE, SHARD_GIVEN_UP };
+
+struct scan_shard {
+	unsigned number; /* in the whole survey */
+	enum shard_state state;
+	unsigned attempts;
+	uint64_t sent, received;
+	int64_t started, ended; /* of the last attempt: seconds of the epoch, 0 = not yet */
+	double rate_pps; /* likewise */
+	struct ip source;
+	double user_s, sys_s;
+	long maxrss_kb;
+};
+
+#endif

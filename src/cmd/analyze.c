@@ -1,0 +1,266 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/analyze.h"
+#include "survey/config.h"
+#include "survey/dns.h"
+#include "survey/graph.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/rfc3339.h"
+
+#include "copy.h"
+#include "commands.h"
+
+enum {
+	OUT,
+	DNS,
+	DNS_FILE,
+	RESOLVER,
+	MODE,
+	CONFIG,
+	COUNTRY,
+	MMDB,
+	SCAN_DATE,
+	PAIRS,
+	MAX_LINE,
+	THREADS,
+	GRAPH,
+	ANONYMISE,
+	KEEP_AS
+};
+
+static const struct command_option options[] = {
+	[OUT] = { "output", 'o', "DIR", "directory for the results" },
+	[DNS] = { "dns", 'd', "cached|fill|refresh",
+	    "names: only dns.ndjson (default), ask the rest, ask all" },
+	[DNS_FILE] = { "dns-file", 0, "FILE",
+	    "dns.ndjson to read (default: the one beside the records)" },
+	[RESOLVER] = { "resolver", 'r', "ADDR#PORT", "resolver to ask (default: the system's)" },
+	[MODE] = { "mode", 0, "MODE", "ask in this dns.mode of survey.conf(5)" },
+	[CONFIG] = { "config", 0, "CONF", "ask as the dns section of this config says" },
+	[COUNTRY] = { "country", 'c', "CC[,CC…]", "take only hosts of these countries; XX is any" },
+	[MMDB] = { "mmdb", 'm', "DIR", "folder with country, city or ASN *.mmdb" },
+	[SCAN_DATE] = { "scan-date", 0, "RFC3339",
+	    "judge certificates by this date, not the records' own" },
+	[PAIRS] = { "pairs-up-to", 0, "N",
+	    "list all pairs of clusters up to N hosts (default 2000)" },
+	[MAX_LINE] = { "max-line", 0, "BYTES", "refuse longer lines (default 16777216)" },
+	[THREADS] = { "threads", 'j', "N", "parsing threads (default: one a processor)" },
+	[GRAPH] = { "graph", 'g', NULL, "draw the clusters too" },
+	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
+	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
+	{ NULL, 0, NULL, NULL },
+};
+
+static int cmd_analyze(int argc, char **argv);
+
+const struct command command_analyze = {
+	"analyze",
+	"RUNDIR|FILE|-",
+	"Cluster existing records again and write all results",
+	"RUNDIR is the directory of a run, FILE a record file (plain, gzip or zstd; any of the\n"
+	"three known layouts), - is standard input.  Results of a FILE go to ./FILE.survey\n"
+	"unless -o names another directory.  Needs no config, no network and no privileges.",
+	options,
+	cmd_analyze,
+};
+
+struct request {
+	struct analyze_options o;
+	char **countries;
+	size_t ccap;
+	bool graph;
+	const char *mode, *config_path; /* how to ask, or NULL */
+	struct config *config;
+	struct dns_settings settings;
+	struct copy_request anonymised;
+};
+
+static int
+add_country(const char *text, void *arg)
+{
+	struct request *r = arg;
+	char cc[3];
+
+	if (command_country(&command_analyze, text, cc) == -1)
+		return -1;
+	mem_grow(&r->countries, &r->ccap, r->o.ncountries + 1, sizeof(*r->countries));
+	r->countries[r->o.ncountries++] = xstrdup(cc);
+	return 0;
+}
+
+static int
+dns_word(struct request *r, const char *word)
+{
+	static const char *const words[] = { "cached", "fill", "refresh" };
+
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(word, words[i]) == 0) {
+			r->o.dns = (enum analyze_dns)i;
+			return 0;
+		}
+	}
+	log_error("analyze: --dns %s: it is cached, fill or refresh", word);
+	return -1;
+}
+
+static int
+take_option(struct request *r, int option, const char *value)
+{
+	long long n;
+
+	switch (option) {
+	case OUT:
+		r->o.output = value;
+		return 0;
+	case DNS:
+		return dns_word(r, value);
+	case DNS_FILE:
+		r->o.dns_file = value;
+		return 0;
+	case RESOLVER:
+		r->o.resolver = value;
+		return 0;
+	case MODE:
+		r->mode = value;
+		return 0;
+	case CONFIG:
+		r->config_path = value;
+		return 0;
+	case COUNTRY:
+		return command_each(value, add_country, r);
+	case MMDB:
+		r->o.mmdb = value;
+		return 0;
+	case SCAN_DATE:
+		if ((r->o.scan_date = time_parse(value, strlen(value))) != TIME_UNKNOWN)
+			return 0;
+		log_error("analyze: --scan-date %s: a date looks like 2026-07-01T00:00:00Z", value);
+		return -1;
+	case PAIRS:
+		if (command_number(&command_analyze, "pairs-up-to", value, 2, 1000000, &n) == -1)
+			return -1;
+		r->o.pairs_up_to = (uint32_t)n;
+		return 0;
+	case MAX_LINE:
+		if (command_number(&command_analyze, "max-line", value, 1024, 1 << 30, &n) == -1)
+			return -1;
+		r->o.max_line = (size_t)n;
+		return 0;
+	case THREADS:
+		if (command_number(&command_analyze, "threads", value, 1, 64, &n) == -1)
+			return -1;
+		r->o.threads = (unsigned)n;
+		return 0;
+	case GRAPH:
+		r->graph = true;
+		return 0;
+	case ANONYMISE:
+		r->anonymised.wanted = true;
+		return 0;
+	case KEEP_AS:
+		return copy_keep_as(&r->anonymised, &command_analyze, value);
+	default:
+		return -1;
+	}
+}
+
+/* Whom to ask, of those options that say it. */
+static int
+choose_resolver(struct request *r)
+{
+	if (r->mode == NULL && r->config_path == NULL && r->o.resolver == NULL)
+		return 0;
+	if (r->o.dns == ANALYZE_DNS_CACHED) {
+		log_error("analyze: --resolver, --mode and --config say whom to ask, but nobody is "
+			  "asked without --dns fill or --dns refresh");
+		return -1;
+	}
+	dns_settings_default(&r->settings);
+	if (r->config_path != NULL) {
+		if ((r->config = config_read(r->config_path)) == NULL)
+			return -1;
+		dns_settings_from(&r->settings, r->config);
+	}
+	if (r->mode != NULL && dns_settings_mode(&r->settings, "analyze", r->mode) == -1)
+		return -1;
+	r->o.settings = &r->settings;
+	return 0;
+}
+
+static int
+run(struct request *r)
+{
+	struct graph_options graph = { 0 };
+	struct graph_result drawn = { 0 };
+	const char *copy = NULL;
+	char *dir = NULL;
+	int rc;
+
+	r->o.countries = (const char *const *)r->countries;
+	if (r->anonymised.wanted) { /* -o names the copy; the results stay where they are private */
+		copy = r->o.output;
+		r->o.output = NULL;
+	}
+	rc = analyze_rundir(&r->o, &dir, NULL);
+	if (copy != NULL && (rc == EXIT_COMPLETE || rc == EXIT_INCOMPLETE)) {
+		if (copy_copy(&r->anonymised, dir, copy) == -1)
+			rc = EXIT_FAILED;
+		free(dir);
+		dir = xstrdup(copy);
+	}
+	if (r->graph && (rc == EXIT_COMPLETE || rc == EXIT_INCOMPLETE)) {
+		graph.path = dir;
+		if (graph_rundir(&graph, &drawn) != 0)
+			rc = EXIT_FAILED;
+		else if (drawn.failed > 0)
+			rc = EXIT_INCOMPLETE;
+	}
+	free(dir);
+	return rc;
+}
+
+static int
+cmd_analyze(int argc, char **argv)
+{
+	struct command_args args = { .command = &command_analyze, .argc = argc, .argv = argv };
+	struct request r = { .graph = false };
+	int option, rc = EXIT_USAGE;
+
+	analyze_defaults(&r.o);
+	while ((option = command_next(&args)) >= 0) {
+		if (take_option(&r, option, args.value) == -1)
+			goto out;
+	}
+	if (option == COMMAND_HELP) {
+		rc = EXIT_COMPLETE;
+		goto out;
+	}
+	if (option == COMMAND_ERROR)
+		goto out;
+	if (copy_check(&r.anonymised, &command_analyze, r.o.output) == -1)
+		goto out;
+	if (args.argc - args.at != 1) {
+		log_error("analyze: name one run directory, one record file, or -; see survey "
+			  "analyze --help");
+		goto out;
+	}
+	if (choose_resolver(&r) == -1)
+		goto out;
+	r.o.input = args.argv[args.at];
+	if (r.anonymised.wanted && strcmp(r.o.input, "-") == 0) {
+		log_error(
+		    "analyze: --anonymise copies results that stay in a directory of their own; "
+		    "put standard input into a file first");
+		goto out;
+	}
+	rc = run(&r);
+out:
+	for (size_t i = 0; i < r.o.ncountries; i++)
+		free(r.countries[i]);
+	free(r.countries);
+	config_free(r.config);
+	copy_fini(&r.anonymised);
+	return rc;
+}

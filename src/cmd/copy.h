@@ -1,0 +1,28 @@
+/* --anonymise and --keep-as, as graph, report and analyze have them. */
+#ifndef CMD_COPY_H
+#define CMD_COPY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "survey/command.h"
+
+#define ANONYMISE_HELP "results and pictures without what names a host, in the new DIR of -o"
+#define KEEP_AS_HELP "with --anonymise: hosts of this AS keep what is theirs alone"
+
+struct copy_request {
+	bool wanted;
+	uint32_t *keep_as;
+	size_t n, cap;
+};
+
+/* Add the numbers of a --keep-as list.  Returns 0, or -1 after a message. */
+int copy_keep_as(struct copy_request *, const struct command *, const char *list);
+/* Are the options complete?  Returns 0, or -1 after a message. */
+int copy_check(const struct copy_request *, const struct command *, const char *output);
+/* Write the copy of path to output.  Returns 0, or -1 after a message. */
+int copy_copy(const struct copy_request *, const char *path, const char *output);
+void copy_fini(struct copy_request *);
+
+#endif

@@ -1,0 +1,80 @@
+#include "survey/graph.h"
+#include "survey/log.h"
+#include "survey/report.h"
+
+#include "copy.h"
+#include "commands.h"
+
+enum { OUTPUT, TITLE, ANONYMISE, KEEP_AS };
+
+static const struct command_option options[] = {
+	[OUTPUT] = { "output", 'o', "DIR", "make report/ in this directory, not in RUNDIR" },
+	[TITLE] = { "title", 't', "TEXT", "title of the report (default: the run's name)" },
+	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
+	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
+	{ NULL, 0, NULL, NULL },
+};
+
+static int cmd_report(int argc, char **argv);
+
+const struct command command_report = {
+	"report",
+	"RUNDIR|FILE",
+	"Make the report of a run",
+	"Writes report/index.html, one page that works from disk without a network, and\n"
+	"each of its charts as SVG, PDF and CSV.  Pictures of clusters are taken in as far\n"
+	"as survey graph has drawn them.",
+	options,
+	cmd_report,
+};
+
+/* The pictures of the run itself name its hosts: the copy gets its own. */
+static int
+copy_with_pictures(const struct copy_request *a, struct report_options *o)
+{
+	struct graph_options graph = { .path = o->output, .formats = GRAPH_SVG };
+	struct graph_result drawn = { 0 };
+
+	if (copy_copy(a, o->path, o->output) == -1)
+		return -1;
+	o->path = o->output;
+	return graph_rundir(&graph, &drawn);
+}
+
+static int
+cmd_report(int argc, char **argv)
+{
+	struct command_args a = { .command = &command_report, .argc = argc, .argv = argv };
+	struct copy_request anonymised = { .wanted = false };
+	struct report_options o = { 0 };
+	int opt, status = EXIT_USAGE;
+
+	while ((opt = command_next(&a)) >= 0) {
+		if (opt == OUTPUT)
+			o.output = a.value;
+		else if (opt == TITLE)
+			o.title = a.value;
+		else if (opt == ANONYMISE)
+			anonymised.wanted = true;
+		else if (copy_keep_as(&anonymised, &command_report, a.value) == -1)
+			goto out;
+	}
+	if (opt == COMMAND_HELP)
+		status = EXIT_COMPLETE;
+	if (opt != COMMAND_END || copy_check(&anonymised, &command_report, o.output) == -1)
+		goto out;
+	if (argc - a.at != 1) {
+		log_error("report: one run directory or collisions.json is needed; see survey "
+			  "report --help");
+		goto out;
+	}
+	o.path = argv[a.at];
+	status = EXIT_FAILED;
+	if (anonymised.wanted && copy_with_pictures(&anonymised, &o) == -1)
+		goto out;
+	if (report_rundir(&o) == 0)
+		status = EXIT_COMPLETE;
+out:
+	copy_fini(&anonymised);
+	return status;
+}

@@ -1,0 +1,171 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/buf.h"
+#include "survey/escape.h"
+#include "survey/file.h"
+#include "survey/log.h"
+#include "survey/rfc3339.h"
+#include "survey/rundir.h"
+#include "survey/text.h"
+
+#include "commands.h"
+
+enum { JSON };
+
+static const struct command_option options[] = {
+	[JSON] = { "json", 0, NULL, "print run.json" },
+	{ NULL, 0, NULL, NULL },
+};
+
+static int cmd_status(int argc, char **argv);
+
+const struct command command_status = {
+	"status",
+	"RUNDIR",
+	"Show how far a running, stopped or finished survey is",
+	"While a survey runs its figures are renewed every ten seconds.",
+	options,
+	cmd_status,
+};
+
+static void
+print_safe(const char *label, const char *text)
+{
+	struct buf b;
+
+	buf_init(&b);
+	escape_terminal(&b, text, strlen(text));
+	printf("%-12s %s\n", label, b.data);
+	buf_fini(&b);
+}
+
+static void
+print_stage(const struct manifest *m, int i)
+{
+	const struct stage_record *r = &m->stages[i];
+	double wall = r->wall_s;
+	char took[32];
+
+	if (r->state == STAGE_RUNNING && r->started != 0)
+		wall = (double)(m->updated - r->started);
+	printf("  %-9s %-11s", survey_stage_names[i], stage_state_name[r->state]);
+	if (r->started != 0)
+		printf(" %8s", text_duration(wall, took, sizeof(took)));
+	if (r->state >= STAGE_DONE)
+		printf("  %.1f s CPU, %ld MB", r->cpu_s, r->maxrss_kb / 1024);
+	printf("\n");
+}
+
+static void
+print_ports(const struct manifest_counts *n)
+{
+	for (int row = 0; row < NPORTS; row++) {
+		uint64_t sum = 0;
+
+		for (int end = 0; end < GRAB_NENDS; end++)
+			sum += n->ports[row][end];
+		if (sum == 0)
+			continue;
+		printf("  port %-4u", port_table[row].port);
+		for (int end = 0; end < GRAB_NENDS; end++)
+			printf(
+			    " %s %llu", grab_end_name[end], (unsigned long long)n->ports[row][end]);
+		printf("\n");
+	}
+}
+
+static void
+print_manifest(const struct manifest *m, const char *directory, bool locked)
+{
+	const struct manifest_counts *n = &m->counts;
+	size_t done = 0;
+	char when[TIME_SIZE];
+
+	print_safe("run", directory);
+	if (m->nsessions == 0) { /* of analyze -o, or anonymised */
+		printf("%-12s %s, %s; no survey runs in this directory\n", "results",
+		    run_state_name[m->state], time_format(m->created, when));
+		return;
+	}
+	print_safe("config", m->config_path != NULL ? m->config_path : "");
+	printf("%-12s %s\n", "state",
+	    m->state == RUN_RUNNING && !locked ? "interrupted; survey run continues it"
+					       : run_state_name[m->state]);
+	printf("%-12s %s", "started", time_format(m->created, when));
+	printf(", last seen %s\n", time_format(m->updated, when));
+	for (size_t i = 0; i < m->nshards; i++)
+		done += m->shards[i].state == SHARD_DONE;
+	for (int i = 0; i < NSTAGES; i++)
+		print_stage(m, i);
+	printf("%-12s %zu of %zu done, %llu of %llu addresses probed\n", "shards", done, m->nshards,
+	    (unsigned long long)n->probed, (unsigned long long)n->targets_v4);
+	printf("%-12s %llu hits, %llu out of country, %llu opted out\n", "scan",
+	    (unsigned long long)n->hits, (unsigned long long)n->out_of_country,
+	    (unsigned long long)n->opted_out);
+	printf("%-12s %llu records, %llu waiting, %llu given up\n", "grab",
+	    (unsigned long long)n->records, (unsigned long long)n->queued,
+	    (unsigned long long)n->given_up);
+	printf("%-12s %llu of %llu answered, %llu failed\n", "dns",
+	    (unsigned long long)n->dns_answered, (unsigned long long)n->dns_asked,
+	    (unsigned long long)n->dns_failed);
+	print_ports(n);
+}
+
+static int
+print_json(const char *directory)
+{
+	char *path = path_join(directory, "run.json");
+	size_t len;
+	char *text = file_read(path, 64 << 20, &len);
+
+	free(path);
+	if (text == NULL)
+		return EXIT_FAILED;
+	fwrite(text, 1, len, stdout);
+	free(text);
+	return EXIT_COMPLETE;
+}
+
+static int
+print_status(const char *directory, bool json)
+{
+	struct manifest m;
+
+	if (manifest_read(&m, directory) == -1) {
+		log_error("%s/run.json: %s", directory,
+		    errno == EINVAL   ? "not a manifest of survey"
+		    : errno == ENOENT ? "not there; is this a run directory?"
+				      : strerror(errno));
+		return EXIT_USAGE;
+	}
+	if (json) {
+		manifest_fini(&m);
+		return print_json(directory);
+	}
+	print_manifest(&m, directory, rundir_is_locked(directory));
+	manifest_fini(&m);
+	return EXIT_COMPLETE;
+}
+
+static int
+cmd_status(int argc, char **argv)
+{
+	struct command_args a = { .command = &command_status, .argc = argc, .argv = argv };
+	bool json = false;
+	int opt;
+
+	while ((opt = command_next(&a)) >= 0)
+		json = json || opt == JSON;
+	if (opt == COMMAND_HELP)
+		return EXIT_COMPLETE;
+	if (opt == COMMAND_ERROR)
+		return EXIT_USAGE;
+	if (argc - a.at != 1) {
+		log_error("survey status needs one run directory");
+		return EXIT_USAGE;
+	}
+	return print_status(argv[a.at], json);
+}

@@ -1,0 +1,550 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "survey/buf.h"
+#include "survey/command.h"
+#include "survey/doctor.h"
+#include "survey/escape.h"
+#include "survey/file.h"
+#include "survey/geo.h"
+#include "survey/geolist.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/scan.h"
+#include "survey/tool.h"
+#include "survey/toolversion.h"
+
+#include "doctor.h"
+
+#define OLD_DATABASE_DAYS 45
+#define RECORD_BYTES 32000 /* a host's line in records.fresh, on the generous side */
+#define LISTENERS_PERCENT 1 /* of addresses, that listen on port 25: studies saw well below it */
+#define MIN_FREE (512ull << 20)
+#define PROBE_TIMEOUT_MS 10000
+
+void
+doctor_say(struct doctor *d, enum finding finding, const char *what, const char *mend,
+    const char *fmt, ...)
+{
+	static const char *const word[] = { "ok", "warn", "fail" };
+	struct buf text, line;
+	va_list ap;
+
+	buf_init(&text);
+	buf_init(&line);
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	if (mend != NULL && finding != FINDING_OK)
+		buf_printf(&text, "; %s", mend);
+	escape_terminal(&line, text.data, text.len);
+	printf("%-5s %-18s %s\n", word[finding], what, line.data);
+	fflush(stdout);
+	d->count[finding]++;
+	buf_fini(&text);
+	buf_fini(&line);
+}
+
+/* A tool of the config: its path (the caller frees) or NULL after a failure. */
+static char *
+say_tool(struct doctor *d, const char *key, const char *name)
+{
+	bool is_run = strcmp(key, "zgrab2") != 0;
+	char *path = tool_find(name), *version;
+
+	if (path == NULL) {
+		doctor_say(d, FINDING_FAIL, key,
+		    "install-deps.sh installs it, or the config names its path",
+		    "%s cannot be executed", name);
+		return NULL;
+	}
+	version = !is_run || d->may_run ? tool_version(&d->loop, key, path) : NULL;
+	if (version == NULL && is_run && !d->may_run)
+		doctor_say(d, FINDING_OK, key, NULL, "%s, not asked for its version as root", path);
+	else if (version == NULL)
+		doctor_say(d, FINDING_WARN, key, "is it the program that the config means?",
+		    "%s does not tell its version", path);
+	else
+		doctor_say(d, FINDING_OK, key, NULL, "%s, version %s", path, version);
+	free(version);
+	return path;
+}
+
+static void
+ignore_message(const char *line, void *arg)
+{
+	(void)line;
+	(void)arg;
+}
+
+/* Find out whom a run would become; that there is nobody is told by check_privileges(). */
+static void
+identify(struct doctor *d)
+{
+	struct survey s = { .c = d->c };
+
+	log_set_sink(ignore_message, NULL);
+	d->identified = preflight_identity(&s) == 0;
+	log_set_sink(NULL, NULL);
+	d->id = s.id;
+}
+
+static void
+check_privileges(struct doctor *d)
+{
+	const char *user = d->c->run.user;
+	struct passwd *pw;
+
+	if (!d->was_root)
+		return;
+	if (user[0] == '\0')
+		doctor_say(d, FINDING_FAIL, "run.user",
+		    "name the user to become, as in one made by adduser --system --group survey",
+		    "not set, and survey runs as root");
+	else if ((pw = getpwnam(user)) == NULL || pw->pw_uid == 0)
+		doctor_say(d, FINDING_FAIL, "run.user", "adduser --system --group survey makes one",
+		    "%s is %s", user, pw == NULL ? "no user" : "root itself");
+	else
+		doctor_say(d, FINDING_OK, "run.user", NULL,
+		    "root sends raw packets; everything else runs as %s", user);
+}
+
+static void
+check_zmap(struct doctor *d)
+{
+	char *zmap, *cure;
+
+	if (d->c->scan.mode != SCAN_ZMAP || (zmap = say_tool(d, "zmap", d->c->scan.zmap)) == NULL)
+		return;
+	cure = xasprintf(
+	    "as root: setcap cap_net_raw=ep %s, or run survey as root with run.user set", zmap);
+	if (!d->was_root && tool_has_net_raw(zmap))
+		doctor_say(d, FINDING_OK, "raw packets", NULL, "%s has the capability", zmap);
+	else if (!d->was_root)
+		doctor_say(d, FINDING_FAIL, "raw packets", cure, "%s may not send them", zmap);
+	free(cure);
+	free(zmap);
+}
+
+static void
+check_tools(struct doctor *d)
+{
+	const struct config *c = d->c;
+
+	free(say_tool(d, "zgrab2", c->grab.zgrab2));
+	if (c->dns.mode != DNS_ADDRESS && c->dns.mode != DNS_SYSTEM)
+		free(say_tool(d, "unbound", c->dns.unbound));
+	if (c->dns.mode == DNS_MANAGED)
+		free(say_tool(d, "stubby", c->dns.stubby));
+}
+
+/* A list needs neither gateway nor interface of its own; its hosts see an address all the same. */
+static void
+check_source(struct doctor *d, const struct ip *target)
+{
+	const char *mine = d->c->scan.source_ip;
+	char text[IP_STRLEN];
+
+	if ((mine[0] == '\0' || !ip_parse(mine, strlen(mine), &d->source)) &&
+	    !gateway_source(target, &d->source))
+		doctor_say(
+		    d, FINDING_WARN, "source address", "is there a default route?", "none: %m");
+	else
+		doctor_say(
+		    d, FINDING_OK, "source address", NULL, "%s", ip_format(&d->source, text));
+}
+
+static void
+check_network(struct doctor *d)
+{
+	const struct config *c = d->c;
+	struct ip target = ip_from_v4(0xc0000201); /* TEST-NET-1 stands for the default route */
+	char text[IP_STRLEN], *error;
+	struct ifaddrs *list, *a;
+	struct gateway g;
+	bool up = false;
+
+	if (c->scan.mode != SCAN_ZMAP) {
+		check_source(d, &target);
+		return;
+	}
+	if (c->run.targets.n > 0) {
+		struct cidr cidr;
+
+		if (cidr_parse(c->run.targets.v[0], strlen(c->run.targets.v[0]), &cidr) &&
+		    cidr.ip.family == 4)
+			target = cidr.ip;
+	}
+	if (gateway_find(&target, c->scan.interface, c->scan.gateway_mac, &g, &error) == -1) {
+		doctor_say(d, FINDING_FAIL, "route", NULL, "%s", error);
+		free(error);
+		return;
+	}
+	d->source = g.source;
+	if (c->scan.source_ip[0] != '\0')
+		ip_parse(c->scan.source_ip, strlen(c->scan.source_ip), &d->source);
+	if (getifaddrs(&list) == 0) {
+		for (a = list; a != NULL; a = a->ifa_next)
+			up |= strcmp(a->ifa_name, g.interface) == 0 && (a->ifa_flags & IFF_UP) != 0;
+		freeifaddrs(list);
+	}
+	if (up)
+		doctor_say(d, FINDING_OK, "interface", NULL, "%s, from %s", g.interface,
+		    ip_format(&d->source, text));
+	else
+		doctor_say(d, FINDING_FAIL, "interface", "ip link set it up, or set scan.interface",
+		    "%s is down", g.interface);
+	if (g.address.family != 0)
+		doctor_say(d, FINDING_OK, "gateway", NULL, "%s has MAC address %s",
+		    ip_format(&g.address, text), g.mac);
+	else
+		doctor_say(d, FINDING_OK, "gateway", NULL, "MAC address %s, as configured", g.mac);
+}
+
+static void
+say_database(struct doctor *d, const struct geo_db *db, enum geo_kind kind, const char *key,
+    const char *cure)
+{
+	time_t built = geo_db_built(db, kind), now = time(NULL);
+	long days = (long)((now - built) / (24 * 60 * 60));
+	char date[32] = "";
+	struct tm tm;
+
+	strftime(date, sizeof(date), "%Y-%m-%d", gmtime_r(&built, &tm));
+	doctor_say(d, days > OLD_DATABASE_DAYS ? FINDING_WARN : FINDING_OK, key, cure,
+	    "%s, %s of %s, %ld days old", geo_db_path(db, kind), geo_db_type(db, kind), date,
+	    days < 0 ? 0 : days);
+}
+
+/* Each country has networks in the database. */
+static void
+check_countries(struct doctor *d, const struct geo_source *src)
+{
+	for (size_t i = 0; i < d->c->run.countries.n; i++) {
+		const char *const cc = d->c->run.countries.v[i];
+		struct geo_query q = { .countries = &cc, .ncountries = 1, .v4 = true, .v6 = true };
+		struct geo_stats stats = { 0 };
+		struct ipset s;
+		char *error = NULL;
+
+		ipset_init(&s);
+		if (geo_list(src, &q, &s, &stats, &error) == -1)
+			doctor_say(d, FINDING_FAIL, "country", NULL, "%s", error);
+		else if (stats.matched == 0)
+			doctor_say(d, FINDING_FAIL, "country", "is run.countries right?",
+			    "the database has no network of %s", cc);
+		else
+			doctor_say(d, FINDING_OK, "country", NULL, "%s has %.0f IPv4 addresses", cc,
+			    ipset_count(&s, 4));
+		if (stats.bad > 0)
+			doctor_say(d, FINDING_WARN, "country", "fetch the CSV files again",
+			    "%llu rows could not be read, the first: %s",
+			    (unsigned long long)stats.bad, stats.first_bad);
+		free(stats.first_bad);
+		free(error);
+		ipset_fini(&s);
+	}
+}
+
+static void
+check_databases(struct doctor *d)
+{
+	static const char cure[] =
+	    "geoipupdate fetches a newer one, or install-deps.sh --free-geo one without an account";
+	const struct config *c = d->c;
+	const struct geo_source src = {
+		.country_mmdb = c->geo.country_mmdb[0] != '\0' ? c->geo.country_mmdb : NULL,
+		.asn_mmdb = c->geo.asn_mmdb[0] != '\0' ? c->geo.asn_mmdb : NULL,
+		.csv_dir = c->geo.csv[0] != '\0' ? c->geo.csv : NULL,
+	};
+	struct geo_stats stats = { 0 };
+	struct geo_db *db;
+	char *error;
+
+	if (src.country_mmdb == NULL && src.asn_mmdb == NULL && src.csv_dir == NULL) {
+		doctor_say(
+		    d, FINDING_WARN, "databases", cure, "none configured: AS numbers stay unknown");
+		return;
+	}
+	if ((db = geo_source_open(&src, &stats, &error)) == NULL) {
+		doctor_say(d, FINDING_FAIL, "databases", cure, "%s", error);
+		free(error);
+		free(stats.first_bad);
+		return;
+	}
+	if (geo_db_path(db, GEO_COUNTRY) != NULL)
+		say_database(d, db, GEO_COUNTRY, "country database", cure);
+	if (geo_db_path(db, GEO_ASN) != NULL)
+		say_database(d, db, GEO_ASN, "AS database", cure);
+	else
+		doctor_say(d, FINDING_WARN, "AS database", "set geo.asn_mmdb",
+		    "none: pictures will say \"AS unknown\"");
+	if (!config_any_country(c) && geo_db_path(db, GEO_COUNTRY) != NULL)
+		check_countries(d, &src);
+	free(stats.first_bad);
+	geo_db_close(db);
+}
+
+static void
+say_list(struct doctor *d, const char *what, const char *path)
+{
+	struct ipset s;
+	char *error;
+
+	ipset_init(&s);
+	if (ipset_read_file(&s, path, &error) == -1) {
+		doctor_say(d, FINDING_FAIL, what,
+		    "one address, prefix or range a line; # starts a comment", "%s", error);
+		free(error);
+	} else {
+		doctor_say(
+		    d, FINDING_OK, what, NULL, "%s, %zu range%s", path, s.n, s.n == 1 ? "" : "s");
+	}
+	ipset_fini(&s);
+}
+
+/* Can a file be read by the user that root will have become?  Sets errno when not. */
+static bool
+user_reads(const struct doctor *d, const char *path)
+{
+	bool readable;
+	int saved;
+
+	if (d->id.drop && identity_assume(&d->id) != 0)
+		return false;
+	readable = faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0;
+	saved = errno;
+	if (d->id.drop)
+		identity_resume(&d->id);
+	errno = saved;
+	return readable;
+}
+
+/* SIGHUP has the opt-outs read again when root has become run.user. */
+static void
+check_rereading(struct doctor *d)
+{
+	const char *path = d->c->scan.opt_out_file;
+
+	if (d->id.drop && !user_reads(d, path))
+		doctor_say(d, FINDING_WARN, "opt-outs", "make it readable for that user",
+		    "%s cannot read %s, which SIGHUP would have read again", d->id.name, path);
+}
+
+static void
+check_lists(struct doctor *d)
+{
+	const struct config *c = d->c;
+
+	for (size_t i = 0; i < c->scan.block_files.n; i++)
+		say_list(d, "block list", c->scan.block_files.v[i]);
+	if (c->scan.opt_out_file[0] != '\0') {
+		say_list(d, "opt-outs", c->scan.opt_out_file);
+		check_rereading(d);
+	}
+	for (size_t i = 0; i < c->run.target_files.n; i++)
+		say_list(d, "targets", c->run.target_files.v[i]);
+	if (c->scan.mode == SCAN_LIST && strcmp(c->scan.list, "-") != 0) {
+		if (user_reads(d, c->scan.list))
+			doctor_say(d, FINDING_OK, "scan.list", NULL, "%s", c->scan.list);
+		else
+			doctor_say(d, FINDING_FAIL, "scan.list", "it holds one address a line",
+			    "%s: %m", c->scan.list);
+	}
+}
+
+/* path, or the nearest directory above it that exists; the caller frees. */
+static char *
+existing(const char *path)
+{
+	char *p = xstrdup(path);
+
+	while (access(p, F_OK) == -1 && errno == ENOENT && strcmp(p, "/") != 0 &&
+	       strcmp(p, ".") != 0) {
+		char *up = path_dir(p);
+
+		free(p);
+		p = up;
+	}
+	return p;
+}
+
+static void
+check_directory(struct doctor *d)
+{
+	const char *wanted = d->c->run.directory;
+	char *dir = existing(wanted);
+	struct statvfs v;
+	double bytes;
+
+	/* Root makes it and gives it to run.user. */
+	if (geteuid() != 0 && access(dir, W_OK | X_OK) == -1)
+		doctor_say(d, FINDING_FAIL, "run directory",
+		    "choose another run.directory, or make it yours", "%s: %m", dir);
+	else
+		doctor_say(d, FINDING_OK, "run directory", NULL, "%s%s", wanted,
+		    strcmp(dir, wanted) == 0 ? "" : " will be made");
+	if (statvfs(dir, &v) == -1) {
+		doctor_say(d, FINDING_FAIL, "disk space", NULL, "%s: %m", dir);
+	} else {
+		bytes = (double)v.f_bavail * (double)v.f_frsize;
+		doctor_say(d, bytes < (double)MIN_FREE ? FINDING_FAIL : FINDING_OK, "disk space",
+		    "make room, or choose another run.directory",
+		    "%.1f GB free, enough for %.0f hosts or so", bytes / 1e9, bytes / RECORD_BYTES);
+	}
+	free(dir);
+}
+
+static void
+check_rmem(struct doctor *d)
+{
+	static const char path[] = "/proc/sys/net/core/rmem_max";
+	char *text = file_read(path, 64, NULL), *cure;
+	long max;
+
+	if (d->c->dns.mode == DNS_SYSTEM || text == NULL) {
+		free(text);
+		return;
+	}
+	max = strtol(text, NULL, 10);
+	cure = xasprintf("sysctl -w net.core.rmem_max=%ld widens it; with less the resolver is "
+			 "asked more slowly",
+	    d->c->dns.rcvbuf);
+	doctor_say(d, max < d->c->dns.rcvbuf ? FINDING_WARN : FINDING_OK, "rmem_max", cure,
+	    "receive buffers of %ld bytes, %ld wanted", max, d->c->dns.rcvbuf);
+	free(cure);
+	free(text);
+}
+
+/* Connect and read the greeting; returns a text for the line, "" when there is none. */
+static int
+greeting(const struct addrinfo *ai, char *line, size_t size)
+{
+	int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err = 0;
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	socklen_t len = sizeof(err);
+	ssize_t n;
+
+	line[0] = '\0';
+	if (fd == -1)
+		return -1;
+	if (connect(fd, ai->ai_addr, ai->ai_addrlen) == -1 && errno != EINPROGRESS)
+		goto fail;
+	if (poll(&p, 1, PROBE_TIMEOUT_MS) != 1) {
+		errno = ETIMEDOUT;
+		goto fail;
+	}
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == -1 || err != 0) {
+		errno = err;
+		goto fail;
+	}
+	p.events = POLLIN;
+	if (poll(&p, 1, PROBE_TIMEOUT_MS) == 1 && (n = recv(fd, line, size - 1, 0)) > 0) {
+		line[n] = '\0';
+		line[strcspn(line, "\r\n")] = '\0';
+	}
+	close(fd);
+	return 0;
+fail:
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+static void
+check_smtp(struct doctor *d)
+{
+	const char *probe = d->c->doctor.smtp_probe;
+	size_t len = strcspn(probe, "#");
+	const char *port = probe[len] == '#' ? probe + len + 1 : "25";
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
+	char *host, line[200];
+	int rc;
+
+	if (probe[0] == '\0') {
+		doctor_say(d, FINDING_WARN, "port 25",
+		    "set doctor.smtp_probe to a mail server of your own", "outgoing: not checked");
+		return;
+	}
+	host = xstrndup(probe, len);
+	if ((rc = getaddrinfo(host, port, &hints, &list)) != 0) {
+		doctor_say(d, FINDING_FAIL, "port 25", "see doctor.smtp_probe", "%s: %s", host,
+		    gai_strerror(rc));
+	} else {
+		if (greeting(list, line, sizeof(line)) == -1)
+			doctor_say(d, FINDING_FAIL, "port 25",
+			    "many providers block it: ask yours, or scan from elsewhere",
+			    "outgoing: %s port %s: %m", host, port);
+		else if (strncmp(line, "220", 3) != 0)
+			doctor_say(d, FINDING_WARN, "port 25",
+			    "does something on the way intercept it?",
+			    "outgoing: %s answers \"%s\"", host, line);
+		else
+			doctor_say(
+			    d, FINDING_OK, "port 25", NULL, "outgoing: %s says \"%s\"", host, line);
+		freeaddrinfo(list);
+	}
+	free(host);
+}
+
+/* Is every fault of the config told, and how fast would it be? */
+static bool
+check_config(struct doctor *d)
+{
+	size_t faults = config_check(d->c);
+
+	if (faults > 0)
+		doctor_say(d, FINDING_FAIL, "config", "see the messages above and survey.conf(5)",
+		    "%s: %zu fault%s", d->c->path, faults, faults == 1 ? "" : "s");
+	else
+		doctor_say(d, FINDING_OK, "config", NULL, "%s", d->c->path);
+	return faults == 0;
+}
+
+/* Become run.user for good: tools never run as root, and files are seen as a run will see them. */
+static void
+drop_privileges(struct doctor *d)
+{
+	struct survey s = { .c = d->c, .id = d->id };
+
+	if (d->identified && identity_take(&s.id) == 0)
+		d->may_run = true;
+}
+
+int
+doctor(const char *config_path)
+{
+	static void (*const checks[])(struct doctor *) = { check_privileges, check_network,
+		check_lists, check_directory, drop_privileges, check_zmap, check_tools,
+		check_databases, check_rmem, doctor_resolvers, check_smtp };
+	struct config *c = config_read(config_path);
+	struct doctor d = { .c = c, .was_root = geteuid() == 0 };
+
+	if (c == NULL)
+		return EXIT_USAGE;
+	uv_loop_init(&d.loop);
+	identify(&d);
+	check_config(&d);
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		checks[i](&d);
+	uv_loop_close(&d.loop);
+	printf("\n%zu ok, %zu to look at, %zu that would stop a run\n", d.count[FINDING_OK],
+	    d.count[FINDING_WARN], d.count[FINDING_FAIL]);
+	free(d.id.name);
+	config_free(c);
+	return d.count[FINDING_FAIL] > 0 ? EXIT_USAGE : EXIT_COMPLETE;
+}

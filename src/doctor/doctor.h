@@ -1,0 +1,33 @@
+/* The doctor's files. */
+#ifndef DOCTOR_DOCTOR_H
+#define DOCTOR_DOCTOR_H
+
+#include <stddef.h>
+#include <uv.h>
+
+#include "survey/config.h"
+#include "survey/ip.h"
+
+#include "live/live.h"
+
+enum finding { FINDING_OK, FINDING_WARN, FINDING_FAIL };
+
+struct doctor {
+	const struct config *c;
+	uv_loop_t loop;
+	size_t count[3]; /* by finding */
+	struct identity id; /* whom a run becomes */
+	bool was_root;
+	bool identified; /* false: root, and no user to become */
+	bool may_run; /* we are no longer root, if we were: tools can be started */
+	struct ip source; /* our address towards the targets; family 0: not known */
+};
+
+/* One line; remote and file text in it is escaped.  mend, how to mend it, may be NULL. */
+void doctor_say(struct doctor *d, enum finding finding, const char *what, const char *mend,
+    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/* resolvers.c: start the resolvers once, and ask them who the scanning address is. */
+void doctor_resolvers(struct doctor *d);
+
+#endif

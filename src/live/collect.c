@@ -1,0 +1,567 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "survey/buf.h"
+#include "survey/command.h"
+#include "survey/file.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/signals.h"
+
+#include "collect.h"
+#include "quiet.h"
+
+#define SAVE_MS 10000
+#define DRAIN_MS 30000
+#define QUIET_MS 1000
+
+static const int stop_signals[3] = { SIGINT, SIGTERM, SIGHUP };
+
+static void end_if_done(struct collect *c);
+
+static void
+save_manifest(struct collect *c)
+{
+	struct survey *s = c->s;
+	struct manifest_counts *n = &s->m.counts;
+	struct rusage ru;
+	uint64_t sent = 0;
+
+	for (size_t i = 0; i < s->m.nshards; i++)
+		sent += s->m.shards[i].sent;
+	n->probed = sent;
+	n->opted_out = c->opted_out;
+	if (c->grab != NULL) {
+		const struct grab_stats *g = grab_stats(c->grab);
+
+		n->queued = g->queued;
+		n->opted_out += g->refused;
+		n->records = c->before.done + g->done;
+		n->second_pass = c->before.second_pass + g->second_pass;
+		n->second_pass_gained = c->before.second_pass_gained + g->second_pass_gained;
+		n->given_up = c->before.given_up + g->given_up;
+		n->repeated = c->before.repeated + g->repeated;
+		n->garbage = c->before.garbage + g->garbage;
+		n->zgrab2_restarts = c->before.restarts + g->restarts;
+		for (int row = 0; row < NPORTS; row++)
+			for (int end = 0; end < GRAB_NENDS; end++)
+				n->ports[row][end] = c->before.ports[row][end] + g->ports[row][end];
+	}
+	if (c->resolve != NULL)
+		resolve_counts(c->resolve, &n->dns_asked, &n->dns_answered, &n->dns_failed);
+	getrusage(RUSAGE_SELF, &ru);
+	s->m.own_cpu_s = (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
+			 (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
+	s->m.own_maxrss_kb = ru.ru_maxrss;
+	if (manifest_write(&s->m, s->dir.path) == -1)
+		collect_disk_error(c, "run.json", errno);
+}
+
+static void
+on_save(uv_timer_t *t)
+{
+	save_manifest(t->data);
+}
+
+static void
+on_shard(const struct scan_shard *shard, void *arg)
+{
+	struct collect *c = arg;
+
+	if (shard->state == SHARD_GIVEN_UP)
+		c->s->incomplete = true;
+	manifest_note_shard(&c->s->m, shard, c->s->zmap_params.rate_pps, &c->s->source);
+	if (shard->state == SHARD_DONE)
+		log_debug("shard %u done: %llu hits so far", shard->number,
+		    (unsigned long long)c->s->m.counts.hits);
+	/* What the shard found must be on disk before the manifest calls it done. */
+	if (shard->state == SHARD_DONE && c->error == 0 && spool_sync(&c->hits) == -1)
+		collect_disk_error(c, c->hits.path, errno);
+	save_manifest(c);
+}
+
+static void
+stage_begin(struct collect *c, enum stage_id id)
+{
+	struct stage_record *r = &c->s->m.stages[id];
+
+	r->state = STAGE_RUNNING;
+	if (r->started == 0)
+		r->started = time(NULL);
+	r->ended = 0;
+}
+
+static void
+stage_end(struct collect *c, enum stage_id id, bool complete)
+{
+	struct stage_record *r = &c->s->m.stages[id];
+
+	r->state = complete ? STAGE_DONE : STAGE_INCOMPLETE;
+	r->ended = time(NULL);
+	r->wall_s += (double)(uv_now(&c->s->loop) - c->started_ms) / 1000;
+}
+
+static void
+on_scan_done(int error, void *arg)
+{
+	struct collect *c = arg;
+	struct manifest *m = &c->s->m;
+	bool all = error == 0;
+
+	c->scan_done = true;
+	if (error != 0 && c->error == 0) {
+		c->error = error;
+		if (c->grab != NULL && !c->grab_done)
+			grab_stop(c->grab, 0);
+	}
+	for (size_t i = 0; i < m->nshards; i++)
+		all = all && m->shards[i].state == SHARD_DONE;
+	stage_end(c, STAGE_SCAN, all);
+	for (size_t i = 0; i < m->nshards; i++) {
+		m->stages[STAGE_SCAN].cpu_s += m->shards[i].user_s + m->shards[i].sys_s;
+		if (m->shards[i].maxrss_kb > m->stages[STAGE_SCAN].maxrss_kb)
+			m->stages[STAGE_SCAN].maxrss_kb = m->shards[i].maxrss_kb;
+	}
+	scan_free(c->scan);
+	c->scan = NULL;
+	if (c->grab != NULL && !c->grab_done)
+		grab_finish(c->grab);
+	end_if_done(c);
+}
+
+static int
+on_record(const struct ip *ip, const char *line, size_t len, void *arg)
+{
+	struct collect *c = arg;
+	bool is_new;
+
+	if (spool_write(&c->records, line, len) == -1) {
+		int error = errno;
+
+		collect_disk_error(c, c->records.path, error);
+		return error;
+	}
+	*collect_known(c, iptab_add(&c->hosts, ip, &is_new)) |= KNOWN_RECORD;
+	if (c->resolve != NULL)
+		resolve_record(c->resolve, line, len);
+	return 0;
+}
+
+static void
+on_garbage(const char *reason, const char *line, size_t len, void *arg)
+{
+	collect_put_bad(arg, "zgrab2", reason, 0, line, len);
+}
+
+static bool
+on_allowed(const struct ip *ip, void *arg)
+{
+	struct collect *c = arg;
+
+	return target_check(c->s, ip) == TARGET_OK;
+}
+
+static void
+on_grab_done(int error, void *arg)
+{
+	struct collect *c = arg;
+	struct stage_record *r = &c->s->m.stages[STAGE_GRAB];
+	const struct grab_stats *g = grab_stats(c->grab);
+	uint64_t given_up;
+
+	c->grab_done = true;
+	if (error == ECHILD)
+		c->s->failed = true;
+	else if (error != 0 && c->error == 0)
+		c->error = error;
+	given_up = c->before.given_up + g->given_up;
+	if (given_up > 0)
+		c->s->incomplete = true;
+	stage_end(c, STAGE_GRAB, error == 0 && given_up == 0 && !c->s->stopped);
+	r->cpu_s += g->user_s + g->sys_s;
+	if (g->maxrss_kb > r->maxrss_kb)
+		r->maxrss_kb = g->maxrss_kb;
+	if ((c->s->failed || c->error != 0) && c->scan != NULL)
+		scan_stop(c->scan);
+	/* After a stop the drain is bounded: what is not answered now, the next run asks. */
+	if (c->resolve != NULL && !c->dns_done) {
+		if (c->s->stopped)
+			resolve_stop(c->resolve);
+		else
+			resolve_finish(c->resolve);
+	}
+	end_if_done(c);
+}
+
+static void
+on_dns_done(int error, bool complete, void *arg)
+{
+	struct collect *c = arg;
+
+	c->dns_done = true;
+	if (error != 0)
+		collect_disk_error(c, "dns.ndjson", error);
+	if (!complete && !c->s->stopped)
+		c->s->incomplete = true;
+	stage_end(c, STAGE_DNS, complete);
+	end_if_done(c);
+}
+
+static void
+end_if_done(struct collect *c)
+{
+	if (!c->scan_done || !c->grab_done || !c->dns_done || c->ending)
+		return;
+	c->ending = true;
+	for (size_t i = 0; i < 3; i++)
+		uv_close((uv_handle_t *)&c->signals[i], NULL);
+	signals_catch(); /* libuv has put the defaults back */
+	uv_close((uv_handle_t *)&c->save, NULL);
+	uv_close((uv_handle_t *)&c->show, NULL);
+	uv_close((uv_handle_t *)&c->quiet, NULL);
+}
+
+static void
+reread_opt_out(struct survey *s)
+{
+	if (s->c->scan.opt_out_file[0] != '\0' && targets_read_opt_out(s) == 0)
+		log_info("%s read again: %zu ranges", s->c->scan.opt_out_file, s->opt_out.n);
+}
+
+static void
+on_signal(uv_signal_t *h, int sig)
+{
+	struct collect *c = h->data;
+	uint64_t drain = c->s->stopped ? 0 : DRAIN_MS;
+
+	if (sig == SIGHUP) {
+		reread_opt_out(c->s);
+		return;
+	}
+	log_info(c->s->stopped
+		     ? "stopping at once"
+		     : "stopping: hosts in flight have 30 s to finish; once more for at once");
+	c->s->stopped = true;
+	if (c->scan != NULL && !c->scan_done)
+		scan_stop(c->scan);
+	if (c->grab != NULL && !c->grab_done)
+		grab_stop(c->grab, drain);
+	else if (c->resolve != NULL && !c->dns_done)
+		resolve_stop(c->resolve);
+}
+
+static double
+scan_total(const struct survey *s)
+{
+	return (double)s->m.counts.targets_v4 * (double)s->c->scan.probes * (double)s->m.nshards /
+	       (double)s->m.shards_total;
+}
+
+static void
+count_progress(struct collect *c, struct progress_row rows[PROGRESS_ROWS])
+{
+	struct survey *s = c->s;
+	uint64_t sent = 0;
+
+	memset(rows, 0, PROGRESS_ROWS * sizeof(*rows));
+	if (s->c->scan.mode == SCAN_ZMAP) {
+		for (size_t i = 0; i < s->m.nshards; i++)
+			sent += s->m.shards[i].state == SHARD_DONE ? s->m.shards[i].sent : 0;
+		rows[0] = (struct progress_row){ .name = "scan",
+			.unit = "probes",
+			.done = (double)sent +
+				(c->scan != NULL ? (double)scan_progress(c->scan)->sent : 0),
+			.total = scan_total(s) };
+		snprintf(rows[0].note, sizeof(rows[0].note), "%llu hits",
+		    (unsigned long long)s->m.counts.hits);
+	}
+	if (c->grab != NULL) {
+		const struct grab_stats *g = grab_stats(c->grab);
+		uint64_t done = c->before.done + g->done, ok[NPORTS], errors = 0;
+		size_t n = 0;
+
+		rows[1] = (struct progress_row){ .name = "grab",
+			.unit = "hosts",
+			.done = (double)done,
+			.total = (double)(done + g->queued + g->in_flight) };
+		n += (size_t)snprintf(rows[1].note, sizeof(rows[1].note), "open:");
+		for (int row = 0; row < NPORTS && n < sizeof(rows[1].note) - 24; row++) {
+			ok[row] = c->before.ports[row][GRAB_SUCCESS] + g->ports[row][GRAB_SUCCESS];
+			for (int end = GRAB_TIMEOUT; end < GRAB_NENDS; end++)
+				errors += c->before.ports[row][end] + g->ports[row][end];
+			if (s->c->grab.port[row])
+				n += (size_t)snprintf(rows[1].note + n, sizeof(rows[1].note) - n,
+				    " %u=%llu", port_table[row].port, (unsigned long long)ok[row]);
+		}
+		n += (size_t)snprintf(rows[1].note + n, sizeof(rows[1].note) - n, ", %llu errors",
+		    (unsigned long long)errors);
+		if (g->given_up > 0 && n < sizeof(rows[1].note))
+			snprintf(rows[1].note + n, sizeof(rows[1].note) - n, ", %llu given up",
+			    (unsigned long long)g->given_up);
+	}
+	if (c->resolve != NULL) {
+		uint64_t asked, answered, failed;
+
+		resolve_counts(c->resolve, &asked, &answered, &failed);
+		rows[2] = (struct progress_row){ .name = "dns",
+			.unit = "answers",
+			.done = (double)answered,
+			.total = (double)asked };
+		snprintf(rows[2].note, sizeof(rows[2].note), "%llu without one",
+		    (unsigned long long)failed);
+	}
+}
+
+static void
+on_show(uv_timer_t *t)
+{
+	struct collect *c = t->data;
+	struct progress_row rows[PROGRESS_ROWS];
+
+	count_progress(c, rows);
+	progress_show(c->progress, rows, uv_now(&c->s->loop));
+}
+
+static void
+on_quiet(uv_timer_t *t)
+{
+	struct collect *c = t->data;
+	struct tm tm;
+	time_t now = time(NULL);
+	bool quiet;
+
+	localtime_r(&now, &tm);
+	quiet = quiet_now(
+	    c->s->c->scan.quiet_from_min, c->s->c->scan.quiet_to_min, tm.tm_hour * 60 + tm.tm_min);
+	if (c->scan != NULL && !c->scan_done)
+		scan_pause(c->scan, quiet);
+	if (c->grab != NULL && !c->grab_done)
+		grab_pause(c->grab, quiet);
+}
+
+/* A seed, and the shards that this machine runs; kept for the life of the run. */
+static void
+plan_shards(struct survey *s)
+{
+	const struct config *c = s->c;
+	unsigned machines = s->o->machines, per_machine;
+
+	if (s->m.nshards > 0)
+		return;
+	per_machine = zmap_shards(c, s->m.counts.targets_v4, machines);
+	s->m.seed = (uint64_t)c->scan.seed;
+	while (s->m.seed == 0) {
+		uint32_t r = 0;
+
+		if (getrandom(&r, sizeof(r), 0) == sizeof(r))
+			s->m.seed = r & 0x7fffffff;
+	}
+	s->m.machine = s->o->machine;
+	s->m.machines = machines;
+	s->m.shards_total = per_machine * machines;
+	s->m.nshards = per_machine;
+	s->m.shards = xcalloc(per_machine, sizeof(*s->m.shards));
+	for (unsigned i = 0; i < per_machine; i++)
+		s->m.shards[i].number = s->o->machine * per_machine + i;
+}
+
+/* scan.source_ip, and the kernel's choice for hosts of the other family, which it cannot reach. */
+static void
+choose_local_addr(struct collect *c)
+{
+	const char *mine = c->s->c->scan.source_ip;
+	char text[IP_STRLEN];
+	struct ip ip, other;
+
+	if (mine[0] == '\0' || !ip_parse(mine, strlen(mine), &ip))
+		return;
+	snprintf(c->local_addr, sizeof(c->local_addr), "%s", mine);
+	for (size_t i = 0; i < c->hosts.n; i++) {
+		if (c->hosts.ip[i].family == ip.family || !gateway_source(&c->hosts.ip[i], &other))
+			continue;
+		snprintf(
+		    c->local_addr, sizeof(c->local_addr), "%s,%s", mine, ip_format(&other, text));
+		return;
+	}
+}
+
+static void
+start_timers(struct collect *c)
+{
+	uv_loop_t *loop = &c->s->loop;
+
+	for (size_t i = 0; i < 3; i++) {
+		uv_signal_init(loop, &c->signals[i]);
+		c->signals[i].data = c;
+	}
+	uv_timer_init(loop, &c->save);
+	uv_timer_init(loop, &c->show);
+	uv_timer_init(loop, &c->quiet);
+	c->save.data = c->show.data = c->quiet.data = c;
+	uv_timer_start(&c->save, on_save, SAVE_MS, SAVE_MS);
+	if (c->s->c->scan.quiet_hours[0] != '\0')
+		uv_timer_start(&c->quiet, on_quiet, QUIET_MS, QUIET_MS);
+}
+
+/* Once it is known what was done before. */
+static void
+start_progress(struct collect *c)
+{
+	uint64_t show_ms = progress_interval_ms(c->progress);
+	struct progress_row rows[PROGRESS_ROWS];
+
+	count_progress(c, rows);
+	progress_start(c->progress, rows, uv_now(&c->s->loop));
+	uv_timer_start(&c->show, on_show, show_ms, show_ms);
+}
+
+/* From here on the loop takes signals; what came before is not forgotten. */
+static void
+start_signals(struct collect *c)
+{
+	for (size_t i = 0; i < 3; i++)
+		uv_signal_start(&c->signals[i], on_signal, stop_signals[i]);
+	if (signals_hangup())
+		reread_opt_out(c->s);
+	c->s->stopped = c->s->stopped || *signals_stop() != 0;
+}
+
+static void
+start_scan(struct collect *c)
+{
+	struct survey *s = c->s;
+	struct scan_opts so = { .zmap = s->zmap_params,
+		.directory = s->scan_dir,
+		.shards = s->m.shards,
+		.nshards = s->m.nshards,
+		.max_failures = (unsigned)s->c->grab.restarts,
+		.broker_fd = s->broker.fd,
+		.on_hit = collect_hit,
+		.on_shard = on_shard,
+		.on_done = on_scan_done,
+		.arg = c };
+
+	so.zmap.seed = s->m.seed;
+	so.zmap.shards = s->m.shards_total;
+	c->scan = scan_new(&s->loop, &so);
+}
+
+static void
+make_grab(struct collect *c, const char *smtp_name)
+{
+	struct survey *s = c->s;
+	struct grab_opts go = { .config = s->c,
+		.zgrab2 = s->zgrab2,
+		.ini_file = s->ini_file,
+		.block_file = s->block_all_file,
+		.smtp_name = smtp_name,
+		.local_addr = c->local_addr,
+		.geo = s->geo,
+		.share = 1.0 / (double)s->o->machines,
+		.on_record = on_record,
+		.on_garbage = on_garbage,
+		.allowed = on_allowed,
+		.on_done = on_grab_done,
+		.arg = c };
+
+	c->grab = grab_new(&s->loop, &go);
+}
+
+static int
+write_ini(struct survey *s)
+{
+	struct buf ini;
+	int rc;
+
+	buf_init(&ini);
+	grab_ini(s->c, &ini);
+	rc = file_write(s->ini_file, ini.data, ini.len);
+	if (rc == -1)
+		log_error("%s: %s", s->ini_file, strerror(errno));
+	buf_fini(&ini);
+	return rc;
+}
+
+int
+collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
+{
+	struct collect c = { .s = s,
+		.do_grab = do_grab,
+		.do_dns = do_dns,
+		.hits.fd = -1,
+		.abroad.fd = -1,
+		.records.fd = -1,
+		.bad.fd = -1 };
+	char *smtp_name = grab_smtp_name(s->c, &s->source);
+	bool over;
+	int rc = EXIT_FAILED;
+
+	c.before.repeated = s->m.counts.repeated;
+	c.before.garbage = s->m.counts.garbage;
+	c.before.restarts = (unsigned)s->m.counts.zgrab2_restarts;
+	uv_update_time(&s->loop);
+	c.started_ms = uv_now(&s->loop);
+	iptab_init(&c.hosts);
+	if (do_scan && s->c->scan.mode == SCAN_ZMAP)
+		plan_shards(s);
+	if ((do_grab && write_ini(s) == -1) || collect_open(&c) == -1)
+		goto out;
+	c.dns_done = !do_dns;
+	c.grab_done = !do_grab;
+	if (do_dns && (c.resolve = resolve_new(s, on_dns_done, &c)) == NULL) {
+		s->m.stages[STAGE_DNS].state = STAGE_FAILED;
+		goto out; /* known before anything is sent, not after days */
+	}
+	if (do_dns)
+		stage_begin(&c, STAGE_DNS);
+	c.progress = progress_new(s->o->json_progress);
+	start_timers(&c);
+	if (do_grab) {
+		make_grab(&c, smtp_name);
+		grab_pause(c.grab, true); /* until all that is known forbids it or not */
+	}
+	c.list_was_read = s->m.stages[STAGE_SCAN].state == STAGE_DONE;
+	stage_begin(&c, STAGE_SCAN);
+	if (do_grab)
+		stage_begin(&c, STAGE_GRAB);
+	if (collect_load(&c) == -1 && c.error == 0)
+		c.error = EIO;
+	choose_local_addr(&c);
+	start_progress(&c);
+	start_signals(&c);
+	over = c.error != 0 || s->stopped;
+	c.scan_done = over || s->c->scan.mode != SCAN_ZMAP;
+	if (c.scan_done)
+		stage_end(&c, STAGE_SCAN, !over && spool_sync(&c.hits) == 0);
+	else
+		start_scan(&c);
+	on_quiet(&c.quiet);
+	save_manifest(&c);
+	if (over && c.grab != NULL)
+		grab_stop(c.grab, 0);
+	else if (c.scan_done && c.grab != NULL)
+		grab_finish(c.grab);
+	end_if_done(&c);
+	uv_run(&s->loop, UV_RUN_DEFAULT);
+	save_manifest(&c);
+	progress_end(c.progress);
+	rc = c.error != 0 || s->failed ? EXIT_FAILED : 0;
+out:
+	resolve_free(c.resolve);
+	grab_free(c.grab);
+	progress_free(c.progress);
+	spool_close(&c.hits);
+	spool_close(&c.abroad);
+	spool_close(&c.records);
+	spool_close(&c.bad);
+	iptab_fini(&c.hosts);
+	free(c.known);
+	free(smtp_name);
+	return rc;
+}

@@ -1,0 +1,74 @@
+/* One running survey: shared by the files of this folder that make up its stages. */
+#ifndef LIVE_LIVE_H
+#define LIVE_LIVE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "survey/config.h"
+#include "survey/geo.h"
+#include "survey/guard.h"
+#include "survey/identity.h"
+#include "survey/ip.h"
+#include "survey/run.h"
+#include "survey/rundir.h"
+#include "survey/scan.h"
+
+#include "choose.h"
+
+struct survey {
+	const struct config *c;
+	const struct run_options *o;
+	struct identity id;
+	struct rundir dir;
+	struct manifest m;
+	enum stage_id until;
+	FILE *log;
+
+	char *zmap, *zgrab2; /* full paths */
+	struct gateway gateway;
+	char source_ip[IP_STRLEN]; /* that of the route, "" when it names none */
+	struct ip source; /* our address towards the targets */
+	struct zmap_params zmap_params;
+	char *allow_file, *block_file, *block_all_file, *ini_file, *scan_dir, *rate_text;
+	struct guard_broker broker; /* fd -1: none */
+
+	char *country_mmdb, *asn_mmdb, *csv_dir; /* the run's own copies, NULL = none */
+	struct geo_db *geo;
+	bool any_country;
+	struct ipset allow, block,
+	    opt_out; /* normalised; allow has no reserved or blocked address */
+
+	uv_loop_t loop;
+	bool stopped; /* by the user */
+	bool incomplete; /* something was given up: exit status 3 */
+	bool failed;
+};
+
+/* preflight.c: what must be in order before anything is made or sent.  Returns 0 or an exit_status. */
+int preflight_identity(struct survey *s);
+int preflight_check(struct survey *s);
+/* Does the file give CAP_NET_RAW to whoever executes it (capabilities(7))? */
+bool tool_has_net_raw(const char *path);
+
+/* targets.c: the ranges. Returns 0 or an exit_status. */
+int targets_read_lists(
+    struct survey *s); /* block list, opt-outs, targets: local files, before privileges go */
+int targets_make(struct survey *s); /* the geo stage */
+int targets_read_opt_out(
+    struct survey *s); /* again, on SIGHUP; -1: unreadable, the old one stays */
+/* Why an address must not be asked; NULL when it may. */
+enum target_verdict {
+	TARGET_OK,
+	TARGET_NOT_ALLOWED,
+	TARGET_BLOCKED,
+	TARGET_OPTED_OUT,
+	TARGET_ABROAD
+};
+enum target_verdict target_check(const struct survey *s, const struct ip *ip);
+
+/* collect.c: scan, grab and dns, all at once.  Returns 0 or an exit_status. */
+int collect(struct survey *s, bool scan, bool grab, bool dns);
+
+#endif

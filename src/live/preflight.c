@@ -1,0 +1,207 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "survey/buf.h"
+#include "survey/child.h"
+#include "survey/command.h"
+#include "survey/file.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/tool.h"
+
+#include "live.h"
+
+int
+preflight_identity(struct survey *s)
+{
+	return identity_find(&s->id, s->c->run.user);
+}
+
+bool
+tool_has_net_raw(const char *path)
+{
+	struct vfs_cap_data cap;
+	ssize_t n = getxattr(path, "security.capability", &cap, sizeof(cap));
+
+	return n >= (ssize_t)XATTR_CAPS_SZ_1 && (cap.magic_etc & VFS_CAP_FLAGS_EFFECTIVE) != 0 &&
+	       (cap.data[0].permitted & (1u << CAP_NET_RAW)) != 0;
+}
+
+static bool
+readable(const char *path)
+{
+	return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0;
+}
+
+static int
+check_tool(const char *key, const char *name, char **path)
+{
+	if ((*path = tool_find(name)) != NULL)
+		return 0;
+	log_error("%s: %s cannot be executed%s%s; install-deps.sh installs it", key, name,
+	    strchr(name, '/') != NULL ? ": " : "",
+	    strchr(name, '/') != NULL ? strerror(errno) : "");
+	return EXIT_USAGE;
+}
+
+static int
+check_dns_tools(const struct config *c)
+{
+	char *path;
+	int rc = 0;
+
+	if (c->dns.mode != DNS_ADDRESS && c->dns.mode != DNS_SYSTEM) {
+		rc |= check_tool("dns.unbound", c->dns.unbound, &path);
+		free(path);
+	}
+	if (c->dns.mode == DNS_MANAGED) {
+		rc |= check_tool("dns.stubby", c->dns.stubby, &path);
+		free(path);
+	}
+	return rc;
+}
+
+static int
+check_file(const char *key, const char *path, const char *cure)
+{
+	if (path[0] == '\0' || readable(path))
+		return 0;
+	log_error("%s: %s: %s; %s", key, path, strerror(errno), cure);
+	return EXIT_USAGE;
+}
+
+static int
+check_geo(const struct survey *s)
+{
+	const struct config *c = s->c;
+	int rc;
+
+	rc = check_file("geo.country_mmdb", c->geo.country_mmdb,
+	    "geoipupdate or install-deps.sh --free-geo fetches one");
+	rc |= check_file("geo.asn_mmdb", c->geo.asn_mmdb, "geoipupdate fetches one");
+	rc |= check_file("geo.csv", c->geo.csv, "the folder into which MaxMind's archives unpack");
+	return rc;
+}
+
+static int
+check_lists(const struct config *c)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < c->scan.block_files.n; i++)
+		rc |= check_file("scan.block_files", c->scan.block_files.v[i],
+		    "the block list must be there, even if it has only comments");
+	for (size_t i = 0; i < c->run.target_files.n; i++)
+		rc |= check_file(
+		    "run.target_files", c->run.target_files.v[i], "see survey.conf(5)");
+	rc |= check_file("scan.opt_out_file", c->scan.opt_out_file, "an empty file will do");
+	return rc;
+}
+
+/* An address that leaves by the way that the targets do. */
+static struct ip
+sample_target(const struct config *c)
+{
+	struct ip ip = ip_from_v4(0xc0000201); /* TEST-NET-1: the default route */
+	struct cidr cidr;
+
+	for (size_t i = 0; i < c->run.targets.n; i++) {
+		if (cidr_parse(c->run.targets.v[i], strlen(c->run.targets.v[i]), &cidr) &&
+		    cidr.ip.family == 4)
+			return cidr.ip;
+	}
+	return ip;
+}
+
+static int
+check_scan(struct survey *s)
+{
+	const struct config *c = s->c;
+	struct ip target = sample_target(c);
+	char *error;
+	int rc;
+
+	rc = check_tool("scan.zmap", c->scan.zmap, &s->zmap);
+	if (rc == 0 && geteuid() != 0 && !tool_has_net_raw(s->zmap)) {
+		log_error("%s may not send raw packets; as root: setcap cap_net_raw=ep %s, or run "
+			  "survey as root with run.user set",
+		    s->zmap, s->zmap);
+		rc = EXIT_USAGE;
+	}
+	if (gateway_find(&target, c->scan.interface, c->scan.gateway_mac, &s->gateway, &error) ==
+	    -1) {
+		log_error("%s", error);
+		free(error);
+		return EXIT_USAGE;
+	}
+	s->source = s->gateway.source;
+	if (c->scan.source_ip[0] != '\0' &&
+	    !ip_parse(c->scan.source_ip, strlen(c->scan.source_ip), &s->source)) {
+		log_error("scan.source_ip: %s is no address", c->scan.source_ip);
+		rc = EXIT_USAGE;
+	}
+	return rc;
+}
+
+/* Files and tools are looked at with the eyes of the user that will use them. */
+static int
+check_as_user(struct survey *s)
+{
+	int rc;
+
+	if ((rc = identity_assume(&s->id)) != 0)
+		return rc;
+	rc = check_geo(s);
+	if (s->c->scan.mode == SCAN_LIST && strcmp(s->c->scan.list, "-") != 0)
+		rc |= check_file("scan.list", s->c->scan.list,
+		    "it holds one address a line, and is read as run.user");
+	if (s->until >= STAGE_GRAB)
+		rc |= check_tool("grab.zgrab2", s->c->grab.zgrab2, &s->zgrab2);
+	if (s->until >= STAGE_DNS)
+		rc |= check_dns_tools(s->c);
+	identity_resume(&s->id);
+	return rc;
+}
+
+/* Machines that share a survey share its permutation, or their parts overlap. */
+static int
+check_shard(const struct survey *s)
+{
+	const struct config *c = s->c;
+
+	if (s->o->machines == 1)
+		return 0;
+	if (c->scan.mode != SCAN_ZMAP) {
+		log_error("--shard divides a scan; a list is divided by giving each machine its "
+			  "part of it");
+		return EXIT_USAGE;
+	}
+	if (c->scan.seed == 0) {
+		log_error("--shard needs scan.seed, the same number on every machine: with "
+			  "different ones they would probe the same addresses");
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+int
+preflight_check(struct survey *s)
+{
+	int rc;
+
+	if (config_check(s->c) > 0)
+		return EXIT_USAGE;
+	s->any_country = config_any_country(s->c);
+	rc = check_as_user(s);
+	rc |= check_lists(s->c);
+	rc |= check_shard(s);
+	if (s->c->scan.mode == SCAN_ZMAP && s->until >= STAGE_SCAN)
+		rc |= check_scan(s);
+	return rc != 0 ? EXIT_USAGE : 0;
+}

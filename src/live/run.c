@@ -1,0 +1,618 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "survey/analyze.h"
+#include "survey/command.h"
+#include "survey/file.h"
+#include "survey/geolist.h"
+#include "survey/graph.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/report.h"
+#include "survey/signals.h"
+#include "survey/text.h"
+#include "survey/tool.h"
+#include "survey/toolversion.h"
+
+#include "progress.h"
+#include "live.h"
+
+/*
+ * The stages that follow one another.  Scan, grab and dns are one entry, for
+ * they run at the same time: collect() works out which of them are wanted.
+ */
+static int stage_geo(struct survey *s);
+static int stage_collect(struct survey *s);
+static int stage_analyze(struct survey *s);
+static int stage_graph(struct survey *s);
+static int stage_report(struct survey *s);
+
+static const struct stage {
+	enum stage_id first, last;
+	bool timed; /* its times are kept here, not by the stage itself */
+	int (*run)(struct survey *s); /* 0 or an exit_status */
+} stages[] = {
+	{ STAGE_GEO, STAGE_GEO, true, stage_geo },
+	{ STAGE_SCAN, STAGE_DNS, false, stage_collect },
+	{ STAGE_ANALYZE, STAGE_ANALYZE, true, stage_analyze },
+	{ STAGE_GRAPH, STAGE_GRAPH, true, stage_graph },
+	{ STAGE_REPORT, STAGE_REPORT, true, stage_report },
+};
+
+#define FULL_BYTES 64e6 /* less than this free is said to be the cause of a failure */
+#define NSTAGE_ROWS (sizeof(stages) / sizeof(stages[0]))
+
+static int
+stage_geo(struct survey *s)
+{
+	return targets_make(s);
+}
+
+static int
+stage_collect(struct survey *s)
+{
+	return collect(s, true, s->until >= STAGE_GRAB, s->until >= STAGE_DNS);
+}
+
+static int
+stage_analyze(struct survey *s)
+{
+	const struct config *c = s->c;
+	struct analyze_options o;
+	int rc;
+
+	analyze_defaults(&o);
+	o.input = s->dir.path;
+	o.countries = (const char *const *)c->run.countries.v;
+	o.ncountries = c->run.countries.n;
+	o.pairs_up_to = (uint32_t)c->analysis.pairs_up_to;
+	o.max_line = (size_t)c->analysis.max_line;
+	o.threads = (unsigned)c->analysis.threads;
+	o.locked = true;
+	o.stop = signals_stop();
+	free(s->m.analysis);
+	s->m.analysis = NULL;
+	rc = analyze_rundir(&o, NULL, &s->m.analysis);
+	/* The report reads it from there. */
+	if ((rc == 0 || rc == EXIT_INCOMPLETE) && manifest_write(&s->m, s->dir.path) == -1) {
+		log_error("%s/run.json: %s", s->dir.shown, strerror(errno));
+		return EXIT_FAILED;
+	}
+	return rc;
+}
+
+static int
+stage_graph(struct survey *s)
+{
+	const struct config *c = s->c;
+	struct graph_result result = { .failed = 0 };
+	struct graph_options o = { .path = s->dir.path,
+		.full_up_to = (uint32_t)c->graph.full_up_to,
+		.workers = (unsigned)c->graph.workers,
+		.timeout_s = (unsigned)c->graph.timeout_s,
+		.memory_mb = (unsigned)c->graph.memory_mb,
+		.stop = signals_stop() };
+
+	for (size_t i = 0; i < c->graph.formats.n; i++)
+		o.formats |= graph_format(c->graph.formats.v[i]);
+	if (graph_rundir(&o, &result) == -1)
+		return *o.stop != 0 ? EXIT_STOPPED : EXIT_FAILED;
+	return result.failed > 0 ? EXIT_INCOMPLETE : 0;
+}
+
+static int
+stage_report(struct survey *s)
+{
+	struct report_options o = { .path = s->dir.path, .title = s->c->report.title };
+
+	return report_rundir(&o) == 0 ? 0 : EXIT_FAILED;
+}
+
+static double
+cpu_seconds(void)
+{
+	struct rusage self, children;
+
+	getrusage(RUSAGE_SELF, &self);
+	getrusage(RUSAGE_CHILDREN, &children);
+	return (double)(self.ru_utime.tv_sec + self.ru_stime.tv_sec + children.ru_utime.tv_sec +
+			children.ru_stime.tv_sec) +
+	       (double)(self.ru_utime.tv_usec + self.ru_stime.tv_usec + children.ru_utime.tv_usec +
+			children.ru_stime.tv_usec) /
+		   1e6;
+}
+
+static double
+wall_seconds(void)
+{
+	return (double)uv_hrtime() / 1e9;
+}
+
+static int
+run_stage(struct survey *s, const struct stage *st)
+{
+	struct stage_record *r = &s->m.stages[st->first];
+	double wall = wall_seconds(), cpu = cpu_seconds();
+	struct rusage ru;
+	int rc;
+
+	if (!st->timed)
+		return st->run(s);
+	r->state = STAGE_RUNNING;
+	r->started = time(NULL);
+	r->ended = 0;
+	if (manifest_write(&s->m, s->dir.path) == -1) { /* survey status tells what goes on */
+		log_error("%s/run.json: %s", s->dir.shown, strerror(errno));
+		return EXIT_FAILED;
+	}
+	rc = st->run(s);
+	getrusage(RUSAGE_SELF, &ru);
+	r->ended = time(NULL);
+	r->wall_s += wall_seconds() - wall;
+	r->cpu_s += cpu_seconds() - cpu;
+	r->maxrss_kb = ru.ru_maxrss;
+	r->state = rc == 0					 ? STAGE_DONE
+		   : rc == EXIT_INCOMPLETE || rc == EXIT_STOPPED ? STAGE_INCOMPLETE
+								 : STAGE_FAILED;
+	if (rc == EXIT_INCOMPLETE) {
+		s->incomplete = true;
+		rc = 0;
+	}
+	return rc;
+}
+
+static int
+run_stages(struct survey *s)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < NSTAGE_ROWS && rc == 0 && !s->stopped; i++) {
+		if (stages[i].first > s->until)
+			break;
+		rc = run_stage(s, &stages[i]);
+		s->stopped = s->stopped || *signals_stop() != 0;
+	}
+	return rc;
+}
+
+static int
+stage_by_name(const char *name)
+{
+	for (int i = 0; i < NSTAGES; i++) {
+		if (strcmp(survey_stage_names[i], name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static void
+free_paths(struct survey *s)
+{
+	free(s->scan_dir);
+	free(s->allow_file);
+	free(s->block_file);
+	free(s->block_all_file);
+	free(s->ini_file);
+	free(s->country_mmdb);
+	free(s->asn_mmdb);
+	free(s->csv_dir);
+}
+
+static void
+make_paths(struct survey *s)
+{
+	s->scan_dir = path_join(s->dir.path, "scan");
+	s->allow_file = path_join(s->dir.path, "cidrs.v4");
+	s->block_file = path_join(s->scan_dir, "block.v4");
+	s->block_all_file = path_join(s->scan_dir, "block");
+	s->ini_file = path_join(s->scan_dir, "zgrab2.ini");
+	s->country_mmdb = s->c->geo.country_mmdb[0] != '\0'
+			      ? path_join(s->dir.path, "geo/country.mmdb")
+			      : NULL;
+	s->asn_mmdb = s->c->geo.asn_mmdb[0] != '\0' ? path_join(s->dir.path, "geo/asn.mmdb") : NULL;
+	s->csv_dir = s->c->geo.csv[0] != '\0' ? path_join(s->dir.path, "geo/csv") : NULL;
+}
+
+static void
+make_zmap_params(struct survey *s)
+{
+	long rate = s->c->scan.rate_pps / (long)s->o->machines;
+
+	/* zmap alone takes the interface's first address, zgrab2 the one that the route prefers. */
+	if (s->gateway.source.family != 0)
+		ip_format(&s->gateway.source, s->source_ip);
+	s->zmap_params = (struct zmap_params){ .zmap = s->zmap,
+		.interface = s->gateway.interface,
+		.gateway_mac = s->gateway.mac,
+		.source_ip = s->c->scan.source_ip[0] != '\0' ? s->c->scan.source_ip : s->source_ip,
+		.allow_file = s->allow_file,
+		.block_file = s->block_file,
+		.conf_file = "/dev/null",
+		.port = (unsigned)s->c->scan.port,
+		.rate_pps = rate > 0 ? (unsigned)rate : 1,
+		.probes = (unsigned)s->c->scan.probes,
+		.cooldown_s = (unsigned)s->c->scan.cooldown_s };
+}
+
+/* The files of geo.csv, which run.user can read (preflight.c). */
+static int
+keep_csv(const struct rundir *d, const char *dir)
+{
+	char *paths[GEO_CSV_FILES], *copy;
+	size_t n = dir[0] != '\0' ? geo_csv_files(dir, paths) : 0;
+	int fd, rc = 0;
+
+	if (n > 0 && mkdir("geo", 0700) == -1 && errno != EEXIST) {
+		log_error("geo: %s", strerror(errno));
+		rc = EXIT_FAILED;
+	}
+	for (size_t i = 0; i < n; i++) {
+		copy = path_join("geo/csv", strrchr(paths[i], '/') + 1);
+		fd = open(paths[i], O_RDONLY | O_CLOEXEC);
+		if (rc == 0 && (fd == -1 || rundir_keep(d, fd, paths[i], copy) == -1)) {
+			log_error(
+			    "%s: cannot be copied to %s: %s", paths[i], copy, strerror(errno));
+			rc = EXIT_FAILED;
+		}
+		if (fd != -1)
+			close(fd);
+		free(copy);
+		free(paths[i]);
+	}
+	return rc;
+}
+
+/*
+ * The run's own folders and databases, made in the directory that we are in.
+ * That is run.user's, who may have put links there: so it is done as run.user.
+ */
+static int
+furnish(const struct rundir *d, const char *const from[2], const int source[2],
+    const char *const to[2], const char *csv)
+{
+	if (mkdir("scan", 0700) == -1 && errno != EEXIST) {
+		log_error("scan: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
+	for (int i = 0; i < 2; i++) {
+		if (source[i] != -1 && rundir_keep(d, source[i], from[i], to[i]) == -1) {
+			log_error(
+			    "%s: cannot be copied to %s: %s", from[i], to[i], strerror(errno));
+			return EXIT_FAILED;
+		}
+	}
+	return keep_csv(d, csv);
+}
+
+/* What must be done while we still may: the broker, and files that only root reads. */
+static int
+before_dropping(struct survey *s)
+{
+	static const char *const to[2] = { "geo/country.mmdb", "geo/asn.mmdb" };
+	const struct config *c = s->c;
+	const char *const from[2] = { c->geo.country_mmdb, c->geo.asn_mmdb };
+	int source[2] = { -1, -1 }, rc = 0;
+
+	for (int i = 0; rc == 0 && i < 2; i++) {
+		if (from[i][0] == '\0' || (source[i] = open(from[i], O_RDONLY | O_CLOEXEC)) != -1)
+			continue;
+		log_error("%s: %s", from[i], strerror(errno));
+		rc = EXIT_USAGE;
+	}
+	if (rc == 0 && (rc = identity_assume(&s->id)) == 0) {
+		rc = furnish(&s->dir, from, source, to, c->geo.csv);
+		identity_resume(&s->id);
+	}
+	for (int i = 0; i < 2; i++) {
+		if (source[i] != -1)
+			close(source[i]);
+	}
+	s->broker.fd = -1;
+	if (rc == 0 && s->id.drop && c->scan.mode == SCAN_ZMAP && s->until >= STAGE_SCAN &&
+	    guard_broker_start(&s->broker, zmap_request_build, &s->zmap_params) == -1) {
+		log_error("zmap's guard could not be started: %s", strerror(errno));
+		rc = EXIT_FAILED;
+	}
+	return rc;
+}
+
+static int
+enter_directory(struct survey *s)
+{
+	if (chdir(s->dir.path) == -1) {
+		log_error("%s: %s", s->dir.path, strerror(errno));
+		return EXIT_FAILED;
+	}
+	return 0;
+}
+
+/*
+ * run.user may not be able to walk to the directory (a checkout below /root):
+ * we are in it already, so its name is "." then.
+ */
+static void
+shorten_path(struct survey *s)
+{
+	if (access(s->dir.path, R_OK | W_OK | X_OK) == 0)
+		return;
+	free(s->dir.path);
+	s->dir.path = xstrdup(".");
+	free_paths(s);
+	make_paths(s);
+}
+
+static void
+note_versions(struct survey *s)
+{
+	const struct {
+		const char *name, *path;
+		bool used;
+	} tools[] = {
+		{ "zmap", s->zmap, s->zmap != NULL },
+		{ "zgrab2", s->zgrab2, s->zgrab2 != NULL },
+		{ "unbound", s->c->dns.unbound,
+		    s->until >= STAGE_DNS && s->c->dns.mode != DNS_ADDRESS &&
+			s->c->dns.mode != DNS_SYSTEM },
+		{ "stubby", s->c->dns.stubby,
+		    s->until >= STAGE_DNS && s->c->dns.mode == DNS_MANAGED },
+	};
+	char *version;
+
+	for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
+		char *path = tools[i].used ? tool_find(tools[i].path) : NULL;
+
+		if (path != NULL && (version = tool_version(&s->loop, tools[i].name, path))) {
+			manifest_add_tool(&s->m, tools[i].name, version);
+			free(version);
+		}
+		free(path);
+	}
+}
+
+/* Our own address towards the targets: no packet is sent for it. */
+static void
+find_source(struct survey *s)
+{
+	struct gateway g;
+	struct ip target = ip_from_v4(0xc0000201);
+	char *error = NULL;
+
+	if (s->source.family != 0)
+		return;
+	if (s->c->scan.source_ip[0] != '\0' &&
+	    ip_parse(s->c->scan.source_ip, strlen(s->c->scan.source_ip), &s->source))
+		return;
+	if (s->allow.n > 0 && s->allow.r[0].lo.family == 4)
+		target = s->allow.r[0].lo;
+	if (gateway_find(&target, "", "00:00:00:00:00:00", &g, &error) == 0)
+		s->source = g.source;
+	else
+		s->source = ip_from_v4(0x7f000001);
+	free(error);
+}
+
+static int
+open_manifest(struct survey *s, const char *digest)
+{
+	char text[IP_STRLEN];
+	struct manifest *m = &s->m;
+
+	if (s->dir.resumed && manifest_read(m, s->dir.path) == -1) {
+		log_error("%s/run.json: %s", s->dir.path, strerror(errno));
+		return EXIT_FAILED;
+	}
+	if (m->created == 0)
+		m->created = time(NULL);
+	if (m->nshards > 0 && (m->machine != s->o->machine || m->machines != s->o->machines)) {
+		log_error("this run is shard %u/%u of its survey; give --shard %u/%u or --new",
+		    m->machine, m->machines, m->machine, m->machines);
+		return EXIT_USAGE;
+	}
+	manifest_set(&m->name, s->c->run.name);
+	manifest_set(&m->config_path, s->c->path);
+	manifest_set(&m->config_digest, digest);
+	manifest_set(&m->state_text, NULL);
+	m->state = RUN_RUNNING;
+	m->ended = 0;
+	m->pid = (int)getpid();
+	m->rate_pps = (double)s->c->scan.rate_pps / s->o->machines;
+	m->rate_hosts = s->c->grab.rate_hosts / s->o->machines;
+	manifest_set(&m->source_ip, ip_format(&s->source, text));
+	if (s->gateway.mac[0] != '\0') {
+		manifest_set(&m->interface, s->gateway.interface);
+		manifest_set(&m->gateway_mac, s->gateway.mac);
+		manifest_set(&m->gateway_ip,
+		    s->gateway.address.family != 0 ? ip_format(&s->gateway.address, text) : NULL);
+	}
+	if (m->nsessions > 0 && m->sessions[m->nsessions - 1].ended == 0)
+		m->sessions[m->nsessions - 1].last_seen = m->updated;
+	manifest_add_session(m, time(NULL), m->source_ip);
+	note_versions(s);
+	if (manifest_write(m, s->dir.path) == -1) {
+		log_error("%s/run.json: %s", s->dir.path, strerror(errno));
+		return EXIT_FAILED;
+	}
+	return 0;
+}
+
+static void
+open_log(struct survey *s)
+{
+	char *path = path_join(s->dir.path, "survey.log");
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	if (fd != -1 && (s->log = fdopen(fd, "a")) != NULL)
+		log_init(LOG_INFO, s->log);
+	else
+		log_warn("%s: %s", path, strerror(errno));
+	free(path);
+}
+
+static void
+print_summary(const struct survey *s, int rc)
+{
+	const struct manifest_counts *n = &s->m.counts;
+	char took[32];
+
+	log_info("%s: %llu addresses in range, %llu hits, %llu records, %llu out of country; %s",
+	    s->dir.shown, (unsigned long long)n->targets_v4, (unsigned long long)n->hits,
+	    (unsigned long long)n->records, (unsigned long long)n->out_of_country,
+	    text_duration((double)(time(NULL) - s->m.sessions[s->m.nsessions - 1].started), took,
+		sizeof(took)));
+	if (n->given_up > 0)
+		log_warn("%llu hosts have ports that zgrab2 never answered for",
+		    (unsigned long long)n->given_up);
+	if (n->second_pass > 0)
+		log_info("second pass: %llu hosts asked again, %llu ports gained",
+		    (unsigned long long)n->second_pass, (unsigned long long)n->second_pass_gained);
+	if (rc == EXIT_STOPPED || rc == EXIT_FAILED)
+		log_info("to continue: survey run %s%s%s", s->c->path,
+		    s->o->directory != NULL ? " --dir " : "",
+		    s->o->directory != NULL ? s->dir.shown : "");
+}
+
+static int
+close_manifest(struct survey *s, int rc)
+{
+	struct manifest *m = &s->m;
+	bool all = rc == 0 && s->until == NSTAGES - 1;
+
+	m->state = rc == EXIT_STOPPED ? RUN_STOPPED
+		   : rc != 0	      ? RUN_FAILED
+		   : s->incomplete    ? RUN_INCOMPLETE
+		   : all	      ? RUN_COMPLETE
+				      : RUN_STOPPED;
+	if (rc == 0 && s->incomplete)
+		rc = EXIT_INCOMPLETE;
+	m->ended = time(NULL);
+	m->pid = 0;
+	m->sessions[m->nsessions - 1].ended = m->ended;
+	m->sessions[m->nsessions - 1].exit_status = rc;
+	if (manifest_write(m, s->dir.path) == -1) {
+		log_error("%s/run.json: %s", s->dir.path, strerror(errno));
+		return rc == 0 ? EXIT_FAILED : rc;
+	}
+	return rc;
+}
+
+/* In the run directory, without privileges. */
+static int
+run_in_directory(struct survey *s)
+{
+	char digest[65];
+	int rc;
+
+	shorten_path(s);
+	if ((rc = run_directory_lock(&s->dir)) != 0)
+		return rc;
+	open_log(s);
+	if ((rc = rundir_config(&s->dir, s->c, s->o->force, digest)) != 0)
+		return rc;
+	find_source(s);
+	if ((rc = open_manifest(s, digest)) != 0)
+		return rc;
+	rundir_chosen(&s->dir);
+	log_info("%s %s", s->dir.resumed ? "continuing" : "starting", s->dir.shown);
+	rc = run_stages(s);
+	if (s->stopped)
+		rc = EXIT_STOPPED;
+	rc = close_manifest(s, rc);
+	print_summary(s, rc);
+	return rc;
+}
+
+/* Whatever file it was that had no room, SQLite's and the pictures' included. */
+static void
+say_if_full(const struct survey *s)
+{
+	struct statvfs v;
+	double left;
+
+	if (s->dir.path == NULL || statvfs(s->dir.path, &v) == -1)
+		return;
+	left = (double)v.f_bavail * (double)v.f_frsize;
+	if (left < FULL_BYTES)
+		log_error("the disk that holds %s has only %.1f MB left: free some space there, "
+			  "then run survey again",
+		    s->dir.shown, left / 1e6);
+}
+
+static int
+survey_begin(struct survey *s)
+{
+	int rc;
+
+	if ((rc = preflight_identity(s)) != 0 || (rc = preflight_check(s)) != 0 ||
+	    (rc = targets_read_lists(s)) != 0)
+		return rc;
+	if ((rc = rundir_choose(&s->dir, s->c, s->o, s->id.uid, s->id.gid)) != 0)
+		return rc;
+	umask(077);
+	rundir_latest(&s->dir, s->c);
+	make_paths(s);
+	make_zmap_params(s);
+	if ((rc = enter_directory(s)) != 0 || (rc = before_dropping(s)) != 0 ||
+	    (rc = identity_take(&s->id)) != 0)
+		return rc;
+	uv_loop_init(&s->loop);
+	rc = run_in_directory(s);
+	uv_run(&s->loop, UV_RUN_NOWAIT); /* close callbacks that are still due */
+	(void)uv_loop_close(&s->loop);
+	return rc;
+}
+
+int
+survey_run(const struct run_options *o)
+{
+	struct survey s = {
+		.o = o, .until = NSTAGES - 1, .broker.fd = -1, .dir.lock = -1, .dir.choice = -1
+	};
+	struct config *c;
+	int rc, id;
+
+	if (o->until != NULL) {
+		if ((id = stage_by_name(o->until)) == -1) {
+			log_error(
+			    "--until %s: the stages are geo, scan, grab, dns, analyze, graph, "
+			    "report",
+			    o->until);
+			return EXIT_USAGE;
+		}
+		s.until = (enum stage_id)id;
+	}
+	if ((c = config_read(o->config_path)) == NULL)
+		return EXIT_USAGE;
+	s.c = c;
+	signals_catch();
+	ipset_init(&s.allow);
+	ipset_init(&s.block);
+	ipset_init(&s.opt_out);
+	manifest_init(&s.m);
+	rc = survey_begin(&s);
+	if (rc == EXIT_FAILED)
+		say_if_full(&s);
+
+	guard_broker_stop(&s.broker);
+	geo_db_close(s.geo);
+	manifest_fini(&s.m);
+	rundir_fini(&s.dir);
+	ipset_fini(&s.allow);
+	ipset_fini(&s.block);
+	ipset_fini(&s.opt_out);
+	log_init(LOG_INFO, NULL);
+	if (s.log != NULL)
+		fclose(s.log);
+	free(s.id.name);
+	free(s.zmap);
+	free(s.zgrab2);
+	free_paths(&s);
+	config_free(c);
+	return rc;
+}

@@ -1,0 +1,610 @@
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "survey/file.h"
+#include "survey/jsonw.h"
+#include "survey/mem.h"
+#include "survey/rfc3339.h"
+#include "survey/rundir.h"
+
+#define MAX_SIZE (64 << 20)
+
+const char *const survey_stage_names[] = { [STAGE_GEO] = "geo",
+	[STAGE_SCAN] = "scan",
+	[STAGE_GRAB] = "grab",
+	[STAGE_DNS] = "dns",
+	[STAGE_ANALYZE] = "analyze",
+	[STAGE_GRAPH] = "graph",
+	[STAGE_REPORT] = "report",
+	[NSTAGES] = NULL };
+const char *const stage_state_name[] = { "todo", "running", "done", "incomplete", "failed", NULL };
+const char *const run_state_name[] = { "running", "stopped", "failed", "incomplete", "complete",
+	NULL };
+static const char *const shard_state_name[] = { "todo", "started", "done", "given-up", NULL };
+
+void
+manifest_init(struct manifest *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->machines = 1;
+}
+
+void
+manifest_set(char **field, const char *value)
+{
+	free(*field);
+	*field = value != NULL ? xstrdup(value) : NULL;
+}
+
+void
+manifest_add_tool(struct manifest *m, const char *name, const char *version)
+{
+	for (size_t i = 0; i < m->ntools; i++) {
+		if (strcmp(m->tools[i].name, name) == 0) {
+			manifest_set(&m->tools[i].version, version);
+			return;
+		}
+	}
+	m->tools = xreallocarray(m->tools, m->ntools + 1, sizeof(*m->tools));
+	m->tools[m->ntools++] = (struct manifest_tool){ xstrdup(name), xstrdup(version) };
+}
+
+void
+manifest_add_session(struct manifest *m, int64_t started, const char *source_ip)
+{
+	m->sessions = xreallocarray(m->sessions, m->nsessions + 1, sizeof(*m->sessions));
+	m->sessions[m->nsessions++] = (struct manifest_session){ .started = started,
+		.source_ip = source_ip != NULL ? xstrdup(source_ip) : NULL,
+		.exit_status = -1 };
+}
+
+void
+manifest_note_shard(
+    struct manifest *m, const struct scan_shard *shard, double rate_pps, const struct ip *source)
+{
+	struct manifest_attempt *a;
+
+	if (shard->state == SHARD_STARTED) {
+		m->attempts = xreallocarray(m->attempts, m->nattempts + 1, sizeof(*m->attempts));
+		m->attempts[m->nattempts++] = (struct manifest_attempt){ .shard = shard->number,
+			.started = shard->started,
+			.rate_pps = rate_pps,
+			.source = *source };
+		for (size_t i = 0; i < m->nshards; i++) {
+			if (m->shards[i].number == shard->number) {
+				m->shards[i].rate_pps = rate_pps;
+				m->shards[i].source = *source;
+			}
+		}
+		return;
+	}
+	a = m->nattempts > 0 ? &m->attempts[m->nattempts - 1] : NULL;
+	if (a != NULL && a->shard == shard->number && a->ended == 0) {
+		a->ended = shard->ended;
+		a->sent = shard->sent;
+	}
+}
+
+void
+manifest_fini(struct manifest *m)
+{
+	char **texts[] = { &m->name, &m->config_path, &m->config_digest, &m->state_text,
+		&m->interface, &m->source_ip, &m->gateway_ip, &m->gateway_mac, &m->analysis,
+		&m->dns };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		free(*texts[i]);
+	for (size_t i = 0; i < m->ntools; i++) {
+		free(m->tools[i].name);
+		free(m->tools[i].version);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		free(m->databases[i].path);
+		free(m->databases[i].type);
+	}
+	for (size_t i = 0; i < m->nsessions; i++)
+		free(m->sessions[i].source_ip);
+	free(m->tools);
+	free(m->sessions);
+	free(m->shards);
+	free(m->attempts);
+	manifest_init(m);
+}
+
+static void
+put_text(struct jsonw *w, const char *key, const char *value)
+{
+	jsonw_key(w, key);
+	if (value != NULL)
+		jsonw_string(w, value);
+	else
+		jsonw_null(w);
+}
+
+static void
+put_time(struct jsonw *w, const char *key, int64_t t)
+{
+	char text[TIME_SIZE];
+
+	put_text(w, key, t != 0 ? time_format(t, text) : NULL);
+}
+
+static void
+put_uint(struct jsonw *w, const char *key, uint64_t v)
+{
+	jsonw_key(w, key);
+	jsonw_uint(w, v);
+}
+
+static void
+put_double(struct jsonw *w, const char *key, double v)
+{
+	jsonw_key(w, key);
+	jsonw_double(w, v, 3);
+}
+
+/* The counts by name, for writing and reading alike. */
+static const struct count_row {
+	const char *name;
+	size_t at;
+} count_rows[] = {
+#define ROW(field)                                              \
+	{                                                       \
+#field, offsetof(struct manifest_counts, field) \
+	}
+	ROW(targets_v4), ROW(probed), ROW(hits), ROW(out_of_country), ROW(refused), ROW(opted_out),
+	ROW(queued), ROW(records), ROW(second_pass), ROW(second_pass_gained), ROW(given_up),
+	ROW(repeated), ROW(garbage), ROW(torn), ROW(zgrab2_restarts), ROW(dns_asked),
+	ROW(dns_answered), ROW(dns_failed)
+#undef ROW
+};
+
+#define NCOUNTS (sizeof(count_rows) / sizeof(count_rows[0]))
+
+static void
+put_counts(struct jsonw *w, const struct manifest_counts *c)
+{
+	jsonw_key(w, "counts");
+	jsonw_object(w);
+	for (size_t i = 0; i < NCOUNTS; i++) {
+		uint64_t v;
+
+		memcpy(&v, (const char *)c + count_rows[i].at, sizeof(v));
+		put_uint(w, count_rows[i].name, v);
+	}
+	put_double(w, "targets_v6", c->targets_v6);
+	jsonw_key(w, "ports");
+	jsonw_object(w);
+	for (int row = 0; row < NPORTS; row++) {
+		uint64_t sum = 0;
+
+		for (int end = 0; end < GRAB_NENDS; end++)
+			sum += c->ports[row][end];
+		if (sum == 0)
+			continue;
+		jsonw_key(w, port_table[row].name);
+		jsonw_object(w);
+		for (int end = 0; end < GRAB_NENDS; end++)
+			put_uint(w, grab_end_name[end], c->ports[row][end]);
+		jsonw_end_object(w);
+	}
+	jsonw_end_object(w);
+	jsonw_end_object(w);
+}
+
+static void
+put_origin(struct jsonw *w, double rate_pps, const struct ip *source)
+{
+	char text[IP_STRLEN];
+
+	put_double(w, "rate_pps", rate_pps);
+	put_text(w, "source_ip", source->family != 0 ? ip_format(source, text) : NULL);
+}
+
+static void
+put_attempts(struct jsonw *w, const struct manifest *m)
+{
+	jsonw_key(w, "attempts");
+	jsonw_array(w);
+	for (size_t i = 0; i < m->nattempts; i++) {
+		const struct manifest_attempt *a = &m->attempts[i];
+
+		jsonw_object(w);
+		put_uint(w, "shard", a->shard);
+		put_time(w, "started", a->started);
+		put_time(w, "ended", a->ended);
+		put_uint(w, "sent", a->sent);
+		put_origin(w, a->rate_pps, &a->source);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+static void
+put_scan(struct jsonw *w, const struct manifest *m)
+{
+	jsonw_key(w, "scan");
+	jsonw_object(w);
+	put_uint(w, "seed", m->seed);
+	put_uint(w, "machine", m->machine);
+	put_uint(w, "machines", m->machines);
+	put_uint(w, "shards_total", m->shards_total);
+	put_text(w, "interface", m->interface);
+	put_text(w, "source_ip", m->source_ip);
+	put_text(w, "gateway_ip", m->gateway_ip);
+	put_text(w, "gateway_mac", m->gateway_mac);
+	put_double(w, "rate_pps", m->rate_pps);
+	put_double(w, "rate_hosts", m->rate_hosts);
+	jsonw_key(w, "shards");
+	jsonw_array(w);
+	for (size_t i = 0; i < m->nshards; i++) {
+		const struct scan_shard *s = &m->shards[i];
+
+		jsonw_object(w);
+		put_uint(w, "number", s->number);
+		put_text(w, "state", shard_state_name[s->state]);
+		put_uint(w, "attempts", s->attempts);
+		put_time(w, "started", s->started);
+		put_time(w, "ended", s->ended);
+		put_uint(w, "sent", s->sent);
+		put_uint(w, "received", s->received);
+		put_origin(w, s->rate_pps, &s->source);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+	put_attempts(w, m);
+	jsonw_end_object(w);
+}
+
+static void
+put_stages(struct jsonw *w, const struct manifest *m)
+{
+	jsonw_key(w, "stages");
+	jsonw_object(w);
+	for (int i = 0; i < NSTAGES; i++) {
+		const struct stage_record *s = &m->stages[i];
+
+		jsonw_key(w, survey_stage_names[i]);
+		jsonw_object(w);
+		put_text(w, "state", stage_state_name[s->state]);
+		put_time(w, "started", s->started);
+		put_time(w, "ended", s->ended);
+		put_double(w, "wall_s", s->wall_s);
+		put_double(w, "cpu_s", s->cpu_s);
+		jsonw_key(w, "maxrss_kb");
+		jsonw_int(w, s->maxrss_kb);
+		jsonw_end_object(w);
+	}
+	jsonw_end_object(w);
+}
+
+static void
+put_versions(struct jsonw *w, const struct manifest *m)
+{
+	jsonw_key(w, "versions");
+	jsonw_object(w);
+	put_text(w, "survey", SURVEY_VERSION);
+	for (size_t i = 0; i < m->ntools; i++)
+		put_text(w, m->tools[i].name, m->tools[i].version);
+	jsonw_end_object(w);
+	jsonw_key(w, "databases");
+	jsonw_array(w);
+	for (size_t i = 0; i < 2; i++) {
+		if (m->databases[i].path == NULL)
+			continue;
+		jsonw_object(w);
+		put_text(w, "path", m->databases[i].path);
+		put_text(w, "type", m->databases[i].type);
+		put_time(w, "built", m->databases[i].built);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+static void
+put_sessions(struct jsonw *w, const struct manifest *m)
+{
+	jsonw_key(w, "sessions");
+	jsonw_array(w);
+	for (size_t i = 0; i < m->nsessions; i++) {
+		const struct manifest_session *s = &m->sessions[i];
+
+		jsonw_object(w);
+		put_time(w, "started", s->started);
+		put_time(w, "ended", s->ended);
+		put_time(w, "last_seen", s->last_seen);
+		put_text(w, "source_ip", s->source_ip);
+		jsonw_key(w, "exit_status");
+		if (s->exit_status == -1)
+			jsonw_null(w);
+		else
+			jsonw_int(w, s->exit_status);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+int
+manifest_write(struct manifest *m, const char *directory)
+{
+	char *path = path_join(directory, "run.json");
+	struct jsonw w;
+	int rc, saved;
+
+	m->updated = time(NULL);
+	jsonw_init(&w, NULL);
+	jsonw_object(&w);
+	put_text(&w, "writer", "survey");
+	jsonw_key(&w, "version");
+	jsonw_int(&w, 1);
+	put_text(&w, "name", m->name);
+	put_text(&w, "state", run_state_name[m->state]);
+	put_text(&w, "state_text", m->state_text);
+	put_text(&w, "config_path", m->config_path);
+	put_text(&w, "config_sha256", m->config_digest);
+	put_time(&w, "created", m->created);
+	put_time(&w, "updated", m->updated);
+	put_time(&w, "ended", m->ended);
+	put_uint(&w, "pid", (uint64_t)m->pid);
+	put_double(&w, "own_cpu_s", m->own_cpu_s);
+	put_uint(&w, "own_maxrss_kb", (uint64_t)m->own_maxrss_kb);
+	put_versions(&w, m);
+	put_counts(&w, &m->counts);
+	put_stages(&w, m);
+	put_scan(&w, m);
+	put_sessions(&w, m);
+	if (m->dns != NULL) {
+		jsonw_key(&w, "dns");
+		jsonw_raw(&w, m->dns, strlen(m->dns));
+	}
+	if (m->analysis != NULL) {
+		jsonw_key(&w, "analysis");
+		jsonw_raw(&w, m->analysis, strlen(m->analysis));
+	}
+	jsonw_end_object(&w);
+	jsonw_newline(&w);
+	rc = file_write(path, w.out.data, w.out.len);
+	saved = errno;
+	jsonw_fini(&w);
+	free(path);
+	errno = saved;
+	return rc;
+}
+
+static const char *
+get_text(json_object *o, const char *key)
+{
+	json_object *v = json_object_object_get(o, key);
+
+	return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
+}
+
+static int64_t
+get_time(json_object *o, const char *key)
+{
+	const char *s = get_text(o, key);
+	int64_t t = s != NULL ? time_parse(s, strlen(s)) : TIME_UNKNOWN;
+
+	return t == TIME_UNKNOWN ? 0 : t;
+}
+
+static uint64_t
+get_uint(json_object *o, const char *key)
+{
+	int64_t v = json_object_get_int64(json_object_object_get(o, key));
+
+	return v > 0 ? (uint64_t)v : 0;
+}
+
+static double
+get_double(json_object *o, const char *key)
+{
+	return json_object_get_double(json_object_object_get(o, key));
+}
+
+static int
+get_choice(json_object *o, const char *key, const char *const *names)
+{
+	const char *s = get_text(o, key);
+
+	for (int i = 0; s != NULL && names[i] != NULL; i++) {
+		if (strcmp(s, names[i]) == 0)
+			return i;
+	}
+	return 0;
+}
+
+static json_object *
+get_array(json_object *o, const char *key, size_t *n)
+{
+	json_object *v = json_object_object_get(o, key);
+
+	*n = json_object_is_type(v, json_type_array) ? json_object_array_length(v) : 0;
+	return v;
+}
+
+static void
+get_counts(json_object *o, struct manifest_counts *c)
+{
+	json_object *ports = json_object_object_get(o, "ports");
+
+	for (size_t i = 0; i < NCOUNTS; i++) {
+		uint64_t v = get_uint(o, count_rows[i].name);
+
+		memcpy((char *)c + count_rows[i].at, &v, sizeof(v));
+	}
+	c->targets_v6 = get_double(o, "targets_v6");
+	for (int row = 0; row < NPORTS; row++) {
+		json_object *p = json_object_object_get(ports, port_table[row].name);
+
+		for (int end = 0; p != NULL && end < GRAB_NENDS; end++)
+			c->ports[row][end] = get_uint(p, grab_end_name[end]);
+	}
+}
+
+static struct ip
+get_source(json_object *o)
+{
+	const char *s = get_text(o, "source_ip");
+	struct ip ip;
+
+	return s != NULL && ip_parse(s, strlen(s), &ip) ? ip : (struct ip){ .family = 0 };
+}
+
+static void
+get_attempts(json_object *o, struct manifest *m)
+{
+	json_object *list = get_array(o, "attempts", &m->nattempts);
+
+	m->attempts = xcalloc(m->nattempts + 1, sizeof(*m->attempts));
+	for (size_t i = 0; i < m->nattempts; i++) {
+		json_object *a = json_object_array_get_idx(list, i);
+
+		m->attempts[i] = (struct manifest_attempt){ .shard = (unsigned)get_uint(a, "shard"),
+			.started = get_time(a, "started"),
+			.ended = get_time(a, "ended"),
+			.sent = get_uint(a, "sent"),
+			.rate_pps = get_double(a, "rate_pps"),
+			.source = get_source(a) };
+	}
+}
+
+static void
+get_scan(json_object *o, struct manifest *m)
+{
+	size_t n;
+	json_object *shards = get_array(o, "shards", &n);
+
+	m->seed = get_uint(o, "seed");
+	m->machine = (unsigned)get_uint(o, "machine");
+	m->machines = (unsigned)get_uint(o, "machines");
+	m->shards_total = (unsigned)get_uint(o, "shards_total");
+	m->rate_pps = get_double(o, "rate_pps");
+	m->rate_hosts = get_double(o, "rate_hosts");
+	manifest_set(&m->interface, get_text(o, "interface"));
+	manifest_set(&m->source_ip, get_text(o, "source_ip"));
+	manifest_set(&m->gateway_ip, get_text(o, "gateway_ip"));
+	manifest_set(&m->gateway_mac, get_text(o, "gateway_mac"));
+	m->nshards = n;
+	m->shards = xcalloc(n + 1, sizeof(*m->shards));
+	for (size_t i = 0; i < n; i++) {
+		json_object *s = json_object_array_get_idx(shards, i);
+		struct scan_shard *to = &m->shards[i];
+
+		to->number = (unsigned)get_uint(s, "number");
+		to->state = (enum shard_state)get_choice(s, "state", shard_state_name);
+		to->attempts = (unsigned)get_uint(s, "attempts");
+		to->started = get_time(s, "started");
+		to->ended = get_time(s, "ended");
+		to->sent = get_uint(s, "sent");
+		to->received = get_uint(s, "received");
+		to->rate_pps = get_double(s, "rate_pps");
+		to->source = get_source(s);
+	}
+	get_attempts(o, m);
+}
+
+static void
+get_stages(json_object *o, struct manifest *m)
+{
+	for (int i = 0; i < NSTAGES; i++) {
+		json_object *s = json_object_object_get(o, survey_stage_names[i]);
+		struct stage_record *to = &m->stages[i];
+
+		to->state = (enum stage_state)get_choice(s, "state", stage_state_name);
+		to->started = get_time(s, "started");
+		to->ended = get_time(s, "ended");
+		to->wall_s = get_double(s, "wall_s");
+		to->cpu_s = get_double(s, "cpu_s");
+		to->maxrss_kb = (long)get_uint(s, "maxrss_kb");
+	}
+}
+
+static void
+get_versions(json_object *root, struct manifest *m)
+{
+	json_object *versions = json_object_object_get(root, "versions"), *list;
+	size_t n;
+
+	if (json_object_is_type(versions, json_type_object)) {
+		json_object_object_foreach(versions, name, version)
+		{
+			if (strcmp(name, "survey") != 0 &&
+			    json_object_is_type(version, json_type_string))
+				manifest_add_tool(m, name, json_object_get_string(version));
+		}
+	}
+	list = get_array(root, "databases", &n);
+	for (size_t i = 0; i < n && i < 2; i++) {
+		json_object *d = json_object_array_get_idx(list, i);
+
+		manifest_set(&m->databases[i].path, get_text(d, "path"));
+		manifest_set(&m->databases[i].type, get_text(d, "type"));
+		m->databases[i].built = get_time(d, "built");
+	}
+}
+
+static void
+get_sessions(json_object *root, struct manifest *m)
+{
+	size_t n;
+	json_object *list = get_array(root, "sessions", &n);
+
+	for (size_t i = 0; i < n; i++) {
+		json_object *s = json_object_array_get_idx(list, i);
+		json_object *status = json_object_object_get(s, "exit_status");
+
+		manifest_add_session(m, get_time(s, "started"), get_text(s, "source_ip"));
+		m->sessions[i].ended = get_time(s, "ended");
+		m->sessions[i].last_seen = get_time(s, "last_seen");
+		m->sessions[i].exit_status = status != NULL ? json_object_get_int(status) : -1;
+	}
+}
+
+int
+manifest_read(struct manifest *m, const char *directory)
+{
+	char *path = path_join(directory, "run.json"), *text;
+	json_object *root, *analysis, *dns;
+	size_t len;
+
+	text = file_read(path, MAX_SIZE, &len);
+	free(path);
+	if (text == NULL)
+		return -1;
+	root = json_tokener_parse(text);
+	free(text);
+	if (!json_object_is_type(root, json_type_object) || get_text(root, "state") == NULL) {
+		json_object_put(root);
+		errno = EINVAL;
+		return -1;
+	}
+	manifest_init(m);
+	manifest_set(&m->name, get_text(root, "name"));
+	m->state = (enum run_state)get_choice(root, "state", run_state_name);
+	manifest_set(&m->state_text, get_text(root, "state_text"));
+	manifest_set(&m->config_path, get_text(root, "config_path"));
+	manifest_set(&m->config_digest, get_text(root, "config_sha256"));
+	m->created = get_time(root, "created");
+	m->updated = get_time(root, "updated");
+	m->ended = get_time(root, "ended");
+	m->pid = (int)get_uint(root, "pid");
+	m->own_cpu_s = get_double(root, "own_cpu_s");
+	m->own_maxrss_kb = (long)get_uint(root, "own_maxrss_kb");
+	get_versions(root, m);
+	get_counts(json_object_object_get(root, "counts"), &m->counts);
+	get_stages(json_object_object_get(root, "stages"), m);
+	get_scan(json_object_object_get(root, "scan"), m);
+	get_sessions(root, m);
+	if ((dns = json_object_object_get(root, "dns")) != NULL)
+		manifest_set(&m->dns, json_object_to_json_string_ext(dns, JSON_C_TO_STRING_PLAIN));
+	if ((analysis = json_object_object_get(root, "analysis")) != NULL)
+		manifest_set(
+		    &m->analysis, json_object_to_json_string_ext(analysis, JSON_C_TO_STRING_PLAIN));
+	json_object_put(root);
+	return 0;
+}
