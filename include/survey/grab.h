@@ -12,7 +12,7 @@
 #include <uv.h>
 
 #include "survey/config.h"
-#include "survey/geo.h"
+#include "survey/geodb.h"
 #include "survey/ip.h"
 #include "survey/outcome.h"
 #include "survey/zgrab2.h"

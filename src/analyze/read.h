@@ -7,7 +7,7 @@
 #include "survey/buf.h"
 #include "survey/cost.h"
 #include "survey/file.h"
-#include "survey/geo.h"
+#include "survey/geodb.h"
 #include "survey/hostset.h"
 #include "survey/output.h"
 #include "survey/record.h"

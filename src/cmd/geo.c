@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "survey/file.h"
-#include "survey/geo.h"
-#include "survey/geolist.h"
+#include "survey/geodb.h"
+#include "survey/georanges.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 

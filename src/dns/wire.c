@@ -223,8 +223,8 @@ is_record(const ldns_rr *rr, uint16_t type, const uint8_t *owner, size_t len)
 
 /* Records of the type at owner.  Returns false when one of them is broken. */
 static bool
-collect(struct wire_result *r, const ldns_rr_list *list, enum dns_type type, const uint8_t *owner,
-    size_t len, bool *found)
+take_answers(struct wire_result *r, const ldns_rr_list *list, enum dns_type type,
+    const uint8_t *owner, size_t len, bool *found)
 {
 	*found = false;
 	for (size_t i = 0; i < ldns_rr_list_rr_count(list); i++) {
@@ -248,7 +248,7 @@ follow(struct wire_result *r, const ldns_rr_list *list, enum dns_type type, cons
 		const ldns_rr *cname = NULL;
 		bool found;
 
-		if (!collect(r, list, type, name, len, &found))
+		if (!take_answers(r, list, type, name, len, &found))
 			return false;
 		if (found)
 			return true;

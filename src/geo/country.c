@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "survey/geolist.h"
+#include "survey/georanges.h"
 
 static const struct country {
 	char code[3];

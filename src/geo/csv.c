@@ -6,7 +6,7 @@
 
 #include "survey/escape.h"
 #include "survey/file.h"
-#include "survey/geolist.h"
+#include "survey/georanges.h"
 #include "survey/mem.h"
 #include "geo/csvline.h"
 #include "geo/walk.h"

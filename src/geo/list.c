@@ -5,9 +5,9 @@
 #include "survey/file.h"
 #include "survey/mem.h"
 #include "geo/walk.h"
-#include "io/geodb.h"
+#include "io/geofile.h"
 
-struct collect {
+struct wanted {
 	const struct geo_query *q;
 	enum geo_kind kind;
 	struct geo_stats *stats;
@@ -37,14 +37,14 @@ has_asn(const struct geo_query *q, uint32_t asn)
 }
 
 static void
-collect_net(const struct geo_net *net, void *arg)
+take_net(const struct geo_net *net, void *arg)
 {
-	struct collect *c = arg;
+	struct wanted *w = arg;
 
-	if (c->kind == GEO_COUNTRY ? !has_country(c->q, net->country) : !has_asn(c->q, net->asn))
+	if (w->kind == GEO_COUNTRY ? !has_country(w->q, net->country) : !has_asn(w->q, net->asn))
 		return;
-	c->stats->matched++;
-	ipset_add_range(c->out, &net->lo, &net->hi);
+	w->stats->matched++;
+	ipset_add_range(w->out, &net->lo, &net->hi);
 }
 
 static int
@@ -67,16 +67,16 @@ int
 geo_list(const struct geo_source *src, const struct geo_query *q, struct ipset *out,
     struct geo_stats *stats, char **error)
 {
-	struct collect c = { .q = q, .stats = stats, .out = out };
+	struct wanted wanted = { .q = q, .stats = stats, .out = out };
 	struct geo_walk w = {
-		.v4 = q->v4, .v6 = q->v6, .fn = collect_net, .arg = &c, .stats = stats
+		.v4 = q->v4, .v6 = q->v6, .fn = take_net, .arg = &wanted, .stats = stats
 	};
 
 	for (int kind = GEO_COUNTRY; kind < GEO_NKINDS; kind++) {
 		/* ASes alone need no countries; neither asked for is all countries. */
 		if (kind == GEO_COUNTRY ? q->ncountries == 0 && q->nasns > 0 : q->nasns == 0)
 			continue;
-		c.kind = w.kind = (enum geo_kind)kind;
+		wanted.kind = w.kind = (enum geo_kind)kind;
 		if (walk(src, &w, error) == -1)
 			return -1;
 	}

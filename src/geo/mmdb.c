@@ -3,7 +3,7 @@
 
 #include "survey/mem.h"
 #include "geo/walk.h"
-#include "io/geodb.h"
+#include "io/geofile.h"
 
 /* A data record is shared by many networks, so each is decoded once: offset -> facts. */
 struct fact {

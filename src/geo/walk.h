@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "survey/geo.h"
-#include "survey/geolist.h"
+#include "survey/geodb.h"
+#include "survey/georanges.h"
 
 struct geo_net {
 	struct ip lo, hi;

@@ -156,7 +156,7 @@ give(struct pool *p, struct worker *w, struct pool_job job)
 }
 
 static void
-collect(struct pool *p, struct worker *w)
+reap(struct pool *p, struct worker *w)
 {
 	int rc;
 
@@ -197,7 +197,7 @@ wait_for_results(struct pool *p)
 	for (nfds_t i = 0; i < n; i++) {
 		if ((fds[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
 			errno = EPIPE;
-			collect(p, who[i]);
+			reap(p, who[i]);
 		} else if (who[i]->deadline_ms <= now) {
 			struct pool_job job = who[i]->job;
 

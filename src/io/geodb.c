@@ -10,7 +10,7 @@
 #include "survey/file.h"
 #include "survey/mem.h"
 #include "survey/strpool.h"
-#include "io/geodb.h"
+#include "io/geofile.h"
 
 /* Bytes of s[0..len) that fit size with a NUL, cut between characters of UTF-8. */
 static size_t

@@ -7,7 +7,7 @@
 #include <uv.h>
 
 #include "survey/config.h"
-#include "survey/geo.h"
+#include "survey/geodb.h"
 #include "survey/guard.h"
 #include "survey/identity.h"
 #include "survey/ip.h"

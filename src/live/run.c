@@ -11,7 +11,7 @@
 #include "survey/analyze.h"
 #include "survey/command.h"
 #include "survey/file.h"
-#include "survey/geolist.h"
+#include "survey/georanges.h"
 #include "survey/graph.h"
 #include "survey/log.h"
 #include "survey/mem.h"

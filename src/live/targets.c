@@ -5,7 +5,7 @@
 
 #include "survey/command.h"
 #include "survey/file.h"
-#include "survey/geolist.h"
+#include "survey/georanges.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 

@@ -6,7 +6,7 @@
 (() => {
 	const PAGE = 100;
 	const $ = id => document.getElementById(id);
-	let D = null;        /* the data: see data.c */
+	let D = null;        /* the data: see page_data.c */
 	let shown = [];      /* cluster indices in the table's order */
 	let limit = PAGE;
 	let sortBy = "hosts", descending = true;
@@ -36,7 +36,7 @@
 		return new Response(stream).text();
 	}
 
-	/* Columns of D.clusters: see data.c. */
+	/* Columns of D.clusters: see page_data.c. */
 	const C = i => {
 		const c = D.clusters[i];
 		return {id: c[0], host0: c[1], hosts: c[2], key0: c[3], keys: c[4], shared: c[5], ases: c[6],

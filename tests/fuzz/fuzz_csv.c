@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "survey/geolist.h"
+#include "survey/georanges.h"
 #include "geo/csvline.h"
 #include "tempinput.h"
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "survey/escape.h"
-#include "survey/geo.h"
-#include "survey/geolist.h"
+#include "survey/geodb.h"
+#include "survey/georanges.h"
 #include "tempinput.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

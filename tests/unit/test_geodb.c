@@ -10,8 +10,8 @@
 
 #include "survey/escape.h"
 #include "survey/file.h"
-#include "survey/geo.h"
-#include "survey/geolist.h"
+#include "survey/geodb.h"
+#include "survey/georanges.h"
 #include "survey/mem.h"
 
 #define FIXTURES TEST_DIR "/../golden/geo"

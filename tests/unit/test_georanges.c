@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "survey/file.h"
-#include "survey/geolist.h"
+#include "survey/georanges.h"
 #include "geo/csvline.h"
 
 #define FIXTURES TEST_DIR "/../golden/geo"
@@ -79,7 +79,7 @@ list(const char *path, struct ipset *s, struct geo_stats *stats, char **error)
 static void
 test_damaged_nodes(void **state)
 {
-	char path[] = "/tmp/test_geolist.XXXXXX", *error;
+	char path[] = "/tmp/test_georanges.XXXXXX", *error;
 	size_t len, refused = 0, nodes = 309;
 	char *data = file_read(FIXTURES "/mmdb/GeoLite2-Country.mmdb", 1 << 20, &len);
 	struct geo_stats stats;
@@ -116,7 +116,7 @@ test_damaged_nodes(void **state)
 static void
 test_shared_nodes(void **state)
 {
-	char path[] = "/tmp/test_geolist.XXXXXX", *error;
+	char path[] = "/tmp/test_georanges.XXXXXX", *error;
 	size_t len;
 	char *data = file_read(FIXTURES "/mmdb/GeoLite2-Country.mmdb", 1 << 20, &len);
 	struct geo_stats stats;

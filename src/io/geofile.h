@@ -1,12 +1,12 @@
 /* What the lookup and the tree walk of src/geo share. */
-#ifndef SURVEY_IO_GEODB_H
-#define SURVEY_IO_GEODB_H
+#ifndef SURVEY_IO_GEOFILE_H
+#define SURVEY_IO_GEOFILE_H
 
 #include <maxminddb.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "survey/geo.h"
+#include "survey/geodb.h"
 
 struct geo_file {
 	MMDB_s mmdb;

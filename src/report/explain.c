@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "why.h"
+#include "explain.h"
 
 struct traits {
 	uint32_t nhosts, nas;

@@ -2,14 +2,14 @@
  * The networks of countries and ASes out of a geo database.
  */
 /* Layer: geo */
-#ifndef SURVEY_GEOLIST_H
-#define SURVEY_GEOLIST_H
+#ifndef SURVEY_GEORANGES_H
+#define SURVEY_GEORANGES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "survey/geo.h"
+#include "survey/geodb.h"
 #include "survey/ip.h"
 
 /*

@@ -11,7 +11,7 @@
 
 #include "page.h"
 #include "suites.h"
-#include "why.h"
+#include "explain.h"
 
 #define NAMES_MAX 12 /* of a host; the rest is counted */
 #define NAME_MAX_CHARS 90

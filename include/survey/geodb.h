@@ -7,8 +7,8 @@
  * is damaged in them is an address without an entry.
  */
 /* Layer: io */
-#ifndef SURVEY_GEO_H
-#define SURVEY_GEO_H
+#ifndef SURVEY_GEODB_H
+#define SURVEY_GEODB_H
 
 #include <stdbool.h>
 #include <stdint.h>

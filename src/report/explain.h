@@ -1,6 +1,6 @@
 /* What a cluster may be. */
-#ifndef REPORT_WHY_H
-#define REPORT_WHY_H
+#ifndef REPORT_EXPLAIN_H
+#define REPORT_EXPLAIN_H
 
 #include "survey/buf.h"
 #include "survey/study.h"
