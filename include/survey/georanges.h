@@ -75,7 +75,4 @@ size_t geo_csv_files(const char *dir, char *paths[GEO_CSV_FILES]);
 /* Take the reserved ranges out of s, but for what allow (normalised) names. */
 void geo_take_reserved(struct ipset *s, const struct ipset *allow);
 
-/* Short English name of a country code; NULL when there is no such code. */
-const char *country_name(const char *code);
-
 #endif

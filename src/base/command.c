@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "survey/command.h"
+#include "survey/country.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 
@@ -138,12 +139,7 @@ command_each(const char *list, int (*fn)(const char *item, void *arg), void *arg
 int
 command_country(const struct command *c, const char *text, char cc[static 3])
 {
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-	for (size_t i = 0; i < 2 && text[i] != '\0'; i++)
-		cc[i] = text[i] >= 'a' && text[i] <= 'z' ? (char)(text[i] - 'a' + 'A') : text[i];
-	cc[2] = '\0';
-	if (strlen(text) == 2 && strspn(cc, letters) == 2)
+	if (country_code(text, strlen(text), cc))
 		return 0;
 	log_error(
 	    "%s: \"%s\" is no country code: two letters as in IE, or XX for any", c->name, text);

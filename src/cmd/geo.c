@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "survey/country.h"
 #include "survey/file.h"
 #include "survey/geodb.h"
 #include "survey/georanges.h"

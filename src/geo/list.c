@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "survey/country.h"
 #include "survey/file.h"
 #include "survey/mem.h"
 #include "geo/walk.h"

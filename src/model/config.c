@@ -9,6 +9,7 @@
 
 #include "survey/buf.h"
 #include "survey/config.h"
+#include "survey/country.h"
 #include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
@@ -497,12 +498,18 @@ derive(struct config *c)
 	int row;
 	long ms;
 
+	for (size_t i = 0; i < c->run.countries.n; i++) {
+		char *cc = c->run.countries.v[i];
+
+		country_code(cc, strlen(cc), cc); /* in upper case */
+	}
 	c->run.nasns = c->run.asns.n;
 	c->run.asn = xcalloc(c->run.nasns + 1, sizeof(*c->run.asn));
 	for (size_t i = 0; i < c->run.nasns; i++) {
 		const char *s = c->run.asns.v[i];
 
-		c->run.asn[i] = (uint32_t)strtoul(strncmp(s, "AS", 2) == 0 ? s + 2 : s, NULL, 10);
+		c->run.asn[i] = (uint32_t)strtoul(
+		    strncasecmp(s, "AS", 2) == 0 ? s + 2 : s, NULL, 10);
 	}
 	for (size_t i = 0; i < c->grab.ports.n; i++)
 		c->grab.port[port_index((unsigned)strtoul(c->grab.ports.v[i], NULL, 10))] = true;

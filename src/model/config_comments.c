@@ -15,7 +15,7 @@ blank(char *from, const char *to)
 	}
 }
 
-/* After the closing quote of the string at p, or at the end of the text. */
+/* After the closing quote of the string at p; NULL when the text ends before it. */
 static char *
 skip_string(char *p)
 {
@@ -23,7 +23,16 @@ skip_string(char *p)
 
 	while (*p != '\0' && *p != quote)
 		p += *p == '\\' && p[1] != '\0' ? 2 : 1;
-	return *p == '\0' ? p : p + 1;
+	return *p == '\0' ? NULL : p + 1;
+}
+
+/* After the comment at p; NULL when the text ends before it. */
+static char *
+skip_comment(char *p)
+{
+	char *end = strstr(p + 2, "*/");
+
+	return end == NULL ? NULL : end + 2;
 }
 
 #define MAX_DEPTH 3 /* dns { upstream NAME { list = { */
@@ -59,6 +68,12 @@ config_blank_comments(char *text, const char *path)
 		if (*p == '"' || *p == '\'') {
 			end = skip_string(p);
 			inside = false;
+			if (end == NULL) {
+				log_error("%s:%zu: the string that begins here is not closed", path,
+				    line);
+				faults++;
+				end = p + strlen(p);
+			}
 		} else if (*p == '#' && inside) {
 			log_error("%s:%zu: a value with # in it needs quotes", path, line);
 			faults++;
@@ -71,8 +86,13 @@ config_blank_comments(char *text, const char *path)
 			end = p + strcspn(p, "\n");
 			blank(p, end);
 		} else if (!inside && p[0] == '/' && p[1] == '*') {
-			end = strstr(p + 2, "*/");
-			end = end == NULL ? p + strlen(p) : end + 2;
+			end = skip_comment(p);
+			if (end == NULL) {
+				log_error("%s:%zu: the comment that begins here is not closed",
+				    path, line);
+				faults++;
+				end = p + strlen(p);
+			}
 			blank(p, end);
 		} else {
 			inside = strchr(" \t\r\n={}(),", *p) == NULL;

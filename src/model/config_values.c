@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "survey/config.h"
+#include "survey/country.h"
 #include "survey/ip.h"
 #include "survey/name.h"
 #include "survey/port.h"
@@ -57,11 +58,12 @@ value_user(const char *text)
 const char *
 value_country(const char *text)
 {
-	if (strcmp(text, "UK") == 0)
+	char cc[3];
+
+	if (strcasecmp(text, "UK") == 0)
 		return "GB, which is the United Kingdom's code";
-	return is_made_of(text, LETTERS, 2) && strlen(text) == 2
-		   ? NULL
-		   : "two upper-case letters as in IE, or XX for any country";
+	return country_code(text, strlen(text), cc) ? NULL
+						    : "two letters as in IE, or XX for any country";
 }
 
 static bool
@@ -92,7 +94,7 @@ value_asn(const char *text)
 {
 	uint64_t n;
 
-	if (strncmp(text, "AS", 2) == 0)
+	if (strncasecmp(text, "AS", 2) == 0)
 		text += 2;
 	return number(text, 1, UINT32_MAX, &n) ? NULL : "an AS number as in 64501 or AS64501";
 }

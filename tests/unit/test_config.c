@@ -41,7 +41,7 @@ test_values(void **state)
 {
 	struct config *c = read_text(
 	    "# a comment\n"
-	    "run { name = lab countries = {\"IE\", \"GB\"} directory = runs }\n"
+	    "run { name = lab countries = {\"IE\", \"lu\"} directory = runs asns = {as64501} }\n"
 	    "grab { ports = {22, 25} timeouts = {\"25=7s\", \"*=2.5s\"} rate_hosts = 0.5 }\n"
 	    "scan { quiet_hours = \"22:00-06:30\" block_files = {a, \"/b\"} zmap = bin/zmap }\n"
 	    "run { user = nobody }\n"
@@ -55,6 +55,8 @@ test_values(void **state)
 	assert_string_equal(c->run.user, "nobody"); /* a section may be opened again */
 	assert_string_equal(c->run.directory, "/tmp/runs");
 	assert_int_equal(c->run.countries.n, 2);
+	assert_string_equal(c->run.countries.v[1], "LU");
+	assert_int_equal(c->run.asn[0], 64501);
 	assert_false(config_any_country(c));
 	assert_int_equal(c->dns.mode, DNS_UNBOUND_DOT);
 	assert_int_equal(c->dns.nupstreams, 2);
@@ -98,6 +100,10 @@ test_defaults(void **state)
 	c = read_text("\n\n# only a comment");
 	assert_non_null(c);
 	config_free(c);
+	c = read_text("/**/ /* a \" b' */ scan { list = '/a /* b' } // '");
+	assert_non_null(c);
+	assert_string_equal(c->scan.list, "/a /* b");
+	config_free(c);
 }
 
 static void
@@ -128,7 +134,9 @@ test_errors(void **state)
 		{ "grab { timeouts = {\"*=0s\"} }\n", "grab.timeouts: " },
 		{ "run { name = \"a/b\" }\n", "run.name: \"a/b\": expected up to 64" },
 		{ "run { name = \"..\" }\n", "run.name: " },
-		{ "run { countries = {\"ie\"} }\n", "expected two upper-case letters" },
+		{ "run { countries = {\"i\"} }\n", "expected two letters" },
+		{ "run { countries = {\"1e\"} }\n", "expected two letters" },
+		{ "run { countries = {\"uk\"} }\n", "expected GB" },
 		{ "run { countries = {\"UK\"} }\n", "expected GB" },
 		{ "run { countries = {\"IRL\"} }\n", "run.countries" },
 		{ "run { targets = {\"198.18.0.1/24\"} }\n", "no bits set to the right" },
@@ -156,7 +164,12 @@ test_errors(void **state)
 		    ":2: run.name: set a second time; line 1 has it too" },
 		{ "run { name = a }\nrun { name = b }\n", ":2: run.name: set a second time" },
 		{ "dns { upstream a { } upstream a { } }\n", ":1: " },
-		{ "run { name = \"unterminated }\n", ":" },
+		{ "run {\n name = \"unterminated }\n", ":2: the string that begins here" },
+		{ "run { }\n'", ":2: the string that begins here" },
+		{ "run { name = \"a\\\"", ":1: the string that begins here" },
+		{ "run { }\n/* and so on\n", ":2: the comment that begins here" },
+		{ "run { } /*/", ":1: the comment that begins here" },
+		{ "/* a */\n/**", ":2: the comment that begins here" },
 		{ "run { name = x\n", ":1: the brace of this line is not closed" },
 		{ "run { }\ndns { upstream a {\n address = 1.1.1.1\n}", ":2: the brace" },
 		{ "run }\n", ":1: " },
@@ -180,7 +193,7 @@ test_errors(void **state)
 		assert_non_null(strstr(messages.data, "/tmp/survey-config-"));
 	}
 	/* The last element of a list is told once. */
-	assert_null(read_text("run { countries = {IE, ie} }"));
+	assert_null(read_text("run { countries = {IE, 1e} }"));
 	assert_null(strchr(strchr(messages.data, '\n') + 1, '\n'));
 	/* All wrong values are told, not only the first. */
 	assert_null(read_text("scan { rate_pps = 0\n port = 0 }\ndns { mode = x }\n"));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "survey/country.h"
 #include "survey/file.h"
 #include "survey/georanges.h"
 #include "geo/csvline.h"

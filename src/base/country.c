@@ -1,12 +1,12 @@
 /*
- * Short English names of ISO 3166-1 codes, for databases that carry codes
+ * Pure.  Short English names of ISO 3166-1 codes, for databases that carry codes
  * only (ip-location-db) when the legacy CSV is written.  ASCII, sorted.
  */
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "survey/georanges.h"
+#include "survey/country.h"
 
 static const struct country {
 	char code[3];
@@ -263,6 +263,25 @@ static const struct country {
 	{ "ZM", "Zambia" },
 	{ "ZW", "Zimbabwe" },
 };
+
+static char
+upper(char c)
+{
+	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+bool
+country_code(const char *text, size_t len, char cc[static 3])
+{
+	char first = len == 2 ? upper(text[0]) : '\0', second = len == 2 ? upper(text[1]) : '\0';
+	bool ok = first >= 'A' && first <= 'Z' &&
+		  ((second >= 'A' && second <= 'Z') || (second >= '0' && second <= '9'));
+
+	cc[0] = ok ? first : '\0';
+	cc[1] = ok ? second : '\0';
+	cc[2] = '\0';
+	return ok;
+}
 
 static int
 country_cmp(const void *key, const void *row)
