@@ -36,7 +36,7 @@ lab_packages=(
 	openssh-client openssh-server openssl postfix python3-cryptography
 	tcpdump
 )
-test_packages=(apparmor chromium chromium-driver faketime python3-selenium)
+test_packages=(apparmor chromium chromium-driver faketime git python3-selenium python3-venv)
 
 # Every path of the host starts with $root, so that the tests of this script
 # can give it a host of their own.
@@ -49,6 +49,7 @@ policy_saved=$policy.before-survey
 policy_mark='# put here by install-deps.sh of survey while it installs packages'
 state=$root/var/lib/survey-install-deps
 geo_dir=$root/var/lib/GeoIP
+python_dir=$root${XDG_CACHE_HOME:-/var/cache}/survey-python	# tests/CMakeLists.txt knows it
 prefix=/usr/local
 tmp=
 
@@ -448,6 +449,27 @@ install_zgrab2()
 	install -D -m 755 "$tmp/zgrab2" "$out" || die "cannot write $out: run this as root, or with --prefix" 2
 }
 
+# --- Python for the tests -----------------------------------------------------
+
+# What the tests need of PyPI, in an environment of its own that sees Debian's
+# modules, too.  Made anew when the list of requirements changes.
+install_python()
+{
+	local wanted=$top/tests/requirements.txt
+
+	if cmp -s "$wanted" "$python_dir/requirements.txt"; then
+		say "the tests' Python packages are there"
+		return
+	fi
+	say "installing the tests' Python packages into $python_dir"
+	rm -rf "$python_dir"
+	mkdir -p "${python_dir%/*}"
+	{ "$root/usr/bin/python3" -m venv --system-site-packages "$python_dir" &&
+	    "$python_dir/bin/pip" --quiet --disable-pip-version-check install -r "$wanted"; } ||
+	    die "the tests' Python packages could not be installed: see above"
+	cp "$wanted" "$python_dir/requirements.txt"
+}
+
 # --- AppArmor -------------------------------------------------------------
 
 # Debian's profile lets unbound read its own two directories only; survey
@@ -643,6 +665,7 @@ main()
 	allow_unbound
 	[ -z "${GEOIP_ACCOUNT_ID:-}" ] || fetch_geolite
 	[ -z "$free_geo" ] || fetch_free_geo
+	[ "$want" != test ] || install_python
 	print_versions
 	case $want in
 	demo) demo ;;

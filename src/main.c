@@ -15,6 +15,7 @@
 #include "survey/toolversion.h"
 
 #include "cmd/commands.h"
+#include "commit.h" /* made in each build, by config/commit.cmake */
 
 static const struct command *const commands[] = {
 #define X(name) &command_##name,
@@ -40,7 +41,7 @@ print_help(FILE *out)
 static void
 print_version(void)
 {
-	printf("survey %s\n", SURVEY_VERSION);
+	printf("survey %s (%s)\n", SURVEY_VERSION, SURVEY_COMMIT);
 	printf("json-c %s, ldns %s, libmaxminddb %s, libuv %s, SQLite %s\n", json_c_version(),
 	    ldns_version(), MMDB_lib_version(), uv_version_string(), sqlite3_libversion());
 	fflush(stdout); /* the tools are asked by children */

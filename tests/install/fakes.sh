@@ -149,11 +149,12 @@ go)
 	;;
 python3)
 	[ "$2" = venv ] || exit 1
-	mkdir -p "$3/bin"
-	ln -s "${BASH_SOURCE[0]}" "$3/bin/pip"
-	ln -s "${BASH_SOURCE[0]}" "$3/bin/go"
+	dir=${*: -1}
+	mkdir -p "$dir/bin"
+	ln -s "${BASH_SOURCE[0]}" "$dir/bin/pip"
+	ln -s "${BASH_SOURCE[0]}" "$dir/bin/go"
 	;;
-pip) ;;
+pip) [[ $fake != *,no-pypi,* ]] ;;
 cmake) exit 1 ;;
 *)
 	echo "no fake for $name" >&2

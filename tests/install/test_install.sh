@@ -21,6 +21,7 @@ bin/survey --version >"$root/log"
 for tool in survey zmap zgrab2 unbound stubby; do
 	grep -qE "^$tool ([0-9]|is not installed)" "$root/log" || { cat "$root/log"; exit 1; }
 done
+grep -q '^survey .* (commit ' "$root/log" || { cat "$root/log"; exit 1; }
 # zmap 4.x ends before it tells its version when it reads the zmap.conf that 2.x has in /etc.
 mkdir "$root/tools"
 cat >"$root/tools/zmap" <<'EOF'

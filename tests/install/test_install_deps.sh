@@ -7,7 +7,7 @@ script=$here/../../install-deps.sh
 host=$(mktemp -d)
 trap 'rm -rf "$host"' EXIT
 export SURVEY_INSTALL_ROOT=$host
-unset GEOIP_ACCOUNT_ID GEOIP_LICENSE_KEY
+unset GEOIP_ACCOUNT_ID GEOIP_LICENSE_KEY XDG_CACHE_HOME
 
 fail()
 {
@@ -21,7 +21,7 @@ make_host()
 {
 	local name
 
-	mkdir -p "$host"/{bin,proc/net,usr/sbin,etc/systemd/system/multi-user.target.wants}
+	mkdir -p "$host"/{bin,proc/net,usr/bin,usr/sbin,etc/systemd/system/multi-user.target.wants}
 	printf 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12"\n' >"$host/etc/os-release"
 	printf '#!/bin/sh\n# %s\n' "this host's own policy" >"$host/usr/sbin/policy-rc.d"
 	chmod 755 "$host/usr/sbin/policy-rc.d"
@@ -35,6 +35,7 @@ make_host()
 	    apparmor_parser geoipupdate npm go python3 cmake; do
 		ln -s "$here/fakes.sh" "$host/bin/$name"
 	done
+	ln -s "$here/fakes.sh" "$host/usr/bin/python3"
 	# Beside the fakes only what cannot do harm: nothing of this machine that
 	# a case takes away or a fake forgets is found by accident.
 	for name in awk basename bash cat chmod cmp comm cp cut dirname find grep gzip head id \
@@ -207,6 +208,25 @@ case_ubuntu()
 	run 1 --test
 	said 'chromium is a snap'
 	! grep -qx chromium "$host/installed" || fail 'chromium was installed'
+}
+
+case_python()
+{
+	local dir=$host/var/cache/survey-python
+
+	FAKE=no-pypi run 1 --test
+	said 'could not be installed'
+	[ ! -e "$dir/requirements.txt" ] || fail 'half an environment is taken for a whole one'
+	run 1 --test
+	said 'the release build failed'
+	cmp -s "$dir/requirements.txt" "$here/../requirements.txt" || fail 'not noted what is installed'
+	: >"$host/calls"
+	run 1 --test
+	said "the tests' Python packages are there"
+	! called '^pip' || fail 'installed again'
+	echo 'old==1' >"$dir/requirements.txt"
+	run 1 --test
+	called '^pip .*install -r' || fail 'a changed list was not installed'
 }
 
 case_usage()
