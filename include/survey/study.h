@@ -1,14 +1,22 @@
 /*
- * A finished run in memory: hosts, keys, clusters and what is known of them.
+ * A study: what a survey found, in memory.
  *
- * The drawings, the report and the statistics all start from this.  It is
- * read from the files of a run directory or from a lone collisions.json and
- * never changes afterwards.  Sizes are proportional to hosts and keys: pairs
- * of hosts are never stored.
+ * Runs, hosts, what their ports showed, keys, certificates, names with their
+ * verdicts, clusters and DNS answers: every writer, picture, table and query
+ * starts from this.  It is built from records (struct study_builder), read
+ * from survey.db (study_open()), imported from older files
+ * (study_import()), or made from another study (study_transform()), and
+ * never changes afterwards.
  *
- * Order: clusters by id; hosts by cluster, those in no cluster last, then by
- * record number; keys by cluster and then by falling number of hosts.  Hosts
- * and keys of one cluster are thus a range each.
+ * Everything has a number: its place in an array.  Texts are numbers, too, so
+ * that each stands once.  Sizes are proportional to hosts, keys and names,
+ * never to pairs of hosts.
+ *
+ * Order.  Hosts: by their first records; in a copy by pseudonym.  Grabs: by
+ * host, port, the plain one first, then by the name of the grab.  Names: by
+ * host; the PTR name, then by port the banner, the DN, the SANs.  Keys and
+ * certificates: by first appearance.  Clusters: by id.  Answers: by name and
+ * type.
  */
 /* Layer: study */
 #ifndef SURVEY_STUDY_H
@@ -18,132 +26,235 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STUDY_NONE UINT32_MAX /* no index */
+#include "survey/host.h"
+#include "survey/ip.h"
+#include "survey/outcome.h"
+#include "survey/port.h"
+#include "survey/verdict.h"
 
-enum study_verdict {
-	STUDY_GOOD,
-	STUDY_BAD,
-	STUDY_UNKNOWN,
-	STUDY_NXDOMAIN,
-	STUDY_NO_NAME,
-	STUDY_NVERDICTS
+struct buf;
+struct public_key;
+
+#define STUDY_NONE UINT32_MAX /* no number */
+#define STUDY_NO_TEXT 0U /* the number of no text; its text is NULL */
+
+/* What a study holds; a part that was not read, or that the source does not tell, is missing. */
+enum study_part {
+	STUDY_CLUSTERED = 1, /* hosts in clusters, their grabs and keys */
+	STUDY_OTHERS = 2, /* all other hosts, also those that take no part */
+	STUDY_FACTS = 4, /* versions, key types, certificates, … of grabs */
+	STUDY_NAMES = 8, /* names with verdicts, and the answers that decided */
+	STUDY_OUTCOMES = 16, /* how the ports without a key ended */
+	STUDY_DNS = 32, /* answers that decided nothing, too */
+	STUDY_ALL = 63
 };
 
-struct study_as {
-	uint32_t asn; /* 0: AS unknown */
-	const char *name; /* as delivered: hostile; "" unknown */
-	uint32_t nhosts; /* hosts with keys */
-	uint32_t nclustered; /* those in a cluster */
+/* A run of numbers: at, at + 1, … at + n - 1. */
+struct study_span {
+	uint32_t at, n;
 };
 
-struct study_name {
-	const char *key; /* rdns, banner, p25dn, p443san3 … */
-	const char *name;
-	const char *address; /* the address a bad name has, or NULL */
-	uint8_t verdict; /* enum study_verdict */
-};
-
-enum study_tri { STUDY_NO, STUDY_YES, STUDY_ABSENT };
-
-/* What one port of a host showed. */
-struct study_port {
-	uint16_t port;
-	uint16_t cipher; /* TLS suite, 0 unknown */
-	uint32_t bits; /* RSA length, 0 unknown */
-	const char *alg; /* curve or algorithm where not RSA, or NULL */
-	const char *version; /* "TLSv1.2", "SSH-2.0", or NULL */
-	const char *software; /* as the server names itself, or NULL */
-	uint8_t trusted, self_signed, timely; /* enum study_tri */
+/* One collection.  Texts by number; times in seconds since 1970, or TIME_UNKNOWN. */
+struct study_run {
+	uint32_t name, program, source, countries, config_sha256, tools;
+	int64_t began, ended, scan_date;
+	uint64_t seed;
+	uint32_t shard, shards; /* 0 of 0: unknown */
+	uint32_t pairs_up_to; /* hosts of a cluster that list all their partners */
+	uint64_t lines, refused;
 };
 
 struct study_host {
-	const char *ip;
-	uint32_t record; /* line in records.fresh, from 0 */
-	uint32_t as; /* index of ases */
-	uint32_t cluster; /* index of clusters, or STUDY_NONE */
-	uint32_t use0, nuse; /* range of by_host */
-	uint32_t name0, nnames; /* range of names */
-	uint32_t port0, nports; /* range of ports */
-	uint8_t verdict; /* enum study_verdict */
-	bool has_verdict;
+	struct ip ip; /* family IP_ALIAS: a pseudonym */
+	char country[3]; /* "" unknown */
+	uint8_t out; /* enum host_out; takes part with OUT_NONE */
+	uint8_t verdict; /* enum host_verdict */
+	bool as_own; /* the AS came with the record */
+	uint8_t outcome[NPORTS]; /* enum port_outcome */
+	uint32_t run;
+	uint32_t as; /* number in ases */
+	uint32_t as_name; /* text: as this host's source spells it */
+	uint32_t writer; /* text */
+	uint32_t rdns; /* text: the PTR name that counts */
+	uint32_t ptr; /* answer, or STUDY_NONE */
+	uint32_t cluster; /* number in clusters, or STUDY_NONE */
+	uint32_t nrcs; /* hosts that it shares a key with on the study's ports */
+	struct study_span grabs, names;
+	uint64_t record; /* number of its first line, from 0 */
+	int64_t time; /* when its grab ended, or TIME_UNKNOWN */
 };
 
-/* One key on one port of one host. */
-struct study_use {
-	uint32_t host;
-	uint32_t key;
-	uint16_t port;
+/* A key on a port of a host, with what was seen beside it. */
+struct study_grab {
+	uint32_t host, key;
+	uint32_t cert; /* or STUDY_NONE */
+	uint32_t grab; /* text: which of the port's grabs; no text for the plain one */
+	uint32_t alg, curve, version, software, kex; /* texts, as in struct host_grab */
+	int32_t bits, cipher; /* -1 unknown */
+	int64_t at; /* TIME_UNKNOWN */
+	uint8_t port; /* row of port_table */
+	uint8_t kind; /* enum key_kind */
+	uint8_t trusted, timely; /* enum fact; of this chain, at this time */
 };
 
 struct study_key {
-	const char *fp; /* hex, or "" where the file tells only that hosts share */
-	uint32_t use0, nuse; /* range of uses, by host and then port */
-	uint32_t nhosts;
-	bool ssh; /* seen on port 22 */
-	bool tls; /* seen on another port */
+	uint8_t fp[KEY_LEN];
+	bool named; /* false: an old file told only that hosts share something; fp is zero */
+	uint8_t kind; /* enum key_kind of its first appearance */
+	bool ssh, tls; /* where it was seen, by hosts that take part */
+	uint8_t public_key; /* enum public_key_result */
+	uint8_t type; /* enum public_key_type, when the public key is there */
+	uint32_t bits; /* of the public key; 0 unknown */
+	uint32_t curve; /* text */
+	uint32_t nhosts; /* that take part and show it */
+	struct study_span uses; /* in uses, of hosts that take part */
+	uint64_t public_at; /* private to the source of public keys */
+};
+
+struct study_cert {
+	uint8_t sha256[32];
+	bool has_sha256;
+	uint8_t self_signed; /* enum fact */
+	uint32_t key;
+	uint32_t serial, subject, issuer; /* texts */
+	int64_t not_before, not_after;
+};
+
+/* NAME_BANNER, NAME_DN, NAME_SAN of host.h, and this for a PTR name. */
+#define NAME_RDNS 3
+/* A verdict beside those of enum name_verdict: the name is none to look up. */
+#define NAME_NOT_LOOKED_UP NAME_NVERDICTS
+
+struct study_name {
+	uint32_t text; /* as it was given; no text for a DN without CN */
+	uint32_t answer; /* the one that decided, or STUDY_NONE */
+	uint16_t san; /* number of the SAN */
+	uint8_t source; /* enum name_source or NAME_RDNS */
+	uint8_t port; /* row of port_table; 0 for NAME_RDNS */
+	uint8_t verdict; /* enum name_verdict or NAME_NOT_LOOKED_UP */
+};
+
+/* A key on a port of a host that takes part; each once. */
+struct study_use {
+	uint32_t key, host;
+	uint8_t port; /* row of port_table */
 };
 
 struct study_cluster {
 	uint32_t id;
-	uint32_t host0, nhosts;
-	uint32_t key0, nkeys; /* every key of its hosts */
-	uint32_t nshared; /* keys of two or more hosts; they come first */
-	uint32_t nas;
+	uint32_t nshared; /* keys on two or more hosts */
+	uint32_t nases;
+	struct study_span hosts; /* in members */
+	struct study_span keys; /* in cluster_keys */
 };
 
-/* What was found; the rest is said to be missing. */
-struct study_found {
-	bool clusters; /* clusters.json */
-	bool collisions; /* collisions.json was the source */
-	bool all_keys; /* all-key-fingerprints.json: hosts outside clusters too */
-	bool facts; /* facts per port */
-	bool versions; /* protocol versions and software */
-	bool verdicts; /* verdicts.ndjson */
+struct study_as {
+	uint32_t asn; /* 0 unknown */
+	uint32_t name; /* text, as its first host has it; hostile */
+	uint32_t nhosts, nclustered; /* that take part */
+};
+
+/* What DNS said (struct answer, answers.h), with its texts by number. */
+struct study_answer {
+	uint32_t name; /* text */
+	uint8_t type, outcome;
+	int64_t at;
+	uint32_t ms;
+	struct study_span addresses; /* in addresses, lowest first */
+	struct study_span targets; /* in targets, texts, sorted */
 };
 
 struct study {
-	struct study_as *ases;
+	unsigned parts; /* enum study_part: what is there */
+	uint64_t bad; /* entries of the source that were left out */
+	uint64_t odd_keys; /* fingerprints of the source that are none */
+
+	struct study_run *runs;
 	struct study_host *hosts;
+	struct study_grab *grabs;
 	struct study_key *keys;
-	struct study_use *uses; /* by key, host, port */
-	uint32_t *by_host; /* indices of uses, by host, port, key */
+	struct study_cert *certs;
 	struct study_name *names;
-	struct study_port *ports;
+	struct study_as *ases;
 	struct study_cluster *clusters;
-	uint32_t nases, nhosts, nkeys, nuses, nnames, nports;
-	uint32_t nclusters;
-	struct study_found found;
-	uint64_t bad; /* entries of the files left out */
-	struct study_store *store; /* texts and building aids */
+	struct study_answer *answers;
+	uint32_t nruns, nhosts, ngrabs, nkeys, ncerts, nnames, nases, nclusters, nanswers;
+
+	struct study_use *uses; /* by key, host, port */
+	uint32_t *members; /* hosts by cluster, ascending in each */
+	uint32_t *place; /* by host: where in members, or STUDY_NONE */
+	/* keys by cluster: shared ones first, then by falling number of hosts, first host, number */
+	uint32_t *cluster_keys;
+	uint32_t nuses, nmembers, ncluster_keys;
+
+	struct ip *addresses; /* of answers */
+	uint32_t *targets;
+	uint32_t naddresses, ntargets;
+
+	char *texts; /* NUL-terminated, each at a multiple of STUDY_TEXT_STEP */
+	size_t ntexts; /* bytes */
+
+	/*
+	 * Public keys stay on the disk.  Reads one that keys[key].public_key
+	 * says is there; its bytes are in scratch.  Returns 0, or -1 with errno
+	 * set.  NULL where the source has none.
+	 */
+	int (*public_get)(const struct study *, uint32_t key, struct public_key *, struct buf *scratch);
+	void (*public_close)(struct study *);
+	void *public_source;
 };
 
-/* Building.  Texts are copied.  The order of calls does not matter. */
-struct study *study_new(void);
+#define STUDY_TEXT_STEP 8
+
+/* The text of that number, NULL for STUDY_NO_TEXT. */
+static inline const char *
+study_text(const struct study *st, uint32_t text)
+{
+	return text == STUDY_NO_TEXT ? NULL : st->texts + (size_t)text * STUDY_TEXT_STEP;
+}
+
+/* The same with "" for no text. */
+static inline const char *
+study_text_or_empty(const struct study *st, uint32_t text)
+{
+	return text == STUDY_NO_TEXT ? "" : st->texts + (size_t)text * STUDY_TEXT_STEP;
+}
+
+/* Is this grab the one that its port is shown by: the first of the port? */
+static inline bool
+study_first_of_port(const struct study *st, uint32_t grab)
+{
+	const struct study_grab *g = &st->grabs[grab];
+
+	return st->hosts[g->host].grabs.at == grab || g[-1].port != g->port;
+}
+
+/* The i-th host of a cluster, and its i-th key. */
+static inline uint32_t
+study_member(const struct study *st, const struct study_cluster *c, uint32_t i)
+{
+	return st->members[c->hosts.at + i];
+}
+
+static inline uint32_t
+study_cluster_key(const struct study *st, const struct study_cluster *c, uint32_t i)
+{
+	return st->cluster_keys[c->keys.at + i];
+}
+
 void study_free(struct study *);
-/* Index of the host of that address, made when new. */
-uint32_t study_host(struct study *, const char *ip, size_t len);
-uint32_t study_find_host(const struct study *, const char *ip, size_t len);
-uint32_t study_as(struct study *, uint32_t asn, const char *name, size_t len);
-void study_use(struct study *, uint32_t host, uint16_t port, const char *fp, size_t len);
-/* The hosts are in the cluster of this number. */
-void study_cluster(struct study *, uint32_t id, uint32_t host);
-const char *study_text(struct study *, const char *s, size_t len);
-struct study_name *study_add_name(struct study *, uint32_t host);
-struct study_port *study_add_port(struct study *, uint32_t host, uint16_t port);
-/* A finished study's facts of a host's port, or NULL. */
-struct study_port *study_find_port(struct study *, uint32_t host, uint16_t port);
-/* Put all in the order stated above.  Nothing may be added afterwards. */
-void study_finish(struct study *);
-
-/*
- * Read path: a run directory, the -o directory of analyze, or a collisions
- * file.  Returns NULL when there is nothing to read, and has said why.
- */
-enum study_want { STUDY_CLUSTERS, STUDY_EVERYTHING };
-struct study *study_load(const char *path, enum study_want);
-
-const char *study_verdict_name(enum study_verdict);
-
+/* The host of that address, or STUDY_NONE; a search of all hosts. */
+uint32_t study_find_host(const struct study *, const struct ip *);
+/* The cluster of that id, or STUDY_NONE. */
+uint32_t study_find_cluster(const struct study *, uint32_t id);
+/* "rdns", "banner", "p25dn", "p443san7": the name's key in a nameset. */
+const char *study_name_key(const struct study_name *, char key[static HOST_KEY_SIZE]);
+/* The lowest address that a bad name has instead of the host's, or NULL. */
+const struct ip *study_name_address(const struct study *, const struct study_name *);
+/* No name of the host has an address and none is unknown; true without names. */
+bool study_all_bad(const struct study *, const struct study_host *);
+/* Of a name: "good", "bad", "nxdomain", "unknown"; "none" for NAME_NOT_LOOKED_UP. */
+const char *study_name_verdict(uint8_t verdict);
 /* A number that tells whether two clusters are of the same hosts, ASes and keys. */
 uint64_t study_cluster_digest(const struct study *, uint32_t cluster);
 

@@ -1,0 +1,88 @@
+/*
+ * Building a study: from records line by line, or part by part from another
+ * source (survey.db, older files, another study).
+ *
+ * Texts, addresses and fingerprints are copied.  Numbers that the calls return
+ * are those of the builder; study_builder_finish() puts everything in the
+ * order that study.h states and renumbers it.
+ */
+/* Layer: study */
+#ifndef SURVEY_STUDY_BUILDER_H
+#define SURVEY_STUDY_BUILDER_H
+
+#include "survey/answers.h"
+#include "survey/study.h"
+
+struct study_builder;
+
+struct study_builder *study_builder_new(void);
+/* Give up; NULL is fine. */
+void study_builder_free(struct study_builder *b);
+
+/*
+ * A run; hosts belong to the one added last (a builder without a run gets an
+ * empty one).  All texts may be NULL.
+ */
+struct study_run_facts {
+	const char *name, *program, *source, *countries, *config_sha256, *tools;
+	int64_t began, ended, scan_date;
+	uint64_t seed;
+	uint32_t shard, shards, pairs_up_to;
+	uint64_t lines, refused;
+};
+void study_run_facts_init(struct study_run_facts *f);
+uint32_t study_builder_run(struct study_builder *b, const struct study_run_facts *f);
+
+/*
+ * From records: take up one line's host, a new host or merged into the one of
+ * that address (host_merge()).  Returns its number, and in *is_new whether it was not there before.
+ */
+uint32_t study_builder_line(
+    struct study_builder *b, const struct host *line, uint64_t number, bool *is_new);
+/* What the host's merged lines say now; valid until the next call. */
+const struct host *study_builder_merged(struct study_builder *b, uint32_t host);
+/* Country and AS, where the records did not tell them, and whether it takes part. */
+void study_builder_place(
+    struct study_builder *b, uint32_t host, const char country[3], uint32_t asn, const char *as_name);
+void study_builder_out(struct study_builder *b, uint32_t host, enum host_out out);
+/* What the merging of lines could not keep. */
+struct merge_counts study_builder_merges(const struct study_builder *b);
+
+/*
+ * Part by part.  A host is looked up by address and made when new, as one that
+ * takes part; its plain members (record, time, outcome, verdict, …) may be set through
+ * study_builder_host(), valid until the next call that adds a host.
+ */
+uint32_t study_builder_address(struct study_builder *b, const struct ip *ip);
+struct study_host *study_builder_host(struct study_builder *b, uint32_t host);
+/* STUDY_NONE when there is no such host. */
+uint32_t study_builder_find(const struct study_builder *b, const struct ip *ip);
+uint32_t study_builder_text(struct study_builder *b, const char *s, size_t len);
+/* The AS of that number, or without one (0) of that name. */
+uint32_t study_builder_as(struct study_builder *b, uint32_t asn, const char *name, size_t len);
+/* The key of that fingerprint. */
+uint32_t study_builder_key(struct study_builder *b, const uint8_t fp[KEY_LEN], uint8_t kind);
+/* One more key that has no fingerprint. */
+uint32_t study_builder_unnamed_key(struct study_builder *b, uint8_t kind);
+/* The certificate with these members; key is its key's number. */
+uint32_t study_builder_cert(struct study_builder *b, const struct study_cert *c);
+/* Everything but its place; grabs of a host may come in any order. */
+void study_builder_grab(struct study_builder *b, const struct study_grab *g);
+/* A name of a host, with a verdict that stands; names of a host come in their order. */
+void study_builder_name(struct study_builder *b, uint32_t host, const struct study_name *n);
+/* An answer that names may point to.  The arrays are copied; target texts by number. */
+uint32_t study_builder_answer(struct study_builder *b, const struct study_answer *a,
+    const struct ip *addresses, const uint32_t *targets);
+/* Where public keys can be read; key numbers are those of keys[] after the finish. */
+void study_builder_public(struct study_builder *b, unsigned parts);
+/* The ids of clusters, where they do not follow from the order of hosts: by host, 0 in none. */
+void study_builder_cluster_ids(struct study_builder *b, uint32_t host, uint32_t id);
+
+/*
+ * The study; b is freed.  With answers, which stay the caller's, each host of records is judged by
+ * them; without, names keep the verdicts that they came with.  Keys and certificates that nobody shows are dropped;
+ * clusters, ASes, uses, nrcs and timely follow from the rest.
+ */
+struct study *study_builder_finish(struct study_builder *b, const struct answers *answers);
+
+#endif
