@@ -9,11 +9,18 @@
 
 #define IP_STRLEN 46 /* the longest text form and its NUL */
 
-/* An IPv4 (4 bytes used, the rest zero) or IPv6 address in network order. */
+/* An IPv4 (4 bytes used, the rest zero) or IPv6 address in network order; or a pseudonym. */
 struct ip {
-	uint8_t family; /* 4 or 6; 0 is no address */
+	uint8_t family; /* 4, 6 or IP_ALIAS; 0 is no address */
 	uint8_t a[16];
 };
+
+/*
+ * Family of a pseudonym, "host-" and hexadecimal digits: what an anonymised copy has in an
+ * address's place.  Up to 15 bytes; the last byte of a is their number.
+ */
+#define IP_ALIAS 9
+#define IP_ALIAS_MAX 15
 
 /*
  * Parse the len bytes of s as an address in its usual text form: dotted quad
@@ -21,9 +28,11 @@ struct ip {
  * IPv4.  Returns false when it is anything else.
  */
 bool ip_parse(const char *s, size_t len, struct ip *ip);
+/* The same, and pseudonyms; only for files of results, never for what is contacted. */
+bool ip_parse_any(const char *s, size_t len, struct ip *ip);
 /* Canonical text (RFC 5952) into buf; returns buf. */
 const char *ip_format(const struct ip *ip, char buf[static IP_STRLEN]);
-/* IPv4 before IPv6, then by value: <0, 0, >0. */
+/* IPv4 before IPv6 before pseudonyms, then by value: <0, 0, >0. */
 int ip_cmp(const struct ip *a, const struct ip *b);
 /* The next and the previous address; false when it wraps. */
 bool ip_next(struct ip *ip);

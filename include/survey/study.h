@@ -242,6 +242,14 @@ study_cluster_key(const struct study *st, const struct study_cluster *c, uint32_
 	return st->cluster_keys[c->keys.at + i];
 }
 
+/*
+ * Open a finished study for reading: a run directory, an `analyze -o`
+ * directory, a copy, a survey.db, or a lone collisions.json (the latter, and
+ * directories without a survey.db of this schema, through the importer).
+ * parts: what is wanted, enum study_part; more may come.  cluster: only this
+ * id's hosts and keys, 0 for all.  Returns NULL after a message.
+ */
+struct study *study_open(const char *path, unsigned parts, uint32_t cluster);
 void study_free(struct study *);
 /* The host of that address, or STUDY_NONE; a search of all hosts. */
 uint32_t study_find_host(const struct study *, const struct ip *);

@@ -4,7 +4,8 @@
  *
  * Texts, addresses and fingerprints are copied.  Numbers that the calls return
  * are those of the builder; study_builder_finish() puts everything in the
- * order that study.h states and renumbers it.
+ * order that study.h states and renumbers it; hosts of one run are put in order of
+ * their record numbers, equal ones as they came.
  */
 /* Layer: study */
 #ifndef SURVEY_STUDY_BUILDER_H
@@ -73,10 +74,10 @@ void study_builder_name(struct study_builder *b, uint32_t host, const struct stu
 /* An answer that names may point to.  The arrays are copied; target texts by number. */
 uint32_t study_builder_answer(struct study_builder *b, const struct study_answer *a,
     const struct ip *addresses, const uint32_t *targets);
-/* Where public keys can be read; key numbers are those of keys[] after the finish. */
-void study_builder_public(struct study_builder *b, unsigned parts);
-/* The ids of clusters, where they do not follow from the order of hosts: by host, 0 in none. */
-void study_builder_cluster_ids(struct study_builder *b, uint32_t host, uint32_t id);
+/* Two hosts are in one cluster although no key of theirs says so (old files leave pairs out). */
+void study_builder_join(struct study_builder *b, uint32_t host, uint32_t other);
+/* What the source tells: enum study_part.  Records tell all. */
+void study_builder_parts(struct study_builder *b, unsigned parts);
 
 /*
  * The study; b is freed.  With answers, which stay the caller's, each host of records is judged by
