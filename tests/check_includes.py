@@ -2,8 +2,8 @@
 """Check that a source file includes only what its layer may see.
 
 Layers, lowest first: base, model, io; study (a finished survey in memory),
-picture (shapes and their file formats) and rundir (the run directory); the
-stages; the jobs on finished runs; live (a running survey); doctor; the
+picture (shapes and their file formats) and rundir (the run directory); store
+(the study on disk); the stages; the jobs on finished runs; live (a running survey); doctor; the
 commands.  Stages never include each other, nor do jobs.  A file that says it
 is pure gets neither libuv nor anything of io/, not through a header either.
 """
@@ -11,10 +11,10 @@ import pathlib
 import re
 import sys
 
-STAGES = "geo scan grab record dns cluster output graph report".split()
+STAGES = "geo scan grab record dns output graph report".split()
 JOBS = "analyze query".split()
 LAYER = {
-    "base": 0, "model": 1, "io": 2, "study": 3, "picture": 3, "rundir": 3,
+    "base": 0, "model": 1, "io": 2, "study": 3, "picture": 3, "rundir": 3, "store": 4,
     **{s: 5 for s in STAGES}, **{s: 6 for s in JOBS}, "live": 7, "doctor": 8, "cmd": 9, ".": 10,
 }
 

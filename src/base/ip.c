@@ -52,11 +52,61 @@ format_v4(const uint8_t a[static 4], char *to)
 	}
 }
 
+static const char alias_prefix[] = "host-";
+
+static void
+format_alias(const struct ip *ip, char *to)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t n = ip->a[15] <= IP_ALIAS_MAX ? ip->a[15] : 0;
+
+	memcpy(to, alias_prefix, sizeof(alias_prefix) - 1);
+	to += sizeof(alias_prefix) - 1;
+	for (size_t i = 0; i < n; i++) {
+		*to++ = digits[ip->a[i] >> 4];
+		*to++ = digits[ip->a[i] & 15];
+	}
+	*to = '\0';
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool
+ip_parse_any(const char *s, size_t len, struct ip *ip)
+{
+	const size_t skip = sizeof(alias_prefix) - 1;
+	size_t n;
+
+	if (len <= skip || memcmp(s, alias_prefix, skip) != 0)
+		return ip_parse(s, len, ip);
+	n = (len - skip) / 2;
+	if ((len - skip) % 2 != 0 || n > IP_ALIAS_MAX)
+		return false;
+	*ip = (struct ip){ .family = IP_ALIAS };
+	for (size_t i = 0; i < n; i++) {
+		int hi = hex_digit(s[skip + 2 * i]), lo = hex_digit(s[skip + 2 * i + 1]);
+
+		if (hi == -1 || lo == -1)
+			return false;
+		ip->a[i] = (uint8_t)(hi << 4 | lo);
+	}
+	ip->a[15] = (uint8_t)n;
+	return true;
+}
+
 const char *
 ip_format(const struct ip *ip, char buf[static IP_STRLEN])
 {
 	if (ip->family == 4)
 		format_v4(ip->a, buf);
+	else if (ip->family == IP_ALIAS)
+		format_alias(ip, buf);
 	else if (ip->family == 0 || inet_ntop(AF_INET6, ip->a, buf, IP_STRLEN) == NULL)
 		buf[0] = '\0';
 	return buf;
