@@ -39,6 +39,7 @@ struct answer {
 	size_t naddrs;
 	const char *const *names; /* targets of PTR records */
 	size_t nnames;
+	uint32_t number; /* its place in answers_sorted(), once that was called */
 	const char *const *cnames; /* the chain that was followed, in order, without name itself */
 	size_t ncnames;
 };

@@ -1,22 +1,22 @@
 /*
- * The result files of a study, written in one pass over its hosts.
+ * The result files of a study, written by passes over its hosts.
  *
- * Every file is written under a temporary name; they get their names only when
- * all are complete.  The bytes depend on nothing but the study: no clock, no
- * thread, no address in memory.
+ * Every file is written under a temporary name; they get their names together, when
+ * all are complete.  The bytes depend on nothing but the study and the options:
+ * no clock, no thread, no address in memory.
  */
 /* Layer: output */
 #ifndef SURVEY_OUTPUT_H
 #define SURVEY_OUTPUT_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "survey/answers.h"
-#include "survey/clusters.h"
-#include "survey/hostset.h"
-#include "survey/verdict.h"
+#include "survey/cost.h"
+#include "survey/file.h"
+#include "survey/study.h"
 
 struct jsonw;
 
@@ -27,56 +27,41 @@ struct output_line {
 	uint64_t offset;
 };
 
-struct output_study {
-	const char *dir;
-	const struct hostset *set;
-	const struct clusters *clusters;
-	const struct answers *answers;
-	int64_t scan_date; /* overrides the records' own times; TIME_UNKNOWN: it does not */
-	uint32_t pairs_up_to;
-
-	const volatile sig_atomic_t *stop; /* set: give up, with *error NULL; may be NULL */
-
-	int lines_fd; /* holds the lines of hosts that take no part, or -1 without any */
+/* The records themselves, as far as dodgy.json shows them: an optional source. */
+struct output_lines {
+	int fd; /* holds the lines */
 	const struct output_line *lines;
-	const uint32_t *first_line; /* by host: number plus one, or 0 */
-
-	/* for table runs of survey.db */
-	const char *source; /* name of the record file, without folders */
-	const char *countries; /* "IE", "IE,GB", "XX" */
-	uint64_t nlines, nrefused;
-};
-
-/* What a part of the work took. */
-struct output_cost {
-	const char *name;
-	uint64_t calls, wall_ns, cpu_ns, bytes;
-	uint64_t peak_kb; /* of the process when the part ended */
-	uint64_t done_ns; /* when that was, counted from the start of the writing */
+	const uint32_t *first; /* by host: number plus one, or 0 */
 };
 
 #define OUTPUT_COSTS_MAX 16
 
-/* Numbers that the run's summary gives. */
-struct output_totals {
-	uint64_t verdicts[HOST_NVERDICTS]; /* hosts that take part */
-	uint64_t names[NAME_NVERDICTS];
-	uint64_t not_looked_up; /* names that are no name to look up */
-	uint64_t dogies;
+struct output_options {
+	const struct output_lines *lines; /* NULL: dodgy.json names addresses and reasons only */
+	const volatile sig_atomic_t *stop; /* set: give up, with *error NULL; may be NULL */
+	bool copy; /* of an anonymised study: only what a copy holds (output_table) */
+	/*
+	 * Called when all files are whole, before any has its name: more files that shall
+	 * appear with them, complete but for their commit.  May be NULL.  Returns 0, or -1 with *error set.
+	 */
+	int (*whole)(void *arg, struct outfile *const **more, size_t *n, char **error);
+	void *arg;
+	/* What each part took: OUTPUT_COSTS_MAX rows, of which *ncosts are filled; may be NULL. */
+	struct cost *costs;
+	size_t *ncosts;
 };
 
 /*
- * Write all files of the study.  costs has OUTPUT_COSTS_MAX rows, of which
- * *ncosts are filled.  Returns 0, or -1 with a message in *error (the caller frees it)
- * and none of the files changed but those that had been renamed already.
+ * Write all files of the study into dir.  Returns 0, or -1 with a message in *error (the
+ * caller frees it) and none of the files changed but those that had been renamed already.
  */
-int output_write(const struct output_study *s, struct output_totals *totals,
-    struct output_cost *costs, size_t *ncosts, char **error);
+int output_write(
+    const struct study *st, const char *dir, const struct output_options *o, char **error);
 
 /* Remove what an output_write() that was killed left in dir under temporary names. */
 void output_clean(const char *dir);
 
 /* One host as a line of verdicts.ndjson, with its newline. */
-void output_verdict_line(struct jsonw *w, const struct verdict *v, uint64_t ip_record);
+void output_verdict_line(struct jsonw *w, const struct study *st, uint32_t host);
 
 #endif

@@ -257,6 +257,8 @@ uint32_t study_find_host(const struct study *, const struct ip *);
 uint32_t study_find_cluster(const struct study *, uint32_t id);
 /* "rdns", "banner", "p25dn", "p443san7": the name's key in a nameset. */
 const char *study_name_key(const struct study_name *, char key[static HOST_KEY_SIZE]);
+/* The reverse: source, port and san of n.  False when key is none. */
+bool study_name_key_parse(const char *key, size_t len, struct study_name *n);
 /* The lowest address that a bad name has instead of the host's, or NULL. */
 const struct ip *study_name_address(const struct study *, const struct study_name *);
 /* No name of the host has an address and none is unknown; true without names. */

@@ -17,6 +17,11 @@
 struct study_builder;
 
 struct study_builder *study_builder_new(void);
+/*
+ * Where public keys that lines show are kept: an unlinked file, which the
+ * builder takes over.  Without one they are checked and forgotten.
+ */
+void study_builder_spool(struct study_builder *b, int fd);
 /* Give up; NULL is fine. */
 void study_builder_free(struct study_builder *b);
 
@@ -43,11 +48,13 @@ uint32_t study_builder_line(
 /* What the host's merged lines say now; valid until the next call. */
 const struct host *study_builder_merged(struct study_builder *b, uint32_t host);
 /* Country and AS, where the records did not tell them, and whether it takes part. */
-void study_builder_place(
-    struct study_builder *b, uint32_t host, const char country[3], uint32_t asn, const char *as_name);
+void study_builder_place(struct study_builder *b, uint32_t host, const char *country, uint32_t asn,
+    const char *as_name);
 void study_builder_out(struct study_builder *b, uint32_t host, enum host_out out);
 /* What the merging of lines could not keep. */
 struct merge_counts study_builder_merges(const struct study_builder *b);
+uint32_t study_builder_nhosts(const struct study_builder *b);
+bool study_builder_has_key(const struct study_builder *b, uint32_t host);
 
 /*
  * Part by part.  A host is looked up by address and made when new, as one that
@@ -56,7 +63,7 @@ struct merge_counts study_builder_merges(const struct study_builder *b);
  */
 uint32_t study_builder_address(struct study_builder *b, const struct ip *ip);
 struct study_host *study_builder_host(struct study_builder *b, uint32_t host);
-/* STUDY_NONE when there is no such host. */
+/* The number, or STUDY_NONE when there is no such host. */
 uint32_t study_builder_find(const struct study_builder *b, const struct ip *ip);
 uint32_t study_builder_text(struct study_builder *b, const char *s, size_t len);
 /* The AS of that number, or without one (0) of that name. */
@@ -65,6 +72,8 @@ uint32_t study_builder_as(struct study_builder *b, uint32_t asn, const char *nam
 uint32_t study_builder_key(struct study_builder *b, const uint8_t fp[KEY_LEN], uint8_t kind);
 /* One more key that has no fingerprint. */
 uint32_t study_builder_unnamed_key(struct study_builder *b, uint8_t kind);
+/* A key's plain members (type, bits, …) where they came without the key itself; until the next key. */
+struct study_key *study_builder_key_facts(struct study_builder *b, uint32_t key);
 /* The certificate with these members; key is its key's number. */
 uint32_t study_builder_cert(struct study_builder *b, const struct study_cert *c);
 /* Everything but its place; grabs of a host may come in any order. */
@@ -82,7 +91,8 @@ void study_builder_parts(struct study_builder *b, unsigned parts);
 /*
  * The study; b is freed.  With answers, which stay the caller's, each host of records is judged by
  * them; without, names keep the verdicts that they came with.  Keys and certificates that nobody shows are dropped;
- * clusters, ASes, uses, nrcs and timely follow from the rest.
+ * clusters, ASes, uses, nrcs and timely follow from the rest.  NULL with errno set when the file of public
+ * keys could not be written.
  */
 struct study *study_builder_finish(struct study_builder *b, const struct answers *answers);
 

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "survey/answers.h"
 #include "survey/questions.h"
@@ -24,8 +25,10 @@ enum host_verdict {
 	HOST_NVERDICTS
 };
 
+#define VERDICT_RDNS SIZE_MAX
+
 struct verdict_name {
-	const char *key; /* "rdns" or the name_ref's */
+	size_t ref; /* which of the names given, or VERDICT_RDNS */
 	const char *name; /* as it was looked up */
 	enum name_verdict verdict;
 	/*

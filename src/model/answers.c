@@ -214,5 +214,7 @@ answers_sorted(const struct answers *t)
 		if (t->slots[i].a != NULL)
 			all[n++] = t->slots[i].a;
 	qsort(all, n, sizeof(*all), answer_cmp);
+	for (size_t i = 0; i < n; i++) /* the table's own, which it may write */
+		((struct answer *)(uintptr_t)all[i])->number = (uint32_t)i;
 	return all;
 }

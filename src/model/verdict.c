@@ -84,7 +84,7 @@ judge_name(
 /* Keeps the looked-up spelling as an offset into v->text until that has stopped moving. */
 static void
 add_name(
-    struct verdict *v, const struct answers *t, const char *key, const char *name, size_t *text_len)
+    struct verdict *v, const struct answers *t, size_t ref, const char *name, size_t *text_len)
 {
 	size_t len = strlen(name) + 1;
 	struct verdict_name *vn;
@@ -94,7 +94,7 @@ add_name(
 	memcpy(v->text + *text_len, name, len);
 	*text_len += len;
 	vn = &v->names[v->n++];
-	vn->key = key;
+	vn->ref = ref;
 	vn->verdict = judge_name(t, name, &v->ip, &vn->answer);
 }
 
@@ -121,7 +121,7 @@ judge_ptr(struct verdict *v, const struct answers *t, size_t *text_len)
 	}
 	v->rdns = v->ptr->names[pick];
 	if (name_normalise(v->rdns, strlen(v->rdns), name) == NAME_OK)
-		add_name(v, t, "rdns", name, text_len);
+		add_name(v, t, VERDICT_RDNS, name, text_len);
 }
 
 static void
@@ -158,7 +158,7 @@ verdict_host(struct verdict *v, const struct answers *t, const struct ip *ip,
 	judge_ptr(v, t, &text_len);
 	for (size_t i = 0; i < n; i++)
 		if (name_normalise(names[i].text, names[i].len, name) == NAME_OK)
-			add_name(v, t, names[i].key, name, &text_len);
+			add_name(v, t, i, name, &text_len);
 	p = v->text;
 	for (size_t i = 0; i < v->n; i++) {
 		v->names[i].name = p;

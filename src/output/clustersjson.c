@@ -6,14 +6,14 @@
 #include "writer.h"
 
 static void
-write_hosts(struct jsonw *w, const struct output_study *s, uint32_t k)
+write_hosts(struct jsonw *w, const struct study *st, const struct study_cluster *c)
 {
 	char ip[IP_STRLEN];
 
 	jsonw_key(w, "hosts");
 	jsonw_array(w);
-	for (uint32_t i = s->clusters->first[k]; i < s->clusters->first[k + 1]; i++) {
-		const struct host *h = &s->set->hosts[s->clusters->members[i]];
+	for (uint32_t i = 0; i < c->hosts.n; i++) {
+		const struct study_host *h = &st->hosts[study_member(st, c, i)];
 
 		jsonw_object(w);
 		jsonw_key(w, "ip");
@@ -21,31 +21,34 @@ write_hosts(struct jsonw *w, const struct output_study *s, uint32_t k)
 		jsonw_key(w, "ip_record");
 		jsonw_uint(w, h->record);
 		jsonw_key(w, "asn");
-		jsonw_uint(w, h->asn);
+		jsonw_uint(w, st->ases[h->as].asn);
 		jsonw_key(w, "as");
-		jsonw_string(w, h->as_name != NULL ? h->as_name : "");
+		jsonw_string(w, study_text_or_empty(st, h->as_name));
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
 }
 
 static void
-write_key(struct jsonw *w, const struct output_study *s, uint32_t key)
+write_key(struct jsonw *w, const struct study *st, uint32_t key)
 {
-	const struct clusters *c = s->clusters;
+	const struct study_key *k = &st->keys[key];
 	char ip[IP_STRLEN];
 
 	jsonw_object(w);
 	jsonw_key(w, "fp");
-	jsonw_hex(w, s->set->keys[key], KEY_LEN);
+	if (k->named)
+		jsonw_hex(w, k->fp, KEY_LEN);
+	else
+		jsonw_null(w);
 	jsonw_key(w, "kind");
-	jsonw_string(w, s->set->key_kinds[key] == KEY_SSH_HOST ? "ssh" : "tls");
+	jsonw_string(w, k->kind == KEY_SSH_HOST ? "ssh" : "tls");
 	jsonw_key(w, "at");
 	jsonw_array(w);
-	for (uint32_t i = c->use_first[key]; i < c->use_first[key + 1]; i++) {
+	for (uint32_t i = k->uses.at; i < k->uses.at + k->uses.n; i++) {
 		jsonw_array(w);
-		jsonw_string(w, ip_format(&s->set->hosts[c->uses[i].host].ip, ip));
-		jsonw_string(w, port_table[c->uses[i].port].name);
+		jsonw_string(w, ip_format(&st->hosts[st->uses[i].host].ip, ip));
+		jsonw_string(w, port_table[st->uses[i].port].name);
 		jsonw_end_array(w);
 	}
 	jsonw_end_array(w);
@@ -55,30 +58,34 @@ write_key(struct jsonw *w, const struct output_study *s, uint32_t key)
 static int
 clusters_end(struct writer *o, char **error)
 {
-	const struct output_study *s = o->s;
-	const struct clusters *c = s->clusters;
-	uint32_t *seen = xcalloc((size_t)c->nkeys + 1, sizeof(*seen));
+	const struct study *st = o->st;
+	bool *seen = xcalloc((size_t)st->nkeys + 1, sizeof(*seen));
 	struct jsonw *w = &o->w;
 
 	(void)error;
 	jsonw_array(w);
-	for (uint32_t k = 1; k <= c->n; k++) {
-		buf_adds(&w->out, k == 1 ? "\n" : ",\n");
+	for (uint32_t k = 0; k < st->nclusters; k++) {
+		const struct study_cluster *c = &st->clusters[k];
+
+		buf_adds(&w->out, k == 0 ? "\n" : ",\n");
 		w->comma = false;
 		jsonw_object(w);
 		jsonw_key(w, "id");
-		jsonw_uint(w, k);
+		jsonw_uint(w, c->id);
 		jsonw_key(w, "size");
-		jsonw_uint(w, c->size[k]);
-		write_hosts(w, s, k);
+		jsonw_uint(w, c->hosts.n);
+		write_hosts(w, st, c);
 		jsonw_key(w, "keys");
 		jsonw_array(w);
-		for (uint32_t i = c->first[k]; i < c->first[k + 1]; i++) {
-			const struct host *h = &s->set->hosts[c->members[i]];
+		for (uint32_t i = 0; i < c->hosts.n; i++) {
+			const struct study_host *h = &st->hosts[study_member(st, c, i)];
 
-			for (uint32_t g = 0; g < h->ngrabs; g++) {
-				if (seen[h->grabs[g].key]++ == 0)
-					write_key(w, s, h->grabs[g].key);
+			for (uint32_t g = h->grabs.at; g < h->grabs.at + h->grabs.n; g++) {
+				uint32_t key = st->grabs[g].key;
+
+				if (!seen[key])
+					write_key(w, st, key);
+				seen[key] = true;
 			}
 		}
 		jsonw_end_array(w);
@@ -92,4 +99,6 @@ clusters_end(struct writer *o, char **error)
 	return 0;
 }
 
-const struct output_kind output_clusters = { .file = "clusters.json", .end = clusters_end };
+const struct output_kind output_clusters = {
+	.file = "clusters.json", .personal = true, .in_copy = true, .end = clusters_end
+};

@@ -8,7 +8,7 @@
 #include "writer.h"
 
 static int
-read_line(const struct output_study *s, const struct output_line *l, struct buf *b)
+read_line(const struct output_lines *s, const struct output_line *l, struct buf *b)
 {
 	size_t got = 0;
 
@@ -16,7 +16,7 @@ read_line(const struct output_study *s, const struct output_line *l, struct buf 
 	buf_reserve(b, l->len);
 	while (got < l->len) {
 		ssize_t n = pread(
-		    s->lines_fd, b->data + got, l->len - got, (off_t)(l->offset + got));
+		    s->fd, b->data + got, l->len - got, (off_t)(l->offset + got));
 
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -43,9 +43,10 @@ dodgy_begin(struct writer *o, char **error)
 static int
 dodgy_host(struct writer *o, const struct output_host *oh, char **error)
 {
-	const struct host *h = oh->h;
+	const struct study_host *h = oh->h;
+	const struct output_lines *lines = o->o->lines;
 	struct jsonw *w = &o->w;
-	uint32_t at = o->s->first_line != NULL ? o->s->first_line[oh->i] : 0;
+	uint32_t at = lines != NULL ? lines->first[oh->i] : 0;
 	char number[24];
 	struct buf line;
 	int rc = -1;
@@ -58,19 +59,19 @@ dodgy_host(struct writer *o, const struct output_host *oh, char **error)
 	snprintf(number, sizeof(number), "%llu", (unsigned long long)o->n++);
 	jsonw_key(w, number);
 	jsonw_object(w);
-	if (at == 0 && o->s->lines_fd == -1) {
+	if (at == 0) {
 		char ip[IP_STRLEN];
 
 		jsonw_key(w, "ip");
 		jsonw_string(w, ip_format(&h->ip, ip));
 	}
 	for (bool first = true; at != 0; first = false) {
-		const struct output_line *l = &o->s->lines[at - 1];
+		const struct output_line *l = &lines->lines[at - 1];
 		size_t start = 0, end;
 
-		if (read_line(o->s, l, &line) != 0) {
+		if (read_line(lines, l, &line) != 0) {
 			*error = xasprintf(
-			    "%s: cannot read back a record: %s", o->s->dir, strerror(errno));
+			    "%s: cannot read back a record: %s", o->dir, strerror(errno));
 			goto out;
 		}
 		for (end = line.len; end > 0 && line.data[end - 1] != '}'; end--)
@@ -80,7 +81,7 @@ dodgy_host(struct writer *o, const struct output_host *oh, char **error)
 		if (first) {
 			jsonw_raw(w, line.data + start + 1, end - start - 2);
 		} else {
-			if (at == o->s->lines[o->s->first_line[oh->i] - 1].next) {
+			if (at == lines->lines[lines->first[oh->i] - 1].next) {
 				jsonw_key(w, "more_records");
 				jsonw_array(w);
 			}
@@ -95,7 +96,7 @@ dodgy_host(struct writer *o, const struct output_host *oh, char **error)
 		jsonw_string(w, h->country);
 	}
 	jsonw_key(w, "reason");
-	jsonw_string(w, host_out_name(h->out));
+	jsonw_string(w, host_out_name((enum host_out)h->out));
 	jsonw_end_object(w);
 	rc = 0;
 out:
@@ -114,5 +115,5 @@ dodgy_end(struct writer *o, char **error)
 }
 
 const struct output_kind output_dodgy = {
-	.file = "dodgy.json", .begin = dodgy_begin, .host = dodgy_host, .end = dodgy_end
+	.file = "dodgy.json", .personal = true, .begin = dodgy_begin, .host = dodgy_host, .end = dodgy_end
 };

@@ -32,20 +32,8 @@ byte_order_init(struct byte_order *o)
 	qsort(o->sans, HOST_SANS_MAX, 1, by_digits);
 }
 
-enum fact
-grab_timely(const struct output_study *s, const struct host *h, const struct host_grab *g)
-{
-	int64_t date = s->scan_date;
-
-	if (date == TIME_UNKNOWN)
-		date = g->at != TIME_UNKNOWN ? g->at : h->time;
-	if (date == TIME_UNKNOWN || g->not_before == TIME_UNKNOWN || g->not_after == TIME_UNKNOWN)
-		return FACT_UNKNOWN;
-	return g->not_before <= date && date < g->not_after ? FACT_YES : FACT_NO;
-}
-
 static void
-write_fact(struct jsonw *w, const char *key, enum fact f)
+write_fact(struct jsonw *w, const char *key, uint8_t f)
 {
 	if (f == FACT_UNKNOWN)
 		return;
@@ -61,167 +49,177 @@ write_text(struct jsonw *w, const char *key, const char *text)
 }
 
 static void
-write_ssh(struct jsonw *w, const struct host_grab *g)
+write_ssh(struct jsonw *w, const struct study *st, const struct study_grab *g)
 {
-	if (g->alg != NULL && strcmp(g->alg, "ssh-rsa") != 0) {
-		write_text(w, "alg", g->alg);
-	} else if (g->key_bits >= 0) {
+	const char *alg = study_text(st, g->alg);
+
+	if (alg != NULL && strcmp(alg, "ssh-rsa") != 0) {
+		write_text(w, "alg", alg);
+	} else if (g->bits >= 0) {
 		jsonw_key(w, "rsalen");
-		jsonw_int(w, g->key_bits);
+		jsonw_int(w, g->bits);
 	}
 }
 
 static void
-write_tls(
-    struct jsonw *w, const struct output_study *s, const struct host *h, const struct host_grab *g)
+write_tls(struct jsonw *w, const struct study *st, const struct study_grab *g)
 {
-	bool rsa = g->key_bits >= 0;
+	const char *curve = study_text(st, g->curve), *alg = study_text(st, g->alg);
+	bool rsa = g->bits >= 0;
 
 	write_fact(w, "browser_trusted", g->trusted);
-	if (g->cipher_suite >= 0) {
+	if (g->cipher >= 0) {
 		jsonw_key(w, "cipher_suite");
-		jsonw_int(w, g->cipher_suite);
+		jsonw_int(w, g->cipher);
 	}
-	if (!rsa && g->curve != NULL)
-		write_text(w, "ecdsacurve", g->curve);
+	if (!rsa && curve != NULL)
+		write_text(w, "ecdsacurve", curve);
 	if (rsa) {
 		jsonw_key(w, "rsalen");
-		jsonw_int(w, g->key_bits);
+		jsonw_int(w, g->bits);
 	}
-	write_fact(w, "self_signed", g->self_signed);
-	if (!rsa && g->curve == NULL && g->alg != NULL)
-		write_text(w, "spkialg", g->alg);
-	write_fact(w, "timely", grab_timely(s, h, g));
+	write_fact(
+	    w, "self_signed", g->cert != STUDY_NONE ? st->certs[g->cert].self_signed : FACT_UNKNOWN);
+	if (!rsa && curve == NULL && alg != NULL)
+		write_text(w, "spkialg", alg);
+	write_fact(w, "timely", g->timely);
 }
 
-static const struct host_grab *
-shown_grab(const struct host *h, uint8_t port)
+static const struct study_grab *
+shown_grab(const struct study *st, const struct study_host *h, uint8_t port)
 {
-	for (uint32_t i = 0; i < h->ngrabs; i++) {
-		if (h->grabs[i].port == port)
-			return &h->grabs[i];
+	for (uint32_t i = h->grabs.at; i < h->grabs.at + h->grabs.n; i++) {
+		if (st->grabs[i].port == port)
+			return &st->grabs[i];
 	}
 	return NULL;
 }
 
 /* "p25dn", "p25dn-ip", "p25dn-seen", as far as they are known. */
 static void
-write_name(struct jsonw *w, const char *key, const char *text, const struct verdict_name *v)
+write_name(struct jsonw *w, const struct study *st, const struct study_name *n)
 {
-	char longer[HOST_KEY_SIZE + 8], ip[IP_STRLEN], time[TIME_SIZE];
+	char key[HOST_KEY_SIZE], longer[HOST_KEY_SIZE + 8], ip[IP_STRLEN], time[TIME_SIZE];
+	const char *name = study_name_key(n, key);
+	const struct ip *other = study_name_address(st, n);
 
-	write_text(w, key, text);
-	if (v == NULL || v->answer == NULL)
+	write_text(w, name, study_text_or_empty(st, n->text));
+	if (n->answer == STUDY_NONE)
 		return;
-	if (v->verdict == NAME_BAD && v->answer->naddrs > 0) {
-		snprintf(longer, sizeof(longer), "%s-ip", key);
-		write_text(w, longer, ip_format(&v->answer->addrs[0], ip));
+	if (other != NULL) {
+		snprintf(longer, sizeof(longer), "%s-ip", name);
+		write_text(w, longer, ip_format(other, ip));
 	}
-	snprintf(longer, sizeof(longer), "%s-seen", key);
-	write_text(w, longer, time_format(v->answer->at, time));
+	if (st->answers[n->answer].at == TIME_UNKNOWN)
+		return;
+	snprintf(longer, sizeof(longer), "%s-seen", name);
+	write_text(w, longer, time_format(st->answers[n->answer].at, time));
 }
 
 static void
-write_names_of_port(
-    struct jsonw *w, const struct output_host *oh, uint8_t port, const struct byte_order *order)
+write_names_of_port(struct jsonw *w, const struct study *st, const struct study_host *h,
+    uint8_t port, const struct byte_order *order)
 {
-	const struct host *h = oh->h;
-	int64_t at[HOST_SANS_MAX];
+	const struct study_name *at[HOST_SANS_MAX] = { NULL };
 	bool sans = false;
 
-	for (int i = 0; i < HOST_SANS_MAX; i++)
-		at[i] = -1;
-	for (uint32_t i = 0; i < h->nnames; i++) {
-		const struct host_name *n = &h->names[i];
+	for (uint32_t i = h->names.at; i < h->names.at + h->names.n; i++) {
+		const struct study_name *n = &st->names[i];
 
 		if (n->port != port)
 			continue;
 		if (n->source == NAME_DN) {
-			write_name(w, oh->refs[i].key, n->text, oh->named[i]);
+			write_name(w, st, n);
 		} else if (n->source == NAME_SAN && n->san < HOST_SANS_MAX) {
-			at[n->san] = i;
+			at[n->san] = n;
 			sans = true;
 		}
 	}
 	for (int i = 0; sans && i < HOST_SANS_MAX; i++) {
-		int64_t k = at[order->sans[i]];
-
-		if (k >= 0)
-			write_name(w, oh->refs[k].key, h->names[k].text, oh->named[k]);
+		if (at[order->sans[i]] != NULL)
+			write_name(w, st, at[order->sans[i]]);
 	}
 }
 
 static void
-write_keys_of(struct jsonw *w, const char *key, const struct verdict *v, enum name_verdict which)
+write_keys_of(struct jsonw *w, const char *key, const struct study *st, const struct study_host *h,
+    enum name_verdict which)
 {
+	char name[HOST_KEY_SIZE];
+
 	jsonw_key(w, key);
 	jsonw_array(w);
-	for (size_t i = 0; i < v->n; i++) {
-		if (v->names[i].verdict == which)
-			jsonw_string(w, v->names[i].key);
+	for (uint32_t i = h->names.at; i < h->names.at + h->names.n; i++) {
+		if (st->names[i].verdict == which)
+			jsonw_string(w, study_name_key(&st->names[i], name));
 	}
 	jsonw_end_array(w);
 }
 
-static void
-write_nameset(struct jsonw *w, const struct output_host *oh, const struct byte_order *order)
+static const struct study_name *
+first_name(const struct study *st, const struct study_host *h, uint8_t source)
 {
-	const struct verdict *v = oh->verdict;
-	const struct host *h = oh->h;
+	for (uint32_t i = h->names.at; i < h->names.at + h->names.n; i++) {
+		if (st->names[i].source == source)
+			return &st->names[i];
+	}
+	return NULL;
+}
+
+static void
+write_nameset(struct jsonw *w, const struct study *st, const struct output_host *oh)
+{
+	const struct study_host *h = oh->h;
+	const struct study_name *n;
 	char time[TIME_SIZE];
 
 	jsonw_object(w);
 	jsonw_key(w, "allbad");
-	jsonw_bool(w, v->allbad);
-	for (uint32_t i = 0; i < h->nnames; i++) {
-		if (h->names[i].source == NAME_BANNER) {
-			write_name(w, "banner", h->names[i].text, oh->named[i]);
-			break;
-		}
-	}
-	write_keys_of(w, "besty", v, NAME_GOOD);
+	jsonw_bool(w, study_all_bad(st, h));
+	if ((n = first_name(st, h, NAME_BANNER)) != NULL)
+		write_name(w, st, n);
+	write_keys_of(w, "besty", st, h, NAME_GOOD);
 	for (int i = 0; i < NPORTS; i++)
-		write_names_of_port(w, oh, order->ports[i], order);
-	if (v->rdns != NULL) {
-		write_name(w, "rdns", v->rdns, oh->rdns);
-		write_text(w, "rdns_seen", time_format(v->ptr->at, time));
+		write_names_of_port(w, st, h, oh->order->ports[i], oh->order);
+	if ((n = first_name(st, h, NAME_RDNS)) != NULL) {
+		write_name(w, st, n);
+		if (h->ptr != STUDY_NONE && st->answers[h->ptr].at != TIME_UNKNOWN)
+			write_text(w, "rdns_seen", time_format(st->answers[h->ptr].at, time));
 	}
-	write_keys_of(w, "unknown", v, NAME_UNKNOWN);
+	write_keys_of(w, "unknown", st, h, NAME_UNKNOWN);
 	jsonw_end_object(w);
 }
 
 void
-analysis_write(struct jsonw *w, const struct output_study *s, const struct output_host *oh)
+analysis_write(struct jsonw *w, const struct study *st, const struct output_host *oh)
 {
 	jsonw_object(w);
 	jsonw_key(w, "nameset");
-	write_nameset(w, oh, oh->order);
+	write_nameset(w, st, oh);
 	for (int i = 0; i < NPORTS; i++) {
 		uint8_t port = oh->order->ports[i];
-		const struct host_grab *g = shown_grab(oh->h, port);
+		const struct study_grab *g = shown_grab(st, oh->h, port);
 
 		if (port >= NPORTS_STUDY)
 			continue;
 		jsonw_key(w, port_table[port].name);
 		jsonw_object(w);
 		if (g != NULL && g->kind == KEY_SSH_HOST)
-			write_ssh(w, g);
+			write_ssh(w, st, g);
 		else if (g != NULL)
-			write_tls(w, s, oh->h, g);
+			write_tls(w, st, g);
 		jsonw_end_object(w);
 	}
 	jsonw_end_object(w);
 }
 
 const char *
-host_as_name(const struct host *h, struct buf *scratch)
+host_as_name(const struct study *st, const struct study_host *h, struct buf *scratch)
 {
-	if (h->as_name == NULL)
-		return "";
-	if (!h->own_as)
-		return h->as_name;
+	if (!h->as_own)
+		return study_text_or_empty(st, h->as_name);
 	buf_clear(scratch);
-	buf_adds(scratch, h->as_name);
+	buf_adds(scratch, study_text_or_empty(st, h->as_name));
 	for (size_t i = 0; i < scratch->len; i++) {
 		if (scratch->data[i] >= 'A' && scratch->data[i] <= 'Z')
 			scratch->data[i] = (char)(scratch->data[i] - 'A' + 'a');
@@ -230,39 +228,33 @@ host_as_name(const struct host *h, struct buf *scratch)
 }
 
 uint32_t
-host_cluster_size(const struct output_study *s, const struct output_host *h)
+host_cluster_id(const struct study *st, const struct study_host *h)
 {
-	return h->cluster == 0 || h->cluster == CLUSTER_OUT ? 1 : s->clusters->size[h->cluster];
-}
-
-uint32_t
-host_partners(const struct output_study *s, uint32_t i)
-{
-	uint32_t group = s->clusters->group_of[i];
-
-	return group == GROUP_NONE ? 0 : s->clusters->partners[group];
+	return h->cluster == STUDY_NONE ? 0 : st->clusters[h->cluster].id;
 }
 
 static void
-write_fprints(struct jsonw *w, const struct host *h, const struct byte_order *order)
+write_fprints(
+    struct jsonw *w, const struct study *st, const struct study_host *h, const struct byte_order *order)
 {
 	jsonw_object(w);
 	for (int i = 0; i < NPORTS; i++) {
-		const struct host_grab *g = shown_grab(h, order->ports[i]);
+		const struct study_grab *g = shown_grab(st, h, order->ports[i]);
 
-		if (g == NULL || order->ports[i] >= NPORTS_STUDY)
+		if (g == NULL || order->ports[i] >= NPORTS_STUDY || !st->keys[g->key].named)
 			continue;
 		jsonw_key(w, port_table[order->ports[i]].name);
-		jsonw_hex(w, g->fp, KEY_LEN);
+		jsonw_hex(w, st->keys[g->key].fp, KEY_LEN);
 	}
 	jsonw_end_object(w);
 }
 
 void
-host_write(struct jsonw *w, const struct output_study *s, const struct output_host *oh,
+host_write(struct jsonw *w, const struct study *st, const struct output_host *oh,
     enum host_form form, const struct buf *rcs, bool truncated)
 {
-	const struct host *h = oh->h;
+	const struct study_host *h = oh->h;
+	const char *writer = study_text(st, h->writer);
 	char ip[IP_STRLEN];
 	struct buf scratch;
 
@@ -270,27 +262,28 @@ host_write(struct jsonw *w, const struct output_study *s, const struct output_ho
 	jsonw_object(w);
 	jsonw_key(w, "analysis");
 	jsonw_raw(w, oh->analysis, oh->analysis_len);
-	write_text(w, "asn", host_as_name(h, &scratch));
+	write_text(w, "asn", host_as_name(st, h, &scratch));
 	jsonw_key(w, "asndec");
-	jsonw_uint(w, h->asn);
+	jsonw_uint(w, st->ases[h->as].asn);
 	jsonw_key(w, "clusternum");
-	jsonw_uint(w, form == FORM_BEFORE ? 0 : oh->cluster);
+	jsonw_uint(w, form == FORM_BEFORE ? 0 : host_cluster_id(st, h));
 	jsonw_key(w, "csize");
-	jsonw_uint(w, form == FORM_BEFORE ? 1 : host_cluster_size(s, oh));
+	jsonw_uint(w,
+	    form == FORM_BEFORE || h->cluster == STUDY_NONE ? 1 : st->clusters[h->cluster].hosts.n);
 	jsonw_key(w, "fprints");
-	write_fprints(w, h, oh->order);
+	write_fprints(w, st, h, oh->order);
 	write_text(w, "ip", ip_format(&h->ip, ip));
 	jsonw_key(w, "ip_record");
 	jsonw_uint(w, h->record);
 	jsonw_key(w, "nrcs");
-	jsonw_uint(w, form == FORM_BEFORE ? 0 : host_partners(s, oh->i));
+	jsonw_uint(w, form == FORM_BEFORE ? 0 : h->nrcs);
 	jsonw_key(w, "rcs");
 	jsonw_raw(w, rcs != NULL ? rcs->data : "{}", rcs != NULL ? rcs->len : 2);
 	if (truncated) {
 		jsonw_key(w, "rcs_truncated");
 		jsonw_bool(w, true);
 	}
-	write_text(w, "writer", h->writer != NULL ? h->writer : "unknown");
+	write_text(w, "writer", writer != NULL ? writer : "unknown");
 	jsonw_end_object(w);
 	buf_fini(&scratch);
 }

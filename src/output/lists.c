@@ -1,7 +1,9 @@
 /* The files that are plain lists of hosts. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "survey/mem.h"
+#include "survey/name.h"
 
 #include "writer.h"
 
@@ -35,10 +37,10 @@ static int
 fingerprints_host(struct writer *o, const struct output_host *h, char **error)
 {
 	(void)error;
-	if (h->cluster == CLUSTER_OUT)
+	if (h->h->out != OUT_NONE)
 		return 0;
 	array_next(o);
-	host_write(&o->w, o->s, h, FORM_BEFORE, NULL, false);
+	host_write(&o->w, o->st, h, FORM_BEFORE, NULL, false);
 	return 0;
 }
 
@@ -46,10 +48,10 @@ static int
 all_keys_host(struct writer *o, const struct output_host *h, char **error)
 {
 	(void)error;
-	if (h->cluster == CLUSTER_OUT)
+	if (h->h->out != OUT_NONE)
 		return 0;
 	array_next(o);
-	host_write(&o->w, o->s, h, FORM_AFTER, NULL, false);
+	host_write(&o->w, o->st, h, FORM_AFTER, NULL, false);
 	return 0;
 }
 
@@ -57,54 +59,75 @@ static int
 dogies_host(struct writer *o, const struct output_host *h, char **error)
 {
 	(void)error;
-	if (h->cluster == CLUSTER_OUT || h->verdict->verdict != HOST_BAD)
+	if (h->h->out != OUT_NONE || h->h->verdict != HOST_BAD)
 		return 0;
 	array_next(o);
-	host_write(&o->w, o->s, h, FORM_AFTER, NULL, false);
+	host_write(&o->w, o->st, h, FORM_AFTER, NULL, false);
 	return 0;
 }
 
 const struct output_kind output_fingerprints = { .file = "fingerprints.json",
+	.personal = true,
 	.begin = array_begin,
 	.host = fingerprints_host,
 	.end = array_end };
 const struct output_kind output_all_keys = { .file = "all-key-fingerprints.json",
+	.personal = true,
+	.in_copy = true,
 	.begin = array_begin,
 	.host = all_keys_host,
 	.end = array_end };
 const struct output_kind output_dogies = {
-	.file = "dogies.json", .begin = array_begin, .host = dogies_host, .end = array_end
+	.file = "dogies.json", .personal = true, .begin = array_begin, .host = dogies_host, .end = array_end
 };
 
-void
-output_verdict_line(struct jsonw *w, const struct verdict *v, uint64_t ip_record)
+/* All addresses that the answer which decided has. */
+static void
+write_addresses(struct jsonw *w, const struct study *st, const struct study_name *n)
 {
 	char ip[IP_STRLEN];
 
+	jsonw_key(w, "addresses");
+	jsonw_array(w);
+	if (n->answer != STUDY_NONE) {
+		const struct study_span *a = &st->answers[n->answer].addresses;
+
+		for (uint32_t k = a->at; k < a->at + a->n; k++)
+			jsonw_string(w, ip_format(&st->addresses[k], ip));
+	}
+	jsonw_end_array(w);
+}
+
+void
+output_verdict_line(struct jsonw *w, const struct study *st, uint32_t host)
+{
+	const struct study_host *h = &st->hosts[host];
+	char ip[IP_STRLEN], key[HOST_KEY_SIZE], normal[NAME_SIZE];
+
 	jsonw_object(w);
 	jsonw_key(w, "ip");
-	jsonw_string(w, ip_format(&v->ip, ip));
+	jsonw_string(w, ip_format(&h->ip, ip));
 	jsonw_key(w, "ip_record");
-	jsonw_uint(w, ip_record);
+	jsonw_uint(w, h->record);
 	jsonw_key(w, "verdict");
-	jsonw_string(w, host_verdict_name(v->verdict));
+	jsonw_string(w, host_verdict_name((enum host_verdict)h->verdict));
 	jsonw_key(w, "names");
 	jsonw_array(w);
-	for (size_t i = 0; i < v->n; i++) {
-		const struct verdict_name *n = &v->names[i];
+	for (uint32_t i = h->names.at; i < h->names.at + h->names.n; i++) {
+		const struct study_name *n = &st->names[i];
+		const char *text = study_text_or_empty(st, n->text);
 
+		if (n->verdict == NAME_NOT_LOOKED_UP)
+			continue;
 		jsonw_object(w);
 		jsonw_key(w, "key");
-		jsonw_string(w, n->key);
+		jsonw_string(w, study_name_key(n, key));
 		jsonw_key(w, "name");
-		jsonw_string(w, n->name);
+		jsonw_string(
+		    w, name_normalise(text, strlen(text), normal) == NAME_OK ? normal : text);
 		jsonw_key(w, "verdict");
-		jsonw_string(w, name_verdict_name(n->verdict));
-		jsonw_key(w, "addresses");
-		jsonw_array(w);
-		for (size_t k = 0; n->answer != NULL && k < n->answer->naddrs; k++)
-			jsonw_string(w, ip_format(&n->answer->addrs[k], ip));
-		jsonw_end_array(w);
+		jsonw_string(w, study_name_verdict(n->verdict));
+		write_addresses(w, st, n);
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
@@ -117,11 +140,13 @@ verdicts_host(struct writer *o, const struct output_host *h, char **error)
 {
 	(void)error;
 	o->n++;
-	output_verdict_line(&o->w, h->verdict, h->h->record);
+	output_verdict_line(&o->w, o->st, h->i);
 	return 0;
 }
 
-const struct output_kind output_verdicts = { .file = "verdicts.ndjson", .host = verdicts_host };
+const struct output_kind output_verdicts = {
+	.file = "verdicts.ndjson", .personal = true, .in_copy = true, .host = verdicts_host
+};
 
 static int
 by_number(const void *a, const void *b)
@@ -135,23 +160,25 @@ by_number(const void *a, const void *b)
 static int
 sizes_end(struct writer *o, char **error)
 {
-	const struct clusters *c = o->s->clusters;
-	uint32_t *sorted = xcalloc((size_t)c->n + 1, sizeof(*sorted));
+	const struct study *st = o->st;
+	uint32_t *sorted = xcalloc((size_t)st->nclusters + 1, sizeof(*sorted)), alone = 0;
 	struct buf *b = &o->w.out;
 
 	(void)error;
-	buf_adds(b, "clusternum,size\n");
-	for (uint32_t k = 0; k <= c->n; k++) {
-		buf_printf(b, "%u, %u\n", k, c->size[k]);
-		sorted[k] = k == 0 ? 0 : c->size[k];
+	for (uint32_t i = 0; i < st->nhosts; i++)
+		alone += st->hosts[i].out == OUT_NONE && st->hosts[i].cluster == STUDY_NONE;
+	buf_printf(b, "clusternum,size\n0, %u\n", alone);
+	for (uint32_t k = 0; k < st->nclusters; k++) {
+		sorted[k] = st->clusters[k].hosts.n;
+		buf_printf(b, "%u, %u\n", st->clusters[k].id, sorted[k]);
 	}
-	o->n = c->n;
-	qsort(sorted, (size_t)c->n + 1, sizeof(*sorted), by_number);
-	buf_printf(b, "\n\nclustersize,#clusters,collider\n%u,1,n\n", c->size[0]);
-	for (uint32_t k = 1; k <= c->n;) {
+	o->n = st->nclusters;
+	qsort(sorted, st->nclusters, sizeof(*sorted), by_number);
+	buf_printf(b, "\n\nclustersize,#clusters,collider\n%u,1,n\n", alone);
+	for (uint32_t k = 0; k < st->nclusters;) {
 		uint32_t from = k;
 
-		while (k <= c->n && sorted[k] == sorted[from])
+		while (k < st->nclusters && sorted[k] == sorted[from])
 			k++;
 		buf_printf(b, "%u,%u,y\n", sorted[from], k - from);
 	}
@@ -159,4 +186,6 @@ sizes_end(struct writer *o, char **error)
 	return 0;
 }
 
-const struct output_kind output_sizes = { .file = "clustersizes.csv", .end = sizes_end };
+const struct output_kind output_sizes = {
+	.file = "clustersizes.csv", .in_copy = true, .end = sizes_end
+};

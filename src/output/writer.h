@@ -6,6 +6,7 @@
 #include "survey/file.h"
 #include "survey/jsonw.h"
 #include "survey/output.h"
+#include "survey/pairs.h"
 
 /* Keys of objects stand in the order of their bytes: p110, p143, p22, … and 0, 1, 10, 11, …, 2. */
 struct byte_order {
@@ -17,22 +18,18 @@ void byte_order_init(struct byte_order *o);
 
 /* One host on its way through the writers. */
 struct output_host {
-	const struct host *h;
-	uint32_t i; /* number in the set */
-	uint32_t cluster; /* its number, 0, or CLUSTER_OUT */
+	const struct study_host *h;
+	uint32_t i; /* its number */
 	const struct byte_order *order;
-	const struct verdict *verdict;
-	const struct name_ref *refs; /* the host's names in order, with their keys */
-	const struct verdict_name *const
-	    *named; /* by name of the host: its verdict, or NULL when not looked up */
-	const struct verdict_name *rdns; /* or NULL */
-	const char *analysis; /* JSON of its `analysis` */
+	const char *analysis; /* JSON of its `analysis`; only of hosts that take part */
 	size_t analysis_len;
 };
 
 /* An output file in the making. */
 struct writer {
-	const struct output_study *s;
+	const struct study *st;
+	const struct output_options *o;
+	const char *dir;
 	const struct output_kind *kind;
 	struct outfile out;
 	struct jsonw w;
@@ -45,6 +42,8 @@ struct writer {
 /* A kind of output: begin, every host in order, end.  Any of them may be NULL. */
 struct output_kind {
 	const char *file;
+	bool personal; /* tells addresses, names or keys of hosts */
+	bool in_copy; /* an anonymised copy has it */
 	int (*begin)(struct writer *o, char **error);
 	int (*host)(struct writer *o, const struct output_host *h, char **error);
 	int (*end)(struct writer *o, char **error);
@@ -55,22 +54,18 @@ extern const struct output_kind output_fingerprints, output_all_keys, output_col
     output_dodgy, output_dogies, output_sizes, output_clusters, output_verdicts, output_db;
 
 /* The members of `analysis`: per-port facts and the nameset. */
-void analysis_write(struct jsonw *w, const struct output_study *s, const struct output_host *h);
+void analysis_write(struct jsonw *w, const struct study *st, const struct output_host *h);
 
 /* How far a host object goes beyond the clustering. */
 enum host_form { FORM_BEFORE, FORM_AFTER, FORM_PAIRS };
 
 /* One host object; rcs, with FORM_PAIRS, holds the pairs as JSON text. */
-void host_write(struct jsonw *w, const struct output_study *s, const struct output_host *h,
+void host_write(struct jsonw *w, const struct study *st, const struct output_host *h,
     enum host_form form, const struct buf *rcs, bool truncated);
 
 /* The AS name as the files show it: in lower case if it came with the record. */
-const char *host_as_name(const struct host *h, struct buf *scratch);
-uint32_t host_cluster_size(const struct output_study *s, const struct output_host *h);
-uint32_t host_partners(const struct output_study *s, uint32_t i);
-
-/* Were the certificate's dates right at the time of the study? */
-enum fact grab_timely(
-    const struct output_study *s, const struct host *h, const struct host_grab *g);
+const char *host_as_name(const struct study *st, const struct study_host *h, struct buf *scratch);
+/* Its cluster's number in the files, 0 for a host that shares with nobody. */
+uint32_t host_cluster_id(const struct study *st, const struct study_host *h);
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "survey/hashtab.h"
 #include "survey/mem.h"
 
 #include "partners.h"
@@ -18,13 +19,13 @@
 #define WALK_CHEAP 16 /* steps a key of a group that are as good as linear */
 
 static uint32_t
-group_size(const struct clusters *c, uint32_t g)
+group_size(const struct pairs *c, uint32_t g)
 {
 	return c->group_first[g + 1] - c->group_first[g];
 }
 
 static bool
-group_has(const struct clusters *c, uint32_t g, uint32_t key)
+group_has(const struct pairs *c, uint32_t g, uint32_t key)
 {
 	for (uint32_t i = c->gkey_first[g]; i < c->gkey_first[g + 1]; i++) {
 		if (c->gkeys[i].key == key)
@@ -34,61 +35,47 @@ group_has(const struct clusters *c, uint32_t g, uint32_t key)
 }
 
 static uint32_t
-ngroups_of(const struct clusters *c, uint32_t k)
+ngroups_of(const struct pairs *c, uint32_t k)
 {
 	return c->kgroup_first[k + 1] - c->kgroup_first[k];
 }
 
-static uint64_t
-hash_groups(const struct clusters *c, uint32_t k)
-{
-	uint64_t h = 0;
-
-	for (uint32_t i = c->kgroup_first[k]; i < c->kgroup_first[k + 1]; i++) {
-		h = (h ^ c->kgroups[i]) * 0x9fb21c651e98df25ULL;
-		h ^= h >> 29;
-	}
-	return h;
-}
-
 /* For each key the first one that stands in exactly the same groups. */
 static uint32_t *
-equal_keys(const struct clusters *c)
+equal_keys(const struct pairs *c)
 {
-	uint32_t *equal = xcalloc((size_t)c->nkeys + 1, sizeof(*equal)), *slot;
-	size_t nslots = 1024;
+	uint32_t *equal = xcalloc((size_t)c->nkeys + 1, sizeof(*equal));
+	struct hashtab t;
 
-	while (nslots < (size_t)c->nkeys * 2)
-		nslots *= 2;
-	slot = xcalloc(nslots, sizeof(*slot)); /* key plus one */
+	hashtab_init(&t);
 	for (uint32_t k = 0; k < c->nkeys; k++) {
+		const uint32_t *groups = &c->kgroups[c->kgroup_first[k]];
+		uint32_t n = ngroups_of(c, k), h, other;
 		size_t at;
 
 		equal[k] = k;
-		if (ngroups_of(c, k) == 0)
+		if (n == 0)
 			continue;
-		for (at = hash_groups(c, k) & (nslots - 1); slot[at] != 0;
-		     at = (at + 1) & (nslots - 1)) {
-			uint32_t other = slot[at] - 1;
-
-			if (ngroups_of(c, other) == ngroups_of(c, k) &&
-			    memcmp(&c->kgroups[c->kgroup_first[other]],
-				&c->kgroups[c->kgroup_first[k]],
-				ngroups_of(c, k) * sizeof(*c->kgroups)) == 0) {
-				equal[k] = other;
+		h = hashtab_hash(&t, groups, n * sizeof(*groups));
+		for (other = hashtab_first(&t, h, &at); other != HASHTAB_NONE;
+		     other = hashtab_next(&t, h, &at)) {
+			if (ngroups_of(c, other) == n &&
+			    memcmp(&c->kgroups[c->kgroup_first[other]], groups,
+				n * sizeof(*groups)) == 0)
 				break;
-			}
 		}
-		if (slot[at] == 0)
-			slot[at] = k + 1;
+		if (other != HASHTAB_NONE)
+			equal[k] = other;
+		else
+			hashtab_put(&t, h, k);
 	}
-	free(slot);
+	hashtab_fini(&t);
 	return equal;
 }
 
-/* Of a group's keys that with the most groups, which need not be walked. */
+/* The key of this group that the most groups share: it need not be walked. */
 static uint32_t
-widest_key(const struct clusters *c, uint32_t g)
+widest_key(const struct pairs *c, uint32_t g)
 {
 	uint32_t widest = c->gkeys[c->gkey_first[g]].key;
 
@@ -102,7 +89,7 @@ widest_key(const struct clusters *c, uint32_t g)
 }
 
 static uint64_t
-walk_cost(const struct clusters *c, const uint32_t *equal)
+walk_cost(const struct pairs *c, const uint32_t *equal)
 {
 	uint64_t steps = 0;
 
@@ -123,7 +110,7 @@ walk_cost(const struct clusters *c, const uint32_t *equal)
  * counted add nothing.
  */
 static void
-count_walking(struct clusters *c, const uint32_t *equal)
+count_walking(struct pairs *c, const uint32_t *equal)
 {
 	uint32_t *hosts_of_key = xcalloc((size_t)c->nkeys + 1, sizeof(*hosts_of_key));
 	uint32_t *stamp = xcalloc((size_t)c->ngroups + 1, sizeof(*stamp));
@@ -166,7 +153,7 @@ struct run {
 };
 
 struct inclusion {
-	struct clusters *c;
+	struct pairs *c;
 	uint32_t
 	    *keys; /* by group, from gkey_first on: one of each lot of equal keys, narrow first */
 	uint32_t *end; /* by group: of its keys */
@@ -267,7 +254,7 @@ by_width(const void *pa, const void *pb)
 
 /* One of each lot of equal keys that groups have, narrow ones first; the caller frees. */
 static struct run *
-order_keys(const struct clusters *c, const uint32_t *equal, uint32_t *n)
+order_keys(const struct pairs *c, const uint32_t *equal, uint32_t *n)
 {
 	struct run *order = xcalloc((size_t)c->nkeys + 1, sizeof(*order));
 
@@ -285,7 +272,7 @@ order_keys(const struct clusters *c, const uint32_t *equal, uint32_t *n)
  * with both, …, as long as the budget lasts.
  */
 static bool
-count_including(struct clusters *c, const uint32_t *equal, uint64_t budget)
+count_including(struct pairs *c, const uint32_t *equal, uint64_t budget)
 {
 	struct inclusion in = { .c = c, .budget = budget };
 	struct place *p = xcalloc((size_t)c->ngroups + 1, sizeof(*p));
@@ -323,7 +310,7 @@ count_including(struct clusters *c, const uint32_t *equal, uint64_t budget)
 }
 
 void
-partners_count(struct clusters *c)
+partners_count(struct pairs *c)
 {
 	uint32_t *equal = equal_keys(c);
 	uint64_t steps = walk_cost(c, equal);
