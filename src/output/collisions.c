@@ -26,6 +26,8 @@ struct mask_text {
 };
 
 struct collisions {
+	struct pairs *pairs;
+	uint32_t pairs_up_to; /* of the run being written */
 	struct partner *partner; /* by host of a cluster */
 	uint32_t *by_text; /* like clusters.members, but by ip_record as text */
 	uint64_t *mask; /* by group: the ports that it shares with the host being written */
@@ -65,60 +67,60 @@ by_cluster_and_text(const void *pa, const void *pb)
 }
 
 static bool
-lists_all(const struct output_study *s, uint32_t cluster)
+lists_all(const struct collisions *c, const struct study *s, uint32_t cluster)
 {
-	return s->clusters->size[cluster] <= s->pairs_up_to;
+	return s->clusters[cluster].hosts.n <= c->pairs_up_to;
 }
 
 static void
-sort_members(struct collisions *c, const struct output_study *s)
+sort_members(struct collisions *c, const struct study *s)
 {
-	const struct clusters *cl = s->clusters;
-	uint32_t n = cl->first[cl->n + 1], k = 0;
-	struct text_order *order = xcalloc((size_t)n + 1, sizeof(*order));
+	struct text_order *order = xcalloc((size_t)s->nmembers + 1, sizeof(*order));
 
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t host = cl->members[i];
+	for (uint32_t i = 0; i < s->nmembers; i++) {
+		uint32_t host = s->members[i];
 
-		order[i] = (struct text_order){ s->set->hosts[host].record, cl->of_host[host],
+		order[i] = (struct text_order){ s->hosts[host].record, s->hosts[host].cluster,
 			host };
 	}
-	for (uint32_t i = 1; i <= cl->n; i++) {
-		if (lists_all(s, i))
-			qsort(
-			    &order[cl->first[i]], cl->size[i], sizeof(*order), by_cluster_and_text);
+	for (uint32_t i = 0; i < s->nclusters; i++) {
+		if (lists_all(c, s, i))
+			qsort(&order[s->clusters[i].hosts.at], s->clusters[i].hosts.n,
+			    sizeof(*order), by_cluster_and_text);
 	}
-	c->by_text = xcalloc((size_t)n + 1, sizeof(*c->by_text));
-	for (k = 0; k < n; k++)
-		c->by_text[k] = order[k].host;
+	c->by_text = xcalloc((size_t)s->nmembers + 1, sizeof(*c->by_text));
+	for (uint32_t i = 0; i < s->nmembers; i++)
+		c->by_text[i] = order[i].host;
 	free(order);
 }
 
 static void
-list_lowest(struct collisions *c, const struct clusters *cl)
+list_lowest(struct collisions *c, const struct study *s)
 {
 	uint32_t n = 0;
 
-	c->low_first = xcalloc((size_t)cl->nkeys + 1, sizeof(*c->low_first));
-	c->low = xcalloc((size_t)cl->use_first[cl->nkeys] + 1, sizeof(*c->low));
-	for (uint32_t k = 0; k < cl->nkeys; k++) {
-		c->low_first[k] = n;
-		for (uint32_t i = cl->use_first[k];
-		     i < cl->use_first[k + 1] && n - c->low_first[k] <= TRUNCATED_TO; i++) {
-			uint32_t host = cl->uses[i].host;
+	c->low_first = xcalloc((size_t)s->nkeys + 1, sizeof(*c->low_first));
+	c->low = xcalloc((size_t)s->nuses + 1, sizeof(*c->low));
+	for (uint32_t k = 0; k < s->nkeys; k++) {
+		const struct study_span *uses = &s->keys[k].uses;
 
-			if (cl->uses[i].port < NPORTS_STUDY &&
+		c->low_first[k] = n;
+		for (uint32_t i = uses->at;
+		     i < uses->at + uses->n && n - c->low_first[k] <= TRUNCATED_TO; i++) {
+			uint32_t host = s->uses[i].host;
+
+			if (s->uses[i].port < NPORTS_STUDY &&
 			    (n == c->low_first[k] || c->low[n - 1] != host))
 				c->low[n++] = host;
 		}
 	}
-	c->low_first[cl->nkeys] = n;
+	c->low_first[s->nkeys] = n;
 }
 
 static int
 collisions_begin(struct writer *o, char **error)
 {
-	const struct output_study *s = o->s;
+	const struct study *s = o->st;
 	struct collisions *c = xcalloc(1, sizeof(*c));
 
 	(void)error;
@@ -126,11 +128,13 @@ collisions_begin(struct writer *o, char **error)
 	arena_init(&c->a);
 	buf_init(&c->rcs);
 	buf_init(&c->scratch);
-	c->partner = xcalloc(s->set->n + 1, sizeof(*c->partner));
-	c->mask = xcalloc((size_t)s->clusters->ngroups + 1, sizeof(*c->mask));
-	c->stamp = xcalloc((size_t)s->clusters->ngroups + 1, sizeof(*c->stamp));
+	c->pairs_up_to = s->runs[s->nruns - 1].pairs_up_to;
+	c->pairs = pairs_new(s);
+	c->partner = xcalloc((size_t)s->nhosts + 1, sizeof(*c->partner));
+	c->mask = xcalloc((size_t)c->pairs->ngroups + 1, sizeof(*c->mask));
+	c->stamp = xcalloc((size_t)c->pairs->ngroups + 1, sizeof(*c->stamp));
 	sort_members(c, s);
-	list_lowest(c, s->clusters);
+	list_lowest(c, s);
 	jsonw_array(&o->w);
 	return 0;
 }
@@ -142,6 +146,7 @@ collisions_abort(struct writer *o)
 
 	if (c == NULL)
 		return;
+	pairs_free(c->pairs);
 	free(c->partner);
 	free(c->by_text);
 	free(c->mask);
@@ -157,10 +162,10 @@ collisions_abort(struct writer *o)
 }
 
 static const struct partner *
-partner_text(struct collisions *c, const struct output_study *s, uint32_t i)
+partner_text(struct collisions *c, const struct study *s, uint32_t i)
 {
 	struct partner *p = &c->partner[i];
-	const struct host *h = &s->set->hosts[i];
+	const struct study_host *h = &s->hosts[i];
 	char text[96], ip[IP_STRLEN];
 	int n;
 
@@ -228,21 +233,22 @@ mask_text(struct collisions *c, uint64_t mask)
 
 /* "asn":"…","asndec":64512, where the partner's AS name is another. */
 static void
-as_write(struct collisions *c, const struct host *mine, const struct host *theirs)
+as_write(struct collisions *c, const struct study *s, const struct study_host *mine,
+    const struct study_host *theirs)
 {
 	struct jsonw w;
 	struct buf a, b;
 
-	if (mine->as_name == theirs->as_name && mine->own_as == theirs->own_as)
+	if (mine->as_name == theirs->as_name && mine->as_own == theirs->as_own)
 		return;
 	buf_init(&a);
 	buf_init(&b);
-	if (strcmp(host_as_name(mine, &a), host_as_name(theirs, &b)) != 0) {
+	if (strcmp(host_as_name(s, mine, &a), host_as_name(s, theirs, &b)) != 0) {
 		jsonw_init(&w, NULL);
 		jsonw_key(&w, "asn");
-		jsonw_string(&w, host_as_name(theirs, &b));
+		jsonw_string(&w, host_as_name(s, theirs, &b));
 		jsonw_key(&w, "asndec");
-		jsonw_uint(&w, theirs->asn);
+		jsonw_uint(&w, s->ases[theirs->as].asn);
 		buf_add(&c->rcs, w.out.data, w.out.len);
 		buf_addc(&c->rcs, ',');
 		jsonw_fini(&w);
@@ -253,7 +259,7 @@ as_write(struct collisions *c, const struct host *mine, const struct host *their
 
 static void
 pair_write(
-    struct collisions *c, const struct output_study *s, uint32_t me, uint32_t other, uint64_t mask)
+    struct collisions *c, const struct study *s, uint32_t me, uint32_t other, uint64_t mask)
 {
 	const struct partner *p = partner_text(c, s, other);
 	const struct mask_text *m = mask_text(c, mask);
@@ -261,32 +267,33 @@ pair_write(
 	if (c->rcs.len > 1)
 		buf_addc(&c->rcs, ',');
 	buf_add(&c->rcs, p->text, p->number_len);
-	as_write(c, &s->set->hosts[me], &s->set->hosts[other]);
+	as_write(c, s, &s->hosts[me], &s->hosts[other]);
 	buf_add(&c->rcs, p->text + p->number_len, p->len - p->number_len);
 	buf_add(&c->rcs, m->text, m->len);
 }
 
 /* All partners: those members of the cluster whose group has a key of mine. */
 static void
-write_all(struct collisions *c, const struct output_study *s, uint32_t me, uint32_t cluster)
+write_all(struct collisions *c, const struct study *s, uint32_t me)
 {
-	const struct clusters *cl = s->clusters;
-	uint32_t group = cl->group_of[me];
+	const struct pairs *p = c->pairs;
+	const struct study_span *members = &s->clusters[s->hosts[me].cluster].hosts;
+	uint32_t group = p->group_of[me];
 
-	for (uint32_t i = cl->gkey_first[group]; i < cl->gkey_first[group + 1]; i++) {
-		uint32_t key = cl->gkeys[i].key;
+	for (uint32_t i = p->gkey_first[group]; i < p->gkey_first[group + 1]; i++) {
+		uint32_t key = p->gkeys[i].key;
 
-		for (uint32_t k = cl->kgroup_first[key]; k < cl->kgroup_first[key + 1]; k++) {
-			uint32_t other = cl->kgroups[k];
+		for (uint32_t k = p->kgroup_first[key]; k < p->kgroup_first[key + 1]; k++) {
+			uint32_t other = p->kgroups[k];
 
 			if (c->stamp[other] == group + 1)
 				continue;
 			c->stamp[other] = group + 1;
-			c->mask[other] = clusters_ports(cl, group, other);
+			c->mask[other] = pairs_ports(p, group, other);
 		}
 	}
-	for (uint32_t i = cl->first[cluster]; i < cl->first[cluster + 1]; i++) {
-		uint32_t other = c->by_text[i], g = cl->group_of[other];
+	for (uint32_t i = members->at; i < members->at + members->n; i++) {
+		uint32_t other = c->by_text[i], g = p->group_of[other];
 
 		if (other != me && g != GROUP_NONE && c->stamp[g] == group + 1)
 			pair_write(c, s, me, other, c->mask[g]);
@@ -295,14 +302,14 @@ write_all(struct collisions *c, const struct output_study *s, uint32_t me, uint3
 
 /* The lowest-numbered partners: the first hosts of each key, merged. */
 static size_t
-lowest_partners(const struct collisions *c, const struct clusters *cl, uint32_t me,
-    uint32_t out[static TRUNCATED_TO])
+lowest_partners(const struct collisions *c, uint32_t me, uint32_t out[static TRUNCATED_TO])
 {
-	uint32_t group = cl->group_of[me];
+	const struct pairs *p = c->pairs;
+	uint32_t group = p->group_of[me];
 	size_t n = 0;
 
-	for (uint32_t i = cl->gkey_first[group]; i < cl->gkey_first[group + 1]; i++) {
-		uint32_t key = cl->gkeys[i].key;
+	for (uint32_t i = p->gkey_first[group]; i < p->gkey_first[group + 1]; i++) {
+		uint32_t key = p->gkeys[i].key;
 
 		for (uint32_t k = c->low_first[key]; k < c->low_first[key + 1]; k++) {
 			uint32_t host = c->low[k];
@@ -324,16 +331,17 @@ lowest_partners(const struct collisions *c, const struct clusters *cl, uint32_t 
 }
 
 static void
-write_lowest(struct collisions *c, const struct output_study *s, uint32_t me)
+write_lowest(struct collisions *c, const struct study *s, uint32_t me)
 {
-	const struct clusters *cl = s->clusters;
+	const struct pairs *p = c->pairs;
 	uint32_t low[TRUNCATED_TO];
-	size_t n = lowest_partners(c, cl, me, low);
+	size_t n = lowest_partners(c, me, low);
 
 	/* Insertion sort: the keys of the object stand in the order of their text. */
 	for (size_t i = 1; i < n; i++) {
-		for (size_t k = i; k > 0 && number_text_cmp(s->set->hosts[low[k - 1]].record,
-						s->set->hosts[low[k]].record) > 0;
+		for (size_t k = i;
+		     k > 0 && number_text_cmp(
+				  s->hosts[low[k - 1]].record, s->hosts[low[k]].record) > 0;
 		     k--) {
 			uint32_t swap = low[k];
 
@@ -342,8 +350,7 @@ write_lowest(struct collisions *c, const struct output_study *s, uint32_t me)
 		}
 	}
 	for (size_t i = 0; i < n; i++)
-		pair_write(
-		    c, s, me, low[i], clusters_ports(cl, cl->group_of[me], cl->group_of[low[i]]));
+		pair_write(c, s, me, low[i], pairs_ports(p, p->group_of[me], p->group_of[low[i]]));
 }
 
 static int
@@ -353,22 +360,22 @@ collisions_host(struct writer *o, const struct output_host *h, char **error)
 	bool truncated = false;
 
 	(void)error;
-	if (h->cluster == 0 || h->cluster == CLUSTER_OUT)
+	if (h->h->cluster == STUDY_NONE)
 		return 0;
 	buf_clear(&c->rcs);
 	buf_addc(&c->rcs, '{');
-	if (o->s->clusters->group_of[h->i] != GROUP_NONE) {
-		if (lists_all(o->s, h->cluster)) {
-			write_all(c, o->s, h->i, h->cluster);
+	if (c->pairs->group_of[h->i] != GROUP_NONE) {
+		if (lists_all(c, o->st, h->h->cluster)) {
+			write_all(c, o->st, h->i);
 		} else {
-			write_lowest(c, o->s, h->i);
+			write_lowest(c, o->st, h->i);
 			truncated = true;
 		}
 	}
 	buf_addc(&c->rcs, '}');
 	buf_adds(&o->w.out, o->n++ == 0 ? "\n" : ",\n");
 	o->w.comma = false;
-	host_write(&o->w, o->s, h, FORM_PAIRS, &c->rcs, truncated);
+	host_write(&o->w, o->st, h, FORM_PAIRS, &c->rcs, truncated);
 	return 0;
 }
 
@@ -383,6 +390,8 @@ collisions_end(struct writer *o, char **error)
 }
 
 const struct output_kind output_collisions = { .file = "collisions.json",
+	.personal = true,
+	.in_copy = true,
 	.begin = collisions_begin,
 	.host = collisions_host,
 	.end = collisions_end,

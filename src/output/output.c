@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,8 +15,7 @@
 
 /*
  * Each lane is a pass over the hosts in a thread of its own.  The pairs and
- * the database are each as much work as all the rest; a host's verdict and
- * analysis are cheap enough to be made once in each lane that needs them.
+ * the database are each as much work as all the rest.
  */
 enum { LANE_PAIRS, LANE_DB, LANE_REST, NLANES };
 
@@ -38,27 +36,23 @@ static const struct {
 
 #define NKINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-_Static_assert(NKINDS + 2 <= OUTPUT_COSTS_MAX, "each kind has a row of costs");
+_Static_assert(NKINDS + 1 <= OUTPUT_COSTS_MAX, "each kind has a row of costs");
 
 /* One pass over the hosts. */
 struct pass {
-	const struct output_study *s;
+	const struct study *st;
+	const struct output_options *o;
+	const char *dir;
 	int lane;
 	struct timespec start; /* of all lanes */
 	uint64_t cpu_ns; /* of this thread before its pass */
 	int rc;
 	char *error;
-	struct output_totals totals;
 	struct writer *writers; /* of all kinds; ours are those of our lane */
 	struct byte_order order;
-	struct verdict verdict;
 	struct jsonw analysis;
-	char (*keys)[HOST_KEY_SIZE];
-	struct name_ref *refs;
-	const struct verdict_name **named;
-	size_t keys_cap, refs_cap, named_cap;
-	struct output_cost judging, rendering;
-	struct output_cost *writing; /* one row a kind */
+	struct cost rendering;
+	struct cost *writing; /* one row a kind */
 };
 
 /*
@@ -83,7 +77,7 @@ watch_start(struct stopwatch *w)
 
 /* Adds the time since the start, or since the last lap, to a row. */
 static void
-watch_lap(struct stopwatch *w, struct output_cost *row)
+watch_lap(struct stopwatch *w, struct cost *row)
 {
 	struct stopwatch now;
 
@@ -91,52 +85,6 @@ watch_lap(struct stopwatch *w, struct output_cost *row)
 	row->wall_ns += ns_between(&w->at, &now.at);
 	row->calls++;
 	*w = now;
-}
-
-static uint64_t
-peak_kb(void)
-{
-	struct rusage r;
-
-	return getrusage(RUSAGE_SELF, &r) == 0 ? (uint64_t)r.ru_maxrss : 0;
-}
-
-/* Fill in the host's names with their keys, its verdict, and which of the names was judged how. */
-static void
-judge(struct pass *p, struct output_host *oh)
-{
-	const struct host *h = oh->h;
-	size_t next = 0;
-
-	mem_grow(&p->keys, &p->keys_cap, h->nnames + 1, sizeof(*p->keys));
-	mem_grow(&p->refs, &p->refs_cap, h->nnames + 1, sizeof(*p->refs));
-	mem_grow(&p->named, &p->named_cap, h->nnames + 1, sizeof(*p->named));
-	for (uint32_t i = 0; i < h->nnames; i++) {
-		p->refs[i].key = host_name_key(&h->names[i], p->keys[i]);
-		p->refs[i].text = h->names[i].text;
-		p->refs[i].len = strlen(h->names[i].text);
-	}
-	verdict_host(&p->verdict, p->s->answers, &h->ip, p->refs, h->nnames);
-	oh->rdns = NULL;
-	if (p->verdict.n > 0 && strcmp(p->verdict.names[0].key, "rdns") == 0)
-		oh->rdns = &p->verdict.names[next++];
-	/* Those judged are the names that can be looked up, in the same order, under the same keys. */
-	for (uint32_t i = 0; i < h->nnames; i++) {
-		p->named[i] = NULL;
-		if (next < p->verdict.n && p->verdict.names[next].key == p->refs[i].key)
-			p->named[i] = &p->verdict.names[next++];
-	}
-	oh->verdict = &p->verdict;
-	oh->refs = p->refs;
-	oh->named = p->named;
-	if (h->out != OUT_NONE)
-		return;
-	p->totals.verdicts[p->verdict.verdict]++;
-	for (size_t i = 0; i < p->verdict.n; i++)
-		p->totals.names[p->verdict.names[i].verdict]++;
-	for (uint32_t i = 0; i < h->nnames; i++)
-		p->totals.not_looked_up += p->named[i] == NULL;
-	p->totals.dogies += p->verdict.verdict == HOST_BAD;
 }
 
 /*
@@ -158,22 +106,24 @@ write_early(struct writer *o)
 	}
 }
 
+static bool
+is_ours(const struct pass *p, size_t k)
+{
+	return kinds[k].lane == p->lane && (!p->o->copy || kinds[k].kind->in_copy);
+}
+
 static int
 pass_host(struct pass *p, uint32_t i)
 {
-	struct output_host oh = { .h = &p->s->set->hosts[i],
-		.i = i,
-		.cluster = p->s->clusters->of_host[i],
-		.order = &p->order };
+	struct output_host oh = { .h = &p->st->hosts[i], .i = i, .order = &p->order };
 	struct stopwatch watch;
 
 	watch_start(&watch);
-	judge(p, &oh);
-	watch_lap(&watch, &p->judging);
-	if (oh.h->out == OUT_NONE && p->lane != LANE_DB) {
+	if (oh.h->out == OUT_NONE &&
+	    (p->lane == LANE_REST || oh.h->cluster != STUDY_NONE)) {
 		buf_clear(&p->analysis.out);
 		p->analysis.comma = false;
-		analysis_write(&p->analysis, p->s, &oh);
+		analysis_write(&p->analysis, p->st, &oh);
 		oh.analysis = p->analysis.out.data;
 		oh.analysis_len = p->analysis.out.len;
 		watch_lap(&watch, &p->rendering);
@@ -181,7 +131,7 @@ pass_host(struct pass *p, uint32_t i)
 	for (size_t k = 0; k < NKINDS; k++) {
 		struct writer *o = &p->writers[k];
 
-		if (kinds[k].lane != p->lane || o->kind->host == NULL)
+		if (!is_ours(p, k) || o->kind->host == NULL)
 			continue;
 		if (o->kind->host(o, &oh, &p->error) != 0)
 			return -1;
@@ -195,28 +145,32 @@ static int
 writer_error(const struct writer *o, char **error)
 {
 	if (*error == NULL)
-		*error = xasprintf("%s/%s: %s", o->s->dir, o->kind->file, strerror(errno));
+		*error = xasprintf("%s/%s: %s", o->dir, o->kind->file, strerror(errno));
 	return -1;
 }
 
 static int
 writers_begin(struct pass *p)
 {
+	struct stopwatch watch;
+
+	watch_start(&watch);
 	for (size_t k = 0; k < NKINDS; k++) {
 		struct writer *o = &p->writers[k];
 		char *path;
 		int rc;
 
-		if (kinds[k].lane != p->lane)
+		if (!is_ours(p, k))
 			continue;
-		path = path_join(p->s->dir, o->kind->file);
+		path = path_join(p->dir, o->kind->file);
 		rc = outfile_open(&o->out, path);
 		free(path);
 		if (rc != 0)
 			return writer_error(o, &p->error);
 		jsonw_init(&o->w, o->out.f);
 		if (o->kind->begin != NULL && o->kind->begin(o, &p->error) != 0)
-			return writer_error(o, &p->error);
+			return p->o->stop != NULL && *p->o->stop ? -1 : writer_error(o, &p->error);
+		watch_lap(&watch, &p->writing[k]);
 	}
 	return 0;
 }
@@ -231,7 +185,7 @@ writers_end(struct pass *p)
 		struct writer *o = &p->writers[k];
 		uint64_t calls = p->writing[k].calls;
 
-		if (kinds[k].lane != p->lane)
+		if (!is_ours(p, k))
 			continue;
 		if (o->kind->end != NULL && o->kind->end(o, &p->error) != 0)
 			return writer_error(o, &p->error);
@@ -240,7 +194,7 @@ writers_end(struct pass *p)
 			return writer_error(o, &p->error);
 		watch_lap(&watch, &p->writing[k]);
 		p->writing[k].calls = calls > 0 ? calls : o->n;
-		p->writing[k].peak_kb = peak_kb();
+		p->writing[k].peak_kb = cost_peak_kb();
 		p->writing[k].done_ns = ns_between(&p->start, &watch.at);
 	}
 	return 0;
@@ -249,13 +203,13 @@ writers_end(struct pass *p)
 static void
 share_cpu(struct pass *p)
 {
-	struct output_cost *rows[NKINDS + 2] = { &p->judging, &p->rendering };
+	struct cost *rows[NKINDS + 1] = { &p->rendering };
 	struct timespec zero = { 0, 0 }, cpu;
 	uint64_t all_ns = 1;
-	size_t n = 2;
+	size_t n = 1;
 
 	for (size_t k = 0; k < NKINDS; k++) {
-		if (kinds[k].lane == p->lane)
+		if (is_ours(p, k))
 			rows[n++] = &p->writing[k];
 	}
 	for (size_t i = 0; i < n; i++)
@@ -275,46 +229,52 @@ pass_run(void *arg)
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
 	p->cpu_ns = ns_between(&zero, &cpu);
 	byte_order_init(&p->order);
-	verdict_init(&p->verdict);
 	jsonw_init(&p->analysis, NULL);
 	p->rc = writers_begin(p);
-	for (uint32_t i = 0; i < p->s->set->n && p->rc == 0; i++) {
+	for (uint32_t i = 0; i < p->st->nhosts && p->rc == 0 && p->lane != LANE_DB; i++) {
 		p->rc = pass_host(p, i);
-		if (p->s->stop != NULL && *p->s->stop)
+		if (p->o->stop != NULL && *p->o->stop)
 			p->rc = -1;
 	}
-	p->judging.peak_kb = p->rendering.peak_kb = peak_kb();
+	p->rendering.peak_kb = cost_peak_kb();
 	if (p->rc == 0)
 		p->rc = writers_end(p);
 	share_cpu(p);
 	jsonw_fini(&p->analysis);
-	verdict_fini(&p->verdict);
-	free(p->keys);
-	free(p->refs);
-	free(p->named);
 	return NULL;
 }
 
-/* All files are complete: give them their names. */
+/* All files are complete, and so is what shall appear with them: give them their names. */
 static int
-writers_commit(struct writer *writers, struct output_cost *writing, char **error)
+writers_commit(struct writer *writers, const struct output_options *o, struct cost *writing, char **error)
 {
-	struct outfile *files[NKINDS];
+	struct outfile *const *more = NULL;
+	struct outfile **files;
+	size_t n = 0, nmore = 0;
+	int rc = -1;
 
+	if (o->whole != NULL && o->whole(o->arg, &more, &nmore, error) != 0)
+		return -1;
+	files = xcalloc(NKINDS + nmore, sizeof(*files));
 	for (size_t k = 0; k < NKINDS; k++) {
-		off_t size = lseek(fileno(writers[k].out.f), 0, SEEK_END);
+		off_t size;
 
-		files[k] = &writers[k].out;
+		if (writers[k].out.path == NULL)
+			continue;
+		size = lseek(fileno(writers[k].out.f), 0, SEEK_END);
+		files[n++] = &writers[k].out;
 		writing[k].bytes = size > 0 ? (uint64_t)size : 0;
 	}
-	if (outfile_commit_all(files, NKINDS) == 0)
-		return 0;
-	*error = xasprintf("%s: %s", writers[0].s->dir, strerror(errno));
-	return -1;
+	for (size_t i = 0; i < nmore; i++)
+		files[n++] = more[i];
+	if ((rc = outfile_commit_all(files, n)) != 0)
+		*error = xasprintf("%s: %s", writers[0].dir, strerror(errno));
+	free(files);
+	return rc;
 }
 
 static void
-cost_add(struct output_cost *sum, const struct output_cost *more)
+cost_add(struct cost *sum, const struct cost *more)
 {
 	sum->calls += more->calls;
 	sum->wall_ns += more->wall_ns;
@@ -324,33 +284,34 @@ cost_add(struct output_cost *sum, const struct output_cost *more)
 }
 
 int
-output_write(const struct output_study *s, struct output_totals *totals, struct output_cost *costs,
-    size_t *ncosts, char **error)
+output_write(
+    const struct study *st, const char *dir, const struct output_options *o, char **error)
 {
 	struct writer writers[NKINDS] = { 0 };
 	struct pass pass[NLANES] = { 0 };
+	struct cost costs[NKINDS + 1] = { { .name = "rendering hosts" } };
 	pthread_t thread[NLANES];
 	bool started[NLANES] = { false };
 	struct timespec start;
 	int rc = 0;
 
 	*error = NULL;
-	memset(costs, 0, OUTPUT_COSTS_MAX * sizeof(*costs));
-	costs[0].name = "verdicts";
-	costs[1].name = "rendering hosts";
-	*ncosts = NKINDS + 2;
 	for (size_t k = 0; k < NKINDS; k++) {
-		costs[k + 2].name = kinds[k].kind->file;
-		writers[k].s = s;
+		costs[k + 1].name = kinds[k].kind->file;
+		writers[k].st = st;
+		writers[k].o = o;
+		writers[k].dir = dir;
 		writers[k].kind = kinds[k].kind;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (int lane = 0; lane < NLANES; lane++) {
 		pass[lane].start = start;
-		pass[lane].s = s;
+		pass[lane].st = st;
+		pass[lane].o = o;
+		pass[lane].dir = dir;
 		pass[lane].lane = lane;
 		pass[lane].writers = writers;
-		pass[lane].writing = &costs[2];
+		pass[lane].writing = &costs[1];
 		/* The last one, and any that gets no thread, runs here. */
 		if (lane < NLANES - 1)
 			started[lane] = pthread_create(
@@ -367,17 +328,19 @@ output_write(const struct output_study *s, struct output_totals *totals, struct 
 			*error = pass[lane].error;
 		else
 			free(pass[lane].error);
-		cost_add(&costs[0], &pass[lane].judging);
-		cost_add(&costs[1], &pass[lane].rendering);
+		cost_add(&costs[0], &pass[lane].rendering);
 	}
-	*totals = pass[LANE_REST].totals;
 	if (rc == 0)
-		rc = writers_commit(writers, &costs[2], error);
+		rc = writers_commit(writers, o, &costs[1], error);
 	for (size_t k = 0; k < NKINDS; k++) {
 		if (kinds[k].kind->abort != NULL)
 			kinds[k].kind->abort(&writers[k]);
 		jsonw_fini(&writers[k].w);
 		outfile_abort(&writers[k].out);
+	}
+	if (o->costs != NULL) {
+		memcpy(o->costs, costs, sizeof(costs));
+		*o->ncosts = NKINDS + 1;
 	}
 	return rc;
 }
