@@ -28,6 +28,9 @@ void outfile_abort(struct outfile *o);
 /* Remove what writers of path that were killed left under temporary names; nobody else may write it now. */
 void outfile_sweep(const char *path);
 
+/* A file without a name in dir, read and written, gone when it is closed; -1 with errno set. */
+int file_unnamed(const char *dir);
+
 /* The whole file in memory (NUL-terminated, the caller frees), or NULL with errno set; EFBIG over max. */
 char *file_read(const char *path, size_t max, size_t *len);
 /* Write len bytes as path, atomically.  Returns 0, or -1 with errno set. */

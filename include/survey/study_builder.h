@@ -38,6 +38,8 @@ struct study_run_facts {
 };
 void study_run_facts_init(struct study_run_facts *f);
 uint32_t study_builder_run(struct study_builder *b, const struct study_run_facts *f);
+/* The facts of the run added last, known only after its hosts. */
+void study_builder_set_run(struct study_builder *b, const struct study_run_facts *f);
 
 /*
  * From records: take up one line's host, a new host or merged into the one of

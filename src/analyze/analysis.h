@@ -4,9 +4,10 @@
 
 #include "survey/analyze.h"
 #include "survey/answers.h"
-#include "survey/clusters.h"
 #include "survey/cost.h"
 #include "survey/output.h"
+#include "survey/rundir.h"
+#include "survey/study.h"
 
 #include "read.h"
 
@@ -23,13 +24,18 @@ struct analysis {
 	bool incomplete;
 
 	struct geo_db *geo;
-	struct intake in;
+	struct record_reading in;
 	struct answers *answers;
-	struct clusters clusters;
-	struct output_totals totals;
+	struct study *study;
 	struct cost costs[COSTS_MAX];
 	size_t ncosts;
 	struct cost_watch whole;
+	struct cost output_costs[OUTPUT_COSTS_MAX];
+	size_t noutput_costs;
+	struct manifest run; /* of rundir; run.created is 0 when there is none */
+	struct outfile run_json;
+	struct outfile *files[2]; /* that appear with the results */
+	char *tools; /* names and versions, for the study's run */
 	char *dns_summary; /* JSON, or NULL when nothing was asked */
 	char *summary;
 };
@@ -48,9 +54,13 @@ char *analysis_countries_text(const struct analysis *a); /* "IE,GB" or "XX"; the
 int analysis_check_resolver(struct analysis *a);
 int analysis_resolve(struct analysis *a);
 
-/* tell.c: say what was found and what was wrong, and set a->incomplete. */
+/* tell.c: what run.json tells of the run that the records are of; texts are a's. */
+void analysis_run_facts(struct analysis *a, struct study_run_facts *f);
+/* The `analysis` object of run.json, and whether anything is incomplete. */
+void analysis_summarise(struct analysis *a);
+/* A run.json with it, whole but for its name.  Returns 0, or -1 with errno set. */
+int analysis_run_json(struct analysis *a, struct outfile *out);
+/* Say what was found and what was wrong. */
 void analysis_report(struct analysis *a);
-/* Put the summary into run.json.  Returns 0 or an exit_status. */
-int analysis_keep(struct analysis *a);
 
 #endif

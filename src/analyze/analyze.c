@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "survey/analyze.h"
-#include "survey/cluster.h"
 #include "survey/command.h"
 #include "survey/config.h"
 #include "survey/dnsfile.h"
@@ -231,7 +230,7 @@ static int
 read_records(struct analysis *a)
 {
 	struct record_options o = { a->o->max_line, a->o->threads };
-	struct intake *in = &a->in;
+	struct record_reading *in = &a->in;
 	char *error = NULL;
 	int rc;
 
@@ -239,13 +238,13 @@ read_records(struct analysis *a)
 	in->countries = (const char *const *)a->countries;
 	in->ncountries = a->any_country ? 0 : a->ncountries;
 	in->geo = a->geo;
-	if (intake_init(in, a->dir) != 0) {
+	if (record_reading_open(in, a->dir) != 0) {
 		log_error("%s: %s", a->dir, in->error);
 		return EXIT_FAILED;
 	}
 	in->stop = a->o->stop != NULL ? a->o->stop : &stop_wanted;
-	rc = intake_read(in, a->records, &o, &error);
-	if (rc == INTAKE_STOPPED)
+	rc = record_reading_run(in, a->records, &o, &error);
+	if (rc == READING_STOPPED)
 		return stopped(a);
 	if (in->error == NULL && rc != 0 && in->counts.lines > 0) {
 		/* What was read is good; the rest cannot be had. */
@@ -254,7 +253,7 @@ read_records(struct analysis *a)
 		rc = 0;
 	}
 	if (rc == 0)
-		rc = intake_finish(in);
+		rc = record_reading_end(in);
 	if (rc != 0) {
 		if (in->error != NULL)
 			log_error("%s: %s", a->dir, in->error);
@@ -318,77 +317,76 @@ read_both(struct analysis *a)
 	return rc;
 }
 
-/* Every key of every port of those that take part. */
-static void
-cluster(struct analysis *a)
+/* Of everything read one study: names judged, hosts clustered. */
+static int
+build(struct analysis *a)
 {
-	const struct hostset *set = &a->in.set;
-	struct key_use *uses;
+	struct study_builder *b = a->in.builder;
+	char *countries = analysis_countries_text(a);
+	struct study_run_facts f;
 	struct cost_watch watch;
-	bool *in = xcalloc(set->n + 1, sizeof(*in));
-	size_t nuses = 0, n = 0;
 
+	study_run_facts_init(&f);
+	f.program = "survey " SURVEY_VERSION;
+	f.source = a->in.source;
+	f.countries = countries;
+	f.scan_date = a->o->scan_date;
+	f.pairs_up_to = a->o->pairs_up_to;
+	f.lines = a->in.counts.lines;
+	for (int i = 0; i < RECORD_NREFUSALS; i++)
+		f.refused += a->in.counts.refused[i];
+	analysis_run_facts(a, &f);
+	study_builder_set_run(b, &f);
+	free(countries);
 	cost_start_process(&watch);
-	for (size_t i = 0; i < set->n; i++) {
-		in[i] = set->hosts[i].out == OUT_NONE;
-		nuses += in[i] ? set->hosts[i].ngrabs : 0;
+	a->in.builder = NULL; /* it becomes the study */
+	if ((a->study = study_builder_finish(b, a->answers)) == NULL) {
+		log_error("%s: public keys put aside for survey.db: %s", a->dir, strerror(errno));
+		return EXIT_FAILED;
 	}
-	uses = xcalloc(nuses + 1, sizeof(*uses));
-	for (size_t i = 0; i < set->n; i++) {
-		const struct host *h = &set->hosts[i];
+	answers_free(a->answers); /* the study has its own */
+	a->answers = NULL;
+	cost_stop_process(&watch, analysis_cost(a, "clustering and verdicts"), a->study->nuses);
+	return 0;
+}
 
-		for (uint32_t g = 0; in[i] && g < h->ngrabs; g++)
-			uses[n++] = (struct key_use){ h->grabs[g].key, (uint32_t)i,
-				h->grabs[g].port };
+/* What appears together with the results: records.bad and, of a run that is not ours, run.json. */
+static int
+complete(void *arg, struct outfile *const **more, size_t *n, char **error)
+{
+	struct analysis *a = arg;
+
+	analysis_summarise(a);
+	a->files[0] = &a->in.bad.out;
+	*n = 1;
+	if (!a->o->locked) {
+		if (analysis_run_json(a, &a->run_json) != 0) {
+			*error = xasprintf("%s/run.json: %s", a->dir, strerror(errno));
+			return -1;
+		}
+		a->files[(*n)++] = &a->run_json;
 	}
-	cluster_hosts(&a->clusters, (uint32_t)set->n, in, (uint32_t)set->nkeys, uses, nuses);
-	cost_stop_process(&watch, analysis_cost(a, "clustering"), nuses);
-	free(in);
-	free(uses);
+	*more = a->files;
+	return 0;
 }
 
 static int
 write_outputs(struct analysis *a)
 {
-	char *countries = analysis_countries_text(a), *error = NULL;
-	struct output_study s = { .dir = a->dir,
-		.set = &a->in.set,
-		.clusters = &a->clusters,
-		.answers = a->answers,
-		.stop = a->in.stop,
-		.scan_date = a->o->scan_date,
-		.pairs_up_to = a->o->pairs_up_to,
-		.lines_fd = a->in.lines_fd,
-		.lines = a->in.lines,
-		.first_line = a->in.first_line,
-		.source = a->in.source,
-		.countries = countries,
-		.nlines = a->in.counts.lines };
-	struct output_cost costs[OUTPUT_COSTS_MAX];
-	size_t ncosts = 0;
+	struct output_options o = {
+		.lines = &a->in.raw.shown, .stop = a->in.stop, .whole = complete, .arg = a
+	};
+	char *error = NULL;
 	int rc;
 
-	for (int i = 0; i < RECORD_NREFUSALS; i++)
-		s.nrefused += a->in.counts.refused[i];
-	rc = output_write(&s, &a->totals, costs, &ncosts, &error);
-	for (size_t i = 0; i < ncosts; i++) {
-		struct cost *row = analysis_cost(a, costs[i].name);
-
-		row->calls = costs[i].calls;
-		row->wall_ns = costs[i].wall_ns;
-		row->cpu_ns = costs[i].cpu_ns;
-		row->bytes = costs[i].bytes;
-		row->peak_kb = costs[i].peak_kb;
-		row->done_ns = costs[i].done_ns;
-	}
+	o.costs = a->output_costs;
+	o.ncosts = &a->noutput_costs;
+	rc = output_write(a->study, a->dir, &o, &error);
 	if (rc != 0 && error == NULL)
 		rc = stopped(a);
 	else if (rc != 0)
 		log_error("%s", error);
 	free(error);
-	free(countries);
-	if (rc == 0 && (rc = intake_commit(&a->in)) != 0)
-		log_error("%s: %s", a->dir, a->in.error);
 	return rc == 0 || rc == EXIT_STOPPED ? rc : EXIT_FAILED;
 }
 
@@ -400,7 +398,6 @@ analyse(struct analysis *a)
 	if ((rc = find_input(a)) != 0 || (rc = find_countries(a)) != 0 || (rc = open_geo(a)) != 0 ||
 	    (rc = open_output(a)) != 0)
 		return rc;
-	output_clean(a->dir);
 	if (a->o->dns != ANALYZE_DNS_CACHED && (rc = analysis_check_resolver(a)) != 0)
 		return rc;
 	if ((rc = read_both(a)) != 0)
@@ -414,19 +411,17 @@ analyse(struct analysis *a)
 	} else if (a->o->stop == NULL) {
 		catch_signals(NULL); /* libuv has put the default back */
 	}
-	cluster(a);
-	if ((rc = write_outputs(a)) != 0)
+	if ((rc = build(a)) != 0 || (rc = write_outputs(a)) != 0)
 		return rc;
+	output_clean(a->dir);
 	analysis_report(a);
-	if ((rc = analysis_keep(a)) != 0)
-		return rc;
 	return a->incomplete ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 }
 
 int
 analyze_rundir(const struct analyze_options *o, char **output, char **summary)
 {
-	struct analysis a = { .o = o, .lock = -1, .in.lines_fd = -1 };
+	struct analysis a = { .o = o, .lock = -1, .in.raw.fd = -1 };
 	int rc;
 
 	struct sigaction before[2];
@@ -448,9 +443,10 @@ analyze_rundir(const struct analyze_options *o, char **output, char **summary)
 		*summary = a.summary;
 		a.summary = NULL;
 	}
-	clusters_fini(&a.clusters);
+	study_free(a.study);
 	answers_free(a.answers);
-	intake_fini(&a.in);
+	record_reading_close(&a.in);
+	outfile_abort(&a.run_json);
 	geo_db_close(a.geo);
 	for (size_t i = 0; i < a.ncountries; i++)
 		free(a.countries[i]);
@@ -458,6 +454,8 @@ analyze_rundir(const struct analyze_options *o, char **output, char **summary)
 	free(a.records);
 	free(a.dir);
 	free(a.dns_file);
+	manifest_fini(&a.run);
+	free(a.tools);
 	free(a.dns_summary);
 	free(a.summary);
 	if (a.lock != -1)

@@ -71,19 +71,19 @@ finish(struct asking *k)
 static void
 feed(struct asking *k)
 {
-	const struct hostset *set = &k->a->in.set;
+	struct study_builder *b = k->a->in.builder;
 
 	if (k->feeding || k->closing)
 		return; /* an answer from the table can come before dns_host() returns */
 	k->feeding = true;
-	while (k->next < set->n && dns_pending(k->dns) < PENDING_HIGH) {
-		const struct host *h = &set->hosts[k->next++];
+	while (k->next < study_builder_nhosts(b) && dns_pending(k->dns) < PENDING_HIGH) {
+		const struct host *h = study_builder_merged(b, (uint32_t)k->next++);
 
 		if (h->out == OUT_NONE)
 			ask_host(k, h);
 	}
 	k->feeding = false;
-	if (k->next == set->n && dns_pending(k->dns) == 0)
+	if (k->next == study_builder_nhosts(b) && dns_pending(k->dns) == 0)
 		finish(k);
 }
 
@@ -96,7 +96,7 @@ on_answer(const struct answer *answer, void *arg)
 		k->reverse++;
 	else
 		k->forward++;
-	if (dns_pending(k->dns) < PENDING_LOW && k->next < k->a->in.set.n)
+	if (dns_pending(k->dns) < PENDING_LOW && k->next < study_builder_nhosts(k->a->in.builder))
 		feed(k);
 }
 

@@ -10,6 +10,7 @@
 #include "survey/jsonw.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/publickey.h"
 #include "survey/rfc3339.h"
 
 #include "analysis.h"
@@ -29,7 +30,7 @@ analysis_cost(struct analysis *a, const char *name)
 void
 analysis_cost_reading(struct analysis *a)
 {
-	const struct intake *in = &a->in;
+	const struct record_reading *in = &a->in;
 	struct cost *row;
 
 	row = analysis_cost(a, "unpacking and cutting lines");
@@ -114,13 +115,38 @@ analysis_recall_countries(struct analysis *a)
 	json_object_put(root);
 }
 
+void
+analysis_run_facts(struct analysis *a, struct study_run_facts *f)
+{
+	struct manifest *m = &a->run;
+	struct buf tools;
+
+	if (a->rundir == NULL || manifest_read(m, a->rundir) == -1)
+		return;
+	f->name = m->name;
+	f->config_sha256 = m->config_digest;
+	if (m->nsessions > 0)
+		f->began = m->created;
+	f->ended = m->ended != 0 ? m->ended : TIME_UNKNOWN;
+	f->seed = m->seed;
+	f->shard = m->machine;
+	f->shards = m->nshards > 0 ? m->machines : 0;
+	buf_init(&tools);
+	for (size_t i = 0; i < m->ntools; i++)
+		buf_printf(&tools, "%s%s %s", i > 0 ? ", " : "", m->tools[i].name,
+		    m->tools[i].version);
+	free(a->tools);
+	f->tools = a->tools = buf_steal(&tools);
+	buf_fini(&tools);
+}
+
 static uint64_t
 count_hosts(const struct analysis *a, enum host_out out)
 {
 	uint64_t n = 0;
 
-	for (size_t i = 0; i < a->in.set.n; i++)
-		n += a->in.set.hosts[i].out == out;
+	for (uint32_t i = 0; i < a->study->nhosts; i++)
+		n += a->study->hosts[i].out == out;
 	return n;
 }
 
@@ -128,24 +154,51 @@ count_hosts(const struct analysis *a, enum host_out out)
 static uint64_t
 count_keys(const struct analysis *a)
 {
-	const struct hostset *set = &a->in.set;
-	bool *seen = xcalloc(set->nkeys + 1, sizeof(*seen));
 	uint64_t n = 0;
 
-	for (size_t i = 0; i < set->n; i++) {
-		const struct host *h = &set->hosts[i];
-
-		for (uint32_t g = 0; h->out == OUT_NONE && g < h->ngrabs; g++) {
-			n += !seen[h->grabs[g].key];
-			seen[h->grabs[g].key] = true;
-		}
-	}
-	free(seen);
+	for (uint32_t k = 0; k < a->study->nkeys; k++)
+		n += a->study->keys[k].uses.n > 0;
 	return n;
 }
 
+static uint64_t
+count_public(const struct analysis *a, enum public_result result)
+{
+	uint64_t n = 0;
+
+	for (uint32_t k = 0; k < a->study->nkeys; k++)
+		n += a->study->keys[k].public_key == result;
+	return n;
+}
+
+/* What names and hosts that take part turned out to be. */
+struct verdict_counts {
+	uint64_t hosts[HOST_NVERDICTS], names[NAME_NVERDICTS], not_looked_up;
+};
+
+static struct verdict_counts
+count_verdicts(const struct study *st)
+{
+	struct verdict_counts c = { .not_looked_up = 0 };
+
+	for (uint32_t i = 0; i < st->nhosts; i++) {
+		const struct study_host *h = &st->hosts[i];
+
+		if (h->out != OUT_NONE)
+			continue;
+		c.hosts[h->verdict]++;
+		for (uint32_t k = h->names.at; k < h->names.at + h->names.n; k++) {
+			if (st->names[k].verdict < NAME_NVERDICTS)
+				c.names[st->names[k].verdict]++;
+			else
+				c.not_looked_up += st->names[k].source != NAME_RDNS;
+		}
+	}
+	return c;
+}
+
 static void
-report_refused(struct analysis *a)
+report_refused(const struct analysis *a)
 {
 	const struct record_counts *c = &a->in.counts;
 	uint64_t refused = 0;
@@ -159,13 +212,14 @@ report_refused(struct analysis *a)
 		    record_refusal_name((enum record_refusal)i), (unsigned long long)c->refused[i]);
 		refused += c->refused[i];
 	}
-	if (refused > 0) {
-		a->incomplete = true;
+	if (refused > 0)
 		log_warn("%llu of %llu lines could not be read and are left out (%s); they are in "
 			 "%s/records.bad with their places",
 		    (unsigned long long)refused, (unsigned long long)c->lines, reasons.data,
 		    a->dir);
-	}
+	if (a->in.bad.over > 0)
+		log_warn("records.bad holds no more than 64 MB of them; %llu lines are only counted",
+		    (unsigned long long)a->in.bad.over);
 	buf_fini(&reasons);
 }
 
@@ -187,7 +241,7 @@ report_notes(const struct analysis *a)
 }
 
 static void
-report_layouts(struct analysis *a)
+report_layouts(const struct analysis *a)
 {
 	const struct record_counts *c = &a->in.counts;
 
@@ -203,7 +257,6 @@ report_layouts(struct analysis *a)
 		    port, (unsigned long long)c->unknown_layout[row],
 		    (unsigned long long)c->success[row], c->unknown_example[row]);
 		if (record_layout_unknown(c, row)) {
-			a->incomplete = true;
 			log_error("%s: the layout table needs a row for these records "
 				  "(src/record/layout.c); "
 				  "their keys are missing from the results",
@@ -280,14 +333,15 @@ summarise_input(struct jsonw *w, const struct analysis *a)
 static void
 summarise_results(struct jsonw *w, const struct analysis *a)
 {
-	uint32_t clustered = 0, largest = 0;
+	const struct study *st = a->study;
+	struct verdict_counts verdicts = count_verdicts(st);
+	uint32_t largest = 0;
 
-	for (uint32_t k = 1; k <= a->clusters.n; k++) {
-		clustered += a->clusters.size[k];
-		if (a->clusters.size[k] > largest)
-			largest = a->clusters.size[k];
+	for (uint32_t k = 0; k < st->nclusters; k++) {
+		if (st->clusters[k].hosts.n > largest)
+			largest = st->clusters[k].hosts.n;
 	}
-	put_count(w, "hosts", a->in.set.n);
+	put_count(w, "hosts", st->nhosts);
 	put_count(w, "hosts_in", count_hosts(a, OUT_NONE));
 	jsonw_key(w, "hosts_out");
 	jsonw_object(w);
@@ -295,20 +349,28 @@ summarise_results(struct jsonw *w, const struct analysis *a)
 		put_count(w, host_out_name((enum host_out)out), count_hosts(a, (enum host_out)out));
 	jsonw_end_object(w);
 	put_count(w, "keys", count_keys(a));
-	put_count(w, "clusters", a->clusters.n);
-	put_count(w, "hosts_in_clusters", clustered);
+	jsonw_key(w, "public_keys");
+	jsonw_object(w);
+	for (int r = 0; r < NPUBLIC_RESULTS; r++)
+		put_count(w, public_result_name((enum public_result)r),
+		    count_public(a, (enum public_result)r));
+	jsonw_end_object(w);
+	put_count(w, "certs", st->ncerts);
+	put_count(w, "clusters", st->nclusters);
+	put_count(w, "hosts_in_clusters", st->nmembers);
 	put_count(w, "largest_cluster", largest);
 	jsonw_key(w, "verdicts");
 	jsonw_object(w);
 	for (int v = 0; v < HOST_NVERDICTS; v++)
-		put_count(w, host_verdict_name((enum host_verdict)v), a->totals.verdicts[v]);
+		put_count(w, host_verdict_name((enum host_verdict)v), verdicts.hosts[v]);
 	jsonw_end_object(w);
 	jsonw_key(w, "names");
 	jsonw_object(w);
 	for (int v = 0; v < NAME_NVERDICTS; v++)
-		put_count(w, name_verdict_name((enum name_verdict)v), a->totals.names[v]);
-	put_count(w, "not_looked_up", a->totals.not_looked_up);
+		put_count(w, name_verdict_name((enum name_verdict)v), verdicts.names[v]);
+	put_count(w, "not_looked_up", verdicts.not_looked_up);
 	jsonw_end_object(w);
+	put_count(w, "bad_lines_not_kept", a->in.bad.over);
 }
 
 static void
@@ -376,38 +438,46 @@ summarise(const struct analysis *a)
 }
 
 void
+analysis_summarise(struct analysis *a)
+{
+	for (size_t i = 0; i < a->noutput_costs; i++)
+		*analysis_cost(a, a->output_costs[i].name) = a->output_costs[i];
+	cost_stop_process(&a->whole, analysis_cost(a, "all"), 1);
+	for (int i = 0; i < RECORD_NREFUSALS; i++)
+		a->incomplete |= a->in.counts.refused[i] > 0;
+	for (int row = 0; row <= NPORTS; row++)
+		a->incomplete |= record_layout_unknown(&a->in.counts, row);
+	a->summary = summarise(a);
+}
+
+void
 analysis_report(struct analysis *a)
 {
-	struct cost *whole;
-	uint32_t clustered = 0;
+	const struct study *st = a->study;
+	struct verdict_counts verdicts = count_verdicts(st);
 
 	report_refused(a);
 	report_layouts(a);
 	report_notes(a);
-	for (uint32_t k = 1; k <= a->clusters.n; k++)
-		clustered += a->clusters.size[k];
 	log_info(
-	    "%llu hosts: %llu take part, %llu without a key, %llu outside the country, %llu of "
+	    "%u hosts: %llu take part, %llu without a key, %llu outside the country, %llu of "
 	    "unknown country",
-	    (unsigned long long)a->in.set.n, (unsigned long long)count_hosts(a, OUT_NONE),
+	    st->nhosts, (unsigned long long)count_hosts(a, OUT_NONE),
 	    (unsigned long long)count_hosts(a, OUT_NO_KEY),
 	    (unsigned long long)count_hosts(a, OUT_WRONG_COUNTRY),
 	    (unsigned long long)count_hosts(a, OUT_NO_COUNTRY));
 	log_info(
 	    "%llu keys; %u clusters with %u hosts; names: %llu hosts good, %llu bad, %llu unknown, "
 	    "%llu without one",
-	    (unsigned long long)count_keys(a), a->clusters.n, clustered,
-	    (unsigned long long)a->totals.verdicts[HOST_GOOD],
-	    (unsigned long long)a->totals.verdicts[HOST_BAD],
-	    (unsigned long long)a->totals.verdicts[HOST_UNKNOWN],
-	    (unsigned long long)a->totals.verdicts[HOST_NONE]);
+	    (unsigned long long)count_keys(a), st->nclusters, st->nmembers,
+	    (unsigned long long)verdicts.hosts[HOST_GOOD],
+	    (unsigned long long)verdicts.hosts[HOST_BAD],
+	    (unsigned long long)verdicts.hosts[HOST_UNKNOWN],
+	    (unsigned long long)verdicts.hosts[HOST_NONE]);
 	if (count_hosts(a, OUT_NO_COUNTRY) > 0 && a->geo == NULL)
 		log_warn("the records do not tell the country of all hosts; --mmdb DIR does");
-	whole = analysis_cost(a, "all");
-	cost_stop_process(&a->whole, whole, 1);
 	report_costs(a);
 	log_info("results are in %s", a->dir);
-	a->summary = summarise(a);
 }
 
 /* A run directory that only an analysis made: what others need to take it for one. */
@@ -426,20 +496,15 @@ new_run_json(const struct analysis *a)
 }
 
 int
-analysis_keep(struct analysis *a)
+analysis_run_json(struct analysis *a, struct outfile *out)
 {
 	json_object *root = read_run_json(a->dir), *summary = json_tokener_parse(a->summary);
 	bool ours = root == NULL || json_object_object_get(root, "config_sha256") == NULL;
-	char *path;
+	char *path = path_join(a->dir, "run.json");
 	const char *text;
+	size_t len;
 	int rc;
 
-	if (a->o->locked) {
-		/* The running survey owns run.json and puts the summary there. */
-		json_object_put(root);
-		json_object_put(summary);
-		return 0;
-	}
 	/* Results elsewhere than in the run's own directory still tell of its scan. */
 	if (root == NULL && a->rundir != NULL)
 		root = read_run_json(a->rundir);
@@ -449,13 +514,12 @@ analysis_keep(struct analysis *a)
 		json_object_object_add(root, "state",
 		    json_object_new_string(a->incomplete ? "incomplete" : "complete"));
 	json_object_object_add(root, "analysis", summary);
-	path = path_join(a->dir, "run.json");
-	text = json_object_to_json_string_ext(
-	    root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-	rc = file_write(path, text, strlen(text));
-	if (rc != 0)
-		log_error("%s: %s", path, strerror(errno));
+	text = json_object_to_json_string_length(
+	    root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+	rc = outfile_open(out, path);
+	if (rc == 0 && (fwrite(text, 1, len, out->f) != len || fflush(out->f) != 0))
+		rc = -1;
 	json_object_put(root);
 	free(path);
-	return rc == 0 ? 0 : EXIT_FAILED;
+	return rc;
 }

@@ -133,6 +133,22 @@ outfile_sweep(const char *path)
 	free(dir);
 }
 
+int
+file_unnamed(const char *dir)
+{
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	char *path;
+
+	if (fd != -1 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+		return fd;
+	/* A file system without such files: one that has its name for an instant. */
+	path = path_join(dir, ".unnamed.XXXXXX");
+	if ((fd = mkostemp(path, O_CLOEXEC)) != -1)
+		unlink(path);
+	free(path);
+	return fd;
+}
+
 char *
 file_read(const char *path, size_t max, size_t *len)
 {

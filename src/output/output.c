@@ -246,24 +246,19 @@ pass_run(void *arg)
 
 /* All files are complete, and so is what shall appear with them: give them their names. */
 static int
-writers_commit(struct writer *writers, const struct output_options *o, struct cost *writing, char **error)
+writers_commit(struct writer *writers, const struct output_options *o, char **error)
 {
 	struct outfile *const *more = NULL;
 	struct outfile **files;
 	size_t n = 0, nmore = 0;
-	int rc = -1;
+	int rc;
 
 	if (o->whole != NULL && o->whole(o->arg, &more, &nmore, error) != 0)
 		return -1;
 	files = xcalloc(NKINDS + nmore, sizeof(*files));
 	for (size_t k = 0; k < NKINDS; k++) {
-		off_t size;
-
-		if (writers[k].out.path == NULL)
-			continue;
-		size = lseek(fileno(writers[k].out.f), 0, SEEK_END);
-		files[n++] = &writers[k].out;
-		writing[k].bytes = size > 0 ? (uint64_t)size : 0;
+		if (writers[k].out.path != NULL)
+			files[n++] = &writers[k].out;
 	}
 	for (size_t i = 0; i < nmore; i++)
 		files[n++] = more[i];
@@ -330,17 +325,24 @@ output_write(
 			free(pass[lane].error);
 		cost_add(&costs[0], &pass[lane].rendering);
 	}
+	for (size_t k = 0; k < NKINDS && rc == 0; k++) {
+		off_t size = -1;
+
+		if (writers[k].out.path != NULL)
+			size = lseek(fileno(writers[k].out.f), 0, SEEK_END);
+		costs[k + 1].bytes = size > 0 ? (uint64_t)size : 0;
+	}
+	if (o->costs != NULL) {
+		memcpy(o->costs, costs, sizeof(costs));
+		*o->ncosts = NKINDS + 1;
+	}
 	if (rc == 0)
-		rc = writers_commit(writers, o, &costs[1], error);
+		rc = writers_commit(writers, o, error);
 	for (size_t k = 0; k < NKINDS; k++) {
 		if (kinds[k].kind->abort != NULL)
 			kinds[k].kind->abort(&writers[k]);
 		jsonw_fini(&writers[k].w);
 		outfile_abort(&writers[k].out);
-	}
-	if (o->costs != NULL) {
-		memcpy(o->costs, costs, sizeof(costs));
-		*o->ncosts = NKINDS + 1;
 	}
 	return rc;
 }

@@ -684,7 +684,7 @@ source_get(const struct study *st, uint32_t key, struct public_key *k, struct bu
 {
 	const struct source *src = st->public_source;
 	const struct study_key *sk = &st->keys[key];
-	struct public_bytes *parts[] = { &k->modulus, &k->exponent, &k->point };
+	struct octets *parts[] = { &k->modulus, &k->exponent, &k->point };
 	size_t at[3];
 	int rc = -1;
 

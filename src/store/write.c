@@ -128,7 +128,7 @@ row_hex(struct row *r, const uint8_t *p, size_t len)
 }
 
 static void
-row_blob(struct row *r, const struct public_bytes *b)
+row_blob(struct row *r, const struct octets *b)
 {
 	if (b->len == 0)
 		row_null(r);

@@ -2,6 +2,7 @@
 #ifndef STUDY_BUILD_H
 #define STUDY_BUILD_H
 
+#include "survey/buf.h"
 #include "survey/hashtab.h"
 #include "survey/mem.h"
 #include "survey/study_builder.h"

@@ -157,6 +157,14 @@ study_builder_run(struct study_builder *b, const struct study_run_facts *f)
 	return st->nruns++;
 }
 
+void
+study_builder_set_run(struct study_builder *b, const struct study_run_facts *f)
+{
+	if (b->st->nruns > 0)
+		b->st->nruns--;
+	study_builder_run(b, f);
+}
+
 uint32_t
 study_builder_find(const struct study_builder *b, const struct ip *ip)
 {

@@ -36,7 +36,7 @@ spool_flush(struct study_builder *b)
 int
 spool_put(struct study_builder *b, uint32_t key, const struct public_key *k)
 {
-	const struct public_bytes *parts[] = { &k->modulus, &k->exponent, &k->point };
+	const struct octets *parts[] = { &k->modulus, &k->exponent, &k->point };
 	uint32_t lens[3];
 
 	if (b->spool == -1 || b->spool_error != 0) {
@@ -78,7 +78,7 @@ spool_get(const struct study *st, uint32_t key, struct public_key *k, struct buf
 {
 	const struct study_key *sk = &st->keys[key];
 	int fd = *(const int *)st->public_source;
-	struct public_bytes *parts[] = { &k->modulus, &k->exponent, &k->point };
+	struct octets *parts[] = { &k->modulus, &k->exponent, &k->point };
 	size_t all, at = 0;
 	uint32_t lens[3];
 
@@ -93,7 +93,7 @@ spool_get(const struct study *st, uint32_t key, struct public_key *k, struct buf
 	if (read_at(fd, scratch->data, all, sk->public_at + sizeof(lens)) == -1)
 		return -1;
 	for (size_t i = 0; i < 3; i++) {
-		*parts[i] = (struct public_bytes){
+		*parts[i] = (struct octets){
 			lens[i] > 0 ? (const uint8_t *)scratch->data + at : NULL, lens[i]
 		};
 		at += lens[i];
