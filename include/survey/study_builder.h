@@ -55,6 +55,7 @@ void study_builder_place(struct study_builder *b, uint32_t host, const char *cou
 void study_builder_out(struct study_builder *b, uint32_t host, enum host_out out);
 /* What the merging of lines could not keep. */
 struct merge_counts study_builder_merges(const struct study_builder *b);
+uint32_t study_builder_nruns(const struct study_builder *b);
 uint32_t study_builder_nhosts(const struct study_builder *b);
 bool study_builder_has_key(const struct study_builder *b, uint32_t host);
 
@@ -70,6 +71,10 @@ uint32_t study_builder_find(const struct study_builder *b, const struct ip *ip);
 uint32_t study_builder_text(struct study_builder *b, const char *s, size_t len);
 /* The AS of that number, or without one (0) of that name. */
 uint32_t study_builder_as(struct study_builder *b, uint32_t asn, const char *name, size_t len);
+/* The same with a text of the builder's. */
+uint32_t study_builder_as_text(struct study_builder *b, uint32_t asn, uint32_t name);
+/* A text by its number, NULL for none; until the next text is taken up. */
+const char *study_builder_text_of(const struct study_builder *b, uint32_t text);
 /* The key of that fingerprint. */
 uint32_t study_builder_key(struct study_builder *b, const uint8_t fp[KEY_LEN], uint8_t kind);
 /* One more key that has no fingerprint. */

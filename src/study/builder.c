@@ -219,8 +219,14 @@ study_builder_host(struct study_builder *b, uint32_t host)
 uint32_t
 study_builder_as(struct study_builder *b, uint32_t asn, const char *name, size_t len)
 {
+	return study_builder_as_text(b, asn, study_builder_text(b, name, len));
+}
+
+uint32_t
+study_builder_as_text(struct study_builder *b, uint32_t asn, uint32_t text)
+{
 	struct study *st = b->st;
-	uint32_t text = study_builder_text(b, name, len), h, i;
+	uint32_t h, i;
 	/* Its number is an AS; the name, which two files may spell in two ways, only where it has none. */
 	uint32_t id[2] = { asn, asn != 0 ? 0 : text };
 	size_t at;
@@ -601,8 +607,7 @@ keep_host(struct study_builder *b, uint32_t host, const struct host *h)
 		study_builder_name(b, host, &n);
 	}
 	sh->as = h->asn != 0 || (h->as_name != NULL && *h->as_name != '\0')
-		     ? study_builder_as(b, h->asn, study_text_or_empty(b->st, sh->as_name),
-			   strlen(study_text_or_empty(b->st, sh->as_name)))
+		     ? study_builder_as_text(b, h->asn, sh->as_name)
 		     : STUDY_NONE;
 }
 
@@ -647,14 +652,25 @@ study_builder_place(struct study_builder *b, uint32_t host, const char *country,
 	if (h->as_own || (asn == 0 && (as_name == NULL || *as_name == '\0')))
 		return;
 	h->as_name = text_of(b, as_name);
-	h->as = study_builder_as(b, asn, as_name != NULL ? as_name : "",
-	    as_name != NULL ? strlen(as_name) : 0);
+	h->as = study_builder_as_text(b, asn, h->as_name);
 }
 
 void
 study_builder_out(struct study_builder *b, uint32_t host, enum host_out out)
 {
 	b->st->hosts[host].out = (uint8_t)out;
+}
+
+const char *
+study_builder_text_of(const struct study_builder *b, uint32_t text)
+{
+	return study_text(b->st, text);
+}
+
+uint32_t
+study_builder_nruns(const struct study_builder *b)
+{
+	return b->st->nruns;
 }
 
 uint32_t

@@ -1,0 +1,389 @@
+/* Pure. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/buf.h"
+#include "survey/mem.h"
+#include "survey/publickey.h"
+#include "survey/transform.h"
+
+struct adding {
+	struct study_builder *b;
+	const struct study *st;
+	const struct study_map *map;
+	uint32_t run0; /* number that st's first run gets */
+	uint32_t *keys, *certs, *answers; /* by number in st: in the builder plus one; 0 not yet */
+	struct buf text;
+	uint32_t *host_of; /* by host of the builder; or NULL */
+	size_t cap_host_of;
+};
+
+static uint32_t
+map_text(struct adding *a, enum study_text_kind kind, uint32_t text)
+{
+	const char *s = study_text(a->st, text);
+
+	if (s == NULL)
+		return STUDY_NO_TEXT;
+	if (a->map->text == NULL)
+		return study_builder_text(a->b, s, strlen(s));
+	buf_clear(&a->text);
+	a->map->text(a->map->arg, kind, s, &a->text);
+	return study_builder_text(a->b, a->text.data, a->text.len);
+}
+
+static struct ip
+map_address(const struct adding *a, const struct ip *ip)
+{
+	return a->map->address != NULL ? a->map->address(a->map->arg, ip) : *ip;
+}
+
+/* The facts of a run hold their own texts until they are taken over. */
+static void
+add_run(struct adding *a, const struct study_run *r)
+{
+	const uint32_t texts[] = { r->name, r->program, r->source, r->countries, r->config_sha256,
+		r->tools };
+	struct study_run_facts f;
+	const char **to[] = { &f.name, &f.program, &f.source, &f.countries, &f.config_sha256,
+		&f.tools };
+	char *copies[6];
+
+	study_run_facts_init(&f);
+	f.began = r->began;
+	f.ended = r->ended;
+	f.scan_date = r->scan_date;
+	f.seed = r->seed;
+	f.shard = r->shard;
+	f.shards = r->shards;
+	f.pairs_up_to = r->pairs_up_to;
+	f.lines = r->lines;
+	f.refused = r->refused;
+	for (size_t i = 0; i < 6; i++) {
+		const char *s = study_text(a->st, texts[i]);
+
+		buf_clear(&a->text);
+		if (s != NULL && a->map->text != NULL)
+			a->map->text(a->map->arg, TEXT_RUN, s, &a->text);
+		else if (s != NULL)
+			buf_adds(&a->text, s);
+		copies[i] = a->text.len > 0 ? xstrdup(a->text.data) : NULL;
+		*to[i] = copies[i];
+	}
+	if (a->map->run != NULL)
+		a->map->run(a->map->arg, &f);
+	study_builder_run(a->b, &f);
+	for (size_t i = 0; i < 6; i++)
+		free(copies[i]);
+}
+
+static uint32_t
+add_key(struct adding *a, uint32_t key)
+{
+	const struct study_key *k = &a->st->keys[key];
+	struct study_key *to;
+	uint8_t fp[KEY_LEN];
+	uint32_t curve;
+
+	if (a->keys[key] != 0)
+		return a->keys[key] - 1;
+	if (!k->named) {
+		a->keys[key] = study_builder_unnamed_key(a->b, k->kind) + 1;
+		return a->keys[key] - 1;
+	}
+	memcpy(fp, k->fp, KEY_LEN);
+	if (a->map->fingerprint != NULL)
+		a->map->fingerprint(a->map->arg, k->fp, fp);
+	a->keys[key] = study_builder_key(a->b, fp, k->kind) + 1;
+	curve = a->map->no_public ? STUDY_NO_TEXT : map_text(a, TEXT_ALG, k->curve);
+	to = study_builder_key_facts(a->b, a->keys[key] - 1);
+	if (!a->map->no_public && to->public_key != PUBLIC_OK) {
+		to->public_key = k->public_key;
+		to->type = k->type;
+		to->bits = k->bits;
+		to->curve = curve;
+		to->public_at = key;
+	}
+	return a->keys[key] - 1;
+}
+
+static bool
+says_something(const struct study_cert *c)
+{
+	return c->has_sha256 || c->serial != STUDY_NO_TEXT || c->subject != STUDY_NO_TEXT ||
+	       c->issuer != STUDY_NO_TEXT || c->not_before != TIME_UNKNOWN ||
+	       c->not_after != TIME_UNKNOWN || c->self_signed != FACT_UNKNOWN;
+}
+
+static uint32_t
+add_cert(struct adding *a, uint32_t cert)
+{
+	struct study_cert c;
+
+	if (cert == STUDY_NONE)
+		return STUDY_NONE;
+	if (a->certs[cert] != 0)
+		return a->certs[cert] - 1;
+	c = a->st->certs[cert];
+	c.key = add_key(a, c.key);
+	c.serial = map_text(a, TEXT_CERT, c.serial);
+	c.subject = map_text(a, TEXT_CERT, c.subject);
+	c.issuer = map_text(a, TEXT_CERT, c.issuer);
+	if (a->map->cert != NULL)
+		a->map->cert(a->map->arg, &c);
+	if (!says_something(&c))
+		return STUDY_NONE;
+	a->certs[cert] = study_builder_cert(a->b, &c) + 1;
+	return a->certs[cert] - 1;
+}
+
+static void
+add_grab(struct adding *a, uint32_t host, const struct study_grab *from)
+{
+	struct study_grab g = *from;
+
+	g.host = host;
+	g.key = add_key(a, from->key);
+	g.cert = add_cert(a, from->cert);
+	g.grab = map_text(a, TEXT_GRAB, from->grab);
+	g.alg = map_text(a, TEXT_ALG, from->alg);
+	g.curve = map_text(a, TEXT_ALG, from->curve);
+	g.version = map_text(a, TEXT_VERSION, from->version);
+	g.software = map_text(a, TEXT_SOFTWARE, from->software);
+	g.kex = map_text(a, TEXT_KEX, from->kex);
+	if (a->map->grab != NULL)
+		a->map->grab(a->map->arg, &g);
+	study_builder_grab(a->b, &g);
+}
+
+static uint32_t
+answer_of(const struct adding *a, uint32_t answer)
+{
+	return answer == STUDY_NONE || a->answers[answer] == 0 ? STUDY_NONE
+							       : a->answers[answer] - 1;
+}
+
+static void
+add_host(struct adding *a, uint32_t number)
+{
+	const struct study *st = a->st;
+	const struct study_host *from = &st->hosts[number];
+	struct ip ip = map_address(a, &from->ip);
+	uint32_t host, as_name, asn = st->ases[from->as].asn;
+	struct study_host *h, keep;
+
+	if (study_builder_find(a->b, &ip) != STUDY_NONE)
+		return;
+	host = study_builder_address(a->b, &ip);
+	if (a->host_of != NULL || a->cap_host_of > 0) {
+		mem_grow(&a->host_of, &a->cap_host_of, (size_t)host + 1, sizeof(*a->host_of));
+		a->host_of[host] = number;
+	}
+	as_name = map_text(a, TEXT_AS_NAME, from->as_name);
+	if (a->map->asn != NULL)
+		asn = a->map->asn(a->map->arg, asn);
+	h = study_builder_host(a->b, host);
+	keep = *h; /* what the builder has put there */
+	*h = *from;
+	h->ip = ip;
+	h->run = a->run0 + from->run;
+	h->as_name = as_name;
+	h->writer = map_text(a, TEXT_WRITER, from->writer);
+	h->rdns = map_text(a, TEXT_NAME, from->rdns);
+	h->ptr = answer_of(a, from->ptr);
+	h->cluster = keep.cluster;
+	h->grabs = keep.grabs;
+	h->names = keep.names;
+	if (a->map->by_address)
+		h->record = host;
+	if (a->map->host != NULL)
+		a->map->host(a->map->arg, h);
+	h->as = asn != 0 || as_name != STUDY_NO_TEXT ? study_builder_as_text(a->b, asn, as_name)
+						      : STUDY_NONE;
+	for (uint32_t i = from->grabs.at; i < from->grabs.at + from->grabs.n; i++)
+		add_grab(a, host, &st->grabs[i]);
+	for (uint32_t i = from->names.at; i < from->names.at + from->names.n; i++) {
+		struct study_name n = st->names[i];
+
+		n.text = map_text(a, TEXT_NAME, n.text);
+		n.answer = answer_of(a, n.answer);
+		if (a->map->name != NULL)
+			a->map->name(a->map->arg, &n);
+		study_builder_name(a->b, host, &n);
+	}
+}
+
+/* Answers lie by name and type, which the map may have changed. */
+struct mapped_answer {
+	uint32_t number, name;
+	const char *text; /* of the mapped name; set when no text moves any more */
+	uint8_t type;
+};
+
+static int
+by_name_and_type(const void *pa, const void *pb)
+{
+	const struct mapped_answer *x = pa, *y = pb;
+	int c = strcmp(x->text, y->text);
+
+	if (c == 0)
+		c = (int)x->type - (int)y->type;
+	return c != 0 ? c : (x->number < y->number ? -1 : x->number > y->number);
+}
+
+static bool
+is_kept(const struct adding *a, uint32_t host)
+{
+	return a->map->keep == NULL || a->map->keep(a->map->arg, a->st, host);
+}
+
+/* Mark the answers that are wanted: all, or those that names of kept hosts point to. */
+static void
+want_answers(const struct adding *a, bool *wanted)
+{
+	const struct study *st = a->st;
+
+	for (uint32_t i = 0; i < st->nanswers; i++)
+		wanted[i] = !a->map->used_answers;
+	for (uint32_t i = 0; i < st->nhosts && a->map->used_answers; i++) {
+		const struct study_host *h = &st->hosts[i];
+
+		for (uint32_t k = h->names.at; k < h->names.at + h->names.n && is_kept(a, i); k++) {
+			if (st->names[k].answer != STUDY_NONE)
+				wanted[st->names[k].answer] = true;
+		}
+	}
+}
+
+static void
+add_answers(struct adding *a)
+{
+	const struct study *st = a->st;
+	struct mapped_answer *m = xcalloc((size_t)st->nanswers + 1, sizeof(*m));
+	bool *wanted = xcalloc((size_t)st->nanswers + 1, sizeof(*wanted));
+	struct ip *addresses = NULL;
+	uint32_t *targets = NULL, n = 0;
+	size_t cap_addresses = 0, cap_targets = 0;
+
+	want_answers(a, wanted);
+	for (uint32_t i = 0; i < st->nanswers; i++) {
+		if (!wanted[i])
+			continue;
+		m[n++] = (struct mapped_answer){ .number = i,
+			.name = map_text(a, TEXT_QUESTION, st->answers[i].name),
+			.type = st->answers[i].type };
+	}
+	for (uint32_t i = 0; i < n; i++)
+		m[i].text = study_builder_text_of(a->b, m[i].name);
+	qsort(m, n, sizeof(*m), by_name_and_type);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct study_answer *from = &st->answers[m[i].number];
+		struct study_answer to = *from;
+
+		mem_grow(&addresses, &cap_addresses, from->addresses.n, sizeof(*addresses));
+		for (uint32_t k = 0; k < from->addresses.n; k++)
+			addresses[k] =
+			    map_address(a, &st->addresses[from->addresses.at + k]);
+		mem_grow(&targets, &cap_targets, from->targets.n, sizeof(*targets));
+		for (uint32_t k = 0; k < from->targets.n; k++)
+			targets[k] = map_text(a, TEXT_NAME, st->targets[from->targets.at + k]);
+		to.name = m[i].name;
+		a->answers[m[i].number] =
+		    study_builder_answer(a->b, &to, addresses, targets) + 1;
+	}
+	free(m);
+	free(wanted);
+	free(addresses);
+	free(targets);
+}
+
+struct ordered {
+	struct ip ip;
+	uint32_t host;
+};
+
+static int
+by_ip(const void *pa, const void *pb)
+{
+	return ip_cmp(&((const struct ordered *)pa)->ip, &((const struct ordered *)pb)->ip);
+}
+
+static void
+add_hosts(struct adding *a)
+{
+	const struct study *st = a->st;
+	struct ordered *order = xcalloc((size_t)st->nhosts + 1, sizeof(*order));
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < st->nhosts; i++) {
+		if (!is_kept(a, i))
+			continue;
+		order[n].host = i;
+		if (a->map->by_address)
+			order[n].ip = map_address(a, &st->hosts[i].ip);
+		n++;
+	}
+	if (a->map->by_address)
+		qsort(order, n, sizeof(*order), by_ip);
+	for (uint32_t i = 0; i < n; i++)
+		add_host(a, order[i].host);
+	free(order);
+}
+
+static void
+add_study(struct adding *a)
+{
+	a->keys = xcalloc((size_t)a->st->nkeys + 1, sizeof(*a->keys));
+	a->certs = xcalloc((size_t)a->st->ncerts + 1, sizeof(*a->certs));
+	a->answers = xcalloc((size_t)a->st->nanswers + 1, sizeof(*a->answers));
+	buf_init(&a->text);
+	a->run0 = study_builder_nruns(a->b);
+	for (uint32_t i = 0; i < a->st->nruns; i++)
+		add_run(a, &a->st->runs[i]);
+	add_answers(a);
+	add_hosts(a);
+	buf_fini(&a->text);
+	free(a->keys);
+	free(a->certs);
+	free(a->answers);
+}
+
+void
+study_builder_add_study(
+    struct study_builder *b, const struct study *st, const struct study_map *map)
+{
+	struct adding a = { .b = b, .st = st, .map = map };
+
+	add_study(&a);
+}
+
+/* Public keys of the study that this one was made from. */
+static int
+borrowed_get(
+    const struct study *st, uint32_t key, struct public_key *k, struct buf *scratch)
+{
+	const struct study *from = st->public_source;
+
+	return from->public_get(from, (uint32_t)st->keys[key].public_at, k, scratch);
+}
+
+struct study *
+study_transform(const struct study *st, const struct study_map *map, uint32_t **host_of)
+{
+	struct adding a = { .b = study_builder_new(), .st = st, .map = map };
+	struct study *made;
+
+	if (host_of != NULL)
+		mem_grow(&a.host_of, &a.cap_host_of, (size_t)st->nhosts + 1, sizeof(*a.host_of));
+	study_builder_parts(a.b, st->parts);
+	add_study(&a);
+	made = study_builder_finish(a.b, NULL);
+	if (host_of != NULL)
+		*host_of = a.host_of;
+	if (!map->no_public && st->public_get != NULL) {
+		made->public_get = borrowed_get;
+		made->public_source = (void *)(uintptr_t)st;
+	}
+	return made;
+}
