@@ -1,8 +1,8 @@
 /*
  * Pictures of the clusters of a run.
  *
- * Reads clusters.json (or collisions.json) of a run directory and writes
- * graphs/cluster-<id>.{svg,png,pdf,dot} and graphs/legend.svg.
+ * Opens a study and writes graphs/cluster-<id>.{svg,png,pdf,dot} and
+ * graphs/legend.svg.
  */
 /* Layer: graph */
 #ifndef SURVEY_GRAPH_H
@@ -20,7 +20,7 @@ enum graph_format {
 };
 
 struct graph_options {
-	const char *path; /* run directory or collisions.json */
+	const char *path; /* whatever study_open() takes */
 	const char *output; /* directory that gets graphs/, NULL: path, or beside the file */
 	unsigned formats; /* of enum graph_format; 0: SVG and PNG */
 	uint32_t full_up_to; /* hosts that the classic picture is drawn for; 0: 40 */

@@ -229,6 +229,19 @@ study_first_of_port(const struct study *st, uint32_t grab)
 	return st->hosts[g->host].grabs.at == grab || g[-1].port != g->port;
 }
 
+/* Does a grab before this one show the same key on the same port? */
+static inline bool
+study_key_again(const struct study *st, uint32_t grab)
+{
+	const struct study_grab *g = &st->grabs[grab];
+
+	for (uint32_t i = grab; i-- > st->hosts[g->host].grabs.at && st->grabs[i].port == g->port;) {
+		if (st->grabs[i].key == g->key)
+			return true;
+	}
+	return false;
+}
+
 /* The i-th host of a cluster, and its i-th key. */
 static inline uint32_t
 study_member(const struct study *st, const struct study_cluster *c, uint32_t i)

@@ -103,4 +103,10 @@ void study_builder_parts(struct study_builder *b, unsigned parts);
  */
 struct study *study_builder_finish(struct study_builder *b, const struct answers *answers);
 
+/*
+ * Give the clusters of a study that nobody has seen yet the ids that they had
+ * in its source, one each, all different; they are put in order of them.
+ */
+void study_cluster_ids(struct study *st, const uint32_t *ids);
+
 #endif

@@ -6,7 +6,6 @@
 
 #include "survey/mem.h"
 #include "survey/port.h"
-#include "survey/text.h"
 
 #include "drawing.h"
 
@@ -16,7 +15,7 @@
 /* One key seen on two ports of two hosts. */
 struct link {
 	uint32_t a, b; /* hosts, a < b, from 0 in the cluster */
-	uint16_t pa, pb;
+	uint16_t pa, pb; /* port numbers */
 	bool drawn;
 };
 
@@ -42,7 +41,7 @@ by_hosts_and_ports(const void *px, const void *py)
 }
 
 static bool
-has_port(const struct study_use *u, uint32_t n, uint16_t port)
+has_port(const struct study_use *u, uint32_t n, uint8_t port)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		if (u[i].port == port)
@@ -52,7 +51,7 @@ has_port(const struct study_use *u, uint32_t n, uint16_t port)
 }
 
 /* The first port of u that the others do not show, or the first of all. */
-static uint16_t
+static uint8_t
 odd_port(const struct study_use *u, uint32_t n, const struct study_use *other, uint32_t nother)
 {
 	for (uint32_t i = 0; i < n; i++) {
@@ -68,20 +67,20 @@ odd_port(const struct study_use *u, uint32_t n, const struct study_use *other, u
  * key on; the rest follows from these, and tooltip and table name it.
  */
 static void
-link_hosts(struct links *l, const struct study_use *ua, uint32_t na, const struct study_use *ub,
-    uint32_t nb, uint32_t host0)
+link_hosts(struct links *l, uint32_t a, const struct study_use *ua, uint32_t na, uint32_t b,
+    const struct study_use *ub, uint32_t nb)
 {
-	uint16_t to_b = odd_port(ub, nb, ua, na), to_a = odd_port(ua, na, ub, nb);
+	uint8_t to_b = odd_port(ub, nb, ua, na), to_a = odd_port(ua, na, ub, nb);
 
 	for (uint32_t i = 0; i < na; i++) {
 		for (uint32_t j = 0; j < nb; j++) {
-			uint16_t pa = ua[i].port, pb = ub[j].port;
+			uint8_t pa = ua[i].port, pb = ub[j].port;
 			bool drawn = pa == pb || (pb == to_b && !has_port(ub, nb, pa)) ||
 				     (pa == to_a && !has_port(ua, na, pb));
 
 			mem_grow(&l->v, &l->cap, l->n + 1, sizeof(*l->v));
-			l->v[l->n++] = (struct link){ ua[i].host - host0, ub[j].host - host0, pa,
-				pb, drawn };
+			l->v[l->n++] = (struct link){ a, b, port_table[pa].port,
+				port_table[pb].port, drawn };
 		}
 	}
 }
@@ -90,9 +89,9 @@ static void
 collect_links(struct links *l, const struct study *st, const struct study_cluster *c)
 {
 	for (uint32_t k = 0; k < c->nshared; k++) {
-		const struct study_key *key = &st->keys[c->key0 + k];
-		const struct study_use *u = &st->uses[key->use0], *end = u + key->nuse, *a, *b, *an,
-				       *bn;
+		const struct study_key *key = &st->keys[study_cluster_key(st, c, k)];
+		const struct study_use *u = &st->uses[key->uses.at], *end = u + key->uses.n, *a, *b,
+				       *an, *bn;
 
 		for (a = u; a < end; a = an) {
 			for (an = a; an < end && an->host == a->host; an++)
@@ -100,8 +99,9 @@ collect_links(struct links *l, const struct study *st, const struct study_cluste
 			for (b = an; b < end; b = bn) {
 				for (bn = b; bn < end && bn->host == b->host; bn++)
 					;
-				link_hosts(
-				    l, a, (uint32_t)(an - a), b, (uint32_t)(bn - b), c->host0);
+				link_hosts(l, st->place[a->host] - c->hosts.at, a,
+				    (uint32_t)(an - a), st->place[b->host] - c->hosts.at, b,
+				    (uint32_t)(bn - b));
 			}
 		}
 	}
@@ -193,8 +193,8 @@ by_order(const void *pa, const void *pb)
 
 /* The edges between two hosts: links l[0..n), all of the same two. */
 static void
-draw_pair(struct drawing *d, const struct study *st, const struct link *l, size_t n, bool exact,
-    uint32_t host0)
+draw_pair(struct drawing *d, const struct study *st, const struct study_cluster *c,
+    const struct link *l, size_t n, bool exact)
 {
 	struct look looks[NPORTS * NPORTS];
 	struct buf tip;
@@ -213,9 +213,9 @@ draw_pair(struct drawing *d, const struct study *st, const struct link *l, size_
 	}
 	qsort(looks, nlooks, sizeof(*looks), by_order);
 	buf_init(&tip);
-	text_plain(&tip, st->hosts[host0 + l->a].ip, strlen(st->hosts[host0 + l->a].ip), 64);
+	drawing_ip(&tip, st, study_member(st, c, l->a));
 	buf_adds(&tip, " – ");
-	text_plain(&tip, st->hosts[host0 + l->b].ip, strlen(st->hosts[host0 + l->b].ip), 64);
+	drawing_ip(&tip, st, study_member(st, c, l->b));
 	buf_adds(&tip, "\nsame key on ports: ");
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0 && l[i].pa == l[i - 1].pa && l[i].pb == l[i - 1].pb)
@@ -256,24 +256,23 @@ void
 drawing_classic(struct drawing *d, const struct study *st, uint32_t cluster)
 {
 	const struct study_cluster *c = &st->clusters[cluster];
-	bool exact = c->nhosts <= EXACT_UP_TO, implied = false;
+	uint32_t nhosts = c->hosts.n, *partners = xcalloc((size_t)nhosts + 1, sizeof(*partners));
+	bool exact = nhosts <= EXACT_UP_TO, implied = false;
 	struct links l = { 0 };
-	uint32_t *partners = xcalloc((size_t)c->nhosts + 1, sizeof(*partners));
 
-	for (uint32_t i = 0; i < c->nhosts; i++) {
-		const struct study_host *h = &st->hosts[c->host0 + i];
+	for (uint32_t i = 0; i < nhosts; i++) {
 		struct draw_node *n = drawing_node(d, NODE_HOST);
 		struct buf tip;
 
-		n->ref = c->host0 + i;
+		n->ref = study_member(st, c, i);
 		n->nhosts = 1;
-		n->as = h->as;
-		n->style = drawing_as_style(d, h->as);
-		n->r = c->nhosts <= CAPTION_UP_TO ? 13 : 10;
+		n->as = st->hosts[n->ref].as;
+		n->style = drawing_as_style(d, n->as);
+		n->r = nhosts <= CAPTION_UP_TO ? 13 : 10;
 		snprintf(n->label, sizeof(n->label), "%u", i + 1);
 		buf_init(&tip);
-		if (c->nhosts <= CAPTION_UP_TO) {
-			text_plain(&tip, h->ip, strlen(h->ip), 40);
+		if (nhosts <= CAPTION_UP_TO) {
+			drawing_ip(&tip, st, n->ref);
 			n->caption = xstrdup(tip.data);
 			buf_clear(&tip);
 		}
@@ -285,14 +284,14 @@ drawing_classic(struct drawing *d, const struct study *st, uint32_t cluster)
 	for (size_t i = 0, j; i < l.n; i = j) {
 		for (j = i; j < l.n && l.v[j].a == l.v[i].a && l.v[j].b == l.v[i].b; j++)
 			implied |= !l.v[j].drawn;
-		draw_pair(d, st, &l.v[i], j - i, exact, c->host0);
+		draw_pair(d, st, c, &l.v[i], j - i, exact);
 		partners[l.v[i].a]++;
 		partners[l.v[i].b]++;
 	}
 	draw_legend(d, &l, exact);
-	d->circle = c->nhosts > 2;
-	for (uint32_t i = 0; i < c->nhosts; i++)
-		d->circle &= 2 * partners[i] >= c->nhosts;
+	d->circle = nhosts > 2;
+	for (uint32_t i = 0; i < nhosts; i++)
+		d->circle &= 2 * partners[i] >= nhosts;
 	free(partners);
 	if (implied)
 		drawing_note(d,

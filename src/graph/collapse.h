@@ -27,7 +27,8 @@ struct item {
 };
 
 struct bundle { /* keys that are one node */
-	uint32_t first, nkeys, nhosts, node;
+	uint32_t first; /* place of the first one among the cluster's keys */
+	uint32_t nkeys, nhosts, node;
 };
 
 struct collapse {
@@ -71,8 +72,15 @@ struct rest {
  * key.  No link to a drawn node is lost.
  */
 void rest_init(
-    struct rest *, const struct collapse *, uint32_t ngroups, uint32_t nbundles, uint32_t nparts);
+    struct rest *, struct collapse *, uint32_t ngroups, uint32_t nbundles, uint32_t nparts);
 void rest_fini(struct rest *);
+/* Number in the study of a host of the cluster. */
+static inline uint32_t
+collapse_host(const struct collapse *x, uint32_t i)
+{
+	return study_member(x->st, x->c, i);
+}
+
 /* The port group that an item stands for. */
 uint32_t collapse_port_group(const struct collapse *, const struct item *);
 

@@ -33,48 +33,57 @@ static const struct step steps[] = {
 };
 #define NSTEPS (sizeof(steps) / sizeof(steps[0]))
 
-static const struct collapse *sorting; /* qsort() passes no argument */
-
 static int
 cmp_u32(uint32_t a, uint32_t b)
 {
 	return a < b ? -1 : a > b;
 }
 
+static enum port_group
+group_of(const struct study_use *u)
+{
+	return palette_group(port_table[u->port].port);
+}
+
+/* The key at that place of the cluster's. */
+static const struct study_key *
+key_at(const struct collapse *x, uint32_t i)
+{
+	return &x->st->keys[study_cluster_key(x->st, x->c, i)];
+}
+
 /* Keys by the list of (host, port group) that show them. */
 static int
-by_users(const void *pa, const void *pb)
+by_users(const void *pa, const void *pb, void *arg)
 {
-	const struct study *st = sorting->st;
-	uint32_t ia = *(const uint32_t *)pa, ib = *(const uint32_t *)pb;
-	const struct study_key *a = &st->keys[sorting->c->key0 + ia];
-	const struct study_key *b = &st->keys[sorting->c->key0 + ib];
+	const struct collapse *col = arg;
+	const struct study_use *uses = col->st->uses;
+	const struct study_key *a = key_at(col, *(const uint32_t *)pa);
+	const struct study_key *b = key_at(col, *(const uint32_t *)pb);
 	uint32_t i = 0, j = 0;
 
 	if (a->nhosts != b->nhosts)
 		return a->nhosts > b->nhosts ? -1 : 1;
-	while (i < a->nuse && j < b->nuse) {
-		const struct study_use *x = &st->uses[a->use0 + i], *y = &st->uses[b->use0 + j];
+	while (i < a->uses.n && j < b->uses.n) {
+		const struct study_use *x = &uses[a->uses.at + i], *y = &uses[b->uses.at + j];
 		int c = cmp_u32(x->host, y->host);
 
 		if (c == 0)
-			c = (int)palette_group(x->port) - (int)palette_group(y->port);
+			c = (int)group_of(x) - (int)group_of(y);
 		if (c != 0)
 			return c;
-		while (++i < a->nuse && x[1].host == x->host &&
-		       palette_group(x[1].port) == palette_group(x->port))
+		while (++i < a->uses.n && x[1].host == x->host && group_of(&x[1]) == group_of(x))
 			x++;
-		while (++j < b->nuse && y[1].host == y->host &&
-		       palette_group(y[1].port) == palette_group(y->port))
+		while (++j < b->uses.n && y[1].host == y->host && group_of(&y[1]) == group_of(y))
 			y++;
 	}
-	return (int)(i < a->nuse) - (int)(j < b->nuse);
+	return (int)(i < a->uses.n) - (int)(j < b->uses.n);
 }
 
 static int
-by_users_and_number(const void *pa, const void *pb)
+by_users_and_number(const void *pa, const void *pb, void *arg)
 {
-	int c = by_users(pa, pb);
+	int c = by_users(pa, pb, arg);
 
 	return c != 0 ? c : cmp_u32(*(const uint32_t *)pa, *(const uint32_t *)pb);
 }
@@ -86,14 +95,14 @@ bundle_keys(struct collapse *x)
 
 	for (uint32_t i = 0; i < n; i++)
 		order[i] = i;
-	sorting = x;
 	if (x->step->alike_keys)
-		qsort(order, n, sizeof(*order), by_users_and_number);
+		qsort_r(order, n, sizeof(*order), by_users_and_number, x);
 	x->nbundles = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		if (i == 0 || !x->step->alike_keys || by_users(&order[i - 1], &order[i]) != 0)
-			x->bundles[x->nbundles++] = (struct bundle){ .first = x->c->key0 + order[i],
-				.nhosts = x->st->keys[x->c->key0 + order[i]].nhosts };
+		if (i == 0 || !x->step->alike_keys || by_users(&order[i - 1], &order[i], x) != 0)
+			x->bundles[x->nbundles++] = (struct bundle){
+				.first = order[i], .nhosts = key_at(x, order[i])->nhosts
+			};
 		x->bundles[x->nbundles - 1].nkeys++;
 		x->class[order[i]] = x->nbundles - 1;
 	}
@@ -109,56 +118,73 @@ by_item(const void *pa, const void *pb)
 	return c != 0 ? c : cmp_u32(a->port, b->port);
 }
 
+/* The first and one past the last use of the shared key at that place. */
+static const struct study_use *
+first_use(const struct collapse *x, uint32_t key, const struct study_use **end)
+{
+	const struct study_use *u = &x->st->uses[key_at(x, key)->uses.at];
+
+	*end = u + key_at(x, key)->uses.n;
+	return u;
+}
+
+/* What each host shows of the shared keys: sorted, each once. */
 static void
 list_items(struct collapse *x)
 {
-	const struct study *st = x->st;
-	uint32_t n = 0;
+	uint32_t nhosts = x->c->hosts.n, n = 0;
+	uint32_t *at = xcalloc((size_t)nhosts + 2, sizeof(*at));
+	const struct study_use *u, *end;
 
-	for (uint32_t i = 0; i < x->c->nhosts; i++) {
-		const struct study_host *h = &st->hosts[x->c->host0 + i];
-		uint32_t start = n, kept = start;
-
-		x->item0[i] = start;
-		for (uint32_t k = 0; k < h->nuse; k++) {
-			const struct study_use *u = &st->uses[st->by_host[h->use0 + k]];
-
-			if (u->key - x->c->key0 >= x->c->nshared)
-				continue;
-			x->items[n++] = (struct item){ x->class[u->key - x->c->key0],
-				x -> step -> port_groups ? (uint32_t)palette_group(u->port)
-							 : u -> port };
-		}
-		qsort(x->items + start, n - start, sizeof(*x->items), by_item);
-		for (uint32_t k = start; k < n; k++) {
-			if (k == start || by_item(&x->items[k - 1], &x->items[k]) != 0)
-				x->items[kept++] = x->items[k];
-		}
-		n = kept;
+	for (uint32_t k = 0; k < x->c->nshared; k++) {
+		for (u = first_use(x, k, &end); u < end; u++)
+			at[x->st->place[u->host] - x->c->hosts.at + 2]++;
 	}
-	x->item0[x->c->nhosts] = n;
+	for (uint32_t i = 2; i <= nhosts + 1; i++)
+		at[i] += at[i - 1];
+	for (uint32_t k = 0; k < x->c->nshared; k++) { /* at[i + 1] moves from the start of i's to their end */
+		for (u = first_use(x, k, &end); u < end; u++) {
+			uint32_t port = x->step->port_groups ? (uint32_t)group_of(u)
+							     : port_table[u->port].port;
+
+			x->items[at[x->st->place[u->host] - x->c->hosts.at + 1]++] =
+			    (struct item){ x->class[k], port };
+		}
+	}
+	for (uint32_t i = 0; i < nhosts; i++) {
+		uint32_t start = at[i], stop = at[i + 1];
+
+		x->item0[i] = n;
+		qsort(x->items + start, stop - start, sizeof(*x->items), by_item);
+		for (uint32_t k = start; k < stop; k++) {
+			if (k == start || by_item(&x->items[n - 1], &x->items[k]) != 0)
+				x->items[n++] = x->items[k];
+		}
+	}
+	x->item0[nhosts] = n;
+	free(at);
 }
 
 static int
-by_looks(const void *pa, const void *pb)
+by_looks(const void *pa, const void *pb, void *arg)
 {
+	const struct collapse *x = arg;
 	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-	uint32_t na = sorting->item0[a + 1] - sorting->item0[a];
-	uint32_t nb = sorting->item0[b + 1] - sorting->item0[b];
-	int c = cmp_u32(sorting->as[a], sorting->as[b]);
+	uint32_t na = x->item0[a + 1] - x->item0[a];
+	uint32_t nb = x->item0[b + 1] - x->item0[b];
+	int c = cmp_u32(x->as[a], x->as[b]);
 
 	if (c == 0)
 		c = cmp_u32(na, nb);
 	for (uint32_t i = 0; c == 0 && i < na; i++)
-		c = by_item(
-		    &sorting->items[sorting->item0[a] + i], &sorting->items[sorting->item0[b] + i]);
+		c = by_item(&x->items[x->item0[a] + i], &x->items[x->item0[b] + i]);
 	return c;
 }
 
 static int
-by_looks_and_number(const void *pa, const void *pb)
+by_looks_and_number(const void *pa, const void *pb, void *arg)
 {
-	int c = by_looks(pa, pb);
+	int c = by_looks(pa, pb, arg);
 
 	return c != 0 ? c : cmp_u32(*(const uint32_t *)pa, *(const uint32_t *)pb);
 }
@@ -166,25 +192,23 @@ by_looks_and_number(const void *pa, const void *pb)
 static void
 group_hosts(struct collapse *x)
 {
-	uint32_t n = x->c->nhosts;
+	uint32_t n = x->c->hosts.n;
 
 	for (uint32_t i = 0; i < n; i++)
 		x->order[i] = i;
-	sorting = x;
-	qsort(x->order, n, sizeof(*x->order), by_looks_and_number);
+	qsort_r(x->order, n, sizeof(*x->order), by_looks_and_number, x);
 	x->ngroups = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t h = x->order[i];
+		uint32_t h = x->order[i], as = x->st->hosts[collapse_host(x, h)].as;
 
-		if (i == 0 || by_looks(&x->order[i - 1], &x->order[i]) != 0)
-			x->groups[x->ngroups++] =
-			    (struct group){ .as = x->st->hosts[x->c->host0 + h].as,
-				    .order0 = i,
-				    .item0 = x->item0[h],
-				    .nitems = x->item0[h + 1] - x->item0[h] };
+		if (i == 0 || by_looks(&x->order[i - 1], &x->order[i], x) != 0)
+			x->groups[x->ngroups++] = (struct group){ .as = as,
+				.order0 = i,
+				.item0 = x->item0[h],
+				.nitems = x->item0[h + 1] - x->item0[h] };
 		struct group *g = &x->groups[x->ngroups - 1];
 
-		if (g->as != x->st->hosts[x->c->host0 + h].as)
+		if (g->as != as)
 			g->as = STUDY_NONE;
 		g->nhosts++;
 	}
@@ -194,8 +218,8 @@ group_hosts(struct collapse *x)
 static void
 see_ases(struct collapse *x, const struct drawing *d)
 {
-	for (uint32_t i = 0; i < x->c->nhosts; i++) {
-		uint32_t as = x->st->hosts[x->c->host0 + i].as;
+	for (uint32_t i = 0; i < x->c->hosts.n; i++) {
+		uint32_t as = x->st->hosts[collapse_host(x, i)].as;
 
 		if (x->step->as == AS_COLOURED) {
 			bool coloured = false;
@@ -222,18 +246,18 @@ collapse(struct collapse *x, const struct drawing *d, const struct step *step)
 static void
 collapse_init(struct collapse *x, const struct study *st, const struct study_cluster *c)
 {
-	size_t nitems = 1;
+	size_t nhosts = c->hosts.n, nitems = 1;
 
-	for (uint32_t i = 0; i < c->nhosts; i++)
-		nitems += st->hosts[c->host0 + i].nuse;
 	*x = (struct collapse){ .st = st, .c = c };
+	for (uint32_t i = 0; i < c->nshared; i++)
+		nitems += key_at(x, i)->uses.n;
 	x->class = xcalloc((size_t)c->nshared + 1, sizeof(*x->class));
 	x->bundles = xcalloc((size_t)c->nshared + 1, sizeof(*x->bundles));
 	x->items = xcalloc(nitems, sizeof(*x->items));
-	x->item0 = xcalloc((size_t)c->nhosts + 1, sizeof(*x->item0));
-	x->as = xcalloc((size_t)c->nhosts + 1, sizeof(*x->as));
-	x->order = xcalloc((size_t)c->nhosts + 1, sizeof(*x->order));
-	x->groups = xcalloc((size_t)c->nhosts + 1, sizeof(*x->groups));
+	x->item0 = xcalloc(nhosts + 1, sizeof(*x->item0));
+	x->as = xcalloc(nhosts + 1, sizeof(*x->as));
+	x->order = xcalloc(nhosts + 1, sizeof(*x->order));
+	x->groups = xcalloc(nhosts + 1, sizeof(*x->groups));
 }
 
 static void
@@ -285,7 +309,7 @@ draw_group(struct drawing *d, const struct collapse *x, struct group *g, uint32_
 	struct buf tip;
 
 	g->node = (uint32_t)d->nnodes - 1;
-	n->ref = x->c->host0 + x->order[g->order0];
+	n->ref = collapse_host(x, x->order[g->order0]);
 	n->nhosts = g->nhosts;
 	n->as = g->as;
 	n->style = g->as == STUDY_NONE ? palette_mixed() : drawing_as_style(d, g->as);
@@ -299,12 +323,10 @@ draw_group(struct drawing *d, const struct collapse *x, struct group *g, uint32_
 		if (g->as == STUDY_NONE)
 			buf_adds(&tip, "several ASes");
 		else
-			drawing_as_name(&tip, &x->st->ases[g->as], 60);
+			drawing_as_name(&tip, x->st, g->as, 60);
 		for (uint32_t i = 0; i < g->nhosts && i < TIP_HOSTS; i++) {
-			const char *ip = x->st->hosts[x->c->host0 + x->order[g->order0 + i]].ip;
-
 			buf_adds(&tip, "\n");
-			text_plain(&tip, ip, strlen(ip), 64);
+			drawing_ip(&tip, x->st, collapse_host(x, x->order[g->order0 + i]));
 		}
 		if (g->nhosts > TIP_HOSTS)
 			buf_printf(&tip, "\nand %u more", g->nhosts - TIP_HOSTS);
@@ -320,7 +342,7 @@ draw_bundle(struct drawing *d, const struct collapse *x, struct bundle *b)
 	struct buf tip;
 
 	b->node = (uint32_t)d->nnodes - 1;
-	n->ref = b->first;
+	n->ref = study_cluster_key(x->st, x->c, b->first);
 	n->nkeys = b->nkeys;
 	n->nhosts = b->nhosts;
 	n->r = 7.5;
@@ -330,7 +352,7 @@ draw_bundle(struct drawing *d, const struct collapse *x, struct bundle *b)
 		if (b->nkeys > 1)
 			buf_printf(&tip, "%u keys", b->nkeys);
 		else
-			buf_printf(&tip, "k%u", b->first - x->c->key0 + 1);
+			buf_printf(&tip, "k%u", b->first + 1);
 		n->caption = xstrdup(tip.data);
 		buf_clear(&tip);
 	}
@@ -339,8 +361,8 @@ draw_bundle(struct drawing *d, const struct collapse *x, struct bundle *b)
 		    &tip, "%u keys, each on the same %u hosts; the first: ", b->nkeys, b->nhosts);
 	else
 		buf_printf(
-		    &tip, "shared key k%u on %u hosts\n", b->first - x->c->key0 + 1, b->nhosts);
-	drawing_key_name(&tip, x->st, b->first);
+		    &tip, "shared key k%u on %u hosts\n", b->first + 1, b->nhosts);
+	drawing_key_name(&tip, x->st, n->ref);
 	n->tip = buf_steal(&tip);
 	buf_fini(&tip);
 }

@@ -53,7 +53,7 @@ drawing_dot(const struct drawing *d, const struct study *st, struct buf *b)
 			struct buf as;
 
 			buf_init(&as);
-			drawing_as_name(&as, &st->ases[n->as], 60);
+			drawing_as_name(&as, st, n->as, 60);
 			quoted(b, "comment", as.data);
 			buf_fini(&as);
 		}

@@ -5,6 +5,7 @@
 
 #include "survey/buf.h"
 #include "survey/mem.h"
+#include "survey/port.h"
 #include "survey/text.h"
 
 #include "drawing.h"
@@ -13,37 +14,35 @@
 #define TIP_NAME 60 /* characters of one */
 #define LEGEND_AS NAS_COLOURS /* rows of the legend; beyond them all ASes look alike */
 
-static const struct study *ranking;
-
 /* Largest first; equal ones by number, so that the order is the same in every run. */
 static int
-by_size(const void *pa, const void *pb)
+by_size(const void *pa, const void *pb, void *arg)
 {
-	const struct study_as *a = &ranking->ases[*(const uint32_t *)pa];
-	const struct study_as *b = &ranking->ases[*(const uint32_t *)pb];
+	const struct study *st = arg;
+	const struct study_as *a = &st->ases[*(const uint32_t *)pa];
+	const struct study_as *b = &st->ases[*(const uint32_t *)pb];
 
 	if (a->nclustered != b->nclustered)
 		return a->nclustered > b->nclustered ? -1 : 1;
 	if (a->asn != b->asn)
 		return a->asn < b->asn ? -1 : 1;
-	return strcmp(a->name, b->name);
+	return strcmp(study_text_or_empty(st, a->name), study_text_or_empty(st, b->name));
 }
 
 void
 draw_colours_init(struct draw_colours *c, const struct study *st)
 {
-	uint32_t *order = xcalloc(st->nases + 1, sizeof *order);
-	uint32_t *asn = xcalloc(st->nases + 1, sizeof *asn);
-	int *slot = xcalloc(st->nases + 1, sizeof *slot);
+	uint32_t *order = xcalloc((size_t)st->nases + 1, sizeof *order);
+	uint32_t *asn = xcalloc((size_t)st->nases + 1, sizeof *asn);
+	int *slot = xcalloc((size_t)st->nases + 1, sizeof *slot);
 
 	for (uint32_t i = 0; i < st->nases; i++)
 		order[i] = i;
-	ranking = st;
-	qsort(order, st->nases, sizeof *order, by_size);
+	qsort_r(order, st->nases, sizeof *order, by_size, (void *)(uintptr_t)st);
 	for (uint32_t i = 0; i < st->nases; i++)
 		asn[i] = st->ases[order[i]].nclustered > 0 ? st->ases[order[i]].asn : 0;
 	palette_assign(asn, st->nases, slot);
-	c->slot = xcalloc(st->nases + 1, sizeof *c->slot);
+	c->slot = xcalloc((size_t)st->nases + 1, sizeof *c->slot);
 	for (uint32_t i = 0; i < st->nases; i++)
 		c->slot[order[i]] = slot[i];
 	free(order);
@@ -99,67 +98,107 @@ drawing_as_style(const struct drawing *d, uint32_t as)
 }
 
 void
-drawing_as_name(struct buf *b, const struct study_as *as, size_t max)
+drawing_as_name(struct buf *b, const struct study *st, uint32_t as, size_t max)
 {
-	if (as->asn == 0 && as->name[0] == '\0') {
+	const char *name = study_text_or_empty(st, st->ases[as].name);
+
+	if (st->ases[as].asn == 0 && name[0] == '\0') {
 		buf_adds(b, "AS unknown");
 		return;
 	}
-	if (as->asn != 0)
-		buf_printf(b, "AS%u ", as->asn);
-	text_plain(b, as->name, strlen(as->name), max);
+	if (st->ases[as].asn != 0)
+		buf_printf(b, "AS%u ", st->ases[as].asn);
+	text_plain(b, name, strlen(name), max);
+}
+
+void
+drawing_ip(struct buf *b, const struct study *st, uint32_t host)
+{
+	char ip[IP_STRLEN];
+
+	buf_adds(b, ip_format(&st->hosts[host].ip, ip));
+}
+
+/* The first bytes of a fingerprint in hex. */
+static void
+add_hex(struct buf *b, const struct study_key *k, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		buf_printf(b, "%02x", k->fp[i]);
 }
 
 void
 drawing_key_name(struct buf *b, const struct study *st, uint32_t key)
 {
-	const char *fp = st->keys[key].fp;
-
-	if (fp[0] == '\0')
-		buf_adds(b, "a key that the file does not name");
+	if (st->keys[key].named)
+		add_hex(b, &st->keys[key], KEY_LEN);
 	else
-		text_plain(b, fp, strlen(fp), 64);
+		buf_adds(b, "a key that the file does not name");
+}
+
+static void
+add_names(struct buf *b, const struct study *st, const struct study_host *h)
+{
+	uint32_t shown = 0, n = 0;
+
+	for (int pass = 0; pass < 2; pass++) { /* names that check out first */
+		for (uint32_t i = h->names.at; i < h->names.at + h->names.n; i++) {
+			const struct study_name *name = &st->names[i];
+			const char *text = study_text_or_empty(st, name->text);
+			char key[HOST_KEY_SIZE];
+
+			if (text[0] == '\0' || (name->verdict == NAME_GOOD) != (pass == 0))
+				continue;
+			if (n++ >= TIP_NAMES)
+				continue;
+			buf_printf(b, "\n%s: ", study_name_key(name, key));
+			text_plain(b, text, strlen(text), TIP_NAME);
+			buf_printf(b, " (%s)",
+			    name->verdict == NAME_NOT_LOOKED_UP
+				? "not looked up"
+				: study_name_verdict(name->verdict));
+			shown++;
+		}
+	}
+	if (n > shown)
+		buf_printf(b, "\nand %u more names", n - shown);
 }
 
 void
 drawing_host_tip(struct buf *b, const struct study *st, uint32_t host)
 {
 	const struct study_host *h = &st->hosts[host];
-	uint32_t shown = 0;
 
-	text_plain(b, h->ip, strlen(h->ip), 64);
+	drawing_ip(b, st, host);
 	buf_adds(b, "\n");
-	drawing_as_name(b, &st->ases[h->as], 60);
-	for (int pass = 0; pass < 2; pass++) /* names that check out first */
-		for (uint32_t i = 0; i < h->nnames && shown < TIP_NAMES; i++) {
-			const struct study_name *n = &st->names[h->name0 + i];
+	drawing_as_name(b, st, h->as, 60);
+	add_names(b, st, h);
+	for (uint32_t i = h->grabs.at; i < h->grabs.at + h->grabs.n; i++) {
+		const struct study_grab *g = &st->grabs[i];
+		const struct study_key *k = &st->keys[g->key];
 
-			if ((n->verdict == STUDY_GOOD) != (pass == 0))
-				continue;
-			buf_printf(b, "\n%s: ", n->key);
-			text_plain(b, n->name, strlen(n->name), TIP_NAME);
-			buf_printf(b, " (%s)", study_verdict_name(n->verdict));
-			shown++;
-		}
-	if (h->nnames > shown)
-		buf_printf(b, "\nand %u more names", h->nnames - shown);
-	for (uint32_t i = 0; i < h->nuse; i++) {
-		const struct study_use *u = &st->uses[st->by_host[h->use0 + i]];
-
-		buf_printf(b, "\nport %u: key %.16s", u->port,
-		    st->keys[u->key].fp[0] != '\0' ? st->keys[u->key].fp : "not named");
-		if (st->keys[u->key].nhosts > 1)
-			buf_printf(b, ", on %u hosts", st->keys[u->key].nhosts);
+		if (study_key_again(st, i))
+			continue;
+		buf_printf(b, "\nport %u: key ", port_table[g->port].port);
+		if (k->named)
+			add_hex(b, k, 8);
+		else
+			buf_adds(b, "not named");
+		if (k->nhosts > 1)
+			buf_printf(b, ", on %u hosts", k->nhosts);
 	}
 }
 
 static int
-by_count(const void *pa, const void *pb)
+by_count(const void *pa, const void *pb, void *arg)
 {
 	const struct draw_as *a = pa, *b = pb;
+	const struct study *st = arg;
 
 	if (a->nhosts != b->nhosts)
 		return a->nhosts > b->nhosts ? -1 : 1;
+	if (st->ases[a->as].asn != st->ases[b->as].asn)
+		return st->ases[a->as].asn < st->ases[b->as].asn ? -1 : 1;
 	return a->as < b->as ? -1 : a->as > b->as;
 }
 
@@ -176,22 +215,23 @@ static void
 collect_ases(struct drawing *d, const struct study *st, const struct draw_colours *colours,
     const struct study_cluster *c)
 {
-	uint32_t *as = xcalloc(c->nhosts + 1, sizeof *as);
+	uint32_t nhosts = c->hosts.n, *as = xcalloc((size_t)nhosts + 1, sizeof *as);
 	unsigned grey = 0;
 
-	for (uint32_t i = 0; i < c->nhosts; i++)
-		as[i] = st->hosts[c->host0 + i].as;
-	qsort(as, c->nhosts, sizeof *as, by_as);
-	for (uint32_t i = 0, j; i < c->nhosts; i = j) {
-		for (j = i; j < c->nhosts && as[j] == as[i]; j++)
+	for (uint32_t i = 0; i < nhosts; i++)
+		as[i] = st->hosts[study_member(st, c, i)].as;
+	qsort(as, nhosts, sizeof *as, by_as);
+	for (uint32_t i = 0, j; i < nhosts; i = j) {
+		for (j = i; j < nhosts && as[j] == as[i]; j++)
 			;
 		mem_grow(&d->ases, &d->cap_ases, d->nases + 1, sizeof *d->ases);
 		d->ases[d->nases++] = (struct draw_as){ .as = as[i], .nhosts = j - i };
 	}
 	free(as);
 	d->nas = (uint32_t)d->nases;
-	qsort(d->ases, d->nases, sizeof *d->ases, by_count);
-	d->unknown_as = st->ases[d->ases[0].as].asn == 0 && st->ases[d->ases[0].as].name[0] == '\0';
+	qsort_r(d->ases, d->nases, sizeof *d->ases, by_count, (void *)(uintptr_t)st);
+	d->unknown_as = st->ases[d->ases[0].as].asn == 0 &&
+			study_text_or_empty(st, st->ases[d->ases[0].as].name)[0] == '\0';
 	for (size_t i = 0; i < d->nases; i++) {
 		int slot = colours->slot[d->ases[i].as];
 
@@ -215,7 +255,7 @@ drawing_init(struct drawing *d, const struct study *st, const struct draw_colour
 	const struct study_cluster *c = &st->clusters[cluster];
 
 	*d = (struct drawing){
-		.level = level, .id = c->id, .nhosts = c->nhosts, .nshared = c->nshared
+		.level = level, .id = c->id, .nhosts = c->hosts.n, .nshared = c->nshared
 	};
 	buf_init(&d->note);
 	collect_ases(d, st, colours, c);

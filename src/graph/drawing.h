@@ -33,8 +33,8 @@ struct draw_node {
 	enum draw_kind kind;
 	uint32_t nhosts; /* in a group or rest; users of a key */
 	uint32_t nkeys; /* in a key node or rest */
-	uint32_t as; /* index of study ases, STUDY_NONE: several */
-	uint32_t ref; /* study index of the host or key, the first one of several */
+	uint32_t as; /* number in the study, STUDY_NONE: several */
+	uint32_t ref; /* number of the host or key in the study, the first one of several */
 	struct as_style style;
 	char label[24];
 	char *caption; /* text beside the node, or NULL */
@@ -107,7 +107,8 @@ void drawing_collapsed(struct drawing *, const struct study *, uint32_t cluster)
 void drawing_summary(struct drawing *, const struct study *, uint32_t cluster);
 
 /* Tooltip pieces. */
-void drawing_as_name(struct buf *, const struct study_as *, size_t max);
+void drawing_as_name(struct buf *, const struct study *, uint32_t as, size_t max);
+void drawing_ip(struct buf *, const struct study *, uint32_t host);
 void drawing_host_tip(struct buf *, const struct study *, uint32_t host);
 void drawing_key_name(struct buf *, const struct study *, uint32_t key);
 

@@ -87,7 +87,7 @@ start(void *arg)
 static enum draw_level
 level_of(const struct task *t, uint32_t cluster)
 {
-	return t->study->clusters[cluster].nhosts <= t->full_up_to ? DRAW_CLASSIC : DRAW_COLLAPSED;
+	return t->study->clusters[cluster].hosts.n <= t->full_up_to ? DRAW_CLASSIC : DRAW_COLLAPSED;
 }
 
 static int
@@ -148,13 +148,12 @@ done(void *arg, struct pool_job *job, int rc)
 	return 0;
 }
 
-static const struct study *sorting;
-
 static int
-by_size(const void *pa, const void *pb)
+by_size(const void *pa, const void *pb, void *arg)
 {
+	const struct study *st = arg;
 	const struct pool_job *a = pa, *b = pb;
-	uint32_t na = sorting->clusters[a->number].nhosts, nb = sorting->clusters[b->number].nhosts;
+	uint32_t na = st->clusters[a->number].hosts.n, nb = st->clusters[b->number].hosts.n;
 
 	if (na != nb)
 		return na > nb ? -1 : 1;
@@ -176,8 +175,7 @@ choose_jobs(const struct task *t, struct pool_job *jobs)
 		if (o->clusters == NULL || k < o->nclusters)
 			jobs[n++] = (struct pool_job){ i, (uint32_t)level_of(t, i) };
 	}
-	sorting = t->study;
-	qsort(jobs, n, sizeof(*jobs), by_size);
+	qsort_r(jobs, n, sizeof(*jobs), by_size, (void *)(uintptr_t)t->study);
 	return n;
 }
 
@@ -195,11 +193,7 @@ warn_unknown(struct task *t)
 	const struct graph_options *o = t->o;
 
 	for (size_t i = 0; i < o->nclusters; i++) {
-		bool found = false;
-
-		for (uint32_t k = 0; k < t->study->nclusters && !found; k++)
-			found = t->study->clusters[k].id == o->clusters[i];
-		if (found)
+		if (study_find_cluster(t->study, o->clusters[i]) != STUDY_NONE)
 			continue;
 		log_warn("there is no cluster %u", o->clusters[i]);
 		t->result.unknown++;
@@ -309,7 +303,8 @@ graph_rundir(const struct graph_options *o, struct graph_result *result)
 	size_t n;
 	int rc = -1;
 
-	if ((st = study_load(o->path, STUDY_CLUSTERS)) == NULL)
+	/* Also for a few clusters all are read: an AS has one colour in all pictures. */
+	if ((st = study_open(o->path, STUDY_CLUSTERED | STUDY_NAMES, 0)) == NULL)
 		return -1;
 	t.study = st;
 	t.formats = o->formats != 0 ? o->formats : GRAPH_SVG | GRAPH_PNG;

@@ -3,7 +3,9 @@
  * like anyway and costs nothing, and so do stars; all else is Graphviz's: neato (stress) for
  * small drawings, sfdp for larger ones.  Only positions are taken from it.
  * Edges are drawn straight by us: routing them (splines=true) is what takes
- * minutes for a few hundred nodes.
+ * minutes for a few hundred nodes.  Nodes are moved apart by us, too: its
+ * overlap=prism works through a hash table of addresses, so that the last
+ * digits of a position differ from one run to the next.
  */
 #include <math.h>
 #include <stdio.h>
@@ -26,6 +28,9 @@
 #define STAR_GAP 10 /* points between two nodes on a star's circle */
 #define STAR_LINE 56 /* the shortest line of a star */
 #define PER_INCH 72.0
+#define SPREAD 4.0 /* an edge's length to a node's size, before nodes are moved together or apart */
+#define ROUNDS 300 /* of moving nodes apart */
+#define TOUCH 0.05 /* points by which two nodes may lack room */
 
 struct layout {
 	GVC_t *gvc;
@@ -50,8 +55,6 @@ layout_free(struct layout *l)
 	free(l);
 }
 
-static const struct drawing *sorting;
-
 static size_t
 rank_of(const struct drawing *d, uint32_t as)
 {
@@ -64,11 +67,11 @@ rank_of(const struct drawing *d, uint32_t as)
 
 /* Hosts of one AS stand side by side on the circle. */
 static int
-by_as_rank(const void *pa, const void *pb)
+by_as_rank(const void *pa, const void *pb, void *arg)
 {
+	const struct drawing *d = arg;
 	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-	size_t ra = rank_of(sorting, sorting->nodes[a].as),
-	       rb = rank_of(sorting, sorting->nodes[b].as);
+	size_t ra = rank_of(d, d->nodes[a].as), rb = rank_of(d, d->nodes[b].as);
 
 	if (ra != rb)
 		return ra < rb ? -1 : 1;
@@ -84,8 +87,7 @@ place_circle(struct drawing *d)
 
 	for (uint32_t i = 0; i < n; i++)
 		order[i] = i;
-	sorting = d;
-	qsort(order, n, sizeof(*order), by_as_rank);
+	qsort_r(order, n, sizeof(*order), by_as_rank, d);
 	r = (2 * d->nodes[0].r + gap) * (double)n / (2 * M_PI);
 	if (r < 62)
 		r = 62;
@@ -105,9 +107,13 @@ place_circle(struct drawing *d)
 static uint32_t
 hub_of(const struct drawing *d)
 {
-	uint32_t a = d->edges[0].a, b = d->edges[0].b;
 	bool is_a = true, is_b = true;
+	uint32_t a, b;
 
+	if (d->nedges == 0)
+		return (uint32_t)d->nnodes;
+	a = d->edges[0].a;
+	b = d->edges[0].b;
 	for (size_t i = 0; i < d->nedges; i++) {
 		const struct draw_edge *e = &d->edges[i];
 
@@ -136,8 +142,7 @@ place_star(struct drawing *d, uint32_t hub)
 		around += 2 * d->nodes[i].r + STAR_GAP;
 		largest = fmax(largest, d->nodes[i].r);
 	}
-	sorting = d;
-	qsort(order, n, sizeof(*order), by_as_rank);
+	qsort_r(order, n, sizeof(*order), by_as_rank, d);
 	r = fmax(around / (2 * M_PI), d->nodes[hub].r + largest + STAR_LINE);
 	for (size_t i = 0; i < n; i++) {
 		struct draw_node *node = &d->nodes[order[i]];
@@ -221,8 +226,7 @@ to_cgraph(const struct drawing *d, Agnode_t **node, unsigned start)
 
 	set(g, "start", start); /* fixed seeds: the same picture each time */
 	set_text(g, "splines", "");
-	set_text(g, "overlap", "prism");
-	set_text(g, "sep", d->level == DRAW_CLASSIC ? "+10" : "+5");
+	set_text(g, "overlap", "true");
 	set_text(g, "K", "0.55");
 	for (size_t i = 0; i < d->nnodes; i++) {
 		const struct draw_node *n = &d->nodes[i];
@@ -247,6 +251,105 @@ to_cgraph(const struct drawing *d, Agnode_t **node, unsigned start)
 	return g;
 }
 
+/* The distance from a node's centre that others keep, in points. */
+static double
+room(const struct drawing *d, size_t i)
+{
+	const struct draw_node *n = &d->nodes[i];
+
+	return n->r + (n->caption != NULL ? 5 : 0) + (d->level == DRAW_CLASSIC ? 10 : 5);
+}
+
+static void
+scale_by(struct drawing *d, double f)
+{
+	for (size_t i = 0; i < d->nnodes; i++) {
+		d->nodes[i].x *= f;
+		d->nodes[i].y *= f;
+	}
+}
+
+/* Scale the drawing so that edges are some nodes long, in the mean. */
+static void
+spread(struct drawing *d)
+{
+	double length = 0, size = 0, n = 0;
+
+	for (size_t i = 0; i < d->nedges; i++) {
+		const struct draw_node *a = &d->nodes[d->edges[i].a], *b = &d->nodes[d->edges[i].b];
+
+		if (d->edges[i].lane > 0)
+			continue;
+		length += hypot(b->x - a->x, b->y - a->y);
+		n++;
+	}
+	for (size_t i = 0; i < d->nnodes; i++)
+		size += 2 * room(d, i) / (double)d->nnodes;
+	if (n > 0 && length / n > 1e-6)
+		scale_by(d, SPREAD * size * n / length);
+}
+
+/* How many times farther from each other the two closest nodes ought to be. */
+static double
+crowding(const struct drawing *d)
+{
+	double most = 0;
+
+	for (size_t i = 0; i < d->nnodes; i++) {
+		for (size_t k = 0; k < i; k++) {
+			double dist = hypot(
+			    d->nodes[i].x - d->nodes[k].x, d->nodes[i].y - d->nodes[k].y);
+
+			most = fmax(most, (room(d, i) + room(d, k)) / fmax(dist, 1e-6));
+		}
+	}
+	return most;
+}
+
+/* Push each pair that lacks room apart.  Returns whether there was one. */
+static bool
+push_apart(struct drawing *d)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < d->nnodes; i++) {
+		for (size_t k = 0; k < i; k++) {
+			struct draw_node *a = &d->nodes[i], *b = &d->nodes[k];
+			double dx = b->x - a->x, dy = b->y - a->y, dist = hypot(dx, dy);
+			double lack = room(d, i) + room(d, k) - dist;
+
+			if (lack <= TOUCH)
+				continue;
+			if (dist < 1e-6) { /* one upon the other: a direction of their own */
+				dx = cos((double)i);
+				dy = sin((double)i);
+				dist = 1;
+			}
+			a->x -= dx / dist * lack / 2;
+			a->y -= dy / dist * lack / 2;
+			b->x += dx / dist * lack / 2;
+			b->y += dy / dist * lack / 2;
+			any = true;
+		}
+	}
+	return any;
+}
+
+/* As close together as nodes allow; where they overlap, they are moved apart. */
+static void
+separate(struct drawing *d)
+{
+	double most;
+
+	spread(d);
+	if ((most = crowding(d)) <= 1) {
+		scale_by(d, most);
+		return;
+	}
+	for (int i = 0; i < ROUNDS && push_apart(d); i++)
+		;
+}
+
 /* Let Graphviz place the nodes, from a start of that number.  Returns 0 or -1. */
 static int
 place_freely(struct layout *l, struct drawing *d, unsigned start)
@@ -261,6 +364,7 @@ place_freely(struct layout *l, struct drawing *d, unsigned start)
 			d->nodes[i].y = ND_coord(node[i]).y;
 		}
 		gvFreeLayout(l->gvc, g);
+		separate(d);
 		turn_level(d);
 		rc = 0;
 	}

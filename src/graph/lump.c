@@ -3,10 +3,9 @@
 #include <string.h>
 
 #include "survey/mem.h"
+#include "survey/unionfind.h"
 
 #include "collapse.h"
-
-static const struct collapse *sorting; /* qsort() passes no argument */
 
 static int
 cmp_u32(uint32_t a, uint32_t b)
@@ -14,53 +13,46 @@ cmp_u32(uint32_t a, uint32_t b)
 	return a < b ? -1 : a > b;
 }
 
-static uint32_t
-root_of(uint32_t *parent, uint32_t i)
-{
-	while (parent[i] != i)
-		i = parent[i] = parent[parent[i]];
-	return i;
-}
-
 /* The largest, then those of most keys, then those of the keys that by_bundle_size() puts first. */
 static int
-by_group_size(const void *pa, const void *pb)
+by_group_size(const void *pa, const void *pb, void *arg)
 {
+	const struct collapse *col = arg;
 	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-	const struct group *x = &sorting->groups[a], *y = &sorting->groups[b];
+	const struct group *x = &col->groups[a], *y = &col->groups[b];
 	int c = cmp_u32(y->nhosts, x->nhosts);
 
 	if (c == 0)
 		c = cmp_u32(y->nitems, x->nitems);
 	if (c == 0 && x->nitems > 0)
-		c = cmp_u32(sorting->items[x->item0].key, sorting->items[y->item0].key);
+		c = cmp_u32(col->items[x->item0].key, col->items[y->item0].key);
 	return c != 0 ? c : cmp_u32(a, b);
 }
 
 static int
-by_bundle_size(const void *pa, const void *pb)
+by_bundle_size(const void *pa, const void *pb, void *arg)
 {
+	const struct collapse *x = arg;
 	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-	int c = cmp_u32(sorting->bundles[b].nhosts, sorting->bundles[a].nhosts);
+	int c = cmp_u32(x->bundles[b].nhosts, x->bundles[a].nhosts);
 
 	return c != 0 ? c : cmp_u32(a, b);
 }
 
 static void
-keep_largest(struct rest *r, const struct collapse *x, uint32_t ngroups, uint32_t nbundles)
+keep_largest(struct rest *r, struct collapse *x, uint32_t ngroups, uint32_t nbundles)
 {
 	uint32_t most = x->ngroups > x->nbundles ? x->ngroups : x->nbundles;
 	uint32_t *order = xcalloc((size_t)most + 1, sizeof(*order));
 
-	sorting = x;
 	for (uint32_t i = 0; i < most; i++)
 		order[i] = i;
-	qsort(order, x->ngroups, sizeof(*order), by_group_size);
+	qsort_r(order, x->ngroups, sizeof(*order), by_group_size, x);
 	for (uint32_t i = 0; i < ngroups && i < x->ngroups; i++)
 		r->kept[order[i]] = true;
 	for (uint32_t i = 0; i < most; i++)
 		order[i] = i;
-	qsort(order, x->nbundles, sizeof(*order), by_bundle_size);
+	qsort_r(order, x->nbundles, sizeof(*order), by_bundle_size, x);
 	for (uint32_t i = 0; i < nbundles && i < x->nbundles; i++)
 		r->kept[x->ngroups + order[i]] = true;
 	free(order);
@@ -104,25 +96,23 @@ static void
 find_parts(struct rest *r, const struct collapse *x)
 {
 	uint32_t n = x->ngroups + x->nbundles;
-	uint32_t *parent = xcalloc((size_t)n + 1, sizeof(*parent));
+	uint32_t *parent = unionfind_new(n);
 	uint32_t *part = xcalloc((size_t)n + 1, sizeof(*part));
 
-	for (uint32_t i = 0; i < n; i++)
-		parent[i] = i;
 	for (uint32_t i = 0; i < x->ngroups; i++) {
 		for (uint32_t k = 0; k < x->groups[i].nitems; k++) {
 			uint32_t b = x->ngroups + x->items[x->groups[i].item0 + k].key;
 
 			if (!r->kept[i] && !r->kept[b])
-				parent[root_of(parent, b)] = root_of(parent, i);
+				unionfind_join(parent, b, i);
 		}
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		if (!r->kept[i] && root_of(parent, i) == i)
+		if (!r->kept[i] && unionfind_root(parent, i) == i)
 			part[i] = r->nparts++;
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		struct part *p = &r->parts[part[root_of(parent, i)]];
+		struct part *p = &r->parts[part[unionfind_root(parent, i)]];
 
 		if (r->kept[i])
 			continue;
@@ -139,7 +129,7 @@ find_parts(struct rest *r, const struct collapse *x)
 			if (r->kept[i] == r->kept[b])
 				continue;
 			r->touches[r->ntouches++] =
-			    (struct touch){ part[root_of(parent, r->kept[i] ? b : i)],
+			    (struct touch){ part[unionfind_root(parent, r->kept[i] ? b : i)],
 				    r->kept[i] ? i : b, collapse_port_group(x, it) };
 		}
 	}
@@ -165,18 +155,17 @@ join_parts(struct rest *r, const uint32_t *target, uint32_t n)
 	index_touches(r);
 }
 
-static const struct rest *parts_of;
-
 static int
-by_neighbours(const void *pa, const void *pb)
+by_neighbours(const void *pa, const void *pb, void *arg)
 {
-	const struct part *a = &parts_of->parts[*(const uint32_t *)pa];
-	const struct part *b = &parts_of->parts[*(const uint32_t *)pb];
+	const struct rest *r = arg;
+	const struct part *a = &r->parts[*(const uint32_t *)pa];
+	const struct part *b = &r->parts[*(const uint32_t *)pb];
 	int c = cmp_u32(a->nnear, b->nnear);
 
 	for (uint32_t i = 0; c == 0 && i < a->nnear; i++) {
-		const struct touch *s = &parts_of->touches[a->near0 + i];
-		const struct touch *t = &parts_of->touches[b->near0 + i];
+		const struct touch *s = &r->touches[a->near0 + i];
+		const struct touch *t = &r->touches[b->near0 + i];
 
 		c = cmp_u32(s->kept, t->kept);
 		if (c == 0)
@@ -186,18 +175,19 @@ by_neighbours(const void *pa, const void *pb)
 }
 
 static int
-by_neighbours_and_number(const void *pa, const void *pb)
+by_neighbours_and_number(const void *pa, const void *pb, void *arg)
 {
-	int c = by_neighbours(pa, pb);
+	int c = by_neighbours(pa, pb, arg);
 
 	return c != 0 ? c : cmp_u32(*(const uint32_t *)pa, *(const uint32_t *)pb);
 }
 
 static int
-by_part_size(const void *pa, const void *pb)
+by_part_size(const void *pa, const void *pb, void *arg)
 {
+	const struct rest *r = arg;
 	uint32_t ia = *(const uint32_t *)pa, ib = *(const uint32_t *)pb;
-	const struct part *a = &parts_of->parts[ia], *b = &parts_of->parts[ib];
+	const struct part *a = &r->parts[ia], *b = &r->parts[ib];
 	int c = cmp_u32(b->nhosts, a->nhosts);
 
 	if (c == 0)
@@ -206,14 +196,13 @@ by_part_size(const void *pa, const void *pb)
 }
 
 static uint32_t *
-sorted_parts(const struct rest *r, int (*compare)(const void *, const void *))
+sorted_parts(struct rest *r, int (*compare)(const void *, const void *, void *))
 {
 	uint32_t *order = xcalloc((size_t)r->nparts + 1, sizeof(*order));
 
 	for (uint32_t i = 0; i < r->nparts; i++)
 		order[i] = i;
-	parts_of = r;
-	qsort(order, r->nparts, sizeof(*order), compare);
+	qsort_r(order, r->nparts, sizeof(*order), compare, r);
 	return order;
 }
 
@@ -224,7 +213,7 @@ join_alike(struct rest *r)
 	uint32_t *target = xcalloc((size_t)r->nparts + 1, sizeof(*target)), n = 0;
 
 	for (uint32_t i = 0; i < r->nparts; i++) {
-		n += i == 0 || by_neighbours(&order[i - 1], &order[i]) != 0;
+		n += i == 0 || by_neighbours(&order[i - 1], &order[i], r) != 0;
 		target[order[i]] = n - 1;
 	}
 	join_parts(r, target, n);
@@ -260,7 +249,7 @@ join_small(struct rest *r, uint32_t nkept, uint32_t most)
 
 void
 rest_init(
-    struct rest *r, const struct collapse *x, uint32_t ngroups, uint32_t nbundles, uint32_t nparts)
+    struct rest *r, struct collapse *x, uint32_t ngroups, uint32_t nbundles, uint32_t nparts)
 {
 	size_t n = (size_t)x->ngroups + x->nbundles + 1, nitems = 1;
 

@@ -140,25 +140,12 @@ draw_edges(struct picture *s, const struct drawing *d, double ox, double oy, uin
 	}
 }
 
-/* Only letters that mean nothing to a URL pass as they are. */
 static char *
-host_link(const char *ip)
+host_link(const struct ip *ip)
 {
-	struct buf b;
-	char *s;
+	char text[IP_STRLEN];
 
-	buf_init(&b);
-	buf_adds(&b, "../report/index.html#h=");
-	for (const char *c = ip; *c != '\0'; c++) {
-		if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-		    (*c >= '0' && *c <= '9') || *c == '.' || *c == '-' || *c == ':')
-			buf_addc(&b, *c);
-		else
-			buf_printf(&b, "%%%02X", (unsigned char)*c);
-	}
-	s = buf_steal(&b);
-	buf_fini(&b);
-	return s;
+	return xasprintf("../report/index.html#h=%s", ip_format(ip, text));
 }
 
 static double
@@ -189,7 +176,7 @@ draw_nodes(struct picture *s, const struct drawing *d, const struct study *st, d
 		p->group = ++*group;
 		p->tip = n->tip;
 		if (n->ref != STUDY_NONE && n->nhosts == 1 && n->kind != NODE_KEY)
-			p->href = host_link(st->hosts[n->ref].ip);
+			p->href = host_link(&st->hosts[n->ref].ip);
 		if (n->label[0] != '\0') {
 			double size = label_size(n);
 
@@ -226,7 +213,7 @@ as_row(struct picture *s, const struct study *st, const struct draw_as *a, doubl
 	picture_text(s, end, y, 9.5, INK_SOFT, b.data)->anchor = ANCHOR_END;
 	end -= picture_text_width(b.data, 9.5) + 8;
 	buf_clear(&b);
-	drawing_as_name(&b, &st->ases[a->as], AS_TEXT);
+	drawing_as_name(&b, st, a->as, AS_TEXT);
 	picture_text_cut(&b, 9.5, end - (x + 17));
 	picture_text(s, x + 17, y, 9.5, INK, b.data);
 	buf_fini(&b);
@@ -491,10 +478,12 @@ page_init(struct picture *s, const struct drawing *d, const struct study *st)
 	struct reach r = measure(d);
 	double width = fmax(r.x1 - r.x0, MIN_WIDTH) + 2 * MARGIN, top, bottom;
 	double scale = fmin(fmax(width / TEXT_WIDTH, 1), TEXT_SCALE_MAX);
+	/* Not a last digit less, or a column of the legend would not fit. */
+	double text_width = scale > 1 && scale < TEXT_SCALE_MAX ? TEXT_WIDTH : width / scale;
 	uint32_t group = 1; /* 1 is the title */
 	size_t drawn;
 
-	*s = (struct picture){ .width = width / scale };
+	*s = (struct picture){ .width = text_width };
 	head(s, d);
 	enlarge(s, 0, scale, 0);
 	s->width = width;
@@ -503,7 +492,7 @@ page_init(struct picture *s, const struct drawing *d, const struct study *st)
 	draw_nodes(s, d, st, width / 2 - (r.x0 + r.x1) / 2, top + r.y1, &group);
 	top += r.y1 - r.y0 + 18;
 	drawn = s->n;
-	s->width = width / scale;
+	s->width = text_width;
 	bottom = foot(s, d, st, 0) + MARGIN - 8;
 	enlarge(s, drawn, scale, top);
 	s->width = width;

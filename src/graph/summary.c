@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "survey/mem.h"
+#include "survey/port.h"
 #include "survey/text.h"
 
 #include "drawing.h"
@@ -18,10 +19,10 @@ groups_of(
 	unsigned mask = 0;
 
 	for (uint32_t k = 0; k < c->nshared; k++) {
-		const struct study_key *key = &st->keys[c->key0 + k];
+		const struct study_key *key = &st->keys[study_cluster_key(st, c, k)];
 
-		for (uint32_t i = 0; i < key->nuse && mask != (1 << NGROUPS) - 1; i++) {
-			const struct study_use *u = &st->uses[key->use0 + i];
+		for (uint32_t i = 0; i < key->uses.n && mask != (1 << NGROUPS) - 1; i++) {
+			const struct study_use *u = &st->uses[key->uses.at + i];
 			bool mine = st->hosts[u->host].as == as;
 
 			if (as == STUDY_NONE) {
@@ -30,7 +31,7 @@ groups_of(
 					mine &= d->ases[a].as != st->hosts[u->host].as;
 			}
 			if (mine)
-				mask |= 1U << palette_group(u->port);
+				mask |= 1U << palette_group(port_table[u->port].port);
 		}
 	}
 	return mask;
@@ -88,8 +89,8 @@ drawing_summary(struct drawing *d, const struct study *st, uint32_t cluster)
 	struct draw_node *hub = drawing_node(d, NODE_KEY);
 
 	hub->nkeys = c->nshared;
-	hub->nhosts = c->nhosts;
-	hub->ref = c->key0;
+	hub->nhosts = c->hosts.n;
+	hub->ref = c->keys.n > 0 ? study_cluster_key(st, c, 0) : STUDY_NONE;
 	hub->r = 16;
 	hub->style = (struct as_style){ 0x222222, 0x222222, 1, { 0 } };
 	hub->caption = xasprintf("%u shared keys", c->nshared);

@@ -15,9 +15,6 @@ extern const size_t page_css_len, page_js_len;
 /* The hosts, keys and clusters as the JSON document that page.js reads. */
 void page_data(const struct study *, struct buf *out);
 
-/* How many hosts the page has, from the first: all, or those in clusters when all are too many. */
-uint32_t page_hosts(const struct study *);
-
 /* text deflated (zlib) and in base64: safe inside any element. */
 void page_pack(const char *text, size_t len, struct buf *out);
 

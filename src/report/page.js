@@ -183,9 +183,10 @@
 		const cell = make("td");
 		const names = D.hosts.names[h];
 		for (const n of all ? names : names.slice(0, 4)) {
-			const verdict = D.verdicts[n[2]];
-			cell.append(make("span", {class: "name", title: n[0] + ": " + verdict},
-				make("span", {class: verdict}, verdict === "good" ? "✓ " : verdict === "unknown" ? "? " : "✗ "),
+			const verdict = D.verdicts[n[2]]; /* "none": it is no name to look up */
+			const mark = {good: "✓ ", unknown: "? ", none: "– "}[verdict] || "✗ ";
+			cell.append(make("span", {class: "name", title: n[0] + ": " + (verdict === "none" ? "not looked up" : verdict)},
+				make("span", {class: verdict}, mark),
 				n[1], make("span", {class: "soft"}, " " + n[0] + (n[3] ? " → " + n[3] : ""))));
 		}
 		const more = D.hosts.more[h] + (all ? 0 : Math.max(0, names.length - 4));

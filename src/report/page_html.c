@@ -129,7 +129,7 @@ put_glance(const struct page *p, struct buf *b)
 		    "<p class=\"note\">This is an anonymised copy: addresses, names, ASes and "
 		    "fingerprints are pseudonyms, the same for the same thing wherever it "
 		    "appears.</p>\n");
-	if (!p->study->found.all_keys)
+	if ((p->study->parts & STUDY_OTHERS) == 0)
 		buf_adds(b,
 		    "<p class=\"missing\">This directory has only hosts that are in clusters: how "
 		    "many hosts were looked at, and what the others show, is not known.</p>\n");

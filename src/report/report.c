@@ -201,7 +201,7 @@ report_rundir(const struct report_options *o)
 	char *base, *own;
 	int rc = -1;
 
-	if ((t.study = study_load(o->path, STUDY_EVERYTHING)) == NULL)
+	if ((t.study = study_open(o->path, STATS_PARTS, 0)) == NULL)
 		return -1;
 	own = stat(o->path, &sb) == 0 && S_ISDIR(sb.st_mode) ? xstrdup(o->path) : path_dir(o->path);
 	base = o->output != NULL ? xstrdup(o->output) : xstrdup(own);

@@ -26,7 +26,49 @@ static const char *const split_columns[] = { "all", "in clusters", "outside", "s
 static bool
 has_outside(const struct study *st)
 {
-	return st->found.all_keys;
+	return (st->parts & STUDY_OTHERS) != 0;
+}
+
+/* The grabs that ports are shown by, of hosts that take part: one after the other from grab 0 on. */
+static bool
+next_port(const struct study *st, uint32_t *grab)
+{
+	for (; *grab < st->ngrabs; ++*grab) {
+		if (study_first_of_port(st, *grab) &&
+		    st->hosts[st->grabs[*grab].host].out == OUT_NONE)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_ssh(const struct study_grab *g)
+{
+	return port_table[g->port].kind == KEY_SSH_HOST;
+}
+
+uint32_t
+stats_rsa_bits(const struct study *st, const struct study_grab *g)
+{
+	const char *alg = study_text(st, g->alg);
+
+	/* Of TLS keys only those of RSA have a length in records. */
+	if (g->bits <= 0 || (is_ssh(g) && alg != NULL && strcmp(alg, "ssh-rsa") != 0))
+		return 0;
+	return (uint32_t)g->bits;
+}
+
+const char *
+stats_algorithm(const struct study *st, const struct study_grab *g)
+{
+	return !is_ssh(g) && g->curve != STUDY_NO_TEXT ? study_text(st, g->curve)
+						       : study_text(st, g->alg);
+}
+
+const struct study_cert *
+stats_cert(const struct study *st, const struct study_grab *g)
+{
+	return g->cert != STUDY_NONE ? &st->certs[g->cert] : NULL;
 }
 
 static void
@@ -109,25 +151,60 @@ maybe_count(struct table *t, const char *label, uint64_t n)
 		row_count(r, 0, n);
 }
 
+/* Of hosts that take part. */
+struct totals {
+	uint64_t hosts, host_ports, keys;
+	uint64_t reused; /* host/ports with a key that another host shows, too */
+};
+
+/* Does the port of this grab show a key that another host shows, too? */
+static bool
+port_is_reused(const struct study *st, uint32_t grab)
+{
+	const struct study_grab *g = &st->grabs[grab];
+	const struct study_host *h = &st->hosts[g->host];
+
+	for (uint32_t i = grab; i < h->grabs.at + h->grabs.n && st->grabs[i].port == g->port; i++) {
+		if (st->keys[st->grabs[i].key].nhosts > 1)
+			return true;
+	}
+	return false;
+}
+
+static struct totals
+count_totals(const struct study *st)
+{
+	struct totals n = { .hosts = 0 };
+
+	for (uint32_t i = 0; i < st->nhosts; i++)
+		n.hosts += st->hosts[i].out == OUT_NONE;
+	for (uint32_t i = 0; i < st->nkeys; i++)
+		n.keys += st->keys[i].nhosts > 0;
+	for (uint32_t i = 0; next_port(st, &i); i++) {
+		n.host_ports++;
+		n.reused += port_is_reused(st, i);
+	}
+	return n;
+}
+
 static void
 overview(struct tables *ts, const struct study *st, const struct runinfo *run)
 {
 	static const char *const columns[] = { "value", NULL };
 	struct table *t = tables_add(ts, "overview", "Overview", "figure", columns);
-	uint64_t clustered = 0, shared = 0, reused_uses = 0, largest = 0, multi = 0;
+	uint64_t clustered = 0, shared = 0, largest = 0, multi = 0;
+	struct totals all = count_totals(st);
 
 	for (uint32_t i = 0; i < st->nclusters; i++) {
-		clustered += st->clusters[i].nhosts;
-		if (st->clusters[i].nhosts > largest)
-			largest = st->clusters[i].nhosts;
-		multi += st->clusters[i].nas > 1;
+		const struct study_cluster *c = &st->clusters[i];
+
+		clustered += c->hosts.n;
+		if (c->hosts.n > largest)
+			largest = c->hosts.n;
+		multi += c->nases > 1;
 	}
-	for (uint32_t i = 0; i < st->nkeys; i++) {
-		if (st->keys[i].nhosts < 2)
-			continue;
-		shared++;
-		reused_uses += st->keys[i].nuse;
-	}
+	for (uint32_t i = 0; i < st->nkeys; i++)
+		shared += st->keys[i].nhosts > 1;
 	maybe_count(t, "addresses to probe", run->targets);
 	maybe_count(t, "addresses probed", run->probed);
 	maybe_count(t, "listeners on port 25", run->hits);
@@ -140,47 +217,41 @@ overview(struct tables *ts, const struct study *st, const struct runinfo *run)
 	maybe_count(t, "hosts without a key", run->no_key);
 	maybe_count(t, "hosts left out: another country", run->wrong_country);
 	maybe_count(t, "hosts left out: country not known", run->no_country);
-	maybe_count(t, "hosts with keys", has_outside(st) ? st->nhosts : RUNINFO_UNKNOWN);
-	maybe_count(t, "host/ports with keys", has_outside(st) ? st->nuses : RUNINFO_UNKNOWN);
-	maybe_count(t, "distinct keys", has_outside(st) ? st->nkeys : RUNINFO_UNKNOWN);
+	maybe_count(t, "hosts with keys", has_outside(st) ? all.hosts : RUNINFO_UNKNOWN);
+	maybe_count(t, "host/ports with keys", has_outside(st) ? all.host_ports : RUNINFO_UNKNOWN);
+	maybe_count(t, "distinct keys", has_outside(st) ? all.keys : RUNINFO_UNKNOWN);
 	maybe_count(t, "keys on two or more hosts", shared);
-	maybe_count(t, "host/ports with such a key", reused_uses);
+	maybe_count(t, "host/ports with such a key", all.reused);
 	if (has_outside(st))
-		row_share(
-		    table_row(t, "share of host/ports with such a key"), 0, reused_uses, st->nuses);
+		row_share(table_row(t, "share of host/ports with such a key"), 0, all.reused,
+		    all.host_ports);
 	else
 		table_row(t, "share of host/ports with such a key");
 	maybe_count(t, "clusters", st->nclusters);
 	maybe_count(t, "clusters over two or more ASes", multi);
 	maybe_count(t, "hosts in clusters", clustered);
 	if (has_outside(st))
-		row_share(table_row(t, "share of hosts in clusters"), 0, clustered, st->nhosts);
+		row_share(table_row(t, "share of hosts in clusters"), 0, clustered, all.hosts);
 	else
 		table_row(t, "share of hosts in clusters");
 	maybe_count(t, "hosts in the largest cluster", largest);
 }
 
-/* On how many hosts a key stands on each port, and on the same host's other ports. */
+/* On how many hosts a key stands on each port. */
 struct key_ports {
 	uint32_t hosts[NPORTS];
 	uint32_t only_host[NPORTS]; /* a host of it: the only one where hosts is 1 */
-	uint32_t several; /* hosts that show it on two or more ports */
 };
 
 static void
 count_key_ports(struct key_ports *p, const struct study *st, const struct study_key *k)
 {
-	*p = (struct key_ports){ .several = 0 };
-	for (uint32_t i = 0; i < k->nuse; i++) { /* by host, then port: each pair stands once */
-		const struct study_use *u = &st->uses[k->use0 + i];
-		int row = port_index(u->port);
+	*p = (struct key_ports){ .hosts = { 0 } };
+	for (uint32_t i = 0; i < k->uses.n; i++) { /* by host, then port: each pair stands once */
+		const struct study_use *u = &st->uses[k->uses.at + i];
 
-		if (i > 0 && u[-1].host == u->host && (i < 2 || u[-2].host != u->host))
-			p->several++;
-		if (row == -1)
-			continue;
-		p->hosts[row]++;
-		p->only_host[row] = u->host;
+		p->hosts[u->port]++;
+		p->only_host[u->port] = u->host;
 	}
 }
 
@@ -202,23 +273,12 @@ ports(struct tables *ts, const struct study *st, const struct runinfo *run)
 			n[row][2] += p.hosts[row] > 0 && st->keys[i].nhosts > 1;
 		}
 	}
-	for (uint32_t i = 0; i < st->nhosts; i++) {
-		bool any[NPORTS] = { false }, shared[NPORTS] = { false };
+	for (uint32_t i = 0; next_port(st, &i); i++) {
+		const struct study_grab *g = &st->grabs[i];
 
-		for (uint32_t k = 0; k < st->hosts[i].nuse; k++) {
-			const struct study_use *u = &st->uses[st->by_host[st->hosts[i].use0 + k]];
-			int row = port_index(u->port);
-
-			if (row == -1)
-				continue;
-			any[row] = true;
-			shared[row] |= st->keys[u->key].nhosts > 1;
-		}
-		for (int row = 0; row < NPORTS; row++) {
-			n[row][0] += any[row];
-			n[row][3] += shared[row];
-			n[row][st->hosts[i].cluster != STUDY_NONE ? 4 : 5] += any[row];
-		}
+		n[g->port][0]++;
+		n[g->port][3] += port_is_reused(st, i);
+		n[g->port][st->hosts[g->host].cluster != STUDY_NONE ? 4 : 5]++;
 	}
 	for (int row = 0; row < NPORTS; row++) {
 		struct row *r;
@@ -256,28 +316,27 @@ versions(struct tables *ts, const struct study *st)
 	struct table *t = tables_add(ts, "versions", "SSH and TLS versions, host/ports with a key",
 	    "port and version", split_columns);
 
-	if (!st->found.versions) {
+	struct tally by_version[NPORTS] = { { 0 } };
+	bool any = false;
+
+	for (uint32_t i = 0; i < st->ngrabs && !any; i++)
+		any = st->grabs[i].version != STUDY_NO_TEXT;
+	if (!any) {
 		t->note = "This directory does not tell protocol versions (survey.db does).";
 		return;
 	}
-	for (int row = 0; row < NPORTS; row++) {
-		struct tally by_version = { 0 };
+	for (uint32_t i = 0; next_port(st, &i); i++) {
+		const struct study_grab *g = &st->grabs[i];
+		const char *version = study_text(st, g->version);
+		char label[96];
 
-		for (uint32_t i = 0; i < st->nhosts; i++) {
-			for (uint32_t k = 0; k < st->hosts[i].nports; k++) {
-				const struct study_port *p = &st->ports[st->hosts[i].port0 + k];
-				char label[96];
-
-				if (p->port != port_table[row].port)
-					continue;
-				snprintf(label, sizeof(label), "%u %s%s", p->port,
-				    p->port == 22 && p->version != NULL ? "SSH-" : "",
-				    p->version != NULL ? p->version : "unknown");
-				tally(&by_version, st, label, i, is_deprecated(p->version));
-			}
-		}
-		tally_rows(&by_version, t, st);
+		snprintf(label, sizeof(label), "%u %s%s", port_table[g->port].port,
+		    is_ssh(g) && version != NULL ? "SSH-" : "",
+		    version != NULL ? version : "unknown");
+		tally(&by_version[g->port], st, label, g->host, is_deprecated(version));
 	}
+	for (int row = 0; row < NPORTS; row++)
+		tally_rows(&by_version[row], t, st);
 }
 
 static void
@@ -288,20 +347,19 @@ software(struct tables *ts, const struct study *st)
 	struct tally by_name = { 0 };
 	bool any = false;
 
-	for (uint32_t i = 0; i < st->nhosts; i++) {
-		for (uint32_t k = 0; k < st->hosts[i].nports; k++) {
-			const struct study_port *p = &st->ports[st->hosts[i].port0 + k];
-			struct buf b;
+	for (uint32_t i = 0; next_port(st, &i); i++) {
+		const struct study_grab *g = &st->grabs[i];
+		const char *name = study_text_or_empty(st, g->software);
+		struct buf b;
 
-			if (p->software == NULL || p->software[0] == '\0')
-				continue;
-			buf_init(&b);
-			buf_adds(&b, p->port == 22 ? "SSH " : "web ");
-			text_plain(&b, p->software, strlen(p->software), 40);
-			tally(&by_name, st, b.data, i, false);
-			buf_fini(&b);
-			any = true;
-		}
+		if (name[0] == '\0')
+			continue;
+		buf_init(&b);
+		buf_adds(&b, is_ssh(g) ? "SSH " : "web ");
+		text_plain(&b, name, strlen(name), 40);
+		tally(&by_name, st, b.data, g->host, false);
+		buf_fini(&b);
+		any = true;
 	}
 	if (!any)
 		t->note = "This directory does not tell the names of servers.";
@@ -315,39 +373,25 @@ key_types(struct tables *ts, const struct study *st)
 	    ts, "keytypes", "Key types and lengths, host/ports with a key", "key", split_columns);
 	struct tally types[2] = { { 0 }, { 0 } };
 
-	if (!st->found.facts)
+	if ((st->parts & STUDY_FACTS) == 0) {
 		t->note = "This directory does not tell key types.";
-	for (uint32_t i = 0; i < st->nhosts; i++) {
-		for (uint32_t k = 0; k < st->hosts[i].nports; k++) {
-			const struct study_port *p = &st->ports[st->hosts[i].port0 + k];
-			const char *kind = p->port == 22 ? "SSH" : "TLS";
-			char label[96];
+		return;
+	}
+	for (uint32_t i = 0; next_port(st, &i); i++) {
+		const struct study_grab *g = &st->grabs[i];
+		const char *kind = is_ssh(g) ? "SSH" : "TLS", *alg = stats_algorithm(st, g);
+		uint32_t bits = stats_rsa_bits(st, g);
+		char label[96];
 
-			if (p->bits > 0)
-				snprintf(label, sizeof(label), "%s RSA %u", kind, p->bits);
-			else
-				snprintf(label, sizeof(label), "%s %s", kind,
-				    p->alg != NULL ? p->alg : "unknown");
-			tally(&types[p->port != 22], st, label, i, p->bits > 0 && p->bits < 2048);
-		}
+		if (bits > 0)
+			snprintf(label, sizeof(label), "%s RSA %u", kind, bits);
+		else
+			snprintf(
+			    label, sizeof(label), "%s %s", kind, alg != NULL ? alg : "unknown");
+		tally(&types[!is_ssh(g)], st, label, g->host, bits > 0 && bits < 2048);
 	}
 	tally_rows(&types[0], t, st);
 	tally_rows(&types[1], t, st);
-}
-
-/* Does the port show a key that another host shows too? */
-static bool
-key_is_reused(const struct study *st, uint32_t host, uint16_t port)
-{
-	const struct study_host *h = &st->hosts[host];
-
-	for (uint32_t k = 0; k < h->nuse; k++) {
-		const struct study_use *u = &st->uses[st->by_host[h->use0 + k]];
-
-		if (u->port == port && st->keys[u->key].nhosts > 1)
-			return true;
-	}
-	return false;
 }
 
 static void
@@ -360,15 +404,14 @@ suites(struct tables *ts, const struct study *st)
 	uint32_t(*n)[2] = xcalloc(UINT16_MAX + 1, sizeof(*n));
 	uint64_t weak[2] = { 0, 0 };
 
-	for (uint32_t i = 0; i < st->nhosts; i++) {
-		for (uint32_t k = 0; k < st->hosts[i].nports; k++) {
-			const struct study_port *p = &st->ports[st->hosts[i].port0 + k];
+	for (uint32_t i = 0; next_port(st, &i); i++) {
+		const struct study_grab *g = &st->grabs[i];
 
-			if (p->cipher == 0 || p->port == 22)
-				continue;
-			n[p->cipher][0]++;
-			n[p->cipher][1] += key_is_reused(st, i, p->port);
-		}
+		/* 0 is no suite to be agreed upon (RFC 5246, A.5). */
+		if (is_ssh(g) || g->cipher <= 0 || g->cipher > UINT16_MAX)
+			continue;
+		n[g->cipher][0]++;
+		n[g->cipher][1] += port_is_reused(st, i);
 	}
 	for (;;) {
 		uint32_t best = 0;
@@ -405,14 +448,17 @@ suites(struct tables *ts, const struct study *st)
 	free(n);
 }
 
+/* Has the certificate of that port a wildcard name? */
 static bool
-has_wildcard(const struct study *st, const struct study_host *h, uint16_t port)
+has_wildcard(const struct study *st, const struct study_grab *g)
 {
-	for (uint32_t i = 0; i < h->nnames; i++) {
-		const struct study_name *n = &st->names[h->name0 + i];
+	const struct study_host *h = &st->hosts[g->host];
 
-		if (n->key[0] == 'p' && strtoul(n->key + 1, NULL, 10) == port &&
-		    strncmp(n->name, "*.", 2) == 0)
+	for (uint32_t i = h->names.at; i < h->names.at + h->names.n; i++) {
+		const struct study_name *n = &st->names[i];
+
+		if (n->port == g->port && (n->source == NAME_DN || n->source == NAME_SAN) &&
+		    strncmp(study_text_or_empty(st, n->text), "*.", 2) == 0)
 			return true;
 	}
 	return false;
@@ -426,30 +472,27 @@ certificates(struct tables *ts, const struct study *st)
 	struct split all = { 0, 0 }, expired = all, self = all, untrusted = all, trusted = all,
 		     wild = all;
 
-	if (!st->found.facts) {
+	if ((st->parts & STUDY_FACTS) == 0) {
 		t->note = "This directory does not tell what certificates say.";
 		return;
 	}
-	for (uint32_t i = 0; i < st->nhosts; i++) {
-		const struct study_host *h = &st->hosts[i];
+	for (uint32_t i = 0; next_port(st, &i); i++) {
+		const struct study_grab *g = &st->grabs[i];
+		const struct study_cert *cert = stats_cert(st, g);
 
-		for (uint32_t k = 0; k < h->nports; k++) {
-			const struct study_port *p = &st->ports[h->port0 + k];
-
-			if (p->port == 22)
-				continue;
-			count_split(&all, st, i);
-			if (p->timely == STUDY_NO)
-				count_split(&expired, st, i);
-			if (p->self_signed == STUDY_YES)
-				count_split(&self, st, i);
-			if (p->trusted == STUDY_YES)
-				count_split(&trusted, st, i);
-			if (p->trusted == STUDY_NO)
-				count_split(&untrusted, st, i);
-			if (has_wildcard(st, h, p->port))
-				count_split(&wild, st, i);
-		}
+		if (is_ssh(g))
+			continue;
+		count_split(&all, st, g->host);
+		if (g->timely == FACT_NO)
+			count_split(&expired, st, g->host);
+		if (cert != NULL && cert->self_signed == FACT_YES)
+			count_split(&self, st, g->host);
+		if (g->trusted == FACT_YES)
+			count_split(&trusted, st, g->host);
+		if (g->trusted == FACT_NO)
+			count_split(&untrusted, st, g->host);
+		if (has_wildcard(st, g))
+			count_split(&wild, st, g->host);
 	}
 	split_row(t, st, "all", &all, false);
 	split_row(t, st, "trusted by browsers", &trusted, false);
@@ -462,31 +505,26 @@ certificates(struct tables *ts, const struct study *st)
 static void
 names(struct tables *ts, const struct study *st)
 {
-	static const char *const labels[STUDY_NVERDICTS] = {
-		[STUDY_GOOD] = "a name leads back to the host",
-		[STUDY_BAD] = "its names lead elsewhere or nowhere",
-		[STUDY_UNKNOWN] = "unknown (no answer)",
-		[STUDY_NO_NAME] = "no name",
+	static const char *const labels[HOST_NVERDICTS] = {
+		[HOST_GOOD] = "a name leads back to the host",
+		[HOST_BAD] = "its names lead elsewhere or nowhere",
+		[HOST_UNKNOWN] = "unknown (no answer)",
+		[HOST_NONE] = "no name",
 	};
 	struct table *t = tables_add(
 	    ts, "names", "Hosts by what their names say", "names", split_columns);
-	struct split n[STUDY_NVERDICTS] = { { 0, 0 } };
-	bool any = false;
+	struct split n[HOST_NVERDICTS] = { { 0, 0 } };
 
-	for (uint32_t i = 0; i < st->nhosts; i++) {
-		if (!st->hosts[i].has_verdict)
-			continue;
-		count_split(&n[st->hosts[i].verdict], st, i);
-		any = true;
-	}
-	if (!any) {
+	if ((st->parts & STUDY_NAMES) == 0) {
 		t->note = "This directory has no verdicts on names.";
 		return;
 	}
-	for (int v = 0; v < STUDY_NVERDICTS; v++) {
-		if (labels[v] != NULL)
-			split_row(t, st, labels[v], &n[v], false);
+	for (uint32_t i = 0; i < st->nhosts; i++) {
+		if (st->hosts[i].out == OUT_NONE)
+			count_split(&n[st->hosts[i].verdict], st, i);
 	}
+	for (int v = 0; v < HOST_NVERDICTS; v++)
+		split_row(t, st, labels[v], &n[v], false);
 }
 
 static int
@@ -507,7 +545,7 @@ sizes(struct tables *ts, const struct study *st)
 	uint64_t all = 0;
 
 	for (uint32_t i = 0; i < st->nclusters; i++)
-		all += size[i] = st->clusters[i].nhosts;
+		all += size[i] = st->clusters[i].hosts.n;
 	qsort(size, st->nclusters, sizeof(*size), by_number);
 	for (uint32_t i = 0, k; i < st->nclusters; i = k) {
 		struct row *r = table_row(t, "%u", size[i]);
@@ -529,35 +567,26 @@ one_host(struct tables *ts, const struct study *st)
 	    "Keys used on several ports of one host", "ports of the host that show the key",
 	    columns);
 	uint64_t hosts[NPORTS + 1] = { 0 }, keys[NPORTS + 1] = { 0 };
+	uint8_t *of_host = xcalloc((size_t)st->nhosts + 1, sizeof(*of_host));
 
 	for (uint32_t i = 0; i < st->nkeys; i++) {
-		const struct study_key *k = &st->keys[i];
-		uint32_t most = 0;
+		const struct study_use *u = &st->uses[st->keys[i].uses.at];
+		const struct study_use *end = u + st->keys[i].uses.n, *next;
+		uint8_t most = 0, n;
 
-		for (uint32_t u = k->use0, v; u < k->use0 + k->nuse; u = v) {
-			for (v = u; v < k->use0 + k->nuse && st->uses[v].host == st->uses[u].host;
-			     v++)
-				;
-			if (v - u > most)
-				most = v - u;
+		for (; u < end; u = next) {
+			for (n = 0, next = u; next < end && next->host == u->host; next++)
+				n++;
+			if (n > most)
+				most = n;
+			if (n > of_host[u->host])
+				of_host[u->host] = n;
 		}
-		keys[most <= NPORTS ? most : NPORTS]++;
+		keys[most]++;
 	}
-	for (uint32_t i = 0; i < st->nhosts; i++) {
-		const struct study_host *h = &st->hosts[i];
-		uint32_t most = 0;
-
-		for (uint32_t a = 0; a < h->nuse; a++) {
-			uint32_t same = 0;
-
-			for (uint32_t b = 0; b < h->nuse; b++)
-				same += st->uses[st->by_host[h->use0 + a]].key ==
-					st->uses[st->by_host[h->use0 + b]].key;
-			if (same > most)
-				most = same;
-		}
-		hosts[most <= NPORTS ? most : NPORTS]++;
-	}
+	for (uint32_t i = 0; i < st->nhosts; i++)
+		hosts[of_host[i]]++;
+	free(of_host);
 	for (uint32_t i = 1; i <= NPORTS; i++) {
 		struct row *r;
 
@@ -637,11 +666,8 @@ port_by_port(struct tables *ts, const struct study *st)
 		bool alarm = k->ssh && k->tls;
 
 		alarm_keys += alarm;
-		for (uint32_t u = k->use0; u < k->use0 + k->nuse; u++) {
-			int row = port_index(st->uses[u].port);
-
-			if (row != -1)
-				mask[st->uses[u].host] |= pairs_with(pairs, row);
+		for (uint32_t u = k->uses.at; u < k->uses.at + k->uses.n; u++) {
+			mask[st->uses[u].host] |= pairs_with(pairs, st->uses[u].port);
 			if (alarm)
 				mask[st->uses[u].host] |= UINT64_C(1) << ALARM_PAIR;
 		}
@@ -671,13 +697,12 @@ port_by_port(struct tables *ts, const struct study *st)
 	    "TLS is an alarm: whoever holds it for one speaks for the other.";
 }
 
-static const struct study *sorting;
-
 static int
-by_as_hosts(const void *pa, const void *pb)
+by_as_hosts(const void *pa, const void *pb, void *arg)
 {
-	const struct study_as *a = &sorting->ases[*(const uint32_t *)pa];
-	const struct study_as *b = &sorting->ases[*(const uint32_t *)pb];
+	const struct study *st = arg;
+	const struct study_as *a = &st->ases[*(const uint32_t *)pa];
+	const struct study_as *b = &st->ases[*(const uint32_t *)pb];
 
 	if (a->nclustered != b->nclustered)
 		return a->nclustered > b->nclustered ? -1 : 1;
@@ -686,29 +711,39 @@ by_as_hosts(const void *pa, const void *pb)
 	return by_number(pa, pb);
 }
 
+/* The numbers 0 to n in that order; the caller frees. */
+static uint32_t *
+ordered(
+    const struct study *st, uint32_t n, int (*compare)(const void *, const void *, void *))
+{
+	uint32_t *order = xcalloc((size_t)n + 1, sizeof(*order));
+
+	for (uint32_t i = 0; i < n; i++)
+		order[i] = i;
+	qsort_r(order, n, sizeof(*order), compare, (void *)(uintptr_t)st);
+	return order;
+}
+
 static void
 top_ases(struct tables *ts, const struct study *st)
 {
 	struct table *t = tables_add(
 	    ts, "ases", "ASes with most hosts in clusters", "AS", split_columns);
-	uint32_t *order = xcalloc((size_t)st->nases + 1, sizeof(*order));
+	uint32_t *order = ordered(st, st->nases, by_as_hosts);
 	struct buf b;
 
 	buf_init(&b);
-	for (uint32_t i = 0; i < st->nases; i++)
-		order[i] = i;
-	sorting = st;
-	qsort(order, st->nases, sizeof(*order), by_as_hosts);
 	for (uint32_t i = 0; i < st->nases && i < TOP_ROWS; i++) {
 		const struct study_as *as = &st->ases[order[i]];
 		struct split n = { as->nclustered, as->nhosts - as->nclustered };
+		const char *name = study_text_or_empty(st, as->name);
 
 		if (as->nhosts == 0)
 			break;
 		buf_clear(&b);
 		if (as->asn != 0)
 			buf_printf(&b, "AS%u ", as->asn);
-		text_plain(&b, as->name, strlen(as->name), 48);
+		text_plain(&b, name, strlen(name), 48);
 		split_row(t, st, b.len > 0 ? b.data : "AS unknown", &n, false);
 	}
 	buf_fini(&b);
@@ -716,10 +751,11 @@ top_ases(struct tables *ts, const struct study *st)
 }
 
 static int
-by_cluster_hosts(const void *pa, const void *pb)
+by_cluster_hosts(const void *pa, const void *pb, void *arg)
 {
-	uint32_t a = sorting->clusters[*(const uint32_t *)pa].nhosts;
-	uint32_t b = sorting->clusters[*(const uint32_t *)pb].nhosts;
+	const struct study *st = arg;
+	uint32_t a = st->clusters[*(const uint32_t *)pa].hosts.n;
+	uint32_t b = st->clusters[*(const uint32_t *)pb].hosts.n;
 
 	return a != b ? (a > b ? -1 : 1) : by_number(pa, pb);
 }
@@ -731,31 +767,32 @@ top_clusters(struct tables *ts, const struct study *st)
 		"hosts of the most-used key", "trusted certificates", "wildcard certificates",
 		NULL };
 	struct table *t = tables_add(ts, "clusters", "The largest clusters", "cluster", columns);
-	uint32_t *order = xcalloc((size_t)st->nclusters + 1, sizeof(*order));
+	uint32_t *order = ordered(st, st->nclusters, by_cluster_hosts);
 
-	for (uint32_t i = 0; i < st->nclusters; i++)
-		order[i] = i;
-	sorting = st;
-	qsort(order, st->nclusters, sizeof(*order), by_cluster_hosts);
 	for (uint32_t i = 0; i < st->nclusters && i < TOP_ROWS; i++) {
 		const struct study_cluster *c = &st->clusters[order[i]];
 		struct row *r = table_row(t, "%u", c->id);
 		uint64_t trusted = 0, wild = 0;
 
-		for (uint32_t h = c->host0; h < c->host0 + c->nhosts; h++) {
-			for (uint32_t k = 0; k < st->hosts[h].nports; k++) {
-				const struct study_port *p = &st->ports[st->hosts[h].port0 + k];
+		for (uint32_t h = 0; h < c->hosts.n; h++) {
+			struct study_span grabs = st->hosts[study_member(st, c, h)].grabs;
 
-				trusted += p->trusted == STUDY_YES;
-				wild += p->port != 22 && has_wildcard(st, &st->hosts[h], p->port);
+			for (uint32_t k = grabs.at; k < grabs.at + grabs.n; k++) {
+				const struct study_grab *g = &st->grabs[k];
+
+				if (!study_first_of_port(st, k) || is_ssh(g))
+					continue;
+				trusted += g->trusted == FACT_YES;
+				wild += has_wildcard(st, g);
 			}
 		}
-		row_count(r, 0, c->nhosts);
-		row_count(r, 1, c->nas);
+		row_count(r, 0, c->hosts.n);
+		row_count(r, 1, c->nases);
 		row_count(r, 2, c->nshared);
-		row_count(r, 3, c->nkeys);
-		row_count(r, 4, c->nkeys > 0 ? st->keys[c->key0].nhosts : 0);
-		if (st->found.facts) {
+		row_count(r, 3, c->keys.n);
+		row_count(
+		    r, 4, c->keys.n > 0 ? st->keys[study_cluster_key(st, c, 0)].nhosts : 0);
+		if ((st->parts & STUDY_FACTS) != 0) {
 			row_count(r, 5, trusted);
 			row_count(r, 6, wild);
 		}
@@ -764,10 +801,11 @@ top_clusters(struct tables *ts, const struct study *st)
 }
 
 static int
-by_key_hosts(const void *pa, const void *pb)
+by_key_hosts(const void *pa, const void *pb, void *arg)
 {
-	uint32_t a = sorting->keys[*(const uint32_t *)pa].nhosts;
-	uint32_t b = sorting->keys[*(const uint32_t *)pb].nhosts;
+	const struct study *st = arg;
+	uint32_t a = st->keys[*(const uint32_t *)pa].nhosts;
+	uint32_t b = st->keys[*(const uint32_t *)pb].nhosts;
 
 	return a != b ? (a > b ? -1 : 1) : by_number(pa, pb);
 }
@@ -777,25 +815,25 @@ top_keys(struct tables *ts, const struct study *st)
 {
 	static const char *const columns[] = { "hosts", "host/ports", "ports", "cluster", NULL };
 	struct table *t = tables_add(ts, "keys", "The most re-used keys", "key", columns);
-	uint32_t *order = xcalloc((size_t)st->nkeys + 1, sizeof(*order));
+	uint32_t *order = ordered(st, st->nkeys, by_key_hosts);
 
-	for (uint32_t i = 0; i < st->nkeys; i++)
-		order[i] = i;
-	sorting = st;
-	qsort(order, st->nkeys, sizeof(*order), by_key_hosts);
 	for (uint32_t i = 0; i < st->nkeys && i < TOP_ROWS; i++) {
 		const struct study_key *k = &st->keys[order[i]];
+		uint32_t cluster;
 		struct key_ports p;
 		struct buf b;
 		struct row *r;
 
 		if (k->nhosts < 2)
 			break;
-		r = table_row(t, "%.32s", k->fp[0] != '\0' ? k->fp : "not named in the file");
-		row_count(r, 0, k->nhosts);
-		row_count(r, 1, k->nuse);
-		count_key_ports(&p, st, k);
 		buf_init(&b);
+		for (size_t byte = 0; byte < KEY_LEN / 2; byte++)
+			buf_printf(&b, "%02x", k->fp[byte]);
+		r = table_row(t, "%s", k->named ? b.data : "not named in the file");
+		row_count(r, 0, k->nhosts);
+		row_count(r, 1, k->uses.n);
+		count_key_ports(&p, st, k);
+		buf_clear(&b);
 		for (int row = 0; row < NPORTS; row++) {
 			if (p.hosts[row] > 0)
 				buf_printf(&b, "%s%u", b.len > 0 ? " " : "", port_table[row].port);
@@ -803,8 +841,8 @@ top_keys(struct tables *ts, const struct study *st)
 		row_text(r, 2, "%s", b.data);
 		buf_fini(&b);
 		r->alarm = k->ssh && k->tls;
-		if (st->hosts[st->uses[k->use0].host].cluster != STUDY_NONE)
-			row_count(r, 3, st->clusters[st->hosts[st->uses[k->use0].host].cluster].id);
+		if ((cluster = st->hosts[st->uses[k->uses.at].host].cluster) != STUDY_NONE)
+			row_count(r, 3, st->clusters[cluster].id);
 	}
 	free(order);
 }

@@ -7,6 +7,15 @@
 #include "runinfo.h"
 #include "table.h"
 
+/* What report and statistics want of a study. */
+#define STATS_PARTS ((unsigned)(STUDY_CLUSTERED | STUDY_OTHERS | STUDY_FACTS | STUDY_NAMES))
+
+/* Of a grab: the length of its RSA key, or 0; else its curve or algorithm, or NULL. */
+uint32_t stats_rsa_bits(const struct study *, const struct study_grab *);
+const char *stats_algorithm(const struct study *, const struct study_grab *);
+/* The certificate of a grab, or NULL. */
+const struct study_cert *stats_cert(const struct study *, const struct study_grab *);
+
 /* Fills ts (initialised) with every table; what is not known is a missing cell. */
 void stats_tables(struct tables *ts, const struct study *, const struct runinfo *);
 

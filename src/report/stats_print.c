@@ -68,7 +68,7 @@ short_names(const char *const *paths, size_t n)
 static int
 one_run(struct tables *ts, const char *path)
 {
-	struct study *st = study_load(path, STUDY_EVERYTHING);
+	struct study *st = study_open(path, STATS_PARTS, 0);
 	struct runinfo run;
 
 	if (st == NULL)

@@ -31,11 +31,27 @@ pragma_number(sqlite3 *db, const char *sql)
 	sqlite3_stmt *s = NULL;
 	int n = -1;
 
-	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK &&
-	    sqlite3_step(s) == SQLITE_ROW)
+	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
 		n = sqlite3_column_int(s, 0);
 	sqlite3_finalize(s);
 	return n;
+}
+
+int
+store_connect(const char *file, sqlite3 **db)
+{
+	int rc = sqlite3_open_v2(file, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	/* What a file has made of our schema is not run: no triggers, views only where we ask. */
+	sqlite3_db_config(*db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(*db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	sqlite3_db_config(*db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_exec(*db,
+	    "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA query_only = ON", NULL, NULL,
+	    NULL);
+	return SQLITE_OK;
 }
 
 /* 1 a survey.db of this schema; 0 no such thing; -1 with a message in *error. */
@@ -49,20 +65,12 @@ open_file(const char *file, sqlite3 **db, char **error)
 	*error = NULL;
 	if (stat(file, &sb) == -1 || !S_ISREG(sb.st_mode))
 		return 0;
-	if (sqlite3_open_v2(file, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=
-	    SQLITE_OK) {
-		*error = xasprintf(
-		    "%s: %s", file, *db != NULL ? sqlite3_errmsg(*db) : "no memory");
+	if (store_connect(file, db) != SQLITE_OK) {
+		*error = xasprintf("%s: %s", file, *db != NULL ? sqlite3_errmsg(*db) : "no memory");
 		sqlite3_close(*db);
 		*db = NULL;
 		return -1;
 	}
-	/* What a file has made of our schema is not run: no triggers, views only where we ask. */
-	sqlite3_db_config(*db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	sqlite3_db_config(*db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-	sqlite3_db_config(*db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	sqlite3_exec(*db, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA query_only = ON",
-	    NULL, NULL, NULL);
 	schema = pragma_number(*db, "PRAGMA user_version");
 	if (schema == STORE_SCHEMA &&
 	    pragma_number(*db, "PRAGMA application_id") == STORE_APPLICATION)
@@ -270,8 +278,7 @@ read_answer(struct reading *r, sqlite3_stmt *s)
 			mem_grow(&targets, &cap_targets, a.targets.n + 1, sizeof(*targets));
 			targets[a.targets.n++] = study_builder_text(r->b, t + at, n);
 		} else if (ip_parse_any(t + at, n, &ip)) {
-			mem_grow(&addresses, &cap_addresses, a.addresses.n + 1,
-			    sizeof(*addresses));
+			mem_grow(&addresses, &cap_addresses, a.addresses.n + 1, sizeof(*addresses));
 			addresses[a.addresses.n++] = ip;
 		} else {
 			r->bad++;
@@ -578,14 +585,14 @@ read_cluster(struct reading *r, sqlite3_stmt *s)
 	r->first_host[r->clusters.n - 1] = 0;
 }
 
-#define HOST_COLUMNS                                                                           \
-	"id, ip, ip_record, country, asn, as_name, as_own, writer, time, out, cluster, "       \
+#define HOST_COLUMNS                                                                     \
+	"id, ip, ip_record, country, asn, as_name, as_own, writer, time, out, cluster, " \
 	"verdict, rdns, ptr, run FROM hosts "
 #define KEY_COLUMNS "id, fp, kind, public_key, type, bits, curve FROM keys "
-#define CERT_COLUMNS                                                                           \
+#define CERT_COLUMNS \
 	"id, sha256, key, serial, subject, issuer, not_before, not_after, self_signed FROM certs "
-#define FACT_COLUMNS                                                                           \
-	"host, port, grab, key, cert, version, cipher_suite, key_type, key_bits, p.curve, "    \
+#define FACT_COLUMNS                                                                        \
+	"host, port, grab, key, cert, version, cipher_suite, key_type, key_bits, p.curve, " \
 	"browser_trusted, timely, software, kex, time FROM host_ports p "
 #define GRAB_COLUMNS "host, port, grab, key FROM host_ports p "
 #define NAME_COLUMNS "host, key, name, verdict, answer FROM names "
@@ -703,9 +710,8 @@ source_get(const struct study *st, uint32_t key, struct public_key *k, struct bu
 				buf_add(scratch, p, parts[i]->len);
 		}
 		for (int i = 0; i < 3; i++) /* the buffer does not move any more */
-			parts[i]->data = parts[i]->len > 0
-					     ? (const uint8_t *)scratch->data + at[i]
-					     : NULL;
+			parts[i]->data = parts[i]->len > 0 ? (const uint8_t *)scratch->data + at[i]
+							   : NULL;
 		rc = 0;
 	}
 	sqlite3_reset(src->get);
@@ -758,8 +764,9 @@ keep_ids(struct reading *r, struct study *st)
 static struct study *
 read_study(sqlite3 *db, const char *file, unsigned parts, uint32_t cluster)
 {
-	struct reading r = { .db = db, .b = study_builder_new(), .parts = parts,
-		.cluster = cluster };
+	struct reading r = {
+		.db = db, .b = study_builder_new(), .parts = parts, .cluster = cluster
+	};
 	struct study *st = NULL;
 
 	study_builder_parts(r.b, cluster != 0 ? parts & ~(unsigned)STUDY_OTHERS : parts);

@@ -200,3 +200,65 @@ study_cluster(struct study *st, uint32_t (*joins)[2], size_t njoins)
 	list_keys(st);
 	count_ases(st);
 }
+
+static int
+by_id(const void *pa, const void *pb, void *arg)
+{
+	const struct study *st = arg;
+	uint32_t a = st->clusters[*(const uint32_t *)pa].id;
+	uint32_t b = st->clusters[*(const uint32_t *)pb].id;
+
+	return a < b ? -1 : a > b;
+}
+
+/* Clusters in order of their ids, and with them what lies by cluster. */
+static void
+order_clusters(struct study *st)
+{
+	struct study_cluster *clusters = xcalloc((size_t)st->nclusters + 1, sizeof(*clusters));
+	uint32_t *members = xcalloc((size_t)st->nmembers + 1, sizeof(*members));
+	uint32_t *keys = xcalloc((size_t)st->ncluster_keys + 1, sizeof(*keys));
+	uint32_t *order = xcalloc((size_t)st->nclusters + 1, sizeof(*order));
+	uint32_t nmembers = 0, nkeys = 0;
+
+	for (uint32_t i = 0; i < st->nclusters; i++)
+		order[i] = i;
+	qsort_r(order, st->nclusters, sizeof(*order), by_id, st);
+	for (uint32_t i = 0; i < st->nclusters; i++) {
+		const struct study_cluster *from = &st->clusters[order[i]];
+		struct study_cluster *c = &clusters[i];
+
+		*c = *from;
+		c->hosts.at = nmembers;
+		c->keys.at = nkeys;
+		for (uint32_t k = 0; k < c->hosts.n; k++) {
+			uint32_t host = study_member(st, from, k);
+
+			st->hosts[host].cluster = i;
+			st->place[host] = nmembers;
+			members[nmembers++] = host;
+		}
+		for (uint32_t k = 0; k < c->keys.n; k++)
+			keys[nkeys++] = study_cluster_key(st, from, k);
+	}
+	free(st->clusters);
+	free(st->members);
+	free(st->cluster_keys);
+	st->clusters = clusters;
+	st->members = members;
+	st->cluster_keys = keys;
+	free(order);
+}
+
+void
+study_cluster_ids(struct study *st, const uint32_t *ids)
+{
+	bool ascending = true;
+
+	for (uint32_t i = 0; i < st->nclusters; i++) {
+		st->clusters[i].id = ids[i];
+		ascending &= i == 0 || ids[i - 1] < ids[i];
+	}
+	if (!ascending)
+		order_clusters(st);
+}

@@ -1,9 +1,11 @@
-/* What a cluster may be. */
-#ifndef REPORT_EXPLAIN_H
-#define REPORT_EXPLAIN_H
+/* Layer: study.  What a cluster may be. */
+#ifndef SURVEY_EXPLAIN_H
+#define SURVEY_EXPLAIN_H
 
-#include "survey/buf.h"
-#include "survey/study.h"
+#include <stdint.h>
+
+struct buf;
+struct study;
 
 enum why_kind {
 	WHY_MULTIHOMED,
@@ -15,6 +17,7 @@ enum why_kind {
 	NWHYS
 };
 
+/* "cloned image?" */
 const char *why_name(enum why_kind);
 /* The likeliest explanation; the evidence for and against is appended to out as sentences. */
 enum why_kind why_cluster(const struct study *, uint32_t cluster, struct buf *out);

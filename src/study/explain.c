@@ -7,7 +7,9 @@
  */
 #include <string.h>
 
-#include "explain.h"
+#include "survey/buf.h"
+#include "survey/explain.h"
+#include "survey/study.h"
 
 struct traits {
 	uint32_t nhosts, nas;
@@ -15,7 +17,7 @@ struct traits {
 	uint32_t ssh_keys; /* distinct keys on port 22 */
 	uint32_t ssh_shared; /* hosts of the most used one */
 	uint32_t tls_shared; /* hosts of the most used TLS key */
-	uint32_t tls_ports, trusted, self_signed;
+	uint32_t tls_ports, self_signed;
 	uint32_t wildcards; /* hosts with a wildcard name */
 	uint32_t cross; /* keys that serve SSH and TLS */
 };
@@ -23,20 +25,43 @@ struct traits {
 static bool
 has_wildcard(const struct study *st, const struct study_host *h)
 {
-	for (uint32_t i = 0; i < h->nnames; i++) {
-		if (strncmp(st->names[h->name0 + i].name, "*.", 2) == 0)
+	for (uint32_t i = h->names.at; i < h->names.at + h->names.n; i++) {
+		if (strncmp(study_text_or_empty(st, st->names[i].text), "*.", 2) == 0)
 			return true;
 	}
 	return false;
 }
 
+/* What a host's ports show, each counted once. */
+static void
+add_ports(struct traits *t, const struct study *st, const struct study_host *h)
+{
+	bool ssh = false;
+
+	for (uint32_t i = h->grabs.at; i < h->grabs.at + h->grabs.n; i++) {
+		const struct study_grab *g = &st->grabs[i];
+
+		if (!study_first_of_port(st, i))
+			continue;
+		if (port_table[g->port].kind == KEY_SSH_HOST) {
+			ssh = true;
+			continue;
+		}
+		t->tls_ports++;
+		t->self_signed += g->cert != STUDY_NONE &&
+				  st->certs[g->cert].self_signed == FACT_YES;
+	}
+	t->with_ssh += ssh;
+	t->without_ssh += !ssh;
+}
+
 static struct traits
 find_traits(const struct study *st, const struct study_cluster *c)
 {
-	struct traits t = { .nhosts = c->nhosts, .nas = c->nas };
+	struct traits t = { .nhosts = c->hosts.n, .nas = c->nases };
 
-	for (uint32_t i = 0; i < c->nkeys; i++) {
-		const struct study_key *k = &st->keys[c->key0 + i];
+	for (uint32_t i = 0; i < c->keys.n; i++) {
+		const struct study_key *k = &st->keys[study_cluster_key(st, c, i)];
 
 		t.ssh_keys += k->ssh;
 		t.cross += k->ssh && k->tls;
@@ -45,22 +70,11 @@ find_traits(const struct study *st, const struct study_cluster *c)
 		if (k->tls && k->nhosts > t.tls_shared)
 			t.tls_shared = k->nhosts;
 	}
-	for (uint32_t i = c->host0; i < c->host0 + c->nhosts; i++) {
-		const struct study_host *h = &st->hosts[i];
-		bool ssh = false;
+	for (uint32_t i = 0; i < c->hosts.n; i++) {
+		const struct study_host *h = &st->hosts[study_member(st, c, i)];
 
-		for (uint32_t k = 0; k < h->nuse; k++)
-			ssh |= st->uses[st->by_host[h->use0 + k]].port == 22;
-		t.with_ssh += ssh;
-		t.without_ssh += !ssh;
+		add_ports(&t, st, h);
 		t.wildcards += has_wildcard(st, h);
-		for (uint32_t k = 0; k < h->nports; k++) {
-			const struct study_port *p = &st->ports[h->port0 + k];
-
-			t.tls_ports += p->port != 22;
-			t.trusted += p->port != 22 && p->trusted == STUDY_YES;
-			t.self_signed += p->port != 22 && p->self_signed == STUDY_YES;
-		}
 	}
 	return t;
 }
