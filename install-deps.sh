@@ -22,7 +22,7 @@ base_packages=(
 	# build
 	cmake ninja-build gcc g++ libc6-dev pkg-config
 	libcairo2-dev libconfuse-dev libfontconfig-dev libgraphviz-dev libjson-c-dev libldns-dev libmaxminddb-dev
-	libidn2-dev libsimdjson-dev libsqlite3-dev libuv1-dev libzstd-dev zlib1g-dev
+	libidn2-dev libseccomp-dev libsimdjson-dev libsqlite3-dev libuv1-dev libzstd-dev zlib1g-dev
 	# run
 	ca-certificates dns-root-data fonts-dejavu-core graphviz iproute2
 	libcap2-bin procps stubby unbound zmap
