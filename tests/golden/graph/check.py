@@ -18,8 +18,10 @@ CLUSTERS = [{'id': i, 'size': 3, 'hosts': [
     for k in range(3)],
     'keys': [{'fp': FP % i, 'kind': 'tls',
               'at': [[f'192.0.2.{i * 10 + k}', 'p25'] for k in range(3)]}]} for i in (1, 2)]
-LEFT_OVER = ['cluster-3.svg', 'cluster-77.png', 'cluster-1.png.Ab3dEf', 'cluster-9.dot.zzzzzz']
-KEPT = ['cluster-x.svg', 'notes.txt', 'cluster-1.svg.orig', 'cluster-3.svg.bak', 'cluster-.png']
+LEFT_OVER = ['cluster-3.svg', 'cluster-77.png', 'cluster-1.png.survey-tmp-Ab3dEf',
+             'cluster-9.dot.survey-tmp-zzzzzz']
+KEPT = ['cluster-x.svg', 'notes.txt', 'cluster-1.svg.orig', 'cluster-3.svg.bak', 'cluster-1.png.before',
+        'cluster-.png']
 
 
 # Too many pairs of hosts for the memory that it is given.
