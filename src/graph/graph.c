@@ -324,6 +324,7 @@ graph_rundir(const struct graph_options *o, struct graph_result *result)
 	jobs = xcalloc((size_t)st->nclusters + 1, sizeof(*jobs));
 	n = choose_jobs(&t, jobs);
 	warn_unknown(&t);
+	picture_load_fonts();
 	if (pool_run(&p, jobs, n) == -1) {
 		if (errno != ECANCELED)
 			log_error("drawing stopped: %s", strerror(errno));
