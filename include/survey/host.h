@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "survey/ip.h"
+#include "survey/outcome.h"
 #include "survey/port.h"
 #include "survey/rfc3339.h"
 
@@ -25,6 +26,22 @@ struct arena;
 #define HOST_GRABS_MAX 64 /* grabs of one line that are used */
 
 enum fact { FACT_NO, FACT_YES, FACT_UNKNOWN };
+
+#define HOST_PUBLIC_TEXT ((size_t)64 << 10) /* bytes of a member of struct host_public */
+
+/*
+ * A public key in the record's own words: neither decoded nor compared with the
+ * fingerprint, which is public_key_decode()'s work.  Base64, but for the exponent, which is
+ * decimal; each at most HOST_PUBLIC_TEXT bytes, NULL where it is missing.
+ */
+struct host_public {
+	const char *modulus, *exponent; /* RSA */
+	const char *point; /* EC: as the key has it */
+	const char *x, *y; /* EC: its coordinates, leading zeros left out */
+	const char *bytes; /* Ed25519 */
+	const char
+	    *raw; /* ssh: the key's blob; TLS, where nothing else is known: the DER certificate */
+};
 
 /* One key that one port showed, and the facts beside it; each may be missing. */
 struct host_grab {
@@ -42,7 +59,10 @@ struct host_grab {
 	const char *version; /* "TLSv1.2"; ssh: "2.0"; or NULL */
 	const char *software; /* ssh: server id without "SSH-2.0-"; https: server header; or NULL */
 	const char *kex; /* ssh: key exchange algorithm, or NULL */
-	const char *issuer; /* issuer DN, or NULL */
+	const char *issuer, *subject; /* DNs, or NULL */
+	const char *serial; /* of the certificate, mostly decimal; or NULL */
+	const uint8_t *cert; /* SHA-256 of the certificate, KEY_LEN bytes; NULL unknown */
+	const struct host_public *public_key; /* NULL where the record shows only its fingerprint */
 	int64_t not_before, not_after; /* seconds since 1970, or TIME_UNKNOWN */
 	int64_t at; /* when it was grabbed, or TIME_UNKNOWN */
 };
@@ -66,8 +86,8 @@ struct host {
 	char country[3]; /* "" unknown */
 	bool own_country, own_as; /* country; asn and as_name: came with the record */
 	uint32_t asn; /* 0 unknown */
-	uint16_t seen; /* rows of port_table that the records speak of, as bits */
-	uint16_t open; /* those where a server answered */
+	uint16_t seen; /* rows of port_table whose plain grab the records speak of, as bits */
+	uint8_t outcome[NPORTS]; /* enum port_outcome; of a port with a key: OUTCOME_KEY */
 	uint32_t ngrabs, nnames;
 	uint64_t record; /* number of the host's first line, from 0 */
 	int64_t time; /* when its grab ended, or TIME_UNKNOWN */
@@ -93,6 +113,11 @@ const char *host_out_name(enum host_out out);
  */
 bool host_put_grab(struct host *h, const struct host_grab *g, struct arena *a);
 void host_put_name(struct host *h, const struct host_name *n, struct arena *a);
+/*
+ * One more grab of a port ended so.  A key outdoes an answer, and that any failure; of two
+ * failures the plain grab's counts.
+ */
+void host_put_outcome(struct host *h, uint8_t port, bool plain, enum port_outcome outcome);
 /* Forget a port's banner, or else the names of its certificate. */
 void host_drop_names(struct host *h, uint8_t port, bool banner);
 

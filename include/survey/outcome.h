@@ -39,6 +39,11 @@ enum port_outcome {
 	NOUTCOMES
 };
 
+/* What stands in a record of ours in place of a port that zgrab2 never answered for. */
+#define OUTCOME_GIVEN_UP_TEXT "zgrab2 gave no answer"
+
+/* The same of a grab without a key. */
+enum port_outcome port_outcome_of(enum grab_end end);
 /* "key", "tls-failed", … */
 const char *port_outcome_name(enum port_outcome outcome);
 /* The reverse; -1 when s is none. */

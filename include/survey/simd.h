@@ -96,6 +96,10 @@ struct simd_node simd_get(struct simd_node object, const char *key);
 /* The same along "a.b.c"; no array indices, keys without dots. */
 struct simd_node simd_path(struct simd_node object, const char *dotted);
 
+/* Several members in one pass: value[i] is that of key[i], as simd_get() would find it.  n is at most 64. */
+void simd_get_all(
+    struct simd_node object, const char *const *key, size_t n, struct simd_node *value);
+
 /* Iteration over an array or object; over anything else it ends at once. */
 struct simd_iter simd_iterate(struct simd_node n);
 /* Next value, and its key in *key (NULL may be passed) for an object; false at the end. */

@@ -241,7 +241,7 @@ add_port(struct grab *g, struct jsonw *w, const struct flight *f, int row)
 		jsonw_end_object(w);
 		jsonw_end_object(w);
 	} else {
-		jsonw_string(w, "zgrab2 gave no answer");
+		jsonw_string(w, OUTCOME_GIVEN_UP_TEXT);
 	}
 }
 

@@ -1,3 +1,4 @@
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -253,6 +254,32 @@ simd_path(struct simd_node object, const char *dotted)
 		dotted = dot + 1;
 	}
 	return member(object, dotted);
+}
+
+void
+simd_get_all(struct simd_node n, const char *const *key, size_t nkeys, struct simd_node *value)
+{
+	std::array<std::string_view, 64> wanted;
+	simdjson::dom::object o;
+	size_t missing = nkeys;
+
+	for (size_t i = 0; i < nkeys; i++) {
+		wanted[i] = key[i];
+		value[i] = none;
+	}
+	if (n.doc == nullptr || to_element(n).get_object().get(o) != simdjson::SUCCESS)
+		return;
+	for (auto it = o.begin(); missing > 0 && it != o.end(); ++it) {
+		std::string_view found = it.key();
+
+		for (size_t i = 0; i < nkeys; i++) {
+			if (value[i].doc == nullptr && found == wanted[i]) {
+				value[i] = to_node(it.value());
+				missing--;
+				break;
+			}
+		}
+	}
 }
 
 template <typename Iterator>

@@ -108,6 +108,23 @@ host_put_name(struct host *h, const struct host_name *n, struct arena *a)
 	h->nnames++;
 }
 
+/* What a port showed: 2 a key, 1 a server, 0 nothing. */
+static int
+outcome_rank(enum port_outcome outcome)
+{
+	return outcome == OUTCOME_KEY ? 2 : outcome == OUTCOME_OPEN;
+}
+
+void
+host_put_outcome(struct host *h, uint8_t port, bool plain, enum port_outcome outcome)
+{
+	enum port_outcome had = (enum port_outcome)h->outcome[port];
+
+	if (outcome_rank(outcome) > outcome_rank(had) || had == OUTCOME_NOT_ASKED ||
+	    (plain && outcome_rank(had) == 0))
+		h->outcome[port] = (uint8_t)outcome;
+}
+
 void
 host_drop_names(struct host *h, uint8_t port, bool banner)
 {
@@ -153,6 +170,21 @@ names_give_way(const struct host *h, const struct host *later, uint8_t port)
 	return theirs != NULL && strcmp(theirs->grab, mine->grab) <= 0;
 }
 
+/* Of two plain grabs the later one counts, unless only the earlier one shows a key. */
+static void
+merge_outcome(struct host *h, const struct host *later, uint8_t port)
+{
+	enum port_outcome outcome = (enum port_outcome)later->outcome[port];
+	bool plain = (later->seen & 1U << port) != 0;
+
+	if (outcome == OUTCOME_NOT_ASKED)
+		return;
+	if (plain && (h->seen & 1U << port) != 0 && h->outcome[port] != OUTCOME_KEY)
+		h->outcome[port] = (uint8_t)outcome;
+	else
+		host_put_outcome(h, port, plain, outcome);
+}
+
 void
 host_merge(struct host *h, const struct host *later, struct arena *a, struct merge_counts *counts)
 {
@@ -180,8 +212,9 @@ host_merge(struct host *h, const struct host *later, struct arena *a, struct mer
 		else
 			counts->over++;
 	}
+	for (uint8_t port = 0; port < NPORTS; port++)
+		merge_outcome(h, later, port);
 	h->seen |= later->seen;
-	h->open |= later->open;
 	if (!h->own_country && later->own_country) {
 		h->own_country = true;
 		memcpy(h->country, later->country, sizeof(h->country));

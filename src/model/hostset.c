@@ -151,6 +151,10 @@ adopt(struct hostset *s, struct host *h)
 		g->software = hostset_text(s, g->software);
 		g->kex = hostset_text(s, g->kex);
 		g->issuer = hostset_text(s, g->issuer);
+		/* These live and die with their line. */
+		g->subject = g->serial = NULL;
+		g->cert = NULL;
+		g->public_key = NULL;
 	}
 	for (uint32_t i = 0; i < h->nnames; i++)
 		h->names[i].text = hostset_text(s, h->names[i].text);

@@ -45,6 +45,21 @@ grab_end_from(const char *status, size_t status_len, const char *error, size_t e
 	return GRAB_OTHER;
 }
 
+enum port_outcome
+port_outcome_of(enum grab_end end)
+{
+	static const enum port_outcome of[GRAB_NENDS] = {
+		[GRAB_SUCCESS] = OUTCOME_OPEN,
+		[GRAB_REFUSED] = OUTCOME_REFUSED,
+		[GRAB_TIMEOUT] = OUTCOME_TIMEOUT,
+		[GRAB_TLS_FAILED] = OUTCOME_TLS_FAILED,
+		[GRAB_OTHER] = OUTCOME_OTHER,
+		[GRAB_GIVEN_UP] = OUTCOME_GIVEN_UP,
+	};
+
+	return of[end];
+}
+
 const char *
 port_outcome_name(enum port_outcome outcome)
 {

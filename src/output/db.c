@@ -175,13 +175,11 @@ static int
 put_ports(struct db *d, const struct output_study *s, const struct output_host *oh)
 {
 	const struct host *h = oh->h;
-	uint16_t shown = 0;
 
 	for (uint32_t i = 0; i < h->ngrabs; i++) {
 		const struct host_grab *g = &h->grabs[i];
 		struct row r = { d->insert[T_PORTS], 0 };
 
-		shown |= (uint16_t)(1U << g->port);
 		if (d->key_last[g->key] != oh->i + 1) {
 			d->key_last[g->key] = oh->i + 1;
 			d->key_hosts[g->key]++;
@@ -211,7 +209,7 @@ put_ports(struct db *d, const struct output_study *s, const struct output_host *
 	for (int port = 0; port < NPORTS; port++) {
 		struct row r = { d->insert[T_PORTS], 0 };
 
-		if ((h->open & ~shown & 1 << port) == 0)
+		if (h->outcome[port] != OUTCOME_OPEN)
 			continue;
 		row_int(&r, oh->i + 1);
 		row_int(&r, port_table[port].port);

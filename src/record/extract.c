@@ -62,6 +62,12 @@ record_layout_unknown(const struct record_counts *c, int row)
 	return c->unknown_layout[row] * 100 > c->success[row];
 }
 
+static bool
+is_key(struct simd_text t, const char *key)
+{
+	return t.s != NULL && t.len == strlen(key) && memcmp(t.s, key, t.len) == 0;
+}
+
 static void
 put_name(struct extract *x, struct host *h, uint8_t port, enum name_source source, size_t san,
     const char *s, size_t len)
@@ -99,15 +105,15 @@ take_banner(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
 
 /* The text after the DN's first "CN=" up to the next comma; "" where it has none. */
 static void
-take_dn(struct extract *x, struct host *h, uint8_t port, struct simd_node leaf)
+take_dn(
+    struct extract *x, struct host *h, uint8_t port, struct simd_node dn, struct simd_node subject)
 {
-	struct simd_node dn = simd_get(leaf, "subject_dn");
 	struct simd_text t = simd_string(dn);
 	const char *cn = NULL, *comma;
 	size_t len = 0;
 
 	if (simd_type(dn) == SIMD_NONE) {
-		struct simd_node name = simd_path(leaf, "subject.common_name");
+		struct simd_node name = simd_get(subject, "common_name");
 		struct simd_iter it = simd_iterate(name);
 
 		if (simd_type(name) == SIMD_ARRAY && !simd_next(&it, NULL, &name))
@@ -130,9 +136,9 @@ take_dn(struct extract *x, struct host *h, uint8_t port, struct simd_node leaf)
 }
 
 static void
-take_sans(struct extract *x, struct host *h, uint8_t port, struct simd_node leaf)
+take_sans(struct extract *x, struct host *h, uint8_t port, struct simd_node extensions)
 {
-	struct simd_node sans = simd_path(leaf, "extensions.subject_alt_name.dns_names"), san;
+	struct simd_node sans = simd_path(extensions, "subject_alt_name.dns_names"), san;
 	struct simd_iter it = simd_iterate(sans);
 	size_t n = 0;
 
@@ -151,6 +157,19 @@ take_sans(struct extract *x, struct host *h, uint8_t port, struct simd_node leaf
 			put_name(x, h, port, NAME_SAN, n, t.s, t.len);
 		}
 	}
+}
+
+/* What the record shows of a key: once for all ports of the line that have it. */
+static const struct host_public *
+take_public(struct extract *x, const struct host *h, const struct host_grab *g,
+    struct simd_node key, struct simd_node from, const char *raw)
+{
+	for (uint32_t i = 0; i < h->ngrabs; i++) {
+		if (h->grabs[i].public_key != NULL && h->grabs[i].kind == g->kind &&
+		    memcmp(h->grabs[i].fp, g->fp, KEY_LEN) == 0)
+			return h->grabs[i].public_key;
+	}
+	return fact_public(&x->f, (enum key_kind)g->kind, key, from, raw);
 }
 
 /* How a grab is taken up: the last outcome that applies. */
@@ -182,6 +201,7 @@ take_ssh(struct extract *x, struct host *h, enum layout layout, struct simd_node
 	g->version = fact_text(&x->f, simd_path(root, at->version));
 	g->software = fact_text(&x->f, simd_path(root, at->software));
 	g->kex = fact_text(&x->f, simd_path(root, at->kex));
+	g->public_key = take_public(x, h, g, key, key, "raw");
 	host_put_grab(h, g, x->f.a);
 	return TAKEN_KEY;
 }
@@ -201,31 +221,39 @@ static enum taken
 take_tls(struct extract *x, struct host *h, enum layout layout, struct simd_node root,
     struct host_grab *g)
 {
+	enum { SPKI, DN, NAME, ISSUER, EXTENSIONS, SIGNATURE, VALIDITY, SERIAL, DIGEST, NMEMBERS };
+	static const char *const member[NMEMBERS] = { "subject_key_info", "subject_dn", "subject",
+		"issuer_dn", "extensions", "signature", "validity", "serial_number",
+		"fingerprint_sha256" };
 	const struct layout_tls *at = &layout_tls[layout];
-	struct simd_node leaf = simd_path(root, at->leaf), spki, fp;
+	struct simd_node leaf = simd_path(root, at->leaf), m[NMEMBERS], fp;
 
 	if (simd_type(leaf) != SIMD_OBJECT)
 		return TAKEN_NOTHING;
-	spki = simd_get(leaf, "subject_key_info");
-	fp = simd_get(spki, "fingerprint_sha256");
+	simd_get_all(leaf, member, NMEMBERS, m);
+	fp = simd_get(m[SPKI], "fingerprint_sha256");
 	g->fp = fact_fingerprint(&x->f, fp);
 	if (names_port(h, g)) {
 		host_drop_names(h, g->port, false);
-		take_dn(x, h, g->port, leaf);
-		take_sans(x, h, g->port, leaf);
+		take_dn(x, h, g->port, m[DN], m[NAME]);
+		take_sans(x, h, g->port, m[EXTENSIONS]);
 	}
 	if (g->fp == NULL)
 		return simd_type(fp) == SIMD_NONE ? TAKEN_NOTHING : TAKEN_PLACE;
-	g->alg = fact_text(&x->f, simd_path(spki, "key_algorithm.name"));
-	g->curve = fact_text(&x->f, simd_path(spki, "ecdsa_public_key.curve"));
-	g->key_bits = fact_number(&x->f, simd_path(spki, "rsa_public_key.length"), 1 << 20);
+	g->alg = fact_text(&x->f, simd_path(m[SPKI], "key_algorithm.name"));
+	g->curve = fact_text(&x->f, simd_path(m[SPKI], "ecdsa_public_key.curve"));
+	g->key_bits = fact_number(&x->f, simd_path(m[SPKI], "rsa_public_key.length"), 1 << 20);
 	g->trusted = fact_bool(&x->f, simd_path(root, at->trusted));
-	g->self_signed = fact_bool(&x->f, simd_path(leaf, "signature.self_signed"));
+	g->self_signed = fact_bool(&x->f, simd_get(m[SIGNATURE], "self_signed"));
 	g->cipher_suite = fact_cipher(&x->f, simd_path(root, at->cipher));
 	g->version = fact_text(&x->f, simd_path(root, at->version));
-	g->issuer = fact_text(&x->f, simd_get(leaf, "issuer_dn"));
-	g->not_before = fact_time(&x->f, simd_path(leaf, "validity.start"));
-	g->not_after = fact_time(&x->f, simd_path(leaf, "validity.end"));
+	g->issuer = fact_text(&x->f, m[ISSUER]);
+	g->subject = fact_text(&x->f, m[DN]);
+	g->serial = fact_digits(&x->f, m[SERIAL]);
+	g->cert = fact_digest(&x->f, m[DIGEST]);
+	g->not_before = fact_time(&x->f, simd_get(m[VALIDITY], "start"));
+	g->not_after = fact_time(&x->f, simd_get(m[VALIDITY], "end"));
+	g->public_key = take_public(x, h, g, m[SPKI], root, at->raw);
 	host_put_grab(h, g, x->f.a);
 	return TAKEN_KEY;
 }
@@ -279,14 +307,15 @@ count_unknown(struct extract *x, int row, const char *name, struct simd_node n)
 		memcpy(x->f.counts->unknown_example[row], path, sizeof(path));
 }
 
-/* One grab of one port: the object that the table's paths start from. */
+/* One grab of one port, which ended so: the object that the table's paths start from. */
 static void
 take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, const char *grab,
-    struct simd_node n, bool success, int64_t at)
+    struct simd_node n, enum port_outcome outcome, int64_t at)
 {
 	const struct port_def *def = &port_table[port];
 	enum taken taken = TAKEN_NOTHING;
 
+	host_put_outcome(h, port, grab[0] == '\0', outcome);
 	for (const struct layout_row *row = layout_rows[layout];
 	     row->root != NULL && taken == TAKEN_NOTHING; row++) {
 		struct host_grab g;
@@ -314,14 +343,13 @@ take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, c
 		taken = def->kind == KEY_SSH_HOST ? take_ssh(x, h, layout, root, &g)
 						  : take_tls(x, h, layout, root, &g);
 	}
-	if (success) {
-		h->open |= (uint16_t)(1U << port);
-		x->f.counts->success[port]++;
-		if (taken == TAKEN_NOTHING)
-			count_unknown(x, port, def->name, n);
-	} else if (taken == TAKEN_KEY) {
-		h->open |= (uint16_t)(1U << port);
-	}
+	if (taken == TAKEN_KEY)
+		host_put_outcome(h, port, grab[0] == '\0', OUTCOME_KEY);
+	if (outcome != OUTCOME_OPEN)
+		return;
+	x->f.counts->success[port]++;
+	if (taken == TAKEN_NOTHING)
+		count_unknown(x, port, def->name, n);
 }
 
 /* zgrab2's own object for one grab; name is what follows the port or module name. */
@@ -329,10 +357,11 @@ static void
 take_raw(struct extract *x, struct host *h, uint8_t port, const char *name, struct simd_node n)
 {
 	struct simd_text status = simd_string(simd_get(n, "status"));
-	bool success = status.s != NULL && status.len == 7 && memcmp(status.s, "success", 7) == 0;
+	struct simd_text error = simd_string(simd_get(n, "error"));
+	enum grab_end end = grab_end_from(status.s, status.len, error.s, error.len);
 
-	take_grab(
-	    x, h, LAYOUT_RAW, port, name, n, success, fact_time(&x->f, simd_get(n, "timestamp")));
+	take_grab(x, h, LAYOUT_RAW, port, name, n, port_outcome_of(end),
+	    fact_time(&x->f, simd_get(n, "timestamp")));
 }
 
 static bool
@@ -341,9 +370,20 @@ is_raw_grab(struct simd_node n)
 	return simd_string(simd_get(n, "status")).s != NULL;
 }
 
-/* Has a server said anything?  In layouts without a status: any member that is not empty. */
-static bool
-says_something(struct simd_node n)
+/* How a port without a status ended, when error is all that was said. */
+static enum port_outcome
+failure(struct simd_node error)
+{
+	struct simd_text t = simd_string(error);
+
+	if (is_key(t, OUTCOME_GIVEN_UP_TEXT))
+		return OUTCOME_GIVEN_UP;
+	return port_outcome_of(grab_end_from(NULL, 0, t.s, t.len));
+}
+
+/* In layouts without a status a server has answered when any member is not empty. */
+static enum port_outcome
+answered(struct simd_node n, struct simd_node error)
 {
 	struct simd_iter it = simd_iterate(n);
 	struct simd_node v, inner;
@@ -352,9 +392,9 @@ says_something(struct simd_node n)
 		struct simd_iter in = simd_iterate(v);
 
 		if (simd_string(v).len > 0 || simd_next(&in, NULL, &inner))
-			return true;
+			return OUTCOME_OPEN;
 	}
-	return false;
+	return failure(error);
 }
 
 /* The part of a grab's name after its first '-': "rsa" of "ssh-rsa", "" of "ssh". */
@@ -377,15 +417,18 @@ grab_suffix(struct extract *x, struct simd_text name)
 static void
 take_port(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
 {
+	const struct simd_node none = { NULL, 0 };
 	struct simd_node data = simd_get(n, "data"), v;
 	struct simd_iter it = simd_iterate(data);
 	struct simd_text name;
 	bool raw = false;
 
-	if (simd_type(n) != SIMD_OBJECT)
-		return; /* null, or an error text */
+	if (simd_type(n) != SIMD_OBJECT) { /* null, or an error text */
+		host_put_outcome(h, port, true, failure(n));
+		return;
+	}
 	if (simd_type(data) != SIMD_OBJECT) {
-		take_grab(x, h, LAYOUT_CENSYS, port, "", n, says_something(n), TIME_UNKNOWN);
+		take_grab(x, h, LAYOUT_CENSYS, port, "", n, answered(n, none), TIME_UNKNOWN);
 		return;
 	}
 	while (simd_next(&it, &name, &v)) {
@@ -395,7 +438,7 @@ take_port(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
 		take_raw(x, h, port, grab_suffix(x, name), v);
 	}
 	if (!raw)
-		take_grab(x, h, LAYOUT_V1, port, "", data, says_something(data),
+		take_grab(x, h, LAYOUT_V1, port, "", data, answered(data, simd_get(n, "error")),
 		    fact_time(&x->f, simd_get(n, "timestamp")));
 }
 
@@ -492,12 +535,6 @@ take_country(struct extract *x, struct simd_node n)
 	} else if (simd_type(simd_get(n, "country_code")) > SIMD_NULL && t.len > 0) {
 		x->f.counts->note[NOTE_BAD_FACT]++;
 	}
-}
-
-static bool
-is_key(struct simd_text t, const char *key)
-{
-	return t.len == strlen(key) && memcmp(t.s, key, t.len) == 0;
 }
 
 static void

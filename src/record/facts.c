@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "survey/mem.h"
@@ -128,17 +129,94 @@ fact_parse_fingerprint(struct simd_text t, uint8_t fp[static KEY_LEN])
 	return true;
 }
 
-/* The fingerprint at n, copied; NULL and counted when it is none. */
-const uint8_t *
-fact_fingerprint(const struct facts *f, struct simd_node n)
+static const uint8_t *
+copy_digest(const struct facts *f, struct simd_node n, enum record_note note)
 {
 	uint8_t fp[KEY_LEN], *copy;
 
 	if (!fact_parse_fingerprint(simd_string(n), fp)) {
-		f->counts->note[NOTE_BAD_FINGERPRINT]++;
+		f->counts->note[note]++;
 		return NULL;
 	}
 	copy = arena_alloc(f->a, KEY_LEN);
 	memcpy(copy, fp, KEY_LEN);
+	return copy;
+}
+
+const uint8_t *
+fact_fingerprint(const struct facts *f, struct simd_node n)
+{
+	return copy_digest(f, n, NOTE_BAD_FINGERPRINT);
+}
+
+const uint8_t *
+fact_digest(const struct facts *f, struct simd_node n)
+{
+	return simd_type(n) <= SIMD_NULL || simd_string(n).len == 0
+		   ? NULL
+		   : copy_digest(f, n, NOTE_BAD_FACT);
+}
+
+const char *
+fact_digits(const struct facts *f, struct simd_node n)
+{
+	char digits[24];
+	uint64_t v;
+	int len;
+
+	if (!simd_uint(n, &v))
+		return fact_text(f, n);
+	if (v == 65537) /* the exponent of almost every key */
+		return "65537";
+	len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)v);
+	return arena_strndup(f->a, digits, (size_t)len);
+}
+
+/* Base64 of a key: not looked into. */
+static const char *
+key_text(const struct facts *f, struct simd_node n)
+{
+	struct simd_text t = simd_string(n);
+
+	if (t.s == NULL || t.len > HOST_PUBLIC_TEXT) {
+		f->counts->note[NOTE_BAD_FACT] += simd_type(n) > SIMD_NULL;
+		return NULL;
+	}
+	return t.len > 0 ? arena_strndup(f->a, t.s, t.len) : NULL;
+}
+
+const struct host_public *
+fact_public(const struct facts *f, enum key_kind kind, struct simd_node key, struct simd_node from,
+    const char *raw)
+{
+	struct host_public p = { 0 }, *copy;
+	struct simd_node n, e;
+
+	if (kind == KEY_SSH_HOST && (p.raw = key_text(f, simd_path(from, raw))) != NULL)
+		goto found; /* the hashed bytes themselves */
+	if (simd_type(n = simd_get(key, "rsa_public_key")) == SIMD_OBJECT) {
+		p.modulus = key_text(f, simd_get(n, "modulus"));
+		e = simd_get(n, "exponent");
+		if (p.modulus != NULL)
+			p.exponent = simd_type(e) == SIMD_STRING ? key_text(f, e)
+								 : fact_digits(f, e);
+		if (p.exponent != NULL)
+			goto found;
+	} else if (simd_type(n = simd_get(key, "ecdsa_public_key")) == SIMD_OBJECT) {
+		if ((p.point = key_text(f, simd_get(n, "pub"))) != NULL)
+			goto found;
+		p.x = key_text(f, simd_get(n, "x"));
+		p.y = p.x != NULL ? key_text(f, simd_get(n, "y")) : NULL;
+		if (p.y != NULL)
+			goto found;
+	} else if (simd_type(n = simd_get(key, "ed25519_public_key")) == SIMD_OBJECT) {
+		if ((p.bytes = key_text(f, simd_get(n, "public_bytes"))) != NULL)
+			goto found;
+	}
+	if (kind != KEY_TLS_SPKI || (p.raw = key_text(f, simd_path(from, raw))) == NULL)
+		return NULL;
+found:
+	copy = arena_alloc(f->a, sizeof(*copy));
+	*copy = p;
 	return copy;
 }

@@ -14,13 +14,13 @@ const struct layout_ssh layout_ssh[NLAYOUTS] = {
 
 const struct layout_tls layout_tls[NLAYOUTS] = {
 	[LAYOUT_RAW] = { "server_certificates.certificate.parsed",
-	    "server_certificates.validation.browser_trusted", "server_hello.cipher_suite.value",
-	    "server_hello.version.name" },
+	    "server_certificates.certificate.raw", "server_certificates.validation.browser_trusted",
+	    "server_hello.cipher_suite.value", "server_hello.version.name" },
 	[LAYOUT_V1] = { "server_certificates.certificate.parsed",
-	    "server_certificates.validation.browser_trusted", "server_hello.cipher_suite.value",
-	    "server_hello.version.name" },
-	[LAYOUT_CENSYS] = { "certificate.parsed", "validation.browser_trusted", "cipher_suite.id",
-	    "version" },
+	    "server_certificates.certificate.raw", "server_certificates.validation.browser_trusted",
+	    "server_hello.cipher_suite.value", "server_hello.version.name" },
+	[LAYOUT_CENSYS] = { "certificate.parsed", "certificate.raw", "validation.browser_trusted",
+	    "cipher_suite.id", "version" },
 };
 
 static const struct layout_row raw[] = {

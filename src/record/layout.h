@@ -23,6 +23,7 @@ struct layout_ssh {
 
 struct layout_tls {
 	const char *leaf; /* the parsed certificate */
+	const char *raw; /* its DER in base64 */
 	const char *trusted;
 	const char *cipher; /* a number, or "0xC02F" */
 	const char *version;

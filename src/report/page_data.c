@@ -4,6 +4,7 @@
 #include <ldns/ldns.h>
 #include <zlib.h>
 
+#include "survey/base64.h"
 #include "survey/jsonw.h"
 #include "survey/mem.h"
 #include "survey/port.h"
@@ -260,28 +261,6 @@ page_data(const struct study *st, struct buf *out)
 	jsonw_fini(&w);
 }
 
-static void
-base64(const unsigned char *p, size_t len, struct buf *out)
-{
-	static const char digits[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	buf_reserve(out, len / 3 * 4 + 8);
-	for (size_t i = 0; i < len; i += 3) {
-		unsigned v = (unsigned)p[i] << 16;
-		size_t n = len - i;
-
-		if (n > 1)
-			v |= (unsigned)p[i + 1] << 8;
-		if (n > 2)
-			v |= p[i + 2];
-		buf_addc(out, digits[v >> 18]);
-		buf_addc(out, digits[v >> 12 & 63]);
-		buf_addc(out, n > 1 ? digits[v >> 6 & 63] : '=');
-		buf_addc(out, n > 2 ? digits[v & 63] : '=');
-	}
-}
-
 void
 page_pack(const char *text, size_t len, struct buf *out)
 {
@@ -290,7 +269,7 @@ page_pack(const char *text, size_t len, struct buf *out)
 
 	if (compress2(z, &room, (const unsigned char *)text, len, 9) != Z_OK)
 		abort(); /* the room is what zlib asked for: only memory can lack */
-	base64(z, room, out);
+	base64_encode(out, z, room);
 	free(z);
 }
 
@@ -301,6 +280,6 @@ page_hash(const unsigned char *text, size_t len, struct buf *out)
 
 	ldns_sha256((unsigned char *)(uintptr_t)text, (unsigned int)len, sum);
 	buf_adds(out, "'sha256-");
-	base64(sum, sizeof(sum), out);
+	base64_encode(out, sum, sizeof(sum));
 	buf_adds(out, "'");
 }

@@ -47,13 +47,15 @@ check_host(const struct host *h)
 		CHECK(g->port < NPORTS && g->fp != NULL && g->trusted <= FACT_UNKNOWN);
 		CHECK(i == 0 || g[-1].port < g->port ||
 		      (g[-1].port == g->port && strcmp(g[-1].grab, g->grab) < 0));
-		CHECK((h->open & 1 << g->port) != 0);
+		CHECK(h->outcome[g->port] == OUTCOME_KEY);
 		check_text(g->alg);
 		check_text(g->curve);
 		check_text(g->version);
 		check_text(g->software);
 		check_text(g->kex);
 		check_text(g->issuer);
+		check_text(g->subject);
+		check_text(g->serial);
 		CHECK(g->not_before == TIME_UNKNOWN || time_format(g->not_before, time)[0] != '\0');
 	}
 	for (uint32_t i = 0; i < h->nnames; i++) {

@@ -339,6 +339,162 @@ test_merges_lines(void **state)
 	hostset_fini(&set);
 }
 
+static void
+assert_outcomes(const struct host *h, const char *expected)
+{
+	struct buf b;
+
+	buf_init(&b);
+	for (int i = 0; i < NPORTS; i++) {
+		if (h->outcome[i] != OUTCOME_NOT_ASKED)
+			buf_printf(&b, "%s%s=%s", b.len > 0 ? " " : "", port_table[i].name,
+			    port_outcome_name((enum port_outcome)h->outcome[i]));
+	}
+	assert_string_equal(b.data, expected);
+	buf_fini(&b);
+}
+
+#define ENDED(status, error) "{\"status\":\"" status "\",\"error\":\"" error "\"}"
+
+/* How each port ended, in all layouts. */
+static void
+test_outcomes(void **state)
+{
+	static const struct {
+		const char *line, *outcomes;
+	} cases[] = {
+		{ "{\"ip\":\"192.0.2.1\"}", "" },
+		/* ZGrab2's own words; refused and silent ports have one status */
+		{ "{\"ip\":\"192.0.2.1\",\"data\":{"
+		  "\"p25\":" RAW25(FP1, "") ",\"p22\":" ENDED("connection-timeout",
+		      "dial tcp 192.0.2.1:22: connect: connection "
+		      "refused") ",\"p110\":" ENDED("connection-timeout",
+		      "dial tcp 192.0.2.1:110: i/o timeout") ",\"p143\":" ENDED("success",
+		      "") ",\"p443\":" ENDED("unknown-error",
+		      "remote error: tls: handshake failure") ",\"p587\":" ENDED("application-"
+										 "error",
+		      "554 no") ",\"p993\":" ENDED("io-timeout", "") "}}",
+		    "p22=refused p25=key p110=timeout p143=open p443=tls-failed p587=other "
+		    "p993=timeout" },
+		/* our own records, with a port that ZGrab2 never answered for */
+		{ "{\"ip\":\"192.0.2.1\",\"p22\":\"zgrab2 gave no answer\",\"p25\":{\"data\":{"
+		  "\"smtp\":" ENDED("connection-timeout",
+		      "connection refused") "}},\"p110\":"
+					    "null,\"p143\":\"dial tcp: i/o timeout\"}",
+		    "p22=given-up p25=refused p110=other p143=timeout" },
+		/* several grabs of a port: a key outdoes an answer, an answer a failure */
+		{ "{\"ip\":\"192.0.2.1\",\"p22\":{\"data\":{\"ssh-rsa\":{\"status\":"
+		  "\"success\",\"result\":{" SSH(FP1) "}},\"ssh\":" ENDED("connection-timeout",
+		      "connection refused") "}},\"p443\":{\"data\":{\"http\":" ENDED("unknown-"
+										     "error",
+		      "tls: protocol version") ",\"http-tls13\":" ENDED("success",
+		      "") "}},\"p25\":{\"data\":{\"smtp\":" ENDED("connection-timeout",
+		      "connection refused") ",\"smtp-x\":" ENDED("io-timeout",
+		      "") "}},\"p110\":{"
+			  "\"data\":{\"pop3-x\":" ENDED("io-timeout", "") ",\"pop3\":" ENDED(
+			      "connection-timeout", "connection refused") "}}}",
+		    "p22=key p25=refused p110=refused p443=open" },
+		/* FreshGrab.py */
+		{ "{\"ip\":\"192.0.2.1\",\"p22\":{\"data\":{\"xssh\":{" SSH(
+		      FP1) "}}},\"p25\":"
+			   "{\"data\":{\"banner\":\"220 "
+			   "x\"}},\"p110\":{\"data\":{}},\"p143\":{\"data\":{},"
+			   "\"error\":\"connection refused\"}}",
+		    "p22=key p25=open p110=other p143=refused" },
+		/* Censys */
+		{ "{\"ip\":\"192.0.2.1\",\"p25\":{\"smtp\":{\"starttls\":{\"banner\":\"220 "
+		  "x\"}}},"
+		  "\"p443\":{}}",
+		    "p25=open p443=other" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(extract(f, cases[i].line), REFUSED_NO);
+		assert_outcomes(&f->h, cases[i].outcomes);
+	}
+}
+
+/* Of a port seen twice the later line counts, unless only the earlier one shows a key. */
+static void
+test_merges_outcomes(void **state)
+{
+	static const struct {
+		const char *line, *outcomes;
+	} steps[] = {
+		{ "\"p25\":" ENDED("success", ""), "p25=open" },
+		{ "\"p25\":" ENDED("connection-timeout", "connection refused"), "p25=refused" },
+		{ "\"p22\":" ENDED("io-timeout", ""), "p22=timeout p25=refused" },
+		{ "\"p22-rsa\":{\"status\":\"success\",\"result\":{" SSH(FP1) "}}",
+		    "p22=key p25=refused" },
+		{ "\"p22\":" ENDED("io-timeout", ""), "p22=key p25=refused" },
+		{ "\"p25\":" RAW25(FP1, ""), "p22=key p25=key" },
+		{ "\"p25\":" ENDED("success", ""), "p22=key p25=key" },
+		{ "\"p110-x\":" ENDED("io-timeout", ""), "p22=key p25=key p110=timeout" },
+		{ "\"p110\":" ENDED("connection-timeout", "connection refused"),
+		    "p22=key p25=key p110=refused" },
+		{ "\"p110-x\":" ENDED("io-timeout", ""), "p22=key p25=key p110=refused" },
+	};
+	struct fixture *f = *state;
+	struct hostset set;
+	bool is_new;
+
+	hostset_init(&set);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct buf b;
+
+		buf_init(&b);
+		buf_printf(&b, "{\"ip\":\"192.0.2.1\",\"data\":{%s}}", steps[i].line);
+		assert_int_equal(extract(f, b.data), REFUSED_NO);
+		buf_fini(&b);
+		hostset_add(&set, &f->h, i, &is_new);
+		assert_outcomes(&set.hosts[0], steps[i].outcomes);
+	}
+	hostset_fini(&set);
+}
+
+#define CERT                                                                                       \
+	"\"parsed\":{\"serial_number\":\"12345678901234567890123\",\"subject_dn\":\"C=IE, CN=a\"," \
+	"\"subject_key_info\":{\"rsa_public_key\":{\"modulus\":\"xyz\",\"exponent\":65537},"       \
+	"\"fingerprint_sha256\":\"" FP1 "\"},\"fingerprint_sha256\":\"" FP2 "\"}"
+
+/* What goes with a certificate; the key's members are the record's own, once for all its ports. */
+static void
+test_certificate_facts(void **state)
+{
+	struct fixture *f = *state;
+	const struct host_grab *g;
+
+	assert_int_equal(
+	    extract(f, "{\"ip\":\"192.0.2.1\",\"p25\":{\"data\":{\"tls\":{\"server_certificates\":{"
+		       "\"certificate\":{" CERT "}}}}},\"p110\":{\"data\":{\"tls\":{"
+		       "\"server_certificates\":{\"certificate\":{" CERT "}}}}}}"),
+	    REFUSED_NO);
+	assert_int_equal(f->h.ngrabs, 2);
+	for (int i = 0; i < 2; i++) {
+		g = &f->h.grabs[i];
+		assert_string_equal(g->serial, "12345678901234567890123");
+		assert_string_equal(g->subject, "C=IE, CN=a");
+		assert_int_equal(g->cert[31], 0x02);
+		assert_string_equal(g->public_key->modulus, "xyz");
+		assert_string_equal(g->public_key->exponent, "65537");
+		assert_null(g->public_key->raw);
+	}
+	assert_ptr_equal(f->h.grabs[0].public_key, f->h.grabs[1].public_key);
+	assert_int_equal(
+	    extract(f, "{\"ip\":\"192.0.2.1\",\"p25\":{\"smtp\":{\"starttls\":{\"tls\":{"
+		       "\"certificate\":{\"raw\":\"MII\",\"parsed\":{\"serial_number\":17,"
+		       "\"subject_key_info\":{\"fingerprint_sha256\":\"" FP1 "\"},"
+		       "\"fingerprint_sha256\":\"12\"}}}}}}}"),
+	    REFUSED_NO);
+	g = &f->h.grabs[0];
+	assert_string_equal(g->serial, "17");
+	assert_null(g->subject);
+	assert_null(g->cert);
+	assert_string_equal(g->public_key->raw, "MII");
+	assert_int_equal(f->counts.note[NOTE_BAD_FACT], 1);
+}
+
 /* ---- reading ---- */
 
 static int
@@ -508,6 +664,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_several_grabs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_layout, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_merges_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_outcomes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_merges_outcomes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_certificate_facts, setup, teardown),
 		cmocka_unit_test(test_reader),
 		cmocka_unit_test(test_reader_order),
 		cmocka_unit_test(test_reader_stops),
