@@ -6,7 +6,7 @@
  * from one run directory, and not to be reversed without the key, which stays
  * in that directory (anonymise.key).  Free text of servers is left out.
  */
-/* Layer: study */
+/* Layer: query */
 #ifndef SURVEY_ANONYMISE_H
 #define SURVEY_ANONYMISE_H
 

@@ -15,7 +15,6 @@ struct buf;
 /* What a text is of: a map treats each as it must. */
 enum study_text_kind {
 	TEXT_RUN, /* name, program, source, countries, config and tools of a run */
-	TEXT_AS_NAME,
 	TEXT_WRITER,
 	TEXT_NAME, /* a host name */
 	TEXT_QUESTION, /* the name of a DNS question; a reverse name for a PTR record */
@@ -35,7 +34,8 @@ struct study_map {
 	struct ip (*address)(void *arg, const struct ip *);
 	/* Append what the text becomes; nothing appended: no text. */
 	void (*text)(void *arg, enum study_text_kind, const char *, struct buf *out);
-	uint32_t (*asn)(void *arg, uint32_t asn);
+	/* An AS: *asn may change; append what the name, NULL for none, becomes. */
+	void (*as)(void *arg, uint32_t *asn, const char *name, struct buf *out);
 	void (*fingerprint)(void *arg, const uint8_t in[KEY_LEN], uint8_t out[KEY_LEN]);
 	/* Last changes to plain members: times, outcomes, numbers.  Texts are mapped already. */
 	void (*host)(void *arg, struct study_host *);

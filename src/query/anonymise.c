@@ -80,9 +80,6 @@ map_text(void *arg, enum study_text_kind kind, const char *s, struct buf *out)
 	struct renaming *r = arg;
 
 	switch (kind) {
-	case TEXT_AS_NAME:
-		pseudonym_text(r->key, "as", "network-", s, out);
-		break;
 	case TEXT_NAME:
 	case TEXT_QUESTION:
 		rename_name(r, s, out);
@@ -114,12 +111,19 @@ map_fingerprint(void *arg, const uint8_t in[KEY_LEN], uint8_t out[KEY_LEN])
 	pseudonym_hash(r->key, "key", in, KEY_LEN, out);
 }
 
-static uint32_t
-map_asn(void *arg, uint32_t asn)
+/* An AS is its number; two spellings of its name have one pseudonym. */
+static void
+map_as(void *arg, uint32_t *asn, const char *name, struct buf *out)
 {
-	(void)arg;
-	(void)asn;
-	return 0;
+	struct renaming *r = arg;
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", *asn);
+	if (*asn != 0)
+		pseudonym_text(r->key, "asn", "network-", number, out);
+	else if (name != NULL)
+		pseudonym_text(r->key, "as", "network-", name, out);
+	*asn = 0;
 }
 
 static void
@@ -160,7 +164,7 @@ map_run(void *arg, struct study_run_facts *f)
 	f->pairs_up_to = pairs_up_to;
 }
 
-/* The AS of a host has one name in a copy: the pseudonym of its number, or of its name without one. */
+/* Only those that take part. */
 static bool
 keep_host(void *arg, const struct study *st, uint32_t host)
 {
@@ -401,7 +405,7 @@ write_copy(const struct study *copy, const char *dir, const char *from)
 	return rc;
 }
 
-struct study *
+static struct study *
 anonymise_study(const struct study *st, const unsigned char key[PSEUDONYM_KEY], uint32_t **host_of)
 {
 	struct renaming r = { .st = st };
@@ -409,7 +413,7 @@ anonymise_study(const struct study *st, const unsigned char key[PSEUDONYM_KEY], 
 		.keep = keep_host,
 		.address = map_address,
 		.text = map_text,
-		.asn = map_asn,
+		.as = map_as,
 		.fingerprint = map_fingerprint,
 		.host = map_host,
 		.grab = map_grab,

@@ -33,6 +33,19 @@ map_text(struct adding *a, enum study_text_kind kind, uint32_t text)
 	return study_builder_text(a->b, a->text.data, a->text.len);
 }
 
+static uint32_t
+map_as(struct adding *a, uint32_t *asn, uint32_t name)
+{
+	const char *s = study_text(a->st, name);
+
+	buf_clear(&a->text);
+	if (a->map->as != NULL)
+		a->map->as(a->map->arg, asn, s, &a->text);
+	else if (s != NULL)
+		buf_adds(&a->text, s);
+	return study_builder_text(a->b, a->text.data, a->text.len);
+}
+
 static struct ip
 map_address(const struct adding *a, const struct ip *ip)
 {
@@ -180,9 +193,7 @@ add_host(struct adding *a, uint32_t number)
 		mem_grow(&a->host_of, &a->cap_host_of, (size_t)host + 1, sizeof(*a->host_of));
 		a->host_of[host] = number;
 	}
-	as_name = map_text(a, TEXT_AS_NAME, from->as_name);
-	if (a->map->asn != NULL)
-		asn = a->map->asn(a->map->arg, asn);
+	as_name = map_as(a, &asn, from->as_name);
 	h = study_builder_host(a->b, host);
 	keep = *h; /* what the builder has put there */
 	*h = *from;
