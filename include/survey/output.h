@@ -58,7 +58,10 @@ struct output_options {
 int output_write(
     const struct study *st, const char *dir, const struct output_options *o, char **error);
 
-/* Remove what an output_write() that was killed left in dir under temporary names. */
+/*
+ * Remove what an analysis that was killed left in dir under temporary names, records.bad and
+ * run.json included.  After a success, by the holder of the lock.
+ */
 void output_clean(const char *dir);
 
 /* One host as a line of verdicts.ndjson, with its newline. */

@@ -5,14 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "survey/hashtab.h"
 #include "survey/mem.h"
 
 struct strpool {
 	struct arena text;
-	const char **slot; /* open addressing; NULL is free */
-	uint32_t *hash;
-	size_t n, nslots;
-	uint64_t seed; /* by chance: nobody can prepare texts that collide */
+	const char **v;
+	size_t n, cap;
+	struct hashtab numbers; /* in v */
 };
 
 void strpool_init(struct strpool *p);

@@ -346,7 +346,7 @@ build(struct analysis *a)
 	}
 	answers_free(a->answers); /* the study has its own */
 	a->answers = NULL;
-	cost_stop_process(&watch, analysis_cost(a, "clustering and verdicts"), a->study->nuses);
+	cost_stop_process(&watch, analysis_cost(a, "clustering"), a->study->nuses);
 	return 0;
 }
 

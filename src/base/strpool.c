@@ -1,73 +1,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "survey/hash.h"
 #include "survey/strpool.h"
-
-#define FIRST_SLOTS 1024
 
 void
 strpool_init(struct strpool *p)
 {
 	memset(p, 0, sizeof(*p));
 	arena_init(&p->text);
-	p->seed = hash_seed();
+	hashtab_init(&p->numbers);
 }
 
 void
 strpool_fini(struct strpool *p)
 {
 	arena_fini(&p->text);
-	free(p->slot);
-	free(p->hash);
+	hashtab_fini(&p->numbers);
+	free(p->v);
 	memset(p, 0, sizeof(*p));
-}
-
-static void
-grow(struct strpool *p)
-{
-	size_t nslots = p->nslots == 0 ? FIRST_SLOTS : p->nslots * 2;
-	const char **slot = xcalloc(nslots, sizeof(*slot));
-	uint32_t *hash = xcalloc(nslots, sizeof(*hash));
-
-	for (size_t i = 0; i < p->nslots; i++) {
-		size_t at;
-
-		if (p->slot[i] == NULL)
-			continue;
-		for (at = p->hash[i] & (nslots - 1); slot[at] != NULL; at = (at + 1) & (nslots - 1))
-			;
-		slot[at] = p->slot[i];
-		hash[at] = p->hash[i];
-	}
-	free(p->slot);
-	free(p->hash);
-	p->slot = slot;
-	p->hash = hash;
-	p->nslots = nslots;
 }
 
 const char *
 strpool_put(struct strpool *p, const char *s, size_t len)
 {
-	uint32_t h = hash_text(p->seed, s, len);
+	uint32_t h = hashtab_hash(&p->numbers, s, len), i;
 	size_t at;
 
-	if (p->n * 4 >= p->nslots * 3)
-		grow(p);
-	for (at = h & (p->nslots - 1); p->slot[at] != NULL; at = (at + 1) & (p->nslots - 1)) {
-		if (p->hash[at] == h && strncmp(p->slot[at], s, len) == 0 &&
-		    p->slot[at][len] == '\0')
-			return p->slot[at];
+	for (i = hashtab_first(&p->numbers, h, &at); i != HASHTAB_NONE;
+	     i = hashtab_next(&p->numbers, h, &at)) {
+		if (strncmp(p->v[i], s, len) == 0 && p->v[i][len] == '\0')
+			return p->v[i];
 	}
-	p->slot[at] = arena_strndup(&p->text, s, len);
-	p->hash[at] = h;
-	p->n++;
-	return p->slot[at];
+	mem_grow(&p->v, &p->cap, p->n + 1, sizeof(*p->v));
+	p->v[p->n] = arena_strndup(&p->text, s, len);
+	hashtab_put(&p->numbers, h, (uint32_t)p->n);
+	return p->v[p->n++];
 }
 
 size_t
 strpool_bytes(const struct strpool *p)
 {
-	return p->text.used + p->nslots * (sizeof(*p->slot) + sizeof(*p->hash));
+	return p->text.used + p->cap * sizeof(*p->v) + p->numbers.nslots * sizeof(*p->numbers.slots);
 }

@@ -350,8 +350,11 @@ output_write(
 void
 output_clean(const char *dir)
 {
-	for (size_t k = 0; k < NKINDS; k++) {
-		char *path = path_join(dir, kinds[k].kind->file);
+	static const char *const others[] = { "records.bad", "run.json" };
+
+	for (size_t k = 0; k < NKINDS + sizeof(others) / sizeof(others[0]); k++) {
+		char *path = path_join(
+		    dir, k < NKINDS ? kinds[k].kind->file : others[k - NKINDS]);
 
 		outfile_sweep(path);
 		free(path);

@@ -1,16 +1,16 @@
 /*
  * Record lines, separated by newlines: each is extracted, and what comes of it
- * is merged into a host set.  Whatever the input, what the model promises must
- * hold for line and set alike.
+ * is taken up by a study.  Whatever the input, what the model promises must
+ * hold for line and study alike.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "survey/escape.h"
-#include "survey/hostset.h"
 #include "survey/mem.h"
 #include "survey/record.h"
+#include "survey/study_builder.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -74,11 +74,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct simd_parser *p = simd_parser_new(1 << 20);
 	struct record_counts counts = { 0 };
 	struct arena a;
-	struct hostset set;
+	struct study_builder *b = study_builder_new();
+	struct study *st;
 	size_t number = 0;
 
 	arena_init(&a);
-	hostset_init(&set);
 	for (size_t at = 0, end; at < len; at = end + 1) {
 		const uint8_t *nl = memchr(data + at, '\n', len - at);
 		struct host h;
@@ -91,14 +91,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		memcpy(line, data + at, end - at);
 		if (record_extract(p, line, end - at, &a, &h, &counts) == REFUSED_NO) {
 			check_host(&h);
-			i = hostset_add(&set, &h, number, &is_new);
-			check_host(&set.hosts[i]);
+			i = study_builder_line(b, &h, number, &is_new);
+			check_host(study_builder_merged(b, i));
 		}
 		free(line);
 		number++;
 	}
-	CHECK(set.n <= number);
-	hostset_fini(&set);
+	CHECK(study_builder_nhosts(b) <= number);
+	st = study_builder_finish(b, NULL);
+	for (uint32_t i = 0; i < st->nhosts; i++)
+		CHECK(i == 0 || st->hosts[i - 1].record < st->hosts[i].record);
+	for (uint32_t i = 0; i < st->ngrabs; i++)
+		CHECK(st->grabs[i].key < st->nkeys &&
+		      (st->grabs[i].cert == STUDY_NONE || st->grabs[i].cert < st->ncerts));
+	study_free(st);
 	arena_fini(&a);
 	simd_parser_free(p);
 	return 0;

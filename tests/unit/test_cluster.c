@@ -8,10 +8,76 @@
 
 #include <cmocka.h>
 
-#include "survey/cluster.h"
 #include "survey/mem.h"
+#include "survey/pairs.h"
+#include "survey/study_builder.h"
 
 #define N 60
+#define CLUSTER_OUT UINT32_MAX
+
+struct key_use {
+	uint32_t key, host;
+	uint8_t port;
+};
+
+/* A study of hosts that show keys, and what is said of its pairs. */
+struct clusters {
+	struct study *st;
+	struct pairs *p;
+};
+
+static uint32_t
+of_host(const struct clusters *c, uint32_t host)
+{
+	const struct study_host *h = &c->st->hosts[host];
+
+	if (h->out != OUT_NONE)
+		return CLUSTER_OUT;
+	return h->cluster == STUDY_NONE ? 0 : c->st->clusters[h->cluster].id;
+}
+
+/* uses come in order of hosts. */
+static void
+cluster_hosts(struct clusters *c, uint32_t nhosts, const bool *in, const struct key_use *uses,
+    size_t nuses)
+{
+	struct study_builder *b = study_builder_new();
+
+	for (uint32_t i = 0; i < nhosts; i++) {
+		struct ip ip = ip_from_v4(0x0a000000 + i);
+		uint32_t host = study_builder_address(b, &ip);
+
+		study_builder_host(b, host)->record = i;
+		study_builder_out(b, host, in[i] ? OUT_NONE : OUT_NO_KEY);
+	}
+	for (size_t i = 0; i < nuses; i++) {
+		uint8_t fp[KEY_LEN] = { 0 };
+		struct study_grab g = { .host = uses[i].host,
+			.port = uses[i].port,
+			.kind = (uint8_t)port_table[uses[i].port].kind,
+			.cert = STUDY_NONE,
+			.bits = -1,
+			.cipher = -1,
+			.at = TIME_UNKNOWN,
+			.trusted = FACT_UNKNOWN,
+			.timely = FACT_UNKNOWN };
+
+		memcpy(fp, &uses[i].key, sizeof(uses[i].key));
+		g.key = study_builder_key(b, fp, g.kind);
+		study_builder_grab(b, &g);
+	}
+	c->st = study_builder_finish(b, NULL);
+	assert_non_null(c->st);
+	assert_int_equal(c->st->nhosts, nhosts);
+	c->p = pairs_new(c->st);
+}
+
+static void
+clusters_fini(struct clusters *c)
+{
+	pairs_free(c->p);
+	study_free(c->st);
+}
 
 static void
 test_known(void **state)
@@ -20,30 +86,34 @@ test_known(void **state)
 	static const struct key_use uses[] = { { 0, 0, 1 }, { 2, 0, 0 }, { 0, 1, 4 }, { 1, 1, 1 },
 		{ 0, 1, 4 }, { 1, 3, 1 }, { 3, 4, 1 }, { 3, 4, 2 }, { 4, 6, 7 }, { 4, 7, 7 } };
 	static const bool in[] = { true, true, false, true, true, true, true, true };
-	static const uint32_t of_host[] = { 1, 1, CLUSTER_OUT, 1, 0, 0, 2, 2 };
+	static const uint32_t expected[] = { 1, 1, CLUSTER_OUT, 1, 0, 0, 2, 2 };
 	struct clusters c;
+	uint32_t group[8];
 
 	(void)state;
-	cluster_hosts(&c, 8, in, 5, uses, sizeof(uses) / sizeof(uses[0]));
-	assert_int_equal(c.n, 2);
-	assert_memory_equal(c.of_host, of_host, sizeof(of_host));
-	assert_int_equal(c.size[0], 2);
-	assert_int_equal(c.size[1], 3);
-	assert_int_equal(c.members[c.first[2]], 6);
-	assert_int_equal(c.use_first[1] - c.use_first[0], 2); /* the repeat is gone */
-	assert_int_equal(c.partners[c.group_of[0]], 1);
-	assert_int_equal(c.partners[c.group_of[1]], 2);
-	assert_int_equal(c.partners[c.group_of[3]], 1);
-	assert_int_equal(c.group_of[4], GROUP_NONE);
-	assert_int_equal(c.group_of[6], GROUP_NONE); /* linked through a port that has no column */
+	cluster_hosts(&c, 8, in, uses, sizeof(uses) / sizeof(uses[0]));
+	assert_int_equal(c.st->nclusters, 2);
+	for (uint32_t i = 0; i < 8; i++) {
+		assert_int_equal(of_host(&c, i), expected[i]);
+		group[i] = c.p->group_of[i];
+	}
+	assert_int_equal(c.st->clusters[0].hosts.n, 3);
+	assert_int_equal(study_member(c.st, &c.st->clusters[1], 0), 6);
+	assert_int_equal(c.st->nuses, 9); /* the repeat is gone */
+	assert_int_equal(c.p->partners[group[0]], 1);
+	assert_int_equal(c.p->partners[group[1]], 2);
+	assert_int_equal(c.p->partners[group[3]], 1);
+	assert_int_equal(c.st->hosts[1].nrcs, 2);
+	assert_int_equal(c.st->hosts[4].nrcs, 0);
+	assert_int_equal(group[4], GROUP_NONE);
+	assert_int_equal(group[6], GROUP_NONE); /* linked through a port that has no column */
 	/* host 0's p25 and host 1's p443: local row 1, remote row 4; and the transpose */
-	assert_true(clusters_ports(&c, c.group_of[0], c.group_of[1]) == 1ULL << (4 + 8 * 1));
-	assert_true(clusters_ports(&c, c.group_of[1], c.group_of[0]) == 1ULL << (1 + 8 * 4));
-	assert_true(clusters_ports(&c, c.group_of[0], c.group_of[3]) == 0);
+	assert_true(pairs_ports(c.p, group[0], group[1]) == 1ULL << (4 + 8 * 1));
+	assert_true(pairs_ports(c.p, group[1], group[0]) == 1ULL << (1 + 8 * 4));
+	assert_true(pairs_ports(c.p, group[0], group[3]) == 0);
 	clusters_fini(&c);
-	cluster_hosts(&c, 0, NULL, 0, NULL, 0);
-	assert_int_equal(c.n, 0);
-	assert_int_equal(c.size[0], 0);
+	cluster_hosts(&c, 0, NULL, NULL, 0);
+	assert_int_equal(c.st->nclusters, 0);
 	clusters_fini(&c);
 }
 
@@ -84,7 +154,7 @@ test_random(void **state)
 					mask[a->host][b->host] |= 1ULL << (b->port + 8 * a->port);
 			}
 		}
-		cluster_hosts(&c, N, in, nkeys, uses, nuses);
+		cluster_hosts(&c, N, in, uses, nuses);
 		for (int k = 0; k < N; k++) /* transitive closure */
 			for (int i = 0; i < N; i++)
 				for (int j = 0; j < N; j++)
@@ -97,16 +167,16 @@ test_random(void **state)
 				if (i == j)
 					continue;
 				assert_int_equal(linked[i][j],
-				    in[i] && c.of_host[i] != 0 && c.of_host[i] == c.of_host[j]);
+				    in[i] && of_host(&c, i) != 0 && of_host(&c, i) == of_host(&c, j));
 				partners += mask[i][j] != 0;
-				if (c.group_of[i] != GROUP_NONE && c.group_of[j] != GROUP_NONE)
-					assert_true(clusters_ports(&c, c.group_of[i],
-							c.group_of[j]) == mask[i][j]);
+				if (c.p->group_of[i] != GROUP_NONE && c.p->group_of[j] != GROUP_NONE)
+					assert_true(pairs_ports(c.p, c.p->group_of[i],
+							c.p->group_of[j]) == mask[i][j]);
 				else
 					assert_true(mask[i][j] == 0);
 			}
 			assert_int_equal(
-			    c.group_of[i] == GROUP_NONE ? 0 : c.partners[c.group_of[i]], partners);
+			    c.p->group_of[i] == GROUP_NONE ? 0 : c.p->partners[c.p->group_of[i]], partners);
 		}
 		clusters_fini(&c);
 	}
@@ -128,12 +198,12 @@ test_large(void **state)
 		uses[h * 3 + 1] = (struct key_use){ 1, h, 4 };
 		uses[h * 3 + 2] = (struct key_use){ 2 + h / 2, h, 0 };
 	}
-	cluster_hosts(&c, n, in, 2 + n / 2, uses, n * 3);
-	assert_int_equal(c.n, 1);
-	assert_int_equal(c.size[1], n);
-	assert_int_equal(c.ngroups, n / 2);
-	for (uint32_t g = 0; g < c.ngroups; g++)
-		assert_int_equal(c.partners[g], n - 1);
+	cluster_hosts(&c, n, in, uses, n * 3);
+	assert_int_equal(c.st->nclusters, 1);
+	assert_int_equal(c.st->clusters[0].hosts.n, n);
+	assert_int_equal(c.p->ngroups, n / 2);
+	for (uint32_t g = 0; g < c.p->ngroups; g++)
+		assert_int_equal(c.p->partners[g], n - 1);
 	clusters_fini(&c);
 	free(uses);
 	free(in);
@@ -171,14 +241,14 @@ check_wide(uint32_t seed, bool few)
 		}
 		uses[nuses++] = (struct key_use){ WIDE_KEYS + h / 3, h, 0 };
 	}
-	cluster_hosts(&c, WIDE_HOSTS, in, WIDE_KEYS + WIDE_HOSTS / 3 + 1, uses, nuses);
+	cluster_hosts(&c, WIDE_HOSTS, in, uses, nuses);
 	for (uint32_t h = 0; h < WIDE_HOSTS; h++) {
 		uint32_t partners = 0;
 
 		for (uint32_t other = 0; other < WIDE_HOSTS; other++)
 			partners += other != h &&
 				    (other / 3 == h / 3 || (has[other] & has[h]) != 0);
-		assert_int_equal(c.partners[c.group_of[h]], partners);
+		assert_int_equal(c.p->partners[c.p->group_of[h]], partners);
 	}
 	clusters_fini(&c);
 	free(uses);
@@ -217,10 +287,10 @@ test_wide_large(void **state)
 		uses[nuses++] = (struct key_use){ 6 + h / 2, h, 0 };
 	}
 	start = clock();
-	cluster_hosts(&c, n, in, 6 + n / 2, uses, nuses);
+	cluster_hosts(&c, n, in, uses, nuses);
 	/* Walking every list of every group takes minutes. */
 	assert_true(clock() - start < 20 * CLOCKS_PER_SEC);
-	assert_true(c.ngroups > n / 2);
+	assert_true(c.p->ngroups > n / 2);
 	clusters_fini(&c);
 	free(uses);
 	free(in);

@@ -12,9 +12,9 @@
 #include <cmocka.h>
 
 #include "survey/buf.h"
-#include "survey/hostset.h"
 #include "survey/mem.h"
 #include "survey/record.h"
+#include "survey/study_builder.h"
 
 #define FP1 "00112233445566778899aabbccddeeff00112233445566778899aabbccddee01"
 #define FP2 "00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEE02"
@@ -302,41 +302,38 @@ static void
 test_merges_lines(void **state)
 {
 	struct fixture *f = *state;
-	struct hostset set;
+	struct study_builder *b = study_builder_new();
 	bool is_new;
 
-	hostset_init(&set);
 	assert_int_equal(extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":" RAW25(
 					FP1, SANS("[\"old.ie\"]")) "}}"),
 	    REFUSED_NO);
-	assert_int_equal(hostset_add(&set, &f->h, 7, &is_new), 0);
+	assert_int_equal(study_builder_line(b, &f->h, 7, &is_new), 0);
 	assert_true(is_new);
 	assert_int_equal(
 	    extract(f,
 		"{\"ip\":\"192.0.2.1\",\"data\":{\"p22\":{\"status\":\"success\",\"result\":{" SSH(
 		    FP1) "}}}}"),
 	    REFUSED_NO);
-	assert_int_equal(hostset_add(&set, &f->h, 8, &is_new), 0);
+	assert_int_equal(study_builder_line(b, &f->h, 8, &is_new), 0);
 	assert_false(is_new);
-	assert_int_equal(set.merged.repeated, 0);
+	assert_int_equal(study_builder_merges(b).repeated, 0);
 	assert_int_equal(
 	    extract(
 		f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":{\"status\":\"connection-timeout\"}}}"),
 	    REFUSED_NO);
-	hostset_add(&set, &f->h, 9, &is_new);
-	assert_int_equal(set.merged.repeated, 1);
-	assert_int_equal(set.hosts[0].ngrabs, 2);
-	assert_names(&set.hosts[0], "banner=mx.example.ie p25dn=mail.example.ie p25san0=old.ie");
+	study_builder_line(b, &f->h, 9, &is_new);
+	assert_int_equal(study_builder_merges(b).repeated, 1);
+	assert_int_equal(study_builder_merged(b, 0)->ngrabs, 2);
+	assert_names(study_builder_merged(b, 0), "banner=mx.example.ie p25dn=mail.example.ie p25san0=old.ie");
 	assert_int_equal(
 	    extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":" RAW25(FP2, "") "}}"), REFUSED_NO);
-	hostset_add(&set, &f->h, 10, &is_new);
-	assert_int_equal(set.hosts[0].ngrabs, 2);
-	assert_int_equal(set.hosts[0].grabs[1].fp[31], 2);
-	assert_names(&set.hosts[0], "banner=mx.example.ie p25dn=mail.example.ie");
-	assert_int_equal(set.hosts[0].record, 7);
-	assert_int_equal(set.nkeys, 2);
-	assert_int_equal(set.hosts[0].grabs[0].key, 0);
-	hostset_fini(&set);
+	study_builder_line(b, &f->h, 10, &is_new);
+	assert_int_equal(study_builder_merged(b, 0)->ngrabs, 2);
+	assert_int_equal(study_builder_merged(b, 0)->grabs[1].fp[31], 2);
+	assert_names(study_builder_merged(b, 0), "banner=mx.example.ie p25dn=mail.example.ie");
+	assert_int_equal(study_builder_merged(b, 0)->record, 7);
+	study_builder_free(b);
 }
 
 static void
@@ -436,21 +433,20 @@ test_merges_outcomes(void **state)
 		{ "\"p110-x\":" ENDED("io-timeout", ""), "p22=key p25=key p110=refused" },
 	};
 	struct fixture *f = *state;
-	struct hostset set;
+	struct study_builder *b = study_builder_new();
 	bool is_new;
 
-	hostset_init(&set);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		struct buf b;
+		struct buf line;
 
-		buf_init(&b);
-		buf_printf(&b, "{\"ip\":\"192.0.2.1\",\"data\":{%s}}", steps[i].line);
-		assert_int_equal(extract(f, b.data), REFUSED_NO);
-		buf_fini(&b);
-		hostset_add(&set, &f->h, i, &is_new);
-		assert_outcomes(&set.hosts[0], steps[i].outcomes);
+		buf_init(&line);
+		buf_printf(&line, "{\"ip\":\"192.0.2.1\",\"data\":{%s}}", steps[i].line);
+		assert_int_equal(extract(f, line.data), REFUSED_NO);
+		buf_fini(&line);
+		study_builder_line(b, &f->h, i, &is_new);
+		assert_outcomes(study_builder_merged(b, 0), steps[i].outcomes);
 	}
-	hostset_fini(&set);
+	study_builder_free(b);
 }
 
 #define CERT                                                                                       \

@@ -10,6 +10,7 @@
 #include "survey/jsonw.h"
 #include "survey/name.h"
 #include "survey/output.h"
+#include "survey/study_builder.h"
 #include "survey/questions.h"
 #include "survey/verdict.h"
 
@@ -111,7 +112,7 @@ test_any_address_makes_good(void **state)
 	assert_int_equal(b.v.verdict, HOST_GOOD);
 	assert_false(b.v.allbad);
 	assert_string_equal(b.v.names[0].name, "mx.firm.ie");
-	assert_string_equal(b.v.names[0].key, "banner");
+	assert_int_equal(b.v.names[0].ref, 0);
 	assert_int_equal(b.v.names[0].answer->at, 1781524800);
 	bench_fini(&b);
 }
@@ -237,7 +238,7 @@ test_ptr(void **state)
 	judge(&b);
 	assert_string_equal(b.v.rdns, "mm.firm.ie");
 	assert_int_equal(b.v.n, 1);
-	assert_string_equal(b.v.names[0].key, "rdns");
+	assert_true(b.v.names[0].ref == VERDICT_RDNS);
 	assert_int_equal(b.v.names[0].verdict, NAME_GOOD);
 	/* None leads back: the alphabetically first. */
 	answer(&b, "mm.firm.ie", "A", "noerror", "\"192.0.2.8\"");
@@ -361,22 +362,31 @@ test_questions_after(void **state)
 static void
 test_line(void **state)
 {
+	struct study_builder *builder = study_builder_new();
+	struct host_name slow = { "slow.firm.ie", NAME_BANNER, 1, 0 };
+	struct host line = { .ip = ip_from_v4(0xc0000207), .time = TIME_UNKNOWN };
+	struct study *st;
 	struct bench b;
 	struct jsonw w;
+	bool is_new;
 
 	(void)state;
 	bench_init(&b, "192.0.2.7");
 	answer(&b, "7.2.0.192.in-addr.arpa", "PTR", "noerror", "\"mx.firm.ie\"");
 	answer(&b, "mx.firm.ie", "A", "noerror", "\"203.0.113.1\",\"192.0.2.7\"");
-	name(&b, "banner", "slow.firm.ie");
+	line.names = &slow;
+	line.nnames = 1;
+	study_builder_line(builder, &line, 12, &is_new);
+	st = study_builder_finish(builder, b.t);
 	jsonw_init(&w, NULL);
-	output_verdict_line(&w, judge(&b), 12);
+	output_verdict_line(&w, st, 0);
 	assert_string_equal(w.out.data,
 	    "{\"ip\":\"192.0.2.7\",\"ip_record\":12,\"verdict\":\"good\",\"names\":["
 	    "{\"key\":\"rdns\",\"name\":\"mx.firm.ie\",\"verdict\":\"good\","
 	    "\"addresses\":[\"192.0.2.7\",\"203.0.113.1\"]},"
 	    "{\"key\":\"banner\",\"name\":\"slow.firm.ie\",\"verdict\":\"unknown\","
 	    "\"addresses\":[]}]}\n");
+	study_free(st);
 	jsonw_fini(&w);
 	bench_fini(&b);
 }
