@@ -22,7 +22,8 @@ base_packages=(
 	# build
 	cmake ninja-build gcc g++ libc6-dev pkg-config
 	libcairo2-dev libconfuse-dev libfontconfig-dev libgraphviz-dev libjson-c-dev libldns-dev libmaxminddb-dev
-	libidn2-dev libsimdjson-dev libsodium-dev libsqlite3-dev libssl-dev libuv1-dev libzstd-dev zlib1g-dev
+	libidn2-dev libseccomp-dev libsimdjson-dev libsodium-dev libsqlite3-dev libssl-dev libuv1-dev libzstd-dev
+	zlib1g-dev
 	# run
 	ca-certificates dns-root-data fonts-dejavu-core graphviz iproute2
 	libcap2-bin procps stubby unbound zmap
@@ -597,28 +598,51 @@ build()
 	done
 }
 
+# With sudo: the report as a file of the user who called it, in that user's home;
+# prints its path.  Only run.user reads the run, and only the caller writes there.
+hand_over()
+{
+	local run=$1 home out uid=${SUDO_UID:-0} gid=${SUDO_GID:-0}
+
+	[ "$uid" -ne 0 ] || return 0
+	home=$(getent passwd "$uid" | cut -d: -f6)
+	out=$home/survey-lab-report.html
+	# shellcheck disable=SC2016	# expanded by the other shell
+	if [ -n "$home" ] &&
+	    setpriv --reuid="$(stat -c %u "$run")" --regid="$(stat -c %g "$run")" --clear-groups \
+	    cat "$run/report/index.html" >"$tmp/report" &&
+	    setpriv --reuid="$uid" --regid="$gid" --clear-groups \
+	    sh -c 'umask 077 && cat >"$1.new" && mv -f "$1.new" "$1"' sh "$out" <"$tmp/report"; then
+		echo "$out"
+	else
+		say "the report could not be copied to ${home:-the home of user $uid}"
+	fi
+}
+
 demo()
 {
-	local runs status=0
+	local run report status=0
 
 	[ "$(id -u)" -eq 0 ] || die 'the lab needs root, for network namespaces and ports below 1024' 2
 	cd "$top"
 	build release
 	tests/lab/lab run "$top/build-release/survey" run "$top/config/lab.conf" || status=$?
 	[ "$status" -eq 0 ] || die "the survey of the lab ended with status $status: see above" "$status"
-	runs=$(readlink -f "$top/runs/latest")
-	[ -e "$runs/graphs/legend.svg" ] || die "there are no pictures in $runs/graphs"
+	run=$(readlink -f "$top/runs/latest")
+	[ -e "$run/graphs/legend.svg" ] || die "there are no pictures in $run/graphs"
+	report=$(hand_over "$run")
 	cat <<EOF
 
-The survey of the lab is in $runs:
+The survey of the lab is in $run:
   report/index.html   everything on one page
   graphs/             a picture of each cluster
   clusters.json       who shares which key; collisions.json, survey.db and others too
   records.fresh       what each host said
   survey.log          what happened
+Only root and the user $(stat -c %U "$run") can read it, as it would be with a real survey.
+
+Open this in a browser: ${report:-$run/report/index.html}
 EOF
-	printf '\nPictures:\n'
-	ls "$runs"/graphs/*.png
 }
 
 # The sanitizers first: whatever fails ends the run, so the last lines are

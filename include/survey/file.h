@@ -2,6 +2,7 @@
 #ifndef SURVEY_FILE_H
 #define SURVEY_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/types.h>
@@ -13,8 +14,14 @@ struct outfile {
 	char *tmp; /* NULL: path is no regular file */
 };
 
-/* Returns 0, or -1 with errno set. Mode 0600.  A device or a pipe is written as it stands. */
+/*
+ * A file of ours, mode 0600.  Whatever stands at path is replaced, not opened:
+ * a link or a pipe that somebody put there leads nowhere.  Returns 0, or -1
+ * with errno set.
+ */
 int outfile_open(struct outfile *o, const char *path);
+/* The same for a path that the user named as output: a device or a pipe is written as it stands. */
+int outfile_open_named(struct outfile *o, const char *path);
 /* Flush, fsync, rename to the final name.  Returns 0, or -1 with errno set and nothing left behind. */
 int outfile_commit(struct outfile *o);
 /*
@@ -25,8 +32,16 @@ int outfile_commit_all(struct outfile *const *o, size_t n);
 /* Remove the temporary file.  Harmless after a commit. */
 void outfile_abort(struct outfile *o);
 
-/* Remove what writers of path that were killed left under temporary names; nobody else may write it now. */
+/*
+ * Remove what writers of path that were killed have left: our own files, under
+ * the names that outfile_open() makes, that no living writer holds.  Call it
+ * after path was written.
+ */
 void outfile_sweep(const char *path);
+/* The same for one name that stands in the directory dir, if it is a temporary name of the file called of. */
+void outfile_sweep_at(int dir, const char *name, const char *of);
+/* Is name (without a directory) such a temporary name of the file called of? */
+bool outfile_is_temporary(const char *name, const char *of);
 
 /* A file without a name in dir, read and written, gone when it is closed; -1 with errno set. */
 int file_unnamed(const char *dir);
@@ -35,6 +50,7 @@ int file_unnamed(const char *dir);
 char *file_read(const char *path, size_t max, size_t *len);
 /* Write len bytes as path, atomically.  Returns 0, or -1 with errno set. */
 int file_write(const char *path, const void *data, size_t len);
+int file_write_named(const char *path, const void *data, size_t len); /* as outfile_open_named() */
 /* Make path and its missing parents with mode.  Returns 0, or -1 with errno set. */
 int file_mkdirs(const char *path, mode_t mode);
 /* Remove a directory and all in it, following no link.  Returns 0, or -1 with errno set. */

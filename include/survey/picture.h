@@ -71,7 +71,12 @@ bool picture_svg_is(const char *svg, size_t len, uint64_t digest);
 /* Written whole or not at all.  Return 0, or -1 with errno set. */
 int picture_png(const struct picture *, const char *path);
 int picture_pdf(const struct picture *, const char *path);
-/* Give back the fonts that these two hold on to; they are found again when needed. */
+/*
+ * Find the fonts that these two draw with.  They do it themselves; a process
+ * that forks others which draw does it before, once for all of them.
+ */
+void picture_load_fonts(void);
+/* Give back the fonts; they are found again when needed. */
 void picture_release_fonts(void);
 
 #endif

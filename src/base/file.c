@@ -5,11 +5,16 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "survey/file.h"
 #include "survey/mem.h"
+
+/* Between a file's name and six random characters: no other program makes such names, no user types them. */
+#define TEMPORARY ".survey-tmp-"
+#define RANDOM_LEN 6
 
 /* A device, a pipe, or a name of an open file, which may be either: nothing may take its place. */
 static bool
@@ -23,34 +28,63 @@ is_stream(const char *path)
 	       strncmp(path, "/dev/fd/", 8) == 0 || strncmp(path, "/proc/", 6) == 0;
 }
 
-int
-outfile_open(struct outfile *o, const char *path)
+/*
+ * A new temporary file for o, locked for as long as it is open: outfile_sweep()
+ * leaves it alone.  Returns a descriptor, or -1 with errno set.
+ */
+static int
+make_temporary(struct outfile *o)
+{
+	struct stat st;
+	int fd;
+
+	for (;;) {
+		o->tmp = xasprintf("%s" TEMPORARY "XXXXXX", o->path);
+		if ((fd = mkostemp(o->tmp, O_CLOEXEC)) == -1)
+			return -1;
+		/* A sweep may be taking it before the lock is ours; some file systems have no locks. */
+		if (flock(fd, LOCK_EX | LOCK_NB) == -1 ? errno != EWOULDBLOCK
+						       : fstat(fd, &st) == -1 || st.st_nlink > 0)
+			return fd;
+		close(fd);
+		free(o->tmp);
+	}
+}
+
+static int
+open_at(struct outfile *o, const char *path, bool stream)
 {
 	int fd, saved;
 
-	o->path = xstrdup(path);
-	o->tmp = is_stream(path) ? NULL : xasprintf("%s.XXXXXX", path);
-	o->f = NULL;
-	if ((fd = o->tmp != NULL ? mkostemp(o->tmp, O_CLOEXEC)
-				 : open(path, O_WRONLY | O_APPEND | O_CLOEXEC)) == -1)
-		goto fail;
-	if ((o->f = fdopen(fd, "w")) == NULL) {
-		saved = errno;
+	*o = (struct outfile){ .path = xstrdup(path) };
+	fd = stream ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : make_temporary(o);
+	if (fd != -1 && (o->f = fdopen(fd, "w")) != NULL) {
+		setvbuf(o->f, NULL, _IOFBF, 1 << 16);
+		return 0;
+	}
+	saved = errno;
+	if (fd != -1) {
 		close(fd);
 		if (o->tmp != NULL)
 			unlink(o->tmp);
-		errno = saved;
-		goto fail;
 	}
-	setvbuf(o->f, NULL, _IOFBF, 1 << 16);
-	return 0;
-fail:
-	saved = errno;
 	free(o->path);
 	free(o->tmp);
 	o->path = o->tmp = NULL;
 	errno = saved;
 	return -1;
+}
+
+int
+outfile_open(struct outfile *o, const char *path)
+{
+	return open_at(o, path, false);
+}
+
+int
+outfile_open_named(struct outfile *o, const char *path)
+{
+	return open_at(o, path, is_stream(path));
 }
 
 /* On the disk, closed, and still under its temporary name. */
@@ -68,13 +102,15 @@ finish(struct outfile *o)
 int
 outfile_commit_all(struct outfile *const *o, size_t n)
 {
-	int *old = xcalloc(n + 1, sizeof(*old)), rc = 0, saved;
+	int *old = xcalloc(n + 1, sizeof(*old)), rc = 0, saved = 0;
 
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = finish(o[i]);
+	if (rc != 0)
+		saved = errno;
 	/* Held open, or each rename would take the time that freeing the old file's blocks takes. */
 	for (size_t i = 0; i < n; i++)
-		old[i] = open(o[i]->path, O_PATH | O_CLOEXEC);
+		old[i] = rc == 0 ? open(o[i]->path, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		if (o[i]->tmp != NULL && (rc = rename(o[i]->tmp, o[i]->path)) == 0) {
 			free(o[i]->tmp);
@@ -83,15 +119,18 @@ outfile_commit_all(struct outfile *const *o, size_t n)
 	}
 	if (rc == 0 && n > 0)
 		rc = file_sync_dir(o[0]->path);
-	saved = errno != 0 ? errno : EIO;
+	if (rc != 0 && saved == 0)
+		saved = errno;
 	for (size_t i = 0; i < n; i++) {
 		if (old[i] != -1)
 			close(old[i]);
 		outfile_abort(o[i]);
 	}
 	free(old);
-	errno = saved;
-	return rc != 0 ? -1 : 0;
+	if (rc == 0)
+		return 0;
+	errno = saved != 0 ? saved : EIO;
+	return -1;
 }
 
 int
@@ -113,21 +152,40 @@ outfile_abort(struct outfile *o)
 	o->path = o->tmp = NULL;
 }
 
+bool
+outfile_is_temporary(const char *name, const char *of)
+{
+	size_t len = strlen(of), mark = strlen(TEMPORARY);
+
+	return strncmp(name, of, len) == 0 && strncmp(name + len, TEMPORARY, mark) == 0 &&
+	       strlen(name) == len + mark + RANDOM_LEN;
+}
+
+void
+outfile_sweep_at(int dir, const char *name, const char *of)
+{
+	struct stat st;
+	int fd;
+
+	if (!outfile_is_temporary(name, of) ||
+	    (fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) == -1)
+		return;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	    flock(fd, LOCK_EX | LOCK_NB) == 0)
+		unlinkat(dir, name, 0);
+	close(fd);
+}
+
 void
 outfile_sweep(const char *path)
 {
 	char *dir = path_dir(path);
 	const char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
-	size_t len = strlen(name);
 	struct dirent *e;
 	DIR *d = opendir(dir);
 
-	while (d != NULL && (e = readdir(d)) != NULL) {
-		/* NAME.XXXXXX, as outfile_open() makes them */
-		if (strncmp(e->d_name, name, len) == 0 && e->d_name[len] == '.' &&
-		    strlen(e->d_name) == len + 7)
-			unlinkat(dirfd(d), e->d_name, 0);
-	}
+	while (d != NULL && (e = readdir(d)) != NULL)
+		outfile_sweep_at(dirfd(d), e->d_name, name);
 	if (d != NULL)
 		closedir(d);
 	free(dir);
@@ -181,21 +239,33 @@ file_read(const char *path, size_t max, size_t *len)
 	return data;
 }
 
+static int
+write_whole(struct outfile *o, const void *data, size_t len)
+{
+	int saved;
+
+	if (fwrite(data, 1, len, o->f) == len)
+		return outfile_commit(o);
+	saved = errno;
+	outfile_abort(o);
+	errno = saved;
+	return -1;
+}
+
 int
 file_write(const char *path, const void *data, size_t len)
 {
 	struct outfile o;
-	int saved;
 
-	if (outfile_open(&o, path) != 0)
-		return -1;
-	if (fwrite(data, 1, len, o.f) != len) {
-		saved = errno;
-		outfile_abort(&o);
-		errno = saved;
-		return -1;
-	}
-	return outfile_commit(&o);
+	return outfile_open(&o, path) == 0 ? write_whole(&o, data, len) : -1;
+}
+
+int
+file_write_named(const char *path, const void *data, size_t len)
+{
+	struct outfile o;
+
+	return outfile_open_named(&o, path) == 0 ? write_whole(&o, data, len) : -1;
 }
 
 int

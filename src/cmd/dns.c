@@ -151,7 +151,7 @@ report(struct lookup *l)
 	jsonw_init(&w, NULL);
 	dns_summary_json(l->dns, &w);
 	jsonw_newline(&w);
-	if (file_write(l->stats_path, w.out.data, w.out.len) == -1) {
+	if (file_write_named(l->stats_path, w.out.data, w.out.len) == -1) {
 		log_error("%s: %m", l->stats_path);
 		l->failed = true;
 	}
@@ -454,7 +454,7 @@ lookup_open(struct lookup *l, const struct request *r)
 		l->file = stdout;
 		return 0;
 	}
-	if (outfile_open(&l->outfile, r->output) == -1) {
+	if (outfile_open_named(&l->outfile, r->output) == -1) {
 		log_error("%s: %m", r->output);
 		return EXIT_USAGE;
 	}

@@ -224,7 +224,7 @@ write_list(const struct ipset *s, const char *path)
 		}
 		return 0;
 	}
-	if (outfile_open(&o, path) == -1) {
+	if (outfile_open_named(&o, path) == -1) {
 		log_error("geo: %s: %m", path);
 		return -1;
 	}

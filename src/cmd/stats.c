@@ -61,7 +61,7 @@ write_out(const char *path, const struct buf *b)
 		log_error("stats: standard output: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
-	if (file_write(path, b->data, b->len) == 0)
+	if (file_write_named(path, b->data, b->len) == 0)
 		return EXIT_COMPLETE;
 	log_error("stats: cannot write %s: %s", path, strerror(errno));
 	return EXIT_FAILED;

@@ -253,7 +253,7 @@ geo_write_legacy(const struct geo_source *src, const struct geo_query *q, const 
 		*error = xasprintf("%s is not written: the database has no such network", path);
 		rc = -1;
 	}
-	if (rc == 0 && (rc = outfile_open(&o, path)) == -1)
+	if (rc == 0 && (rc = outfile_open_named(&o, path)) == -1)
 		*error = xasprintf("%s: %m", path);
 	if (rc == 0) {
 		legacy_merge(&l);

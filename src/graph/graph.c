@@ -201,43 +201,43 @@ warn_unknown(struct task *t)
 }
 
 /*
- * Should a file of the directory go?  "cluster-N.EXT" of a cluster that an
- * earlier analysis had and this one has not, and "cluster-N.EXT.xxxxxx", what
- * a worker was writing when it died.
+ * Remove a file of the directory if it is "cluster-N.EXT" of a cluster that an
+ * earlier analysis had and this one has not, and the temporary files of it that
+ * dead workers have left.
  */
-static bool
-is_left_over(const struct task *t, const char *name)
+static void
+remove_left_over(const struct task *t, int dir, const char *name)
 {
 	static const char prefix[] = "cluster-";
 	unsigned long id;
-	char *end;
+	char *end, *file;
 
 	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0 ||
 	    !isdigit((unsigned char)name[sizeof(prefix) - 1]))
-		return false;
+		return;
 	id = strtoul(name + sizeof(prefix) - 1, &end, 10);
 	for (size_t i = 0; *end == '.' && i < sizeof(formats) / sizeof(formats[0]); i++) {
 		size_t len = strlen(formats[i].name);
 
 		if (strncmp(end + 1, formats[i].name, len) != 0)
 			continue;
-		if (end[1 + len] == '\0')
-			return t->o->clusters == NULL && !is_cluster(t, id);
-		return end[1 + len] == '.' && strlen(end + 2 + len) == 6;
+		file = xstrndup(name, (size_t)(end + 1 + len - name));
+		if (strcmp(file, name) != 0)
+			outfile_sweep_at(dir, name, file);
+		else if (t->o->clusters == NULL && !is_cluster(t, id))
+			unlinkat(dir, name, 0);
+		free(file);
 	}
-	return false;
 }
 
 static void
-remove_left_over(const struct task *t)
+clear_directory(const struct task *t)
 {
 	DIR *dir = opendir(t->dir);
 	const struct dirent *e;
 
-	while (dir != NULL && (e = readdir(dir)) != NULL) {
-		if (is_left_over(t, e->d_name))
-			unlinkat(dirfd(dir), e->d_name, 0);
-	}
+	while (dir != NULL && (e = readdir(dir)) != NULL)
+		remove_left_over(t, dirfd(dir), e->d_name);
 	if (dir != NULL)
 		closedir(dir);
 }
@@ -319,12 +319,13 @@ graph_rundir(const struct graph_options *o, struct graph_result *result)
 	jobs = xcalloc((size_t)st->nclusters + 1, sizeof(*jobs));
 	n = choose_jobs(&t, jobs);
 	warn_unknown(&t);
+	picture_load_fonts();
 	if (pool_run(&p, jobs, n) == -1) {
 		if (errno != ECANCELED)
 			log_error("drawing stopped: %s", strerror(errno));
 		goto out;
 	}
-	remove_left_over(&t);
+	clear_directory(&t);
 	if (write_legend(&t) == -1)
 		goto out;
 	*result = t.result;

@@ -152,11 +152,8 @@ is_free(const char *path)
 	while (ours && (de = readdir(dir)) != NULL) {
 		ours = false;
 		for (size_t i = 0; !ours && i < sizeof(early) / sizeof(early[0]); i++) {
-			size_t n = strlen(early[i]);
-
-			ours = strcmp(de->d_name, early[i]) == 0 || /* or its temporary name */
-			       (i > 1 && strncmp(de->d_name, early[i], n) == 0 &&
-				   de->d_name[n] == '.' && strlen(de->d_name) == n + 7);
+			ours = strcmp(de->d_name, early[i]) == 0 ||
+			       outfile_is_temporary(de->d_name, early[i]);
 		}
 	}
 	closedir(dir);

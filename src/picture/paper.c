@@ -7,7 +7,6 @@
 
 #include <cairo-pdf.h>
 #include <cairo.h>
-#include <fontconfig/fontconfig.h>
 #include <zlib.h>
 
 #include "survey/file.h"
@@ -102,6 +101,7 @@ paint_shape(cairo_t *cr, const struct shape *p)
 static void
 paint(cairo_t *cr, const struct picture *s)
 {
+	picture_load_fonts();
 	cairo_set_source_rgb(cr, 1, 1, 1);
 	cairo_paint(cr);
 	for (size_t i = 0; i < s->n; i++)
@@ -264,11 +264,4 @@ picture_pdf(const struct picture *s, const char *path)
 		status = cairo_surface_status(surface);
 	cairo_surface_destroy(surface);
 	return finish(&o, status);
-}
-
-void
-picture_release_fonts(void)
-{
-	cairo_debug_reset_static_data(); /* lets go of the fonts, which FcFini() wants */
-	FcFini();
 }

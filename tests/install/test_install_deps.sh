@@ -32,14 +32,14 @@ make_host()
 	: >"$host/installed"
 	: >"$host/calls"
 	for name in apt-get apt-cache dpkg dpkg-query systemctl deb-systemd-helper update-rc.d \
-	    apparmor_parser geoipupdate npm go python3 cmake; do
+	    apparmor_parser geoipupdate npm go python3 cmake getent; do
 		ln -s "$here/fakes.sh" "$host/bin/$name"
 	done
 	ln -s "$here/fakes.sh" "$host/usr/bin/python3"
 	# Beside the fakes only what cannot do harm: nothing of this machine that
 	# a case takes away or a fake forgets is found by accident.
 	for name in awk basename bash cat chmod cmp comm cp cut dirname find grep gzip head id \
-	    install ln ls mkdir mktemp mv paste readlink rm rmdir sed sh sleep sort tail tar tr \
+	    install ln ls mkdir mktemp mv paste readlink rm rmdir sed setpriv sh sleep sort stat tail tar tr \
 	    uniq wc; do
 		ln -s "$(command -v "$name")" "$host/bin/$name"
 	done
@@ -186,6 +186,51 @@ case_lab_servers()
 	done
 	! grep -qx chromium "$host/installed" || fail 'the demo needs no browser'
 	as_safe_as_before
+}
+
+# The demo says which file to open; whoever called sudo gets one.
+case_demo()
+{
+	local mine=$host/home/ann/survey-lab-report.html
+
+	[ "$(id -u)" -eq 0 ] || { echo 'skipped: needs root'; exit 77; }
+	mkdir -p "$host/top/tests/lab" "$host/top/config" "$host/home/ann"
+	chmod 711 "$host"
+	chown 4242:4243 "$host/home/ann"
+	cp -r "$here/../../config/zgrab2" "$host/top/config"
+	cp "$script" "$host/top"
+	script=$host/top/install-deps.sh
+	printf '#!/bin/sh\nset -e\nmkdir -p %s/runs/lab-1/graphs %s/runs/lab-1/report\ncd %s/runs\n' \
+	    "$host/top" "$host/top" "$host/top" >"$host/top/tests/lab/lab"
+	cat >>"$host/top/tests/lab/lab" <<'EOF'
+ln -sfn lab-1 latest
+echo drawing >lab-1/graphs/legend.svg
+echo the report >lab-1/report/index.html
+chown -R 65534:65534 lab-1
+chmod 700 lab-1
+EOF
+	chmod 755 "$host/top/tests/lab/lab"
+	ln -s "$(command -v chown)" "$host/bin/chown"
+
+	FAKE=builds run 0 --demo
+	[ "$(tail -n 1 "$host/out")" = "Open this in a browser: $host/top/runs/lab-1/report/index.html" ] ||
+	    fail 'does not end with the file to open'
+	FAKE=builds SUDO_UID=4242 SUDO_GID=4243 run 0 --demo
+	[ "$(tail -n 1 "$host/out")" = "Open this in a browser: $mine" ] || fail 'does not name the copy'
+	[ "$(cat "$mine")" = 'the report' ] || fail 'no copy'
+	[ "$(stat -c '%u %g %a' "$mine")" = '4242 4243 600' ] || fail "the copy is not the caller's own"
+	[ "$(stat -c %a "$host/top/runs/lab-1")" = 700 ] || fail 'the run was opened to others'
+	# A link that run.user planted leads to nothing that only root can read.
+	echo secret >"$host/shadow"
+	chmod 600 "$host/shadow"
+	printf 'ln -sf %s lab-1/report/index.html\n' "$host/shadow" >>"$host/top/tests/lab/lab"
+	FAKE=builds SUDO_UID=4242 SUDO_GID=4243 run 0 --demo
+	said 'could not be copied'
+	! grep -qs secret "$mine" "$host/home/ann"/* || fail 'root read a file for run.user'
+	# Nor does root write where the caller may not.
+	chown 0:0 "$host/home/ann"
+	FAKE=builds SUDO_UID=4242 SUDO_GID=4243 run 0 --demo
+	said 'could not be copied'
 }
 
 case_other_system()

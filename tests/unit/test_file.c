@@ -66,8 +66,7 @@ test_outfile(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
-/* A write that fails must be seen at the commit and leave the old file alone. */
-/* What is no regular file stays what it is: root could make a file of /dev/null. */
+/* What the user names as output and is no regular file stays what it is: root could replace /dev/null. */
 static void
 test_stream(void **state)
 {
@@ -78,7 +77,7 @@ test_stream(void **state)
 	(void)state;
 	assert_int_equal(mkfifo(in_dir("pipe"), 0600), 0);
 	fd = open(in_dir("pipe"), O_RDWR);
-	assert_int_equal(file_write(in_dir("pipe"), "text", 4), 0);
+	assert_int_equal(file_write_named(in_dir("pipe"), "text", 4), 0);
 	assert_int_equal(read(fd, got, sizeof(got)), 4);
 	assert_string_equal(got, "text");
 	close(fd);
@@ -87,13 +86,84 @@ test_stream(void **state)
 	assert_int_equal(unlink(in_dir("pipe")), 0);
 
 	assert_int_equal(symlink("/dev/full", in_dir("full")), 0);
-	assert_int_equal(file_write(in_dir("full"), "text", 4), -1);
+	assert_int_equal(file_write_named(in_dir("full"), "text", 4), -1);
 	assert_int_equal(errno, ENOSPC);
 	assert_int_equal(lstat(in_dir("full"), &st), 0);
 	assert_true(S_ISLNK(st.st_mode));
 	assert_int_equal(unlink(in_dir("full")), 0);
 }
 
+/* What stands in the place of a file of ours is replaced, and never opened: it would hang, or lead away. */
+static void
+test_planted(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(mkfifo(in_dir("a"), 0600), 0);
+	assert_int_equal(file_write(in_dir("a"), "text", 4), 0);
+	expect("a", "text");
+	assert_int_equal(unlink(in_dir("a")), 0);
+	assert_int_equal(file_write(in_dir("victim"), "kept", 4), 0);
+	assert_int_equal(symlink("victim", in_dir("a")), 0);
+	assert_int_equal(file_write(in_dir("a"), "text", 4), 0);
+	assert_int_equal(lstat(in_dir("a"), &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	expect("victim", "kept");
+	assert_int_equal(unlink(in_dir("a")), 0);
+	assert_int_equal(unlink(in_dir("victim")), 0);
+	assert_int_equal(symlink("/dev/full", in_dir("a")), 0);
+	assert_int_equal(file_write(in_dir("a"), "text", 4), 0);
+	assert_int_equal(unlink(in_dir("a")), 0);
+}
+
+/* The disk has no room for a file that was not there before: that is said, not "No such file". */
+static void
+test_full_new(void **state)
+{
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	struct outfile o;
+
+	(void)state;
+	assert_int_not_equal(full, -1);
+	assert_int_equal(outfile_open(&o, in_dir("new")), 0);
+	assert_int_not_equal(dup2(full, fileno(o.f)), -1);
+	assert_true(fputs("text", o.f) >= 0);
+	assert_int_equal(outfile_commit(&o), -1);
+	assert_int_equal(errno, ENOSPC);
+	assert_int_equal(access(in_dir("new"), F_OK), -1);
+	close(full);
+}
+
+/* A sweep takes what dead writers of that file have left, and nothing that others made or hold. */
+static void
+test_sweep(void **state)
+{
+	static const char *const kept[] = { "db", "db.backup", "db.before", "db.survey-tmp-toolong",
+		"db.survey-tmp-short", "other.survey-tmp-abcdef", "db-survey-tmp-abcdef" };
+	struct outfile o;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		assert_int_equal(file_write(in_dir(kept[i]), "x", 1), 0);
+	assert_int_equal(file_write(in_dir("db.survey-tmp-dead42"), "x", 1), 0);
+	assert_int_equal(symlink("db", in_dir("db.survey-tmp-linked")), 0);
+	assert_int_equal(mkfifo(in_dir("db.survey-tmp-ffffff"), 0600), 0);
+	assert_int_equal(outfile_open(&o, in_dir("db")), 0);
+	outfile_sweep(in_dir("db"));
+	assert_int_equal(access(in_dir("db.survey-tmp-dead42"), F_OK), -1);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		expect(kept[i], "x");
+	assert_true(fputs("new", o.f) >= 0);
+	assert_int_equal(outfile_commit(&o), 0);
+	expect("db", "new");
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		assert_int_equal(unlink(in_dir(kept[i])), 0);
+	assert_int_equal(unlink(in_dir("db.survey-tmp-linked")), 0);
+	assert_int_equal(unlink(in_dir("db.survey-tmp-ffffff")), 0);
+}
+
+/* A write that fails must be seen at the commit and leave the old file alone. */
 static void
 test_full(void **state)
 {
@@ -241,6 +311,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_outfile),
 		cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_planted),
+		cmocka_unit_test(test_full_new),
+		cmocka_unit_test(test_sweep),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_read),

@@ -362,52 +362,51 @@ test_outcomes(void **state)
 {
 	static const struct {
 		const char *line, *outcomes;
-	} cases
-	    [] = {
-		    { "{\"ip\":\"192.0.2.1\"}", "" },
-		    /* ZGrab2's own words; refused and silent ports have one status */
-		    { "{\"ip\":\"192.0.2.1\",\"data\":{"
-		      "\"p25\":" RAW25(FP1, "") ",\"p22\":" ENDED(
-			  "connection-timeout", "dial tcp 192.0.2.1:22: connect: connection "
-						"refused") ",\"p110\":" ENDED("connection-timeout",
-			  "dial tcp 192.0.2.1:110: i/o timeout") ",\"p143\":" ENDED("success",
-			  "") ",\"p443\":" ENDED("unknown-error",
-			  "remote error: tls: handshake failure") ",\"p587\":" ENDED("application-"
+	} cases[] = {
+		{ "{\"ip\":\"192.0.2.1\"}", "" },
+		/* ZGrab2's own words; refused and silent ports have one status */
+		{ "{\"ip\":\"192.0.2.1\",\"data\":{"
+		  "\"p25\":" RAW25(FP1, "") ",\"p22\":" ENDED("connection-timeout",
+		      "dial tcp 192.0.2.1:22: connect: connection "
+		      "refused") ",\"p110\":" ENDED("connection-timeout",
+		      "dial tcp 192.0.2.1:110: i/o timeout") ",\"p143\":" ENDED("success",
+		      "") ",\"p443\":" ENDED("unknown-error",
+		      "remote error: tls: handshake failure") ",\"p587\":" ENDED("application-"
+										 "error",
+		      "554 no") ",\"p993\":" ENDED("io-timeout", "") "}}",
+		    "p22=refused p25=key p110=timeout p143=open p443=tls-failed p587=other "
+		    "p993=timeout" },
+		/* our own records, with a port that ZGrab2 never answered for */
+		{ "{\"ip\":\"192.0.2.1\",\"p22\":\"zgrab2 gave no answer\",\"p25\":{\"data\":{"
+		  "\"smtp\":" ENDED("connection-timeout",
+		      "connection refused") "}},\"p110\":"
+					    "null,\"p143\":\"dial tcp: i/o timeout\"}",
+		    "p22=given-up p25=refused p110=other p143=timeout" },
+		/* several grabs of a port: a key outdoes an answer, an answer a failure */
+		{ "{\"ip\":\"192.0.2.1\",\"p22\":{\"data\":{\"ssh-rsa\":{\"status\":"
+		  "\"success\",\"result\":{" SSH(FP1) "}},\"ssh\":" ENDED("connection-timeout",
+		      "connection refused") "}},\"p443\":{\"data\":{\"http\":" ENDED("unknown-"
 										     "error",
-			  "554 no") ",\"p993\":" ENDED("io-timeout", "") "}}",
-			"p22=refused p25=key p110=timeout p143=open p443=tls-failed p587=other "
-			"p993=timeout" },
-		    /* our own records, with a port that ZGrab2 never answered for */
-		    { "{\"ip\":\"192.0.2.1\",\"p22\":\"zgrab2 gave no answer\",\"p25\":{\"data\":{"
-		      "\"smtp\":" ENDED("connection-timeout",
-			  "connection refused") "}},\"p110\":"
-						"null,\"p143\":\"dial tcp: i/o timeout\"}",
-			"p22=given-up p25=refused p110=other p143=timeout" },
-		    /* several grabs of a port: a key outdoes an answer, an answer a failure */
-		    { "{\"ip\":\"192.0.2.1\",\"p22\":{\"data\":{\"ssh-rsa\":{\"status\":"
-		      "\"success\",\"result\":{" SSH(FP1) "}},\"ssh\":" ENDED("connection-timeout",
-			  "connection refused") "}},\"p443\":{\"data\":{\"http\":" ENDED("unknown-"
-											 "error",
-			  "tls: protocol version") ",\"http-tls13\":" ENDED("success",
-			  "") "}},\"p25\":{\"data\":{\"smtp\":" ENDED("connection-timeout",
-			  "connection refused") ",\"smtp-x\":" ENDED("io-timeout",
-			  "") "}},\"p110\":{"
-			      "\"data\":{\"pop3-x\":" ENDED("io-timeout", "") ",\"pop3\":" ENDED(
-				  "connection-timeout", "connection refused") "}}}",
-			"p22=key p25=refused p110=refused p443=open" },
-		    /* FreshGrab.py */
-		    { "{\"ip\":\"192.0.2.1\",\"p22\":{\"data\":{\"xssh\":{" SSH(
-			  FP1) "}}},\"p25\":"
-			       "{\"data\":{\"banner\":\"220 "
-			       "x\"}},\"p110\":{\"data\":{}},\"p143\":{\"data\":{},"
-			       "\"error\":\"connection refused\"}}",
-			"p22=key p25=open p110=other p143=refused" },
-		    /* Censys */
-		    { "{\"ip\":\"192.0.2.1\",\"p25\":{\"smtp\":{\"starttls\":{\"banner\":\"220 "
-		      "x\"}}},"
-		      "\"p443\":{}}",
-			"p25=open p443=other" },
-	    };
+		      "tls: protocol version") ",\"http-tls13\":" ENDED("success",
+		      "") "}},\"p25\":{\"data\":{\"smtp\":" ENDED("connection-timeout",
+		      "connection refused") ",\"smtp-x\":" ENDED("io-timeout",
+		      "") "}},\"p110\":{"
+			  "\"data\":{\"pop3-x\":" ENDED("io-timeout", "") ",\"pop3\":" ENDED(
+			      "connection-timeout", "connection refused") "}}}",
+		    "p22=key p25=refused p110=refused p443=open" },
+		/* FreshGrab.py */
+		{ "{\"ip\":\"192.0.2.1\",\"p22\":{\"data\":{\"xssh\":{" SSH(
+		      FP1) "}}},\"p25\":"
+			   "{\"data\":{\"banner\":\"220 "
+			   "x\"}},\"p110\":{\"data\":{}},\"p143\":{\"data\":{},"
+			   "\"error\":\"connection refused\"}}",
+		    "p22=key p25=open p110=other p143=refused" },
+		/* Censys */
+		{ "{\"ip\":\"192.0.2.1\",\"p25\":{\"smtp\":{\"starttls\":{\"banner\":\"220 "
+		  "x\"}}},"
+		  "\"p443\":{}}",
+		    "p25=open p443=other" },
+	};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

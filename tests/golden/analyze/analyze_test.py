@@ -866,9 +866,12 @@ def case_stopped(tmp):
             equal("files", sorted(p.name for p in (tmp / "out").iterdir()), files)
             if "stopped" not in words:
                 fail("no word of it:", words)
-    (tmp / "out/collisions.json.aB3xYz").write_text("half")
+    (tmp / "out/collisions.json.survey-tmp-aB3xYz").write_text("half")
+    for own in ("survey.db.backup", "clusters.json.before"):  # the user's
+        (tmp / "out" / own).write_text("mine")
     study(tmp, "-o", tmp / "out")
-    equal("swept", sorted(p.name for p in (tmp / "out").iterdir()), files)
+    equal("swept", sorted(p.name for p in (tmp / "out").iterdir()),
+          sorted([*files, "survey.db.backup", "clusters.json.before"]))
 
 
 # ---- asking a resolver ----

@@ -7,6 +7,7 @@ Every cluster has its pictures, the same bytes each time; pictures of clusters
 that are gone and what a killed worker left go, and nothing else does.
 """
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -18,8 +19,10 @@ CLUSTERS = [{'id': i, 'size': 3, 'hosts': [
     for k in range(3)],
     'keys': [{'fp': FP % i, 'kind': 'tls',
               'at': [[f'192.0.2.{i * 10 + k}', 'p25'] for k in range(3)]}]} for i in (1, 2)]
-LEFT_OVER = ['cluster-3.svg', 'cluster-77.png', 'cluster-1.png.Ab3dEf', 'cluster-9.dot.zzzzzz']
-KEPT = ['cluster-x.svg', 'notes.txt', 'cluster-1.svg.orig', 'cluster-3.svg.bak', 'cluster-.png']
+LEFT_OVER = ['cluster-3.svg', 'cluster-77.png', 'cluster-1.png.survey-tmp-Ab3dEf',
+             'cluster-9.dot.survey-tmp-zzzzzz']
+KEPT = ['cluster-x.svg', 'notes.txt', 'cluster-1.svg.orig', 'cluster-3.svg.bak', 'cluster-1.png.before',
+        'cluster-.png']
 
 
 # Too many pairs of hosts for the memory that it is given.
@@ -29,9 +32,9 @@ PLATFORM = [{'id': 1, 'size': 900, 'hosts': [
              for p in (25, 110, 143, 443)]}]
 
 
-def graph(survey, *args, status=0):
+def graph(survey, *args, status=0, env=None):
     p = subprocess.run([survey, 'graph', *map(str, args)], capture_output=True, text=True,
-                       timeout=120, check=False)
+                       timeout=120, check=False, env={**os.environ, **(env or {})})
     if p.returncode != status:
         sys.exit(f'survey graph {args}: status {p.returncode}, not {status}\n{p.stderr}')
     return p.stderr
@@ -39,6 +42,32 @@ def graph(survey, *args, status=0):
 
 def pictures(folder):
     return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+def without_font_cache(survey):
+    """Without a folder for fontconfig's cache nothing is said, the pictures are the same, and
+    nothing is left; one that can be made is used."""
+    bad = []
+    with tempfile.TemporaryDirectory() as name:
+        run, conf, tmp, cache = (pathlib.Path(name) / n for n in ('run', 'fonts.conf', 'tmp', 'a/b'))
+        run.mkdir()
+        tmp.mkdir()
+        (run / 'clusters.json').write_text(json.dumps(CLUSTERS))
+        made = []
+        for caches in ('/dev/null/none', cache):
+            conf.write_text(f'<fontconfig><dir>/usr/share/fonts</dir><cachedir>{caches}</cachedir></fontconfig>')
+            said = graph(survey, run, '-f', 'png,pdf', '--workers', '4',
+                         env={'FONTCONFIG_FILE': str(conf), 'TMPDIR': str(tmp)})
+            if 'ontconfig' in said:
+                bad.append(f'with a cache in {caches} it said {said!r}')
+            if any(tmp.iterdir()):
+                bad.append(f'left {list(tmp.iterdir())}')
+            made.append(pictures(run / 'graphs'))
+        if made[0] != made[1]:
+            bad.append('pictures depend on the cache of fonts')
+        if not cache.is_dir() or not any(cache.iterdir()):
+            bad.append('a cache that could be made was not used')
+    return bad
 
 
 def main():
@@ -75,6 +104,7 @@ def main():
             bad.append(f'a picture of 404,550 pairs with 64 MB: {said!r}')
         if 'Drawn more simply' not in (big / 'graphs/cluster-1.svg').read_text():
             bad.append('a picture does not say that it was simplified')
+    bad += without_font_cache(survey)
     print('\n'.join(bad) or 'pictures are whole, the same, and alone')
     return 1 if bad else 0
 

@@ -1,0 +1,466 @@
+/*
+ * A copy of a study in which nothing names a host: the study is transformed,
+ * then written by the same writers as any other.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "survey/anonymise.h"
+#include "survey/buf.h"
+#include "survey/file.h"
+#include "survey/jsonw.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/output.h"
+#include "survey/pseudonym.h"
+#include "survey/publickey.h"
+#include "survey/simd.h"
+#include "survey/transform.h"
+
+#define MARKER "ANONYMISED"
+#define MARKER_TEXT                                                                                \
+	"An anonymised copy, made by survey: hosts, networks, names and keys are pseudonyms.\n"    \
+	"This file marks the directory: a later copy may replace it as a whole.\n"
+#define MAP_FILE "anonymise.map"
+
+struct renaming {
+	const struct study *st;
+	unsigned char key[PSEUDONYM_KEY];
+};
+
+static struct ip
+map_address(void *arg, const struct ip *ip)
+{
+	struct renaming *r = arg;
+
+	return ip->family == IP_ALIAS ? *ip : pseudonym_address(r->key, ip);
+}
+
+/* Names of keys and protocols that a program chose, not a person. */
+static bool
+is_known_word(const char *word)
+{
+	static const char *const known[] = { "ssh-rsa", "ssh-dss", "ssh-ed25519", "ssh-ed448",
+		"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-256",
+		"rsa-sha2-512", "P-224", "P-256", "P-384", "P-521", "RSA", "DSA", "ECDSA",
+		"Ed25519", "Ed448", "SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3",
+		"2.0", "1.99", "1.5" };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(word, known[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Lower case: the same name in another spelling has the same pseudonym. */
+static void
+rename_name(const struct renaming *r, const char *name, struct buf *out)
+{
+	bool wild = strncmp(name, "*.", 2) == 0;
+	char *lower = xstrdup(wild ? name + 2 : name);
+
+	for (char *c = lower; *c != '\0'; c++) {
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	}
+	pseudonym_text(r->key, "name", wild ? "*.name-" : "name-", lower, out);
+	free(lower);
+}
+
+static void
+map_text(void *arg, enum study_text_kind kind, const char *s, struct buf *out)
+{
+	struct renaming *r = arg;
+
+	switch (kind) {
+	case TEXT_AS_NAME:
+		pseudonym_text(r->key, "as", "network-", s, out);
+		break;
+	case TEXT_NAME:
+	case TEXT_QUESTION:
+		rename_name(r, s, out);
+		break;
+	case TEXT_ALG:
+	case TEXT_VERSION:
+		buf_adds(out, is_known_word(s) ? s : "other");
+		break;
+	case TEXT_GRAB:
+		buf_adds(out, s);
+		break;
+	case TEXT_WRITER:
+		buf_adds(out, "survey");
+		break;
+	case TEXT_RUN: /* names of people and places */
+	case TEXT_SOFTWARE:
+	case TEXT_KEX:
+	case TEXT_CERT:
+	case NTEXT_KINDS:
+		break;
+	}
+}
+
+static void
+map_fingerprint(void *arg, const uint8_t in[KEY_LEN], uint8_t out[KEY_LEN])
+{
+	struct renaming *r = arg;
+
+	pseudonym_hash(r->key, "key", in, KEY_LEN, out);
+}
+
+static uint32_t
+map_asn(void *arg, uint32_t asn)
+{
+	(void)arg;
+	(void)asn;
+	return 0;
+}
+
+static void
+map_host(void *arg, struct study_host *h)
+{
+	(void)arg;
+	memset(h->country, 0, sizeof(h->country));
+	h->as_own = false;
+	h->time = TIME_UNKNOWN;
+}
+
+static void
+map_grab(void *arg, struct study_grab *g)
+{
+	(void)arg;
+	g->at = TIME_UNKNOWN;
+}
+
+static void
+map_cert(void *arg, struct study_cert *c)
+{
+	(void)arg;
+	memset(c->sha256, 0, sizeof(c->sha256));
+	c->has_sha256 = false;
+	c->not_before = c->not_after = TIME_UNKNOWN;
+}
+
+static void
+map_run(void *arg, struct study_run_facts *f)
+{
+	int64_t scan_date = f->scan_date;
+	uint32_t pairs_up_to = f->pairs_up_to;
+
+	(void)arg;
+	study_run_facts_init(f);
+	f->program = "survey " SURVEY_VERSION;
+	f->scan_date = scan_date;
+	f->pairs_up_to = pairs_up_to;
+}
+
+/* The AS of a host has one name in a copy: the pseudonym of its number, or of its name without one. */
+static bool
+keep_host(void *arg, const struct study *st, uint32_t host)
+{
+	(void)arg;
+	return st->hosts[host].out == OUT_NONE;
+}
+
+/*
+ * Members of an object that are numbers, with texts also short texts, and the
+ * same of objects in it, down to a depth.  No array passes.
+ */
+static void
+copy_members(struct jsonw *w, const char *name, struct simd_node from, bool texts, unsigned depth)
+{
+	struct simd_iter it = simd_iterate(from);
+	struct simd_text key;
+	struct simd_node v;
+
+	jsonw_key(w, name);
+	jsonw_object(w);
+	while (simd_next(&it, &key, &v)) {
+		char *k = xstrndup(key.s, key.len);
+		struct simd_text t = simd_string(v);
+		uint64_t n;
+
+		if (simd_uint(v, &n)) {
+			jsonw_key(w, k);
+			jsonw_uint(w, n);
+		} else if (simd_type(v) == SIMD_OBJECT && depth > 0) {
+			copy_members(w, k, v, texts, depth - 1);
+		} else if (texts && t.s != NULL && t.len < 80) {
+			jsonw_key(w, k);
+			jsonw_stringn(w, t.s, t.len);
+		}
+		free(k);
+	}
+	jsonw_end_object(w);
+}
+
+static void
+copy_text(struct jsonw *w, const char *key, struct simd_node root)
+{
+	struct simd_text t = simd_string(simd_get(root, key));
+
+	if (t.s == NULL)
+		return;
+	jsonw_key(w, key);
+	jsonw_stringn(w, t.s, t.len);
+}
+
+static void
+copy_scan(struct jsonw *w, struct simd_node root)
+{
+	static const char *const rates[] = { "rate_pps", "rate_hosts" };
+
+	jsonw_key(w, "scan");
+	jsonw_object(w);
+	for (size_t i = 0; i < 2; i++) {
+		double rate;
+
+		if (!simd_double(simd_get(simd_get(root, "scan"), rates[i]), &rate))
+			continue;
+		jsonw_key(w, rates[i]);
+		jsonw_double(w, rate, 3);
+	}
+	jsonw_end_object(w);
+}
+
+static void
+copy_analysis(struct jsonw *w, struct simd_node analysis)
+{
+	uint64_t n;
+
+	if (simd_type(analysis) != SIMD_OBJECT)
+		return;
+	jsonw_key(w, "analysis");
+	jsonw_object(w);
+	copy_text(w, "scan_date", analysis);
+	copy_text(w, "dns", analysis);
+	if (simd_uint(simd_get(analysis, "hosts"), &n)) {
+		jsonw_key(w, "hosts");
+		jsonw_uint(w, n);
+	}
+	copy_members(w, "hosts_out", simd_get(analysis, "hosts_out"), false, 0);
+	copy_members(w, "refused", simd_get(analysis, "refused"), false, 0);
+	jsonw_end_object(w);
+}
+
+/* What run.json tells of scan and versions; nothing of networks, paths and names. */
+static void
+write_run(struct jsonw *w, const char *dir)
+{
+	struct simd_parser *p = simd_parser_new((size_t)64 << 20);
+	char *path = path_join(dir, "run.json"), *text;
+	struct simd_node root;
+	size_t len;
+
+	jsonw_object(w);
+	jsonw_key(w, "writer");
+	jsonw_string(w, "survey");
+	jsonw_key(w, "version");
+	jsonw_uint(w, 1);
+	jsonw_key(w, "anonymised");
+	jsonw_bool(w, true);
+	if ((text = file_read(path, (size_t)64 << 20, &len)) != NULL &&
+	    simd_parse_copy(p, text, len, &root) == SIMD_OK) {
+		copy_text(w, "state", root);
+		copy_text(w, "created", root);
+		copy_text(w, "ended", root);
+		copy_members(w, "versions", simd_get(root, "versions"), true, 0);
+		copy_members(w, "counts", simd_get(root, "counts"), false, 2);
+		copy_scan(w, root);
+		copy_analysis(w, simd_get(root, "analysis"));
+	}
+	jsonw_end_object(w);
+	jsonw_newline(w);
+	free(text);
+	free(path);
+	simd_parser_free(p);
+}
+
+static int
+save(const char *dir, const char *name, const void *data, size_t len)
+{
+	char *path = path_join(dir, name);
+	int rc = file_write(path, data, len);
+
+	if (rc == -1)
+		log_error("cannot write %s: %s", path, strerror(errno));
+	free(path);
+	return rc;
+}
+
+static bool
+has_marker(const char *dir)
+{
+	char *path = path_join(dir, MARKER);
+	struct stat sb;
+	bool there = lstat(path, &sb) == 0 && S_ISREG(sb.st_mode);
+
+	free(path);
+	return there;
+}
+
+static bool
+is_empty(const char *dir)
+{
+	DIR *d = opendir(dir);
+	const struct dirent *e;
+	bool empty = d != NULL;
+
+	while (empty && (e = readdir(d)) != NULL)
+		empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+	if (d != NULL)
+		closedir(d);
+	return empty;
+}
+
+/* May a copy take this directory's place?  Only one that is not there, is empty, or is a copy. */
+static int
+check_target(const char *dir)
+{
+	struct stat sb;
+
+	if (lstat(dir, &sb) == -1 && errno == ENOENT)
+		return 0;
+	if (S_ISDIR(sb.st_mode) && (is_empty(dir) || has_marker(dir)))
+		return 0;
+	log_error("%s is not empty and no anonymised copy: choose a new directory", dir);
+	return -1;
+}
+
+/* Put the finished directory in DIR's place, as a whole. */
+static int
+install(const char *made, const char *dir)
+{
+	if (renameat2(AT_FDCWD, made, AT_FDCWD, dir, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno == EEXIST && rename(made, dir) == 0)
+		return 0; /* it was empty */
+	if (has_marker(dir) &&
+	    renameat2(AT_FDCWD, made, AT_FDCWD, dir, RENAME_EXCHANGE) == 0)
+		return file_remove_tree(made);
+	return -1;
+}
+
+static void
+map_line(struct buf *b, const char *kind, const char *copy, const char *original)
+{
+	buf_printf(b, "%s\t%s\t", kind, copy);
+	for (const char *c = original; *c != '\0'; c++)
+		buf_addc(b, *c == '\t' || *c == '\n' || *c == '\r' ? ' ' : *c);
+	buf_addc(b, '\n');
+}
+
+/* Which host and cluster of the copy is which of the run: for the run's own directory. */
+static int
+write_map(const char *dir, const struct study *st, const struct study *copy, const uint32_t *host_of)
+{
+	char to[IP_STRLEN], from[IP_STRLEN];
+	struct buf b;
+	int rc;
+
+	buf_init(&b);
+	buf_adds(&b, "kind\tcopy\toriginal\n");
+	for (uint32_t i = 0; i < copy->nhosts; i++)
+		map_line(&b, "host", ip_format(&copy->hosts[i].ip, to),
+		    ip_format(&st->hosts[host_of[i]].ip, from));
+	for (uint32_t i = 0; i < copy->nclusters; i++) {
+		uint32_t first = host_of[study_member(copy, &copy->clusters[i], 0)];
+
+		snprintf(to, sizeof(to), "%u", copy->clusters[i].id);
+		snprintf(from, sizeof(from), "%u", st->clusters[st->hosts[first].cluster].id);
+		map_line(&b, "cluster", to, from);
+	}
+	rc = save(dir, MAP_FILE, b.data, b.len);
+	buf_fini(&b);
+	return rc;
+}
+
+static int
+write_copy(const struct study *copy, const char *dir, const char *from)
+{
+	struct output_options o = { .copy = true };
+	char *error = NULL;
+	struct jsonw w;
+	int rc;
+
+	jsonw_init(&w, NULL);
+	write_run(&w, from);
+	rc = save(dir, "run.json", w.out.data, w.out.len);
+	jsonw_fini(&w);
+	if (rc == 0)
+		rc = save(dir, MARKER, MARKER_TEXT, strlen(MARKER_TEXT));
+	if (rc == 0 && (rc = output_write(copy, dir, &o, &error)) == -1)
+		log_error("%s", error);
+	free(error);
+	return rc;
+}
+
+struct study *
+anonymise_study(const struct study *st, const unsigned char key[PSEUDONYM_KEY], uint32_t **host_of)
+{
+	struct renaming r = { .st = st };
+	struct study_map map = { .arg = &r,
+		.keep = keep_host,
+		.address = map_address,
+		.text = map_text,
+		.asn = map_asn,
+		.fingerprint = map_fingerprint,
+		.host = map_host,
+		.grab = map_grab,
+		.cert = map_cert,
+		.run = map_run,
+		.by_address = true,
+		.no_public = true,
+		.used_answers = true };
+	struct study *copy;
+
+	memcpy(r.key, key, sizeof(r.key));
+	copy = study_transform(st, &map, host_of);
+	for (uint32_t i = 0; i < copy->nanswers; i++)
+		copy->answers[i].at = TIME_UNKNOWN;
+	return copy;
+}
+
+int
+anonymise_rundir(const struct anonymise_options *o)
+{
+	unsigned char key[PSEUDONYM_KEY];
+	struct study *st, *copy = NULL;
+	uint32_t *host_of = NULL;
+	char *dir, *made = NULL;
+	struct stat sb;
+	int rc = -1;
+
+	if ((st = study_open(o->path, STUDY_ALL, 0)) == NULL)
+		return -1;
+	dir = stat(o->path, &sb) == 0 && S_ISDIR(sb.st_mode) ? xstrdup(o->path) : path_dir(o->path);
+	if (check_target(o->output) == -1 || pseudonym_key(dir, key) == -1)
+		goto out;
+	made = xasprintf("%s.survey-XXXXXX", o->output);
+	if (mkdtemp(made) == NULL) {
+		log_error("cannot make %s: %s", made, strerror(errno));
+		free(made);
+		made = NULL;
+		goto out;
+	}
+	copy = anonymise_study(st, key, &host_of);
+	if (write_copy(copy, made, dir) == -1 || write_map(dir, st, copy, host_of) == -1)
+		goto out;
+	if ((rc = install(made, o->output)) == -1)
+		log_error("cannot put the copy in the place of %s: %s", o->output, strerror(errno));
+out:
+	if (rc == -1 && made != NULL)
+		(void)file_remove_tree(made);
+	free(made);
+	free(host_of);
+	study_free(copy);
+	study_free(st);
+	free(dir);
+	return rc;
+}
