@@ -31,6 +31,8 @@
 #define LONGER 1.6 /* how much longer than asked edges become so that nodes do not overlap */
 #define ROUNDS 300 /* of moving nodes apart */
 #define TOUCH 0.05 /* points by which two nodes may lack room */
+#define CLEAR 3.0 /* points between a node and a line that passes it */
+#define MANY 40000 /* pairs of a line and a node, and lines are not looked at */
 
 struct layout {
 	GVC_t *gvc;
@@ -341,12 +343,53 @@ push_apart(struct drawing *d)
 	return any;
 }
 
-/* Where nodes overlap, lengthen all edges, within reason, and then push apart what still does. */
+/*
+ * Move each node that a line passes behind half the way off it.  Returns
+ * whether there was one.
+ */
+static bool
+push_off_lines(struct drawing *d)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < d->nedges; i++) {
+		const struct draw_node *a = &d->nodes[d->edges[i].a], *b = &d->nodes[d->edges[i].b];
+		double dx = b->x - a->x, dy = b->y - a->y, len = hypot(dx, dy);
+
+		for (size_t k = 0; k < d->nnodes && d->edges[i].lane == 0 && len > 1e-6; k++) {
+			struct draw_node *o = &d->nodes[k];
+			double along = ((o->x - a->x) * dx + (o->y - a->y) * dy) / len;
+			double off = ((o->x - a->x) * dy - (o->y - a->y) * dx) / len;
+			double lack = o->r + CLEAR - fabs(off);
+
+			if (o == a || o == b || along <= 0 || along >= len || lack <= TOUCH)
+				continue;
+			if (off < 0)
+				lack = -lack;
+			o->x += dy / len * lack / 2;
+			o->y -= dx / len * lack / 2;
+			any = true;
+		}
+	}
+	return any;
+}
+
+/*
+ * Where nodes overlap, lengthen all edges, within reason, and then push apart
+ * what still does; where a line passes behind a node, push it off the line.
+ * Lines give way to nodes: they may have the last word.
+ */
 static void
 separate(struct drawing *d)
 {
 	scale_to_edges(d);
 	scale_by(d, fmin(fmax(crowding(d), 1), LONGER));
+	for (int i = 0; i < ROUNDS; i++) {
+		bool any = d->nedges * d->nnodes <= MANY && push_off_lines(d);
+
+		if (!push_apart(d) && !any)
+			return;
+	}
 	for (int i = 0; i < ROUNDS && push_apart(d); i++)
 		;
 }
