@@ -100,9 +100,8 @@ bundle_keys(struct collapse *x)
 	x->nbundles = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		if (i == 0 || !x->step->alike_keys || by_users(&order[i - 1], &order[i], x) != 0)
-			x->bundles[x->nbundles++] = (struct bundle){
-				.first = order[i], .nhosts = key_at(x, order[i])->nhosts
-			};
+			x->bundles[x->nbundles++] = (struct bundle){ .first = order[i],
+				.nhosts = key_at(x, order[i])->nhosts };
 		x->bundles[x->nbundles - 1].nkeys++;
 		x->class[order[i]] = x->nbundles - 1;
 	}
@@ -142,7 +141,8 @@ list_items(struct collapse *x)
 	}
 	for (uint32_t i = 2; i <= nhosts + 1; i++)
 		at[i] += at[i - 1];
-	for (uint32_t k = 0; k < x->c->nshared; k++) { /* at[i + 1] moves from the start of i's to their end */
+	for (uint32_t k = 0; k < x->c->nshared;
+	     k++) { /* at[i + 1] moves from the start of i's to their end */
 		for (u = first_use(x, k, &end); u < end; u++) {
 			uint32_t port = x->step->port_groups ? (uint32_t)group_of(u)
 							     : port_table[u->port].port;
@@ -360,8 +360,7 @@ draw_bundle(struct drawing *d, const struct collapse *x, struct bundle *b)
 		buf_printf(
 		    &tip, "%u keys, each on the same %u hosts; the first: ", b->nkeys, b->nhosts);
 	else
-		buf_printf(
-		    &tip, "shared key k%u on %u hosts\n", b->first + 1, b->nhosts);
+		buf_printf(&tip, "shared key k%u on %u hosts\n", b->first + 1, b->nhosts);
 	drawing_key_name(&tip, x->st, n->ref);
 	n->tip = buf_steal(&tip);
 	buf_fini(&tip);

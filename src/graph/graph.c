@@ -179,12 +179,10 @@ choose_jobs(const struct task *t, struct pool_job *jobs)
 	return n;
 }
 
-/* Is there a cluster with this number?  Clusters are numbered from 1 without a gap. */
 static bool
 is_cluster(const struct task *t, unsigned long id)
 {
-	return id >= 1 && t->study->nclusters > 0 &&
-	       id <= t->study->clusters[t->study->nclusters - 1].id;
+	return id <= UINT32_MAX && study_find_cluster(t->study, (uint32_t)id) != STUDY_NONE;
 }
 
 static void
@@ -193,7 +191,7 @@ warn_unknown(struct task *t)
 	const struct graph_options *o = t->o;
 
 	for (size_t i = 0; i < o->nclusters; i++) {
-		if (study_find_cluster(t->study, o->clusters[i]) != STUDY_NONE)
+		if (is_cluster(t, o->clusters[i]))
 			continue;
 		log_warn("there is no cluster %u", o->clusters[i]);
 		t->result.unknown++;

@@ -28,9 +28,11 @@
 #define STAR_GAP 10 /* points between two nodes on a star's circle */
 #define STAR_LINE 56 /* the shortest line of a star */
 #define PER_INCH 72.0
-#define SPREAD 4.0 /* an edge's length to a node's size, before nodes are moved together or apart */
+#define LONGER 1.6 /* how much longer than asked edges become so that nodes do not overlap */
 #define ROUNDS 300 /* of moving nodes apart */
 #define TOUCH 0.05 /* points by which two nodes may lack room */
+#define CLEAR 3.0 /* points between a node and a line that passes it */
+#define MANY 40000 /* pairs of a line and a node, and lines are not looked at */
 
 struct layout {
 	GVC_t *gvc;
@@ -218,6 +220,17 @@ set_text(void *object, const char *name, const char *v)
 	agsafeset(object, (char *)(uintptr_t)name, (char *)(uintptr_t)v, (char *)(uintptr_t) "");
 }
 
+/* How long an edge ought to be, in points. */
+static double
+asked_length(const struct drawing *d, const struct draw_edge *e)
+{
+	const struct draw_node *a = &d->nodes[e->a], *b = &d->nodes[e->b];
+
+	if (d->level != DRAW_CLASSIC)
+		return a->r + b->r + 26;
+	return a->r + b->r + (a->caption != NULL ? 85 : 48);
+}
+
 static graph_t *
 to_cgraph(const struct drawing *d, Agnode_t **node, unsigned start)
 {
@@ -240,13 +253,10 @@ to_cgraph(const struct drawing *d, Agnode_t **node, unsigned start)
 	}
 	for (size_t i = 0; i < d->nedges; i++) {
 		const struct draw_edge *e = &d->edges[i];
-		double gap = d->level == DRAW_CLASSIC ? (d->nodes[e->a].caption != NULL ? 85 : 48)
-						      : 26;
 
-		if (e->lane > 0)
-			continue;
-		set(agedge(g, node[e->a], node[e->b], NULL, 1), "len",
-		    (d->nodes[e->a].r + d->nodes[e->b].r + gap) / PER_INCH);
+		if (e->lane == 0)
+			set(agedge(g, node[e->a], node[e->b], NULL, 1), "len",
+			    asked_length(d, e) / PER_INCH);
 	}
 	return g;
 }
@@ -269,11 +279,11 @@ scale_by(struct drawing *d, double f)
 	}
 }
 
-/* Scale the drawing so that edges are some nodes long, in the mean. */
+/* Scale the drawing so that edges are as long as asked, in the mean. */
 static void
-spread(struct drawing *d)
+scale_to_edges(struct drawing *d)
 {
-	double length = 0, size = 0, n = 0;
+	double length = 0, asked = 0;
 
 	for (size_t i = 0; i < d->nedges; i++) {
 		const struct draw_node *a = &d->nodes[d->edges[i].a], *b = &d->nodes[d->edges[i].b];
@@ -281,12 +291,10 @@ spread(struct drawing *d)
 		if (d->edges[i].lane > 0)
 			continue;
 		length += hypot(b->x - a->x, b->y - a->y);
-		n++;
+		asked += asked_length(d, &d->edges[i]);
 	}
-	for (size_t i = 0; i < d->nnodes; i++)
-		size += 2 * room(d, i) / (double)d->nnodes;
-	if (n > 0 && length / n > 1e-6)
-		scale_by(d, SPREAD * size * n / length);
+	if (length > 1e-6)
+		scale_by(d, asked / length);
 }
 
 /* How many times farther from each other the two closest nodes ought to be. */
@@ -335,16 +343,52 @@ push_apart(struct drawing *d)
 	return any;
 }
 
-/* As close together as nodes allow; where they overlap, they are moved apart. */
+/*
+ * Move each node that a line passes behind half the way off it.  Returns
+ * whether there was one.
+ */
+static bool
+push_off_lines(struct drawing *d)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < d->nedges; i++) {
+		const struct draw_node *a = &d->nodes[d->edges[i].a], *b = &d->nodes[d->edges[i].b];
+		double dx = b->x - a->x, dy = b->y - a->y, len = hypot(dx, dy);
+
+		for (size_t k = 0; k < d->nnodes && d->edges[i].lane == 0 && len > 1e-6; k++) {
+			struct draw_node *o = &d->nodes[k];
+			double along = ((o->x - a->x) * dx + (o->y - a->y) * dy) / len;
+			double off = ((o->x - a->x) * dy - (o->y - a->y) * dx) / len;
+			double lack = o->r + CLEAR - fabs(off);
+
+			if (o == a || o == b || along <= 0 || along >= len || lack <= TOUCH)
+				continue;
+			if (off < 0)
+				lack = -lack;
+			o->x += dy / len * lack / 2;
+			o->y -= dx / len * lack / 2;
+			any = true;
+		}
+	}
+	return any;
+}
+
+/*
+ * Where nodes overlap, lengthen all edges, within reason, and then push apart
+ * what still does; where a line passes behind a node, push it off the line.
+ * Lines give way to nodes: they may have the last word.
+ */
 static void
 separate(struct drawing *d)
 {
-	double most;
+	scale_to_edges(d);
+	scale_by(d, fmin(fmax(crowding(d), 1), LONGER));
+	for (int i = 0; i < ROUNDS; i++) {
+		bool any = d->nedges * d->nnodes <= MANY && push_off_lines(d);
 
-	spread(d);
-	if ((most = crowding(d)) <= 1) {
-		scale_by(d, most);
-		return;
+		if (!push_apart(d) && !any)
+			return;
 	}
 	for (int i = 0; i < ROUNDS && push_apart(d); i++)
 		;

@@ -248,8 +248,7 @@ join_small(struct rest *r, uint32_t nkept, uint32_t most)
 }
 
 void
-rest_init(
-    struct rest *r, struct collapse *x, uint32_t ngroups, uint32_t nbundles, uint32_t nparts)
+rest_init(struct rest *r, struct collapse *x, uint32_t ngroups, uint32_t nbundles, uint32_t nparts)
 {
 	size_t n = (size_t)x->ngroups + x->nbundles + 1, nitems = 1;
 
