@@ -4,7 +4,8 @@
     gen_records.py --hosts 18268 --out DIR [--seed 1] [--layout v1|raw] [--profile full|slim]
 
 --hosts counts the hosts with keys; 30 % more have none, and 0.4 % more are in
-another country.  Written: records.fresh, dns.ndjson with an answer to every
+another country.  Keys are as made_keys.py makes them: each hashes to its fingerprint.  Slim
+records have them, too, and little else.  Written: records.fresh, dns.ndjson with an answer to every
 question, truth.json with the clusters.  The same arguments give the same bytes.
 
 The shape follows the published study of 18,268 hosts: 3 keyed ports a host, 53 %
@@ -17,7 +18,12 @@ import base64
 import hashlib
 import json
 import os
+import pathlib
 import random
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+import made_keys  # noqa: E402
 
 MAIL = ["p25", "p110", "p143", "p587", "p993"]
 PORTS = ["p22", "p25", "p110", "p143", "p443", "p587", "p993"]
@@ -203,10 +209,7 @@ class Writer:
     def certificate(self, key, cn, sans, rng):
         x, self_signed, expired = rng.random(), rng.random() < .42, rng.random() < .22
         bits = 1024 if x > .94 else 4096 if x > .84 else 2048
-        spki = {"key_algorithm": {"name": "ECDSA"}, "ecdsa_public_key": {"curve": "P-256", "length": 256}} if x < .08 \
-            else {"key_algorithm": {"name": "RSA"}, "rsa_public_key": {"exponent": 65537, "length": bits,
-                                                                       "modulus": noise("n" + key, bits // 8) if self.full else ""}}
-        spki["fingerprint_sha256"] = digest("spki" + key)
+        spki = made_keys.tls_key(key, "ec" if x < .08 else "rsa", bits, not self.full)
         subject, algorithm = f"CN={cn}", {"name": "SHA256-RSA", "oid": "1.2.840.113549.1.1.11"}
         parsed = {"version": 3, "serial_number": str(rng.getrandbits(100)), "signature_algorithm": algorithm,
                   "issuer_dn": subject if self_signed else "C=US, O=Example CA, CN=R3", "subject_dn": subject,
@@ -241,7 +244,7 @@ class Writer:
             sans = [cn] + [f"{PREFIXES[i]}.{d}" if i < 6 else f"c{i}.other{rng.randrange(10 ** 5)}.{rng.choice(TLDS)}"
                            for i in range(n - 1)] if n else []
             self.names[key] = cn, sans
-            for name in {cn, *sans}:
+            for name in dict.fromkeys([cn, *sans]):
                 self.resolve(name.lower(), rng, host.ip)
         return self.names[key]
 
@@ -270,16 +273,14 @@ class Writer:
     def ssh(self, host, rng):
         key = host.keys["p22"]
         kind = random.Random("ssh" + key).random()
-        algorithm = "ssh-rsa" if kind < .45 else "ecdsa-sha2-nistp256" if kind < .95 else "ssh-ed25519"
-        public = '"rsa_public_key":{"length":%d,"modulus":"%s"},' % (
-            1024 if kind < .05 else 2048, noise(key, 256) if self.full else "") if algorithm == "ssh-rsa" else ""
+        public = made_keys.ssh_key(key, "rsa" if kind < .45 else "ec" if kind < .95 else "ed25519",
+                                   1024 if kind < .05 else 2048, not self.full)
         offer = '"server_key_exchange":{"cookie":"%s","kex_algorithms":["curve25519-sha256","ecdh-sha2-nistp256",' \
                 '"diffie-hellman-group14-sha1"],"host_key_algorithms":["ssh-rsa","rsa-sha2-512","ssh-ed25519"]},' % \
                 noise(host.ip, 16) if self.full else ""
         return '{"server_id":{"raw":"SSH-2.0-OpenSSH_8.4","version":"2.0","software":"OpenSSH_8.4"},%s' \
                '"algorithm_selection":{"dh_kex_algorithm":"curve25519-sha256"},"key_exchange":{"server_host_key":' \
-               '{%s"raw":"%s","algorithm":"%s","fingerprint_sha256":"%s"}}}' % (
-                   offer, public, noise("blob" + key, 270), algorithm, digest("ssh" + key))
+               '%s}}' % (offer, json.dumps(public, separators=(",", ":")))
 
     def result(self, host, port, rng):
         """What zgrab2 puts under "result", or the v1 lines under "data"."""
