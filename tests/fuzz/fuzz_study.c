@@ -1,7 +1,7 @@
 /*
  * Input: which files it is (1 byte) and the text of it.  A second text, the
  * hosts or verdicts, follows a NUL byte.  Whatever is read is drawn at every
- * level, counted, anonymised and put into a page.
+ * level, counted, transformed and put into a page.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,12 +9,13 @@
 
 #include "survey/buf.h"
 #include "survey/escape.h"
+#include "survey/pseudonym.h"
+#include "survey/transform.h"
 
 #include "graph/drawing.h"
 #include "graph/page.h"
 #include "report/stats.h"
-#include "study/pseudonym.h"
-#include "study/study_read.h"
+#include "store/gather.h"
 
 /* The report's own page.h has the name of the pictures' one. */
 void page_data(const struct study *, struct buf *out);
@@ -44,7 +45,7 @@ draw(const struct study *st)
 			struct drawing d;
 			struct buf b;
 
-			if (level == DRAW_CLASSIC && st->clusters[c].nhosts > 60)
+			if (level == DRAW_CLASSIC && st->clusters[c].hosts.n > 60)
 				continue;
 			buf_init(&b);
 			drawing_init(&d, st, &colours, c, (enum draw_level)level);
@@ -97,13 +98,66 @@ count(const struct study *st)
 	buf_fini(&b);
 }
 
+/* Clusters, hosts and keys say the same of each other. */
+static void
+check(const struct study *st)
+{
+	for (uint32_t i = 0; i < st->nclusters; i++) {
+		const struct study_cluster *c = &st->clusters[i];
+
+		if (c->hosts.n < 2 || (i > 0 && c->id <= c[-1].id))
+			abort();
+		for (uint32_t k = 0; k < c->hosts.n; k++) {
+			uint32_t h = study_member(st, c, k);
+
+			if (st->hosts[h].cluster != i || st->place[h] != c->hosts.at + k)
+				abort();
+		}
+		for (uint32_t k = 0; k < c->keys.n; k++) {
+			const struct study_key *key = &st->keys[study_cluster_key(st, c, k)];
+
+			if (key->uses.n == 0 || (key->nhosts > 1) != (k < c->nshared))
+				abort();
+			for (uint32_t u = key->uses.at; u < key->uses.at + key->uses.n; u++) {
+				if (st->hosts[st->uses[u].host].cluster != i)
+					abort();
+			}
+		}
+	}
+}
+
+static struct ip
+map_address(void *arg, const struct ip *ip)
+{
+	return ip->family == IP_ALIAS ? *ip : pseudonym_address(arg, ip);
+}
+
+static void
+map_text(void *arg, enum study_text_kind kind, const char *text, struct buf *out)
+{
+	if (kind == TEXT_NAME || kind == TEXT_QUESTION)
+		pseudonym_text(arg, "name", "name-", text, out);
+}
+
+static void
+map_fingerprint(void *arg, const uint8_t in[KEY_LEN], uint8_t out[KEY_LEN])
+{
+	pseudonym_hash(arg, "key", in, KEY_LEN, out);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static const unsigned char key[PSEUDONYM_KEY] = { 1, 2, 3 };
+	static unsigned char key[PSEUDONYM_KEY] = { 1, 2, 3 };
+	static const struct study_map map = { .arg = key,
+		.address = map_address,
+		.text = map_text,
+		.fingerprint = map_fingerprint,
+		.by_address = true };
 	const char *text = (const char *)data + 1, *second;
+	struct study *st, *copy;
+	struct gather *im;
 	size_t n, rest;
-	struct study *st;
 
 	if (len == 0)
 		return 0;
@@ -111,20 +165,27 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	second = n > 0 ? memchr(text, '\0', n) : NULL;
 	rest = second != NULL ? n - (size_t)(second + 1 - text) : 0;
 	n = second != NULL ? (size_t)(second - text) : n;
-	st = study_new();
+	im = gather_new();
 	if (data[0] & 1)
-		study_read_clusters(st, text, n);
+		gather_clusters(im, text, n);
 	else
-		study_read_collisions(st, text, n);
+		gather_collisions(im, text, n);
 	if (second != NULL && (data[0] & 2) != 0)
-		study_read_hosts(st, second + 1, rest);
+		gather_hosts(im, second + 1, rest);
 	else if (second != NULL)
-		study_read_verdicts(st, second + 1, rest, true);
-	study_finish(st);
+		gather_verdicts(im, second + 1, rest);
+	st = gather_finish(im);
+	gather_free(im);
+	check(st);
 	draw(st);
 	count(st);
-	pseudonym_study(st, key, NULL, 0);
-	draw(st);
+	copy = study_transform(st, &map, NULL);
+	check(copy);
+	if (copy->nhosts != st->nhosts || copy->nuses != st->nuses ||
+	    copy->nclusters != st->nclusters)
+		abort();
+	draw(copy);
+	study_free(copy);
 	study_free(st);
 	return 0;
 }
