@@ -32,11 +32,12 @@ typedef void (*child_exit_fn)(struct child *c, const struct child_status *st, vo
 
 struct child_opts {
 	const char *name; /* for messages; copied */
-	const char *const
-	    *argv; /* NULL-terminated; argv[0] a path, or looked up in $PATH; copied */
-	const char *const *env; /* NULL-terminated, NULL = ours */
+	const char *const *argv; /* NULL-terminated; argv[0] a path; copied */
+	const char *const *env; /* NULL-terminated, NULL = that of tool_environment() */
 	const char *cwd; /* NULL = ours */
 	bool want_stdin; /* a pipe for child_write(); else /dev/null */
+	const int *fds; /* nfds descriptors that the tool gets as GUARD_TOOL_FD and the next ones */
+	size_t nfds; /* up to GUARD_FDS_MAX; a broker gives its own instead */
 	bool no_new_privs; /* never for a tool that has a file capability: it would lose it */
 	child_data_fn on_stdout; /* NULL: /dev/null */
 	child_data_fn on_stderr; /* may be NULL: the tail is kept all the same */

@@ -20,6 +20,12 @@
 
 #define GUARD_ARG "--guard"
 
+enum {
+	GUARD_LIFELINE = 3, /* in the guard */
+	GUARD_TOOL_FD = 4, /* the first descriptor that a tool gets beside its standard streams */
+	GUARD_FDS_MAX = 4, /* and at most so many */
+};
+
 /* Is this process one that child_spawn() started?  main() asks before anything else. */
 bool guard_wanted(int argc, char **argv);
 /* Be the guard.  Returns the exit status for main(). */
@@ -44,9 +50,12 @@ typedef char **(*guard_build_fn)(const void *req, size_t len, void *arg);
 
 /*
  * Fork the broker.  Call while the process is still single-threaded, before
- * it reads anything from outside.  Returns 0, or -1 with errno set.
+ * it reads anything from outside.  Each tool gets the nfds descriptors as
+ * GUARD_TOOL_FD and the next ones; they stay the caller's.  Tools start in /
+ * with the environment of tool_environment().  Returns 0, or -1 with errno set.
  */
-int guard_broker_start(struct guard_broker *b, guard_build_fn build, void *arg);
+int guard_broker_start(
+    struct guard_broker *b, guard_build_fn build, void *arg, const int *fds, size_t nfds);
 /* Closing its socket ends it; what it started dies with its own life-line. */
 void guard_broker_stop(struct guard_broker *b);
 

@@ -199,7 +199,8 @@ struct study {
 	 * says is there; its bytes are in scratch.  Returns 0, or -1 with errno
 	 * set.  NULL where the source has none.
 	 */
-	int (*public_get)(const struct study *, uint32_t key, struct public_key *, struct buf *scratch);
+	int (*public_get)(
+	    const struct study *, uint32_t key, struct public_key *, struct buf *scratch);
 	void (*public_close)(struct study *);
 	void *public_source;
 };
@@ -235,7 +236,8 @@ study_key_again(const struct study *st, uint32_t grab)
 {
 	const struct study_grab *g = &st->grabs[grab];
 
-	for (uint32_t i = grab; i-- > st->hosts[g->host].grabs.at && st->grabs[i].port == g->port;) {
+	for (uint32_t i = grab;
+	     i-- > st->hosts[g->host].grabs.at && st->grabs[i].port == g->port;) {
 		if (st->grabs[i].key == g->key)
 			return true;
 	}

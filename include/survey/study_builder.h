@@ -50,8 +50,8 @@ uint32_t study_builder_line(
 /* What the host's merged lines say now; valid until the next call. */
 const struct host *study_builder_merged(struct study_builder *b, uint32_t host);
 /* Country and AS, where the records did not tell them, and whether it takes part. */
-void study_builder_place(struct study_builder *b, uint32_t host, const char *country, uint32_t asn,
-    const char *as_name);
+void study_builder_place(
+    struct study_builder *b, uint32_t host, const char *country, uint32_t asn, const char *as_name);
 void study_builder_out(struct study_builder *b, uint32_t host, enum host_out out);
 /* What the merging of lines could not keep. */
 struct merge_counts study_builder_merges(const struct study_builder *b);

@@ -112,8 +112,7 @@ take_line(const struct record_line *line, void *arg)
 	host = study_builder_line(r->builder, line->host, line->number, &is_new);
 	if (is_new)
 		look_up(r, host);
-	if (judge(r, host) != OUT_NONE &&
-	    raw_lines_put(&r->raw, host, line->text, line->len) == -1)
+	if (judge(r, host) != OUT_NONE && raw_lines_put(&r->raw, host, line->text, line->len) == -1)
 		return fail(r, "records put aside for dodgy.json");
 	return 0;
 }

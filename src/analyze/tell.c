@@ -133,8 +133,8 @@ analysis_run_facts(struct analysis *a, struct study_run_facts *f)
 	f->shards = m->nshards > 0 ? m->machines : 0;
 	buf_init(&tools);
 	for (size_t i = 0; i < m->ntools; i++)
-		buf_printf(&tools, "%s%s %s", i > 0 ? ", " : "", m->tools[i].name,
-		    m->tools[i].version);
+		buf_printf(
+		    &tools, "%s%s %s", i > 0 ? ", " : "", m->tools[i].name, m->tools[i].version);
 	free(a->tools);
 	f->tools = a->tools = buf_steal(&tools);
 	buf_fini(&tools);
@@ -218,7 +218,8 @@ report_refused(const struct analysis *a)
 		    (unsigned long long)refused, (unsigned long long)c->lines, reasons.data,
 		    a->dir);
 	if (a->in.bad.over > 0)
-		log_warn("records.bad holds no more than 64 MB of them; %llu lines are only counted",
+		log_warn(
+		    "records.bad holds no more than 64 MB of them; %llu lines are only counted",
 		    (unsigned long long)a->in.bad.over);
 	buf_fini(&reasons);
 }
@@ -459,9 +460,8 @@ analysis_report(struct analysis *a)
 	report_refused(a);
 	report_layouts(a);
 	report_notes(a);
-	log_info(
-	    "%u hosts: %llu take part, %llu without a key, %llu outside the country, %llu of "
-	    "unknown country",
+	log_info("%u hosts: %llu take part, %llu without a key, %llu outside the country, %llu of "
+		 "unknown country",
 	    st->nhosts, (unsigned long long)count_hosts(a, OUT_NONE),
 	    (unsigned long long)count_hosts(a, OUT_NO_KEY),
 	    (unsigned long long)count_hosts(a, OUT_WRONG_COUNTRY),

@@ -40,5 +40,6 @@ strpool_put(struct strpool *p, const char *s, size_t len)
 size_t
 strpool_bytes(const struct strpool *p)
 {
-	return p->text.used + p->cap * sizeof(*p->v) + p->numbers.nslots * sizeof(*p->numbers.slots);
+	return p->text.used + p->cap * sizeof(*p->v) +
+	       p->numbers.nslots * sizeof(*p->numbers.slots);
 }

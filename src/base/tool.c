@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -5,9 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "survey/buf.h"
 #include "survey/file.h"
 #include "survey/mem.h"
 #include "survey/tool.h"
+#include "survey/trust.h"
+
+/* Of root's tools, and where $PATH is not set. */
+#define SYSTEM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static bool
 is_program(const char *path)
@@ -19,33 +25,144 @@ is_program(const char *path)
 	       S_ISREG(st.st_mode);
 }
 
-char *
-tool_find(const char *name)
+static bool
+started_by_root(void)
 {
-	const char *path = getenv("PATH");
-	char *full;
+	return getuid() == 0 || geteuid() == 0;
+}
 
-	if (strchr(name, '/') != NULL)
-		return is_program(name) ? xstrdup(name) : NULL;
-	if (path == NULL)
-		path = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin";
-	for (const char *p = path;; p++) {
+/* path, made absolute, if it is a program that we may start; else NULL with the reason in *why. */
+static char *
+accept_program(const char *path, char **why)
+{
+	char *reason, *here, *full;
+	int fd;
+
+	errno = EACCES; /* where it is no regular file */
+	if (!is_program(path)) {
+		*why = xasprintf(
+		    "%s cannot be executed: %m; install-deps.sh installs such tools", path);
+		return NULL;
+	}
+	if (started_by_root()) {
+		if ((fd = trust_open(path, 0, TRUST_LINKS, NULL, NULL, &reason)) == -1) {
+			*why = xasprintf("root does not start %s: %s", path, reason);
+			free(reason);
+			return NULL;
+		}
+		close(fd);
+	}
+	if (path[0] == '/')
+		return xstrdup(path);
+	if ((here = getcwd(NULL, 0)) == NULL) {
+		*why = xasprintf("the working directory: %m");
+		return NULL;
+	}
+	full = path_join(here, path);
+	free(here);
+	return full;
+}
+
+/* The first program of that name in the absolute entries of list; the caller frees it. */
+static char *
+search(const char *list, const char *name)
+{
+	for (const char *p = list;; p++) {
 		size_t n = strcspn(p, ":");
-		char *dir = xstrndup(p, n);
+		char *full = xasprintf("%.*s/%s", (int)n, p, name);
 
-		full = path_join(dir, name);
-		free(dir);
-		if (n > 0 && is_program(full))
+		if (p[0] == '/' && is_program(full))
 			return full;
 		free(full);
 		p += n;
 		if (*p == '\0')
-			break;
+			return NULL;
 	}
-	/* zmap lies in sbin, which an ordinary user's PATH may lack */
-	full = path_join("/usr/sbin", name);
-	if (is_program(full))
-		return full;
-	free(full);
-	return NULL;
+}
+
+char *
+tool_find(const char *name, char **why)
+{
+	const char *list = getenv("PATH");
+	char *found, *path, *reason = NULL;
+
+	if (strchr(name, '/') != NULL)
+		found = xstrdup(name);
+	else if ((found = search(list != NULL ? list : SYSTEM_PATH, name)) == NULL)
+		/* zmap lies in sbin, which an ordinary user's PATH may lack */
+		found = search("/usr/sbin", name);
+	if (found == NULL) {
+		reason = xasprintf(
+		    "%s is not installed (not in $PATH); install-deps.sh installs it", name);
+		path = NULL;
+	} else {
+		path = accept_program(found, &reason);
+	}
+	free(found);
+	if (why != NULL)
+		*why = reason;
+	else
+		free(reason);
+	return path;
+}
+
+/* What else a tool may know. */
+static const char *const passed_on[] = {
+	"LANG",
+	"LC_ALL",
+	"LC_CTYPE",
+	"LC_MESSAGES",
+	"TZ",
+	"SSL_CERT_FILE", /* Go's crypto/x509, OpenSSL */
+	"SSL_CERT_DIR",
+#if defined(__SANITIZE_ADDRESS__)
+	"ASAN_OPTIONS", /* the guard is this program */
+	"LSAN_OPTIONS",
+	"UBSAN_OPTIONS",
+#endif
+};
+
+#define NPASSED_ON (sizeof(passed_on) / sizeof(passed_on[0]))
+
+/* $PATH without its empty and relative entries. */
+static char *
+absolute_path(const char *list)
+{
+	struct buf b;
+
+	buf_init(&b);
+	for (const char *p = list;; p++) {
+		size_t n = strcspn(p, ":");
+
+		if (p[0] == '/')
+			buf_printf(&b, "%s%.*s", b.len > 0 ? ":" : "", (int)n, p);
+		p += n;
+		if (*p == '\0')
+			return buf_steal(&b);
+	}
+}
+
+char **
+tool_environment(void)
+{
+	const char *list = started_by_root() ? NULL : getenv("PATH"), *value;
+	char **env = xcalloc(NPASSED_ON + 2, sizeof(*env)), *path;
+	size_t n = 0;
+
+	path = absolute_path(list != NULL ? list : SYSTEM_PATH);
+	env[n++] = xasprintf("PATH=%s", path);
+	free(path);
+	for (size_t i = 0; i < NPASSED_ON; i++) {
+		if ((value = getenv(passed_on[i])) != NULL)
+			env[n++] = xasprintf("%s=%s", passed_on[i], value);
+	}
+	return env;
+}
+
+void
+tool_environment_free(char **env)
+{
+	for (size_t i = 0; env != NULL && env[i] != NULL; i++)
+		free(env[i]);
+	free(env);
 }

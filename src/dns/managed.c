@@ -58,6 +58,7 @@ struct managed {
 	struct dns_engine_config cfg;
 	struct confgen gen;
 	char *dir, *ca_file, *anchor, *root_hints, *checker, *unbound_conf;
+	char *setpriv; /* of root alone */
 	resolver_ready_fn ready;
 	resolver_failed_fn failed;
 	void *arg;
@@ -99,6 +100,7 @@ gone(struct managed *m)
 	free(m->anchor);
 	free(m->root_hints);
 	free(m->checker);
+	free(m->setpriv);
 	free(m->unbound_conf);
 	buf_fini(&m->complaints);
 	free(m);
@@ -199,7 +201,7 @@ static struct child *
 spawn(struct managed *m, const char *name, const char *const *argv, child_exit_fn on_exit,
     child_data_fn on_stderr, void *arg)
 {
-	static const char *const as_nobody[] = { "setpriv", "--reuid=65534", "--regid=65534",
+	const char *const as_nobody[] = { m->setpriv, "--reuid=65534", "--regid=65534",
 		"--clear-groups" };
 	const char *full[16];
 	size_t n = 0;
@@ -725,10 +727,11 @@ move_kid(struct kid *k)
 static char *
 need_tool(const char *key, const char *name)
 {
-	char *path = tool_find(name);
+	char *why, *path = tool_find(name, &why);
 
 	if (path == NULL)
-		log_error("%s: %s cannot be executed; install-deps.sh installs it", key, name);
+		log_error("%s: %s", key, why);
+	free(why);
 	return path;
 }
 
@@ -749,6 +752,8 @@ find_tools(struct managed *m)
 	m->checker = need_tool("dns.unbound", beside);
 	free(beside);
 	free(dir);
+	if (geteuid() == 0 && (m->setpriv = need_tool("dns.unbound", "setpriv")) == NULL)
+		return -1;
 	return m->checker == NULL ? -1 : 0;
 }
 

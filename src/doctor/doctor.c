@@ -63,12 +63,11 @@ static char *
 say_tool(struct doctor *d, const char *key, const char *name)
 {
 	bool is_run = strcmp(key, "zgrab2") != 0;
-	char *path = tool_find(name), *version;
+	char *why, *path = tool_find(name, &why), *version;
 
 	if (path == NULL) {
-		doctor_say(d, FINDING_FAIL, key,
-		    "install-deps.sh installs it, or the config names its path",
-		    "%s cannot be executed", name);
+		doctor_say(d, FINDING_FAIL, key, "or let the config name its path", "%s", why);
+		free(why);
 		return NULL;
 	}
 	version = !is_run || d->may_run ? tool_version(&d->loop, key, path) : NULL;

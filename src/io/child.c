@@ -10,6 +10,7 @@
 #include "survey/child.h"
 #include "survey/guard.h"
 #include "survey/mem.h"
+#include "survey/tool.h"
 
 #define READ_SIZE (256 * 1024)
 #define PIPE_SIZE (1024 * 1024)
@@ -315,37 +316,43 @@ static int
 spawn_guard(struct child *c, const struct child_opts *o, const struct ends *e)
 {
 	uv_process_options_t po;
-	uv_stdio_container_t stdio[4];
+	uv_stdio_container_t stdio[GUARD_TOOL_FD + GUARD_FDS_MAX];
+	char **built = o->env == NULL ? tool_environment() : NULL;
 	const char **argv;
-	size_t n = 0;
+	char count[8];
+	size_t n = 0, nfds = o->nfds < GUARD_FDS_MAX ? o->nfds : GUARD_FDS_MAX;
 	int rc;
 
+	snprintf(count, sizeof(count), "%zu", nfds);
 	while (o->argv[n] != NULL)
 		n++;
 	argv = xcalloc(n + 6, sizeof(*argv));
 	argv[0] = "survey";
 	argv[1] = GUARD_ARG;
 	argv[2] = o->no_new_privs ? "n" : "-";
-	argv[3] = "3";
+	argv[3] = count;
 	argv[4] = "--";
 	memcpy(argv + 5, o->argv, n * sizeof(*argv));
 
 	stdio[0] = stdio_fd(e->in[1]);
 	stdio[1] = stdio_fd(e->out[1]);
 	stdio[2] = stdio_fd(e->err[1]);
-	stdio[3] = stdio_fd(e->lifeline[1]);
+	stdio[GUARD_LIFELINE] = stdio_fd(e->lifeline[1]);
+	for (size_t i = 0; i < nfds; i++)
+		stdio[GUARD_TOOL_FD + i] = stdio_fd(o->fds[i]);
 	memset(&po, 0, sizeof(po));
 	po.file = "/proc/self/exe";
 	po.args = (char **)(uintptr_t)argv;
-	po.env = (char **)(uintptr_t)o->env;
+	po.env = built != NULL ? built : (char **)(uintptr_t)o->env;
 	po.cwd = o->cwd;
 	po.flags = UV_PROCESS_DETACHED; /* the terminal's Ctrl-C is for survey alone */
 	po.stdio = stdio;
-	po.stdio_count = 4;
+	po.stdio_count = GUARD_TOOL_FD + (int)nfds;
 	po.exit_cb = on_guard_exit;
 	c->process.data = c;
 	c->nopen++; /* a failed uv_spawn still needs uv_close */
 	rc = uv_spawn(c->loop, &c->process, &po);
+	tool_environment_free(built);
 	free(argv);
 	return rc;
 }

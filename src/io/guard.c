@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -15,9 +14,13 @@
 #include <unistd.h>
 
 #include "survey/guard.h"
+#include "survey/tool.h"
 
-/* argv: survey --guard FLAGS FD -- tool arg...; FLAGS is "n" for no_new_privs, "-" for none. */
-enum { ARG_FLAGS = 2, ARG_FD = 3, ARG_DASHES = 4, ARG_TOOL = 5 };
+/*
+ * argv: survey --guard FLAGS FDS -- tool arg...; FLAGS is "n" for no_new_privs, "-" for
+ * none, FDS how many descriptors the tool gets.
+ */
+enum { ARG_FLAGS = 2, ARG_FDS = 3, ARG_DASHES = 4, ARG_TOOL = 5 };
 
 /* How long a killed group is waited for before the guard leaves it to init. */
 enum { REAP_TRIES = 100, REAP_STEP_MS = 10 };
@@ -56,6 +59,11 @@ tell(int fd, const char *line)
 	while (n == -1 && errno == EINTR);
 }
 
+/*
+ * _Fork() and not fork(), wherever descriptors have been put in their places:
+ * what libraries do in a forked child (libuv closes the signal pipe that it
+ * believes to have) would hit ours.
+ */
 static void
 run_tool(int lifeline, bool no_new_privs, char **argv)
 {
@@ -65,7 +73,7 @@ run_tool(int lifeline, bool no_new_privs, char **argv)
 	reset_signals();
 	if (no_new_privs)
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	execvp(argv[0], argv);
+	execv(argv[0], argv);
 	snprintf(line, sizeof(line), "err %d\n", errno);
 	tell(lifeline, line);
 	_exit(127);
@@ -151,7 +159,7 @@ guard_loop(int lifeline, bool no_new_privs, char **argv)
 
 	/* What the tool leaves behind is ours to reap. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	if ((pid = fork()) == -1) {
+	if ((pid = _Fork()) == -1) {
 		snprintf(line, sizeof(line), "err %d\n", errno);
 		tell(lifeline, line);
 		return 1;
@@ -189,15 +197,17 @@ int
 guard_main(int argc, char **argv)
 {
 	char *end;
-	long fd;
+	long fds;
 
 	(void)argc;
-	fd = strtol(argv[ARG_FD], &end, 10);
-	if (*end != '\0' || fd < 3 || fd > INT_MAX)
+	fds = strtol(argv[ARG_FDS], &end, 10);
+	if (*end != '\0' || fds < 0 || fds > GUARD_FDS_MAX)
 		return 2;
-	if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1)
+	if (fcntl(GUARD_LIFELINE, F_SETFD, FD_CLOEXEC) == -1)
 		return 2;
-	return guard_loop((int)fd, strchr(argv[ARG_FLAGS], 'n') != NULL, &argv[ARG_TOOL]);
+	/* What survey's own parent left open is no business of a tool's. */
+	close_range(GUARD_TOOL_FD + (unsigned)fds, ~0U, 0);
+	return guard_loop(GUARD_LIFELINE, strchr(argv[ARG_FLAGS], 'n') != NULL, &argv[ARG_TOOL]);
 }
 
 /* Returns the request's length, 0 when the other end has closed, -1 for one to ignore. */
@@ -239,21 +249,48 @@ receive_request(int fd, void *req, size_t size, int fds[3])
 	return n;
 }
 
-/* The process that a request becomes: a guard with the given life-line, stdout and stderr. */
+/*
+ * Put the descriptors in from[] where to[] says; the first one stays here at
+ * an exec, the others go with it.  Returns 0, or -1 with errno set.
+ */
 static int
-serve_request(char **argv, const int fds[3])
+place(const int *from, const int *to, size_t n)
 {
-	int null;
+	int high[4 + GUARD_FDS_MAX];
+
+	/* Above all places first, so that none of them is in another's way. */
+	for (size_t i = 0; i < n; i++) {
+		if ((high[i] = fcntl(from[i], F_DUPFD_CLOEXEC, GUARD_TOOL_FD + GUARD_FDS_MAX)) ==
+		    -1)
+			return -1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (dup3(high[i], to[i], i == 0 ? O_CLOEXEC : 0) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * The process that a request becomes: a guard with the given life-line, stdout
+ * and stderr, whose tool gets the descriptors of the broker.
+ */
+static int
+serve_request(char **argv, const int fds[3], const int *more, size_t nmore)
+{
+	int from[4 + GUARD_FDS_MAX] = { fds[0], open("/dev/null", O_RDONLY | O_CLOEXEC), fds[1],
+		fds[2] };
+	int to[4 + GUARD_FDS_MAX] = { GUARD_LIFELINE, 0, 1, 2 };
 
 	setsid();
-	if ((null = open("/dev/null", O_RDONLY)) == -1)
+	for (size_t i = 0; i < nmore; i++) {
+		from[4 + i] = more[i];
+		to[4 + i] = GUARD_TOOL_FD + (int)i;
+	}
+	if (place(from, to, 4 + nmore) == -1)
 		return 1;
-	dup2(null, 0);
-	dup2(fds[1], 1);
-	dup2(fds[2], 2);
-	close(fds[1]);
-	close(fds[2]);
-	return guard_loop(fds[0], false, argv);
+	close_range(GUARD_TOOL_FD + (unsigned)nmore, ~0U, 0);
+	return guard_loop(GUARD_LIFELINE, false, argv);
 }
 
 /* The guards that a broker has forked; 0 = free. */
@@ -318,7 +355,7 @@ wait_for_request(int fd, const sigset_t *orig)
 }
 
 static void
-broker_loop(int fd, guard_build_fn build, void *arg)
+broker_loop(int fd, guard_build_fn build, void *arg, const int *more, size_t nmore)
 {
 	unsigned char req[GUARD_REQ_MAX];
 	struct sigaction sa;
@@ -345,12 +382,11 @@ broker_loop(int fd, guard_build_fn build, void *arg)
 		if (n < 0)
 			continue;
 		argv = slot != NULL ? build(req, (size_t)n, arg) : NULL;
-		if (argv == NULL || (pid = fork()) == -1) {
+		if (argv == NULL || (pid = _Fork()) == -1) {
 			tell(fds[0], argv == NULL ? "err 1\n" : "err 11\n");
 		} else if (pid == 0) {
-			close(fd);
 			reset_signals();
-			_exit(serve_request(argv, fds));
+			_exit(serve_request(argv, fds, more, nmore));
 		} else {
 			*slot = pid;
 		}
@@ -360,11 +396,16 @@ broker_loop(int fd, guard_build_fn build, void *arg)
 }
 
 int
-guard_broker_start(struct guard_broker *b, guard_build_fn build, void *arg)
+guard_broker_start(
+    struct guard_broker *b, guard_build_fn build, void *arg, const int *fds, size_t nfds)
 {
 	int sv[2];
 	pid_t pid;
 
+	if (nfds > GUARD_FDS_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) == -1)
 		return -1;
 	if ((pid = fork()) == -1) {
@@ -380,7 +421,9 @@ guard_broker_start(struct guard_broker *b, guard_build_fn build, void *arg)
 		setsid();
 		reset_signals();
 		let_go_of_stdio();
-		broker_loop(sv[1], build, arg);
+		environ = tool_environment();
+		if (chdir("/") == 0)
+			broker_loop(sv[1], build, arg, fds, nfds);
 		_exit(0);
 	}
 	close(sv[1]);

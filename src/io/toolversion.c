@@ -149,16 +149,17 @@ tools_print(FILE *out)
 	if (uv_loop_init(&loop) != 0)
 		return;
 	for (size_t i = 0; i < NTOOLS; i++) {
-		char *path = tool_find(tools[i].name);
+		char *why, *path = tool_find(tools[i].name, &why);
 		char *version = path != NULL ? tool_version(&loop, tools[i].name, path) : NULL;
 
 		if (path == NULL)
-			fprintf(out, "%s is not installed\n", tools[i].name);
+			fprintf(out, "%s\n", why);
 		else
 			fprintf(out, "%s %s (%s)\n", tools[i].name,
 			    version != NULL ? version : "of unknown version", path);
 		free(version);
 		free(path);
+		free(why);
 	}
 	uv_loop_close(&loop);
 }

@@ -26,7 +26,7 @@ struct survey {
 	enum stage_id until;
 	FILE *log;
 
-	char *zmap, *zgrab2; /* full paths */
+	char *zmap, *zgrab2, *unbound, *stubby; /* full paths, NULL: not needed */
 	struct gateway gateway;
 	char source_ip[IP_STRLEN]; /* that of the route, "" when it names none */
 	struct ip source; /* our address towards the targets */

@@ -131,6 +131,10 @@ resolve_new(struct survey *s, void (*done)(int error, bool complete, void *arg),
 	}
 	r->asked_before = answers_count(r->answers);
 	dns_settings_from(&settings, s->c);
+	if (s->unbound != NULL)
+		settings.unbound = s->unbound;
+	if (s->stubby != NULL)
+		settings.stubby = s->stubby;
 	settings.usage = &r->usage;
 	o.dir = r->dir;
 	o.file = r->file;

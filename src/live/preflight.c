@@ -42,28 +42,25 @@ readable(const char *path)
 static int
 check_tool(const char *key, const char *name, char **path)
 {
-	if ((*path = tool_find(name)) != NULL)
+	char *why;
+
+	if ((*path = tool_find(name, &why)) != NULL)
 		return 0;
-	log_error("%s: %s cannot be executed%s%s; install-deps.sh installs it", key, name,
-	    strchr(name, '/') != NULL ? ": " : "",
-	    strchr(name, '/') != NULL ? strerror(errno) : "");
+	log_error("%s: %s", key, why);
+	free(why);
 	return EXIT_USAGE;
 }
 
 static int
-check_dns_tools(const struct config *c)
+check_dns_tools(struct survey *s)
 {
-	char *path;
+	const struct config *c = s->c;
 	int rc = 0;
 
-	if (c->dns.mode != DNS_ADDRESS && c->dns.mode != DNS_SYSTEM) {
-		rc |= check_tool("dns.unbound", c->dns.unbound, &path);
-		free(path);
-	}
-	if (c->dns.mode == DNS_MANAGED) {
-		rc |= check_tool("dns.stubby", c->dns.stubby, &path);
-		free(path);
-	}
+	if (c->dns.mode != DNS_ADDRESS && c->dns.mode != DNS_SYSTEM)
+		rc |= check_tool("dns.unbound", c->dns.unbound, &s->unbound);
+	if (c->dns.mode == DNS_MANAGED)
+		rc |= check_tool("dns.stubby", c->dns.stubby, &s->stubby);
 	return rc;
 }
 
@@ -164,7 +161,7 @@ check_as_user(struct survey *s)
 	if (s->until >= STAGE_GRAB)
 		rc |= check_tool("grab.zgrab2", s->c->grab.zgrab2, &s->zgrab2);
 	if (s->until >= STAGE_DNS)
-		rc |= check_dns_tools(s->c);
+		rc |= check_dns_tools(s);
 	identity_resume(&s->id);
 	return rc;
 }

@@ -18,7 +18,6 @@
 #include "survey/report.h"
 #include "survey/signals.h"
 #include "survey/text.h"
-#include "survey/tool.h"
 #include "survey/toolversion.h"
 
 #include "progress.h"
@@ -316,7 +315,7 @@ before_dropping(struct survey *s)
 	}
 	s->broker.fd = -1;
 	if (rc == 0 && s->id.drop && c->scan.mode == SCAN_ZMAP && s->until >= STAGE_SCAN &&
-	    guard_broker_start(&s->broker, zmap_request_build, &s->zmap_params) == -1) {
+	    guard_broker_start(&s->broker, zmap_request_build, &s->zmap_params, NULL, 0) == -1) {
 		log_error("zmap's guard could not be started: %s", strerror(errno));
 		rc = EXIT_FAILED;
 	}
@@ -353,26 +352,20 @@ note_versions(struct survey *s)
 {
 	const struct {
 		const char *name, *path;
-		bool used;
 	} tools[] = {
-		{ "zmap", s->zmap, s->zmap != NULL },
-		{ "zgrab2", s->zgrab2, s->zgrab2 != NULL },
-		{ "unbound", s->c->dns.unbound,
-		    s->until >= STAGE_DNS && s->c->dns.mode != DNS_ADDRESS &&
-			s->c->dns.mode != DNS_SYSTEM },
-		{ "stubby", s->c->dns.stubby,
-		    s->until >= STAGE_DNS && s->c->dns.mode == DNS_MANAGED },
+		{ "zmap", s->zmap },
+		{ "zgrab2", s->zgrab2 },
+		{ "unbound", s->unbound },
+		{ "stubby", s->stubby },
 	};
 	char *version;
 
 	for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
-		char *path = tools[i].used ? tool_find(tools[i].path) : NULL;
-
-		if (path != NULL && (version = tool_version(&s->loop, tools[i].name, path))) {
+		if (tools[i].path != NULL &&
+		    (version = tool_version(&s->loop, tools[i].name, tools[i].path)) != NULL) {
 			manifest_add_tool(&s->m, tools[i].name, version);
 			free(version);
 		}
-		free(path);
 	}
 }
 
@@ -612,6 +605,8 @@ survey_run(const struct run_options *o)
 	free(s.id.name);
 	free(s.zmap);
 	free(s.zgrab2);
+	free(s.unbound);
+	free(s.stubby);
 	free_paths(&s);
 	config_free(c);
 	return rc;

@@ -258,8 +258,7 @@ as_write(struct collisions *c, const struct study *s, const struct study_host *m
 }
 
 static void
-pair_write(
-    struct collisions *c, const struct study *s, uint32_t me, uint32_t other, uint64_t mask)
+pair_write(struct collisions *c, const struct study *s, uint32_t me, uint32_t other, uint64_t mask)
 {
 	const struct partner *p = partner_text(c, s, other);
 	const struct mask_text *m = mask_text(c, mask);
@@ -339,9 +338,8 @@ write_lowest(struct collisions *c, const struct study *s, uint32_t me)
 
 	/* Insertion sort: the keys of the object stand in the order of their text. */
 	for (size_t i = 1; i < n; i++) {
-		for (size_t k = i;
-		     k > 0 && number_text_cmp(
-				  s->hosts[low[k - 1]].record, s->hosts[low[k]].record) > 0;
+		for (size_t k = i; k > 0 && number_text_cmp(s->hosts[low[k - 1]].record,
+						s->hosts[low[k]].record) > 0;
 		     k--) {
 			uint32_t swap = low[k];
 

@@ -15,8 +15,7 @@ read_line(const struct output_lines *s, const struct output_line *l, struct buf 
 	buf_clear(b);
 	buf_reserve(b, l->len);
 	while (got < l->len) {
-		ssize_t n = pread(
-		    s->fd, b->data + got, l->len - got, (off_t)(l->offset + got));
+		ssize_t n = pread(s->fd, b->data + got, l->len - got, (off_t)(l->offset + got));
 
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -114,6 +113,8 @@ dodgy_end(struct writer *o, char **error)
 	return 0;
 }
 
-const struct output_kind output_dodgy = {
-	.file = "dodgy.json", .personal = true, .begin = dodgy_begin, .host = dodgy_host, .end = dodgy_end
-};
+const struct output_kind output_dodgy = { .file = "dodgy.json",
+	.personal = true,
+	.begin = dodgy_begin,
+	.host = dodgy_host,
+	.end = dodgy_end };

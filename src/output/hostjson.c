@@ -78,8 +78,8 @@ write_tls(struct jsonw *w, const struct study *st, const struct study_grab *g)
 		jsonw_key(w, "rsalen");
 		jsonw_int(w, g->bits);
 	}
-	write_fact(
-	    w, "self_signed", g->cert != STUDY_NONE ? st->certs[g->cert].self_signed : FACT_UNKNOWN);
+	write_fact(w, "self_signed",
+	    g->cert != STUDY_NONE ? st->certs[g->cert].self_signed : FACT_UNKNOWN);
 	if (!rsa && curve == NULL && alg != NULL)
 		write_text(w, "spkialg", alg);
 	write_fact(w, "timely", g->timely);
@@ -234,8 +234,8 @@ host_cluster_id(const struct study *st, const struct study_host *h)
 }
 
 static void
-write_fprints(
-    struct jsonw *w, const struct study *st, const struct study_host *h, const struct byte_order *order)
+write_fprints(struct jsonw *w, const struct study *st, const struct study_host *h,
+    const struct byte_order *order)
 {
 	jsonw_object(w);
 	for (int i = 0; i < NPORTS; i++) {

@@ -77,9 +77,11 @@ const struct output_kind output_all_keys = { .file = "all-key-fingerprints.json"
 	.begin = array_begin,
 	.host = all_keys_host,
 	.end = array_end };
-const struct output_kind output_dogies = {
-	.file = "dogies.json", .personal = true, .begin = array_begin, .host = dogies_host, .end = array_end
-};
+const struct output_kind output_dogies = { .file = "dogies.json",
+	.personal = true,
+	.begin = array_begin,
+	.host = dogies_host,
+	.end = array_end };
 
 /* All addresses that the answer which decided has. */
 static void

@@ -119,8 +119,7 @@ pass_host(struct pass *p, uint32_t i)
 	struct stopwatch watch;
 
 	watch_start(&watch);
-	if (oh.h->out == OUT_NONE &&
-	    (p->lane == LANE_REST || oh.h->cluster != STUDY_NONE)) {
+	if (oh.h->out == OUT_NONE && (p->lane == LANE_REST || oh.h->cluster != STUDY_NONE)) {
 		buf_clear(&p->analysis.out);
 		p->analysis.comma = false;
 		analysis_write(&p->analysis, p->st, &oh);
@@ -279,8 +278,7 @@ cost_add(struct cost *sum, const struct cost *more)
 }
 
 int
-output_write(
-    const struct study *st, const char *dir, const struct output_options *o, char **error)
+output_write(const struct study *st, const char *dir, const struct output_options *o, char **error)
 {
 	struct writer writers[NKINDS] = { 0 };
 	struct pass pass[NLANES] = { 0 };
@@ -353,8 +351,7 @@ output_clean(const char *dir)
 	static const char *const others[] = { "records.bad", "run.json" };
 
 	for (size_t k = 0; k < NKINDS + sizeof(others) / sizeof(others[0]); k++) {
-		char *path = path_join(
-		    dir, k < NKINDS ? kinds[k].kind->file : others[k - NKINDS]);
+		char *path = path_join(dir, k < NKINDS ? kinds[k].kind->file : others[k - NKINDS]);
 
 		outfile_sweep(path);
 		free(path);

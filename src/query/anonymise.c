@@ -24,8 +24,8 @@
 #include "survey/transform.h"
 
 #define MARKER "ANONYMISED"
-#define MARKER_TEXT                                                                                \
-	"An anonymised copy, made by survey: hosts, networks, names and keys are pseudonyms.\n"    \
+#define MARKER_TEXT                                                                             \
+	"An anonymised copy, made by survey: hosts, networks, names and keys are pseudonyms.\n" \
 	"This file marks the directory: a later copy may replace it as a whole.\n"
 #define MAP_FILE "anonymise.map"
 
@@ -345,8 +345,7 @@ install(const char *made, const char *dir)
 		return 0;
 	if (errno == EEXIST && rename(made, dir) == 0)
 		return 0; /* it was empty */
-	if (has_marker(dir) &&
-	    renameat2(AT_FDCWD, made, AT_FDCWD, dir, RENAME_EXCHANGE) == 0)
+	if (has_marker(dir) && renameat2(AT_FDCWD, made, AT_FDCWD, dir, RENAME_EXCHANGE) == 0)
 		return file_remove_tree(made);
 	return -1;
 }
@@ -362,7 +361,8 @@ map_line(struct buf *b, const char *kind, const char *copy, const char *original
 
 /* Which host and cluster of the copy is which of the run: for the run's own directory. */
 static int
-write_map(const char *dir, const struct study *st, const struct study *copy, const uint32_t *host_of)
+write_map(
+    const char *dir, const struct study *st, const struct study *copy, const uint32_t *host_of)
 {
 	char to[IP_STRLEN], from[IP_STRLEN];
 	struct buf b;

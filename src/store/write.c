@@ -260,9 +260,8 @@ put_keys(struct row *r, const struct study *st)
 		row_text(r, k->kind == KEY_SSH_HOST ? "ssh" : "tls");
 		row_int(r, k->nhosts);
 		row_text(r, public_result_name((enum public_result)k->public_key));
-		row_text(r, k->public_key == PUBLIC_OK
-				? public_type_name((enum public_type)k->type)
-				: NULL);
+		row_text(r, k->public_key == PUBLIC_OK ? public_type_name((enum public_type)k->type)
+						       : NULL);
 		row_known(r, k->bits > 0 ? (int64_t)k->bits : -1);
 		row_text(r, study_text(st, k->curve));
 		row_blob(r, &p.modulus);
@@ -412,8 +411,8 @@ put_names(struct row *r, const struct study *st)
 			row_number(r, i);
 			row_text(r, study_name_key(n, key));
 			row_text(r, text);
-			row_text(r, n->verdict < NAME_NVERDICTS ? study_name_verdict(n->verdict)
-								: NULL);
+			row_text(
+			    r, n->verdict < NAME_NVERDICTS ? study_name_verdict(n->verdict) : NULL);
 			row_text(r, deciding_address(st, h, n, ip));
 			row_number(r, n->answer);
 			row_text(r, reverse_name(text, reversed));
@@ -443,8 +442,7 @@ put_dns(struct row *r, const struct study *st)
 		for (uint32_t k = 0; k < a->targets.n; k++) {
 			if (b.len > 0)
 				buf_addc(&b, '\n');
-			buf_adds(&b,
-			    study_text_or_empty(st, st->targets[a->targets.at + k]));
+			buf_adds(&b, study_text_or_empty(st, st->targets[a->targets.at + k]));
 		}
 		row_number(r, i);
 		row_text(r, study_text_or_empty(st, a->name));

@@ -385,8 +385,8 @@ study_builder_answer(struct study_builder *b, const struct study_answer *a,
 	mem_grow(&st->addresses, &b->cap_addresses, (size_t)st->naddresses + a->addresses.n,
 	    sizeof(*st->addresses));
 	if (a->addresses.n > 0)
-		memcpy(st->addresses + st->naddresses, addresses,
-		    a->addresses.n * sizeof(*addresses));
+		memcpy(
+		    st->addresses + st->naddresses, addresses, a->addresses.n * sizeof(*addresses));
 	mem_grow(&st->targets, &b->cap_targets, (size_t)st->ntargets + a->targets.n,
 	    sizeof(*st->targets));
 	if (a->targets.n > 0)
@@ -414,8 +414,7 @@ take_public(struct study_builder *b, uint32_t key, const struct host_grab *g)
 
 	if (k->public_key == PUBLIC_OK || g->public_key == NULL)
 		return;
-	r = public_key_decode(
-	    g->public_key, (enum key_kind)g->kind, g->fp, &b->scratch, &p);
+	r = public_key_decode(g->public_key, (enum key_kind)g->kind, g->fp, &b->scratch, &p);
 	if (r == PUBLIC_ABSENT)
 		return;
 	k->public_key = (uint8_t)r;
@@ -423,7 +422,8 @@ take_public(struct study_builder *b, uint32_t key, const struct host_grab *g)
 		return;
 	k->type = (uint8_t)p.type;
 	k->bits = p.bits;
-	k->curve = p.curve != NULL ? study_builder_text(b, p.curve, strlen(p.curve)) : STUDY_NO_TEXT;
+	k->curve = p.curve != NULL ? study_builder_text(b, p.curve, strlen(p.curve))
+				   : STUDY_NO_TEXT;
 	if (b->spool != -1)
 		(void)spool_put(b, key, &p); /* a full disk is told at the finish */
 	else
@@ -612,8 +612,7 @@ keep_host(struct study_builder *b, uint32_t host, const struct host *h)
 }
 
 uint32_t
-study_builder_line(
-    struct study_builder *b, const struct host *line, uint64_t number, bool *is_new)
+study_builder_line(struct study_builder *b, const struct host *line, uint64_t number, bool *is_new)
 {
 	uint32_t host = study_builder_find(b, &line->ip);
 
@@ -642,8 +641,8 @@ study_builder_merged(struct study_builder *b, uint32_t host)
 }
 
 void
-study_builder_place(struct study_builder *b, uint32_t host, const char *country, uint32_t asn,
-    const char *as_name)
+study_builder_place(
+    struct study_builder *b, uint32_t host, const char *country, uint32_t asn, const char *as_name)
 {
 	struct study_host *h = &b->st->hosts[host];
 

@@ -213,8 +213,8 @@ take_answers(struct study_builder *b, const struct answers *answers)
 		if (a->type == DNS_PTR) {
 			mem_grow(&targets, &cap, a->nnames, sizeof(*targets));
 			for (size_t k = 0; k < a->nnames; k++)
-				targets[k] =
-				    study_builder_text(b, a->names[k], strlen(a->names[k]));
+				targets[k] = study_builder_text(
+				    b, a->names[k], strlen(a->names[k]));
 			to.targets.n = (uint32_t)a->nnames;
 		} else {
 			to.addresses.n = (uint32_t)a->naddrs;
@@ -274,9 +274,9 @@ judge_host(struct judging *j, uint32_t host)
 	h->ptr = answer_number(v->ptr);
 	h->rdns = STUDY_NO_TEXT;
 	if (v->rdns != NULL) {
-		struct study_name name = { .source = NAME_RDNS,
-			.answer = STUDY_NONE,
-			.verdict = NAME_NOT_LOOKED_UP };
+		struct study_name name = {
+			.source = NAME_RDNS, .answer = STUDY_NONE, .verdict = NAME_NOT_LOOKED_UP
+		};
 
 		h->rdns = name.text = study_builder_text(b, v->rdns, strlen(v->rdns));
 		if (v->n > 0 && v->names[0].ref == VERDICT_RDNS) {

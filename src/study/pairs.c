@@ -36,7 +36,8 @@ is_shared(const struct study *st, const struct study_key *k)
 
 /* Each host's shared keys with their ports, keys ascending. */
 static void
-list_shared(const struct pairs *c, const struct study *st, uint32_t **first_out, struct group_key **list_out)
+list_shared(const struct pairs *c, const struct study *st, uint32_t **first_out,
+    struct group_key **list_out)
 {
 	uint32_t *first = xcalloc((size_t)c->nhosts + 1, sizeof(*first)), *at = NULL;
 	struct group_key *list = NULL;

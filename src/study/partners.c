@@ -59,9 +59,8 @@ equal_keys(const struct pairs *c)
 		h = hashtab_hash(&t, groups, n * sizeof(*groups));
 		for (other = hashtab_first(&t, h, &at); other != HASHTAB_NONE;
 		     other = hashtab_next(&t, h, &at)) {
-			if (ngroups_of(c, other) == n &&
-			    memcmp(&c->kgroups[c->kgroup_first[other]], groups,
-				n * sizeof(*groups)) == 0)
+			if (ngroups_of(c, other) == n && memcmp(&c->kgroups[c->kgroup_first[other]],
+							     groups, n * sizeof(*groups)) == 0)
 				break;
 		}
 		if (other != HASHTAB_NONE)

@@ -10,8 +10,6 @@
 #include "survey/log.h"
 #include "survey/pseudonym.h"
 
-
-
 #define KEY_FILE "anonymise.key"
 
 _Static_assert(PSEUDONYM_KEY == crypto_auth_hmacsha256_KEYBYTES, "the key of HMAC-SHA-256");

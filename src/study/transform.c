@@ -211,7 +211,7 @@ add_host(struct adding *a, uint32_t number)
 	if (a->map->host != NULL)
 		a->map->host(a->map->arg, h);
 	h->as = asn != 0 || as_name != STUDY_NO_TEXT ? study_builder_as_text(a->b, asn, as_name)
-						      : STUDY_NONE;
+						     : STUDY_NONE;
 	for (uint32_t i = from->grabs.at; i < from->grabs.at + from->grabs.n; i++)
 		add_grab(a, host, &st->grabs[i]);
 	for (uint32_t i = from->names.at; i < from->names.at + from->names.n; i++) {
@@ -294,14 +294,12 @@ add_answers(struct adding *a)
 
 		mem_grow(&addresses, &cap_addresses, from->addresses.n, sizeof(*addresses));
 		for (uint32_t k = 0; k < from->addresses.n; k++)
-			addresses[k] =
-			    map_address(a, &st->addresses[from->addresses.at + k]);
+			addresses[k] = map_address(a, &st->addresses[from->addresses.at + k]);
 		mem_grow(&targets, &cap_targets, from->targets.n, sizeof(*targets));
 		for (uint32_t k = 0; k < from->targets.n; k++)
 			targets[k] = map_text(a, TEXT_NAME, st->targets[from->targets.at + k]);
 		to.name = m[i].name;
-		a->answers[m[i].number] =
-		    study_builder_answer(a->b, &to, addresses, targets) + 1;
+		a->answers[m[i].number] = study_builder_answer(a->b, &to, addresses, targets) + 1;
 	}
 	free(m);
 	free(wanted);
@@ -371,8 +369,7 @@ study_builder_add_study(
 
 /* Public keys of the study that this one was made from. */
 static int
-borrowed_get(
-    const struct study *st, uint32_t key, struct public_key *k, struct buf *scratch)
+borrowed_get(const struct study *st, uint32_t key, struct public_key *k, struct buf *scratch)
 {
 	const struct study *from = st->public_source;
 

@@ -16,6 +16,7 @@
 #include "survey/buf.h"
 #include "survey/child.h"
 #include "survey/guard.h"
+#include "survey/memfile.h"
 
 struct result {
 	uv_loop_t loop;
@@ -61,7 +62,7 @@ start(struct result *r, const char *const *argv, bool want_stdin)
 static struct child *
 start_sh(struct result *r, const char *script, bool want_stdin)
 {
-	const char *const argv[] = { "sh", "-c", script, NULL };
+	const char *const argv[] = { "/bin/sh", "-c", script, NULL };
 
 	return start(r, argv, want_stdin);
 }
@@ -245,7 +246,7 @@ test_dispositions_reset(void **state)
 static void
 test_no_new_privs(void **state)
 {
-	const char *const argv[] = { "grep", "NoNewPrivs", "/proc/self/status", NULL };
+	const char *const argv[] = { "/bin/grep", "NoNewPrivs", "/proc/self/status", NULL };
 	struct result *r = *state;
 	struct child_opts o = { .name = "fake",
 		.argv = argv,
@@ -304,10 +305,52 @@ test_guard_killed(void **state)
 	assert_true(gone(r->pid));
 }
 
+/* A tool sees what it was given, and neither our other files nor our environment. */
+#define LOOK_AROUND                                                                       \
+	"cat </proc/self/fd/4; cat /proc/self/fd/5; echo x 2>/dev/null >/proc/self/fd/5;" \
+	"env | sed 's/=.*//' | grep -vxE "                                                \
+	"'PATH|PWD|OLDPWD|SHLVL|_|LANG|LC_.*|TZ|SSL_.*|.*SAN_OPTIONS';"                   \
+	"cd /proc/$$/fd; echo ?; cd /; pwd"
+
+#define OPEN "0 1 2 3 4 5\n" /* 3: the shell reads the directory */
+
+static void
+open_given(int fds[2])
+{
+	setenv("SURVEY_TEST_SECRET", "root's", 1);
+	fds[0] = memfile_new("one", "first\n", 6);
+	fds[1] = memfile_new("two", "second\n", 7);
+	assert_true(fds[0] > 2 && fds[1] > 2);
+}
+
+static void
+test_given_files(void **state)
+{
+	const char *const argv[] = { "/bin/sh", "-c", LOOK_AROUND, NULL };
+	struct result *r = *state;
+	int fds[2];
+	struct child_opts o = { .name = "fake",
+		.argv = argv,
+		.cwd = "/",
+		.fds = fds,
+		.nfds = 2,
+		.on_stdout = on_out,
+		.on_exit = on_exit_cb,
+		.arg = r };
+
+	open_given(fds);
+	assert_non_null(child_spawn(&r->loop, &o));
+	close(fds[0]);
+	close(fds[1]);
+	finish(r);
+	assert_string_equal(r->out.data, "first\nsecond\n" OPEN "/\n");
+}
+
 static char **
 build_echo(const void *req, size_t len, void *arg)
 {
-	static char *argv[] = { "sh", "-c", "echo served; cat >&2; exit 4", NULL };
+	static char *argv[] = { "/bin/sh", "-c", "echo served; cat >&2; " LOOK_AROUND "; exit 4",
+		NULL };
 
 	return len == 2 && memcmp(req, arg, 2) == 0 ? argv : NULL;
 }
@@ -317,6 +360,7 @@ test_broker(void **state)
 {
 	struct result *r = *state;
 	struct guard_broker b;
+	int fds[2];
 	struct child_opts o = { .name = "fake",
 		.on_stdout = on_out,
 		.on_exit = on_exit_cb,
@@ -324,12 +368,15 @@ test_broker(void **state)
 		.req = "ok",
 		.req_len = 2 };
 
-	assert_int_equal(guard_broker_start(&b, build_echo, "ok"), 0);
+	open_given(fds);
+	assert_int_equal(guard_broker_start(&b, build_echo, "ok", fds, 2), 0);
+	close(fds[0]);
+	close(fds[1]);
 	o.broker_fd = b.fd;
 	assert_non_null(child_spawn(&r->loop, &o));
 	uv_run(&r->loop, UV_RUN_DEFAULT);
 	assert_int_equal(r->exits, 1);
-	assert_string_equal(r->out.data, "served\n");
+	assert_string_equal(r->out.data, "served\nfirst\nsecond\n" OPEN "/\n");
 	assert_int_equal(r->st.code, 4);
 
 	o.req = "no";
@@ -355,6 +402,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_no_new_privs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_supervisor_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_guard_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_given_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_broker, setup, teardown),
 	};
 

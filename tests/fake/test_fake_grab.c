@@ -17,6 +17,8 @@
 #include "survey/mem.h"
 #include "survey/simd.h"
 
+#include "fake_tool.h"
+
 #define HOSTS 12
 
 struct result {
@@ -25,7 +27,7 @@ struct result {
 	struct grab *grab;
 	struct config config;
 	struct simd_parser *parser;
-	char *dir, *state;
+	char *dir, *state, *tool;
 	unsigned records[HOSTS + 1], total, whole;
 	unsigned fail_at; /* on_record() reports a full disk at this record */
 	unsigned refused_host; /* on_allowed() says no to it */
@@ -92,7 +94,6 @@ setup(void **state)
 	r->dir = xstrdup("/tmp/survey-fake-XXXXXX");
 	assert_non_null(mkdtemp(r->dir));
 	r->state = path_join(r->dir, "state");
-	setenv("FAKE_STATE", r->state, 1);
 	for (int row = 0; row < NPORTS_STUDY; row++) {
 		r->config.grab.port[row] = true;
 		r->config.grab.timeout_ms[row] = 1000;
@@ -117,11 +118,13 @@ teardown(void **state)
 
 	unlink(args);
 	unlink(r->state);
+	unlink(r->tool);
 	rmdir(r->dir);
 	simd_parser_free(r->parser);
 	free(args);
 	free(r->dir);
 	free(r->state);
+	free(r->tool);
 	free(r);
 	return rc;
 }
@@ -129,8 +132,9 @@ teardown(void **state)
 static void
 start(struct result *r, const char *fake)
 {
+	const char *tool = r->tool = fake_tool(r->dir, "zgrab2", fake, r->state);
 	struct grab_opts o = { .config = &r->config,
-		.zgrab2 = FAKE_DIR "/bin/zgrab2",
+		.zgrab2 = tool,
 		.ini_file = "ini",
 		.block_file = "block",
 		.smtp_name = "[198.18.0.1]",
@@ -143,7 +147,6 @@ start(struct result *r, const char *fake)
 		.on_done = on_done,
 		.arg = r };
 
-	setenv("FAKE", fake, 1);
 	r->grab = grab_new(&r->loop, &o);
 	for (unsigned i = 1; i <= HOSTS; i++) {
 		struct ip ip = host(i);
@@ -199,6 +202,7 @@ test_dies_and_recovers(void **state)
 
 	for (size_t i = 0; i < sizeof(fakes) / sizeof(fakes[0]); i++) {
 		unlink(r->state);
+		unlink(r->tool);
 		r->total = r->whole = 0;
 		r->done = 0;
 		memset(r->records, 0, sizeof(r->records));

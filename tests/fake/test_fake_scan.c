@@ -16,10 +16,13 @@
 #include "survey/mem.h"
 #include "survey/scan.h"
 
+#include "fake_tool.h"
+
 struct result {
 	uv_loop_t loop;
 	struct scan *scan;
 	char *dir, *state;
+	const char *spools; /* dir, where nothing is wrong */
 	struct buf hits;
 	int done, error;
 	unsigned stop_at_hits, nhits;
@@ -61,7 +64,7 @@ setup(void **state)
 	r->dir = xstrdup("/tmp/survey-fake-XXXXXX");
 	assert_non_null(mkdtemp(r->dir));
 	r->state = path_join(r->dir, "state");
-	setenv("FAKE_STATE", r->state, 1);
+	r->spools = r->dir;
 	buf_init(&r->hits);
 	uv_loop_init(&r->loop);
 	*state = r;
@@ -71,7 +74,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	static const char *const names[] = { "state", "shard-000.ips", "shard-001.ips" };
+	static const char *const names[] = { "state", "zmap", "shard-000.ips", "shard-001.ips" };
 	struct result *r = *state;
 	int rc = uv_loop_close(&r->loop);
 
@@ -92,7 +95,8 @@ teardown(void **state)
 static void
 run(struct result *r, const char *fake, struct scan_shard *shards, size_t nshards)
 {
-	struct scan_opts o = { .zmap = { .zmap = FAKE_DIR "/bin/zmap",
+	char *zmap = fake_tool(r->dir, "zmap", fake, r->state);
+	struct scan_opts o = { .zmap = { .zmap = zmap,
 				   .interface = "none",
 				   .gateway_mac = "00:00:00:00:00:00",
 				   .source_ip = "",
@@ -104,7 +108,7 @@ run(struct result *r, const char *fake, struct scan_shard *shards, size_t nshard
 				   .probes = 1,
 				   .seed = 1,
 				   .shards = (unsigned)nshards },
-		.directory = r->dir,
+		.directory = r->spools,
 		.shards = shards,
 		.nshards = nshards,
 		.max_failures = 1,
@@ -116,11 +120,11 @@ run(struct result *r, const char *fake, struct scan_shard *shards, size_t nshard
 		.on_done = on_done,
 		.arg = r };
 
-	setenv("FAKE", fake, 1);
 	r->scan = scan_new(&r->loop, &o);
 	uv_run(&r->loop, UV_RUN_DEFAULT);
 	assert_int_equal(r->done, 1);
 	scan_free(r->scan);
+	free(zmap);
 }
 
 static char *
@@ -239,11 +243,9 @@ test_no_spool(void **state)
 {
 	struct result *r = *state;
 	struct scan_shard shard = { .number = 0 };
-	char *dir = r->dir;
 
-	r->dir = "/nonexistent";
+	r->spools = "/nonexistent";
 	run(r, "split", &shard, 1);
-	r->dir = dir;
 	assert_int_equal(r->error, ENOENT);
 }
 

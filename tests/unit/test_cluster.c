@@ -38,8 +38,8 @@ of_host(const struct clusters *c, uint32_t host)
 
 /* uses come in order of hosts. */
 static void
-cluster_hosts(struct clusters *c, uint32_t nhosts, const bool *in, const struct key_use *uses,
-    size_t nuses)
+cluster_hosts(
+    struct clusters *c, uint32_t nhosts, const bool *in, const struct key_use *uses, size_t nuses)
 {
 	struct study_builder *b = study_builder_new();
 
@@ -166,17 +166,20 @@ test_random(void **state)
 			for (uint32_t j = 0; j < N; j++) {
 				if (i == j)
 					continue;
-				assert_int_equal(linked[i][j],
-				    in[i] && of_host(&c, i) != 0 && of_host(&c, i) == of_host(&c, j));
+				assert_int_equal(
+				    linked[i][j], in[i] && of_host(&c, i) != 0 &&
+						      of_host(&c, i) == of_host(&c, j));
 				partners += mask[i][j] != 0;
-				if (c.p->group_of[i] != GROUP_NONE && c.p->group_of[j] != GROUP_NONE)
+				if (c.p->group_of[i] != GROUP_NONE &&
+				    c.p->group_of[j] != GROUP_NONE)
 					assert_true(pairs_ports(c.p, c.p->group_of[i],
 							c.p->group_of[j]) == mask[i][j]);
 				else
 					assert_true(mask[i][j] == 0);
 			}
 			assert_int_equal(
-			    c.p->group_of[i] == GROUP_NONE ? 0 : c.p->partners[c.p->group_of[i]], partners);
+			    c.p->group_of[i] == GROUP_NONE ? 0 : c.p->partners[c.p->group_of[i]],
+			    partners);
 		}
 		clusters_fini(&c);
 	}

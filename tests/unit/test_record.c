@@ -325,7 +325,8 @@ test_merges_lines(void **state)
 	study_builder_line(b, &f->h, 9, &is_new);
 	assert_int_equal(study_builder_merges(b).repeated, 1);
 	assert_int_equal(study_builder_merged(b, 0)->ngrabs, 2);
-	assert_names(study_builder_merged(b, 0), "banner=mx.example.ie p25dn=mail.example.ie p25san0=old.ie");
+	assert_names(study_builder_merged(b, 0),
+	    "banner=mx.example.ie p25dn=mail.example.ie p25san0=old.ie");
 	assert_int_equal(
 	    extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p25\":" RAW25(FP2, "") "}}"), REFUSED_NO);
 	study_builder_line(b, &f->h, 10, &is_new);

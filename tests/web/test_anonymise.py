@@ -6,7 +6,6 @@ usage: test_anonymise.py SURVEY
 Every address, name, AS name and fingerprint of the source is searched for in
 every file of the copy, also where files hold text deflated or compressed.
 """
-import collections
 import json
 import pathlib
 import re
@@ -67,7 +66,7 @@ def main():
     survey = sys.argv[1]
     with tempfile.TemporaryDirectory() as tmp:
         tmp = pathlib.Path(tmp)
-        source, copy, again, kept = tmp / "run", tmp / "copy", tmp / "again", tmp / "kept"
+        source, copy, again = tmp / "run", tmp / "copy", tmp / "again"
         run(sys.executable, HERE / "make_run.py", source, "--hosts", 250, "--clusters", 20,
             "--largest", 50, "--hostile", "--seed", 3)
         (source / "run.json").write_text(json.dumps({
@@ -78,7 +77,7 @@ def main():
         texts = originals(source)
         assert len(texts) > 500, "the source has something to hide"
         run(survey, "graph", source, "--format", "svg,dot,pdf", "--anonymise", "-o", copy)
-        run(survey, "report", source, "--anonymise", "-o", copy)
+        run(survey, "report", copy)  # a copy is a directory for every command
         secrets = ["secret-operation", "alice", "198.19.77.77", "secret0",
                    (source / "anonymise.key").read_text().strip()]
         left = survivors([*texts, *secrets], copy)
@@ -92,7 +91,8 @@ def main():
         run(survey, "report", source, "--anonymise", "-o", again)
         one, two = ((d / "clusters.json").read_text() for d in (copy, again))
         assert one == two, "pseudonyms are stable"
-        shape = lambda d: [(c["id"], c["size"], len(c["keys"])) for c in json.loads((d / "clusters.json").read_text())]
+        # In the order of pseudonyms, not of records.
+        shape = lambda d: sorted((c["size"], len(c["keys"])) for c in json.loads((d / "clusters.json").read_text()))
         assert shape(source) == shape(copy)
         stats = lambda d, t: json.loads(subprocess.run([survey, "stats", "-f", "json", "-t", t, d],
                                                        check=True, stdout=subprocess.PIPE).stdout)
@@ -103,16 +103,6 @@ def main():
         alone = tmp / "alone.json"
         alone.write_bytes((copy / "collisions.json").read_bytes())
         assert stats(alone, "sizes")["tables"][0]["rows"] == stats(copy, "sizes")["tables"][0]["rows"]
-
-        # With --keep-as the hosts of one AS stay, and only what is theirs alone.
-        count = collections.Counter(h["asndec"] for h in json.loads((source / "all-key-fingerprints.json").read_text()))
-        mine = {asn for asn, _ in count.most_common(3)[1:]}
-        run(survey, "report", source, "--anonymise", "--keep-as", ",".join(map(str, mine)), "-o", kept)
-        alone = [t for t, ases in texts.items() if ases <= mine]
-        others = [t for t, ases in texts.items() if not ases <= mine]
-        assert survivors(others, kept) == []
-        stay = survivors(alone, kept)
-        assert any(t.startswith("198.") for t in stay), "addresses of the kept AS"
 
         # A directory that holds something else is left alone.
         other = tmp / "other"
