@@ -334,7 +334,7 @@ add_processes(scmp_filter_ctx ctx)
 {
 	const uint64_t spaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
 				CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
-	const struct scmp_arg_cmp pair = SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX);
+	const struct scmp_arg_cmp pair = { .op = SCMP_CMP_EQ, .datum_a = AF_UNIX };
 	int rc = allow_masked(ctx, "clone", 0, spaces, 0);
 
 	if (rc == 0)
@@ -358,7 +358,7 @@ in_groups(const char *name, unsigned groups)
 static int
 add_rules(scmp_filter_ctx ctx, unsigned groups, int abi)
 {
-	const struct scmp_arg_cmp self = SCMP_A0_64(SCMP_CMP_EQ, (uint64_t)getpid());
+	const struct scmp_arg_cmp self = { .op = SCMP_CMP_EQ, .datum_a = (uint64_t)getpid() };
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]) && rc == 0; i++) {
@@ -370,7 +370,9 @@ add_rules(scmp_filter_ctx ctx, unsigned groups, int abi)
 			rc = rule(ctx, SCMP_ACT_ERRNO(EPERM), refused[i], 0, NULL);
 	}
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]) && rc == 0; i++) {
-		const struct scmp_arg_cmp request = SCMP_A1_64(SCMP_CMP_EQ, requests[i]);
+		const struct scmp_arg_cmp request = {
+			.arg = 1, .op = SCMP_CMP_EQ, .datum_a = requests[i]
+		};
 
 		rc = rule(ctx, SCMP_ACT_ALLOW, "ioctl", 1, &request);
 	}

@@ -83,8 +83,7 @@ judge_name(
 
 /* Keeps the looked-up spelling as an offset into v->text until that has stopped moving. */
 static void
-add_name(
-    struct verdict *v, const struct answers *t, size_t ref, const char *name, size_t *text_len)
+add_name(struct verdict *v, const struct answers *t, size_t ref, const char *name, size_t *text_len)
 {
 	size_t len = strlen(name) + 1;
 	struct verdict_name *vn;

@@ -713,8 +713,7 @@ by_as_hosts(const void *pa, const void *pb, void *arg)
 
 /* The numbers 0 to n in that order; the caller frees. */
 static uint32_t *
-ordered(
-    const struct study *st, uint32_t n, int (*compare)(const void *, const void *, void *))
+ordered(const struct study *st, uint32_t n, int (*compare)(const void *, const void *, void *))
 {
 	uint32_t *order = xcalloc((size_t)n + 1, sizeof(*order));
 
@@ -790,8 +789,7 @@ top_clusters(struct tables *ts, const struct study *st)
 		row_count(r, 1, c->nases);
 		row_count(r, 2, c->nshared);
 		row_count(r, 3, c->keys.n);
-		row_count(
-		    r, 4, c->keys.n > 0 ? st->keys[study_cluster_key(st, c, 0)].nhosts : 0);
+		row_count(r, 4, c->keys.n > 0 ? st->keys[study_cluster_key(st, c, 0)].nhosts : 0);
 		if ((st->parts & STUDY_FACTS) != 0) {
 			row_count(r, 5, trusted);
 			row_count(r, 6, wild);

@@ -335,7 +335,7 @@ static int
 in_child(int profile, bool landlock, int (*fn)(void))
 {
 	struct sandbox_state st = { .landlock = 0 };
-	int status;
+	int status = 0;
 	pid_t pid;
 
 	prepare();
