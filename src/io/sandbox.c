@@ -254,11 +254,7 @@ static const struct {
 	{ CALLS_SOCKET, "sendto" },
 	{ CALLS_SOCKET, "setsockopt" },
 	{ CALLS_SOCKET, "shutdown" },
-	{ CALLS_SANITIZER, "clone" },
-	{ CALLS_SANITIZER, "kill" },
 	{ CALLS_SANITIZER, "ptrace" },
-	{ CALLS_SANITIZER, "tgkill" },
-	{ CALLS_SANITIZER, "wait4" },
 };
 
 /* Refused with EPERM: that somebody tries is worth a plain answer, not "no such call". */
