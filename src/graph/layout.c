@@ -3,9 +3,8 @@
  * like anyway and costs nothing, and so do stars; all else is Graphviz's: neato (stress) for
  * small drawings, sfdp for larger ones.  Only positions are taken from it.
  * Edges are drawn straight by us: routing them (splines=true) is what takes
- * minutes for a few hundred nodes.  Nodes are moved apart by us, too: its
- * overlap=prism works through a hash table of addresses, so that the last
- * digits of a position differ from one run to the next.
+ * minutes for a few hundred nodes.  Nodes are moved apart by us, too
+ * (separate.c).
  */
 #include <math.h>
 #include <stdio.h>
@@ -28,11 +27,6 @@
 #define STAR_GAP 10 /* points between two nodes on a star's circle */
 #define STAR_LINE 56 /* the shortest line of a star */
 #define PER_INCH 72.0
-#define LONGER 1.6 /* how much longer than asked edges become so that nodes do not overlap */
-#define ROUNDS 300 /* of moving nodes apart */
-#define TOUCH 0.05 /* points by which two nodes may lack room */
-#define CLEAR 3.0 /* points between a node and a line that passes it */
-#define MANY 40000 /* pairs of a line and a node, and lines are not looked at */
 
 struct layout {
 	GVC_t *gvc;
@@ -220,17 +214,6 @@ set_text(void *object, const char *name, const char *v)
 	agsafeset(object, (char *)(uintptr_t)name, (char *)(uintptr_t)v, (char *)(uintptr_t) "");
 }
 
-/* How long an edge ought to be, in points. */
-static double
-asked_length(const struct drawing *d, const struct draw_edge *e)
-{
-	const struct draw_node *a = &d->nodes[e->a], *b = &d->nodes[e->b];
-
-	if (d->level != DRAW_CLASSIC)
-		return a->r + b->r + 26;
-	return a->r + b->r + (a->caption != NULL ? 85 : 48);
-}
-
 static graph_t *
 to_cgraph(const struct drawing *d, Agnode_t **node, unsigned start)
 {
@@ -256,142 +239,9 @@ to_cgraph(const struct drawing *d, Agnode_t **node, unsigned start)
 
 		if (e->lane == 0)
 			set(agedge(g, node[e->a], node[e->b], NULL, 1), "len",
-			    asked_length(d, e) / PER_INCH);
+			    layout_edge_length(d, e) / PER_INCH);
 	}
 	return g;
-}
-
-/* The distance from a node's centre that others keep, in points. */
-static double
-room(const struct drawing *d, size_t i)
-{
-	const struct draw_node *n = &d->nodes[i];
-
-	return n->r + (n->caption != NULL ? 5 : 0) + (d->level == DRAW_CLASSIC ? 10 : 5);
-}
-
-static void
-scale_by(struct drawing *d, double f)
-{
-	for (size_t i = 0; i < d->nnodes; i++) {
-		d->nodes[i].x *= f;
-		d->nodes[i].y *= f;
-	}
-}
-
-/* Scale the drawing so that edges are as long as asked, in the mean. */
-static void
-scale_to_edges(struct drawing *d)
-{
-	double length = 0, asked = 0;
-
-	for (size_t i = 0; i < d->nedges; i++) {
-		const struct draw_node *a = &d->nodes[d->edges[i].a], *b = &d->nodes[d->edges[i].b];
-
-		if (d->edges[i].lane > 0)
-			continue;
-		length += hypot(b->x - a->x, b->y - a->y);
-		asked += asked_length(d, &d->edges[i]);
-	}
-	if (length > 1e-6)
-		scale_by(d, asked / length);
-}
-
-/* How many times farther from each other the two closest nodes ought to be. */
-static double
-crowding(const struct drawing *d)
-{
-	double most = 0;
-
-	for (size_t i = 0; i < d->nnodes; i++) {
-		for (size_t k = 0; k < i; k++) {
-			double dist = hypot(
-			    d->nodes[i].x - d->nodes[k].x, d->nodes[i].y - d->nodes[k].y);
-
-			most = fmax(most, (room(d, i) + room(d, k)) / fmax(dist, 1e-6));
-		}
-	}
-	return most;
-}
-
-/* Push each pair that lacks room apart.  Returns whether there was one. */
-static bool
-push_apart(struct drawing *d)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < d->nnodes; i++) {
-		for (size_t k = 0; k < i; k++) {
-			struct draw_node *a = &d->nodes[i], *b = &d->nodes[k];
-			double dx = b->x - a->x, dy = b->y - a->y, dist = hypot(dx, dy);
-			double lack = room(d, i) + room(d, k) - dist;
-
-			if (lack <= TOUCH)
-				continue;
-			if (dist < 1e-6) { /* one upon the other: a direction of their own */
-				dx = cos((double)i);
-				dy = sin((double)i);
-				dist = 1;
-			}
-			a->x -= dx / dist * lack / 2;
-			a->y -= dy / dist * lack / 2;
-			b->x += dx / dist * lack / 2;
-			b->y += dy / dist * lack / 2;
-			any = true;
-		}
-	}
-	return any;
-}
-
-/*
- * Move each node that a line passes behind half the way off it.  Returns
- * whether there was one.
- */
-static bool
-push_off_lines(struct drawing *d)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < d->nedges; i++) {
-		const struct draw_node *a = &d->nodes[d->edges[i].a], *b = &d->nodes[d->edges[i].b];
-		double dx = b->x - a->x, dy = b->y - a->y, len = hypot(dx, dy);
-
-		for (size_t k = 0; k < d->nnodes && d->edges[i].lane == 0 && len > 1e-6; k++) {
-			struct draw_node *o = &d->nodes[k];
-			double along = ((o->x - a->x) * dx + (o->y - a->y) * dy) / len;
-			double off = ((o->x - a->x) * dy - (o->y - a->y) * dx) / len;
-			double lack = o->r + CLEAR - fabs(off);
-
-			if (o == a || o == b || along <= 0 || along >= len || lack <= TOUCH)
-				continue;
-			if (off < 0)
-				lack = -lack;
-			o->x += dy / len * lack / 2;
-			o->y -= dx / len * lack / 2;
-			any = true;
-		}
-	}
-	return any;
-}
-
-/*
- * Where nodes overlap, lengthen all edges, within reason, and then push apart
- * what still does; where a line passes behind a node, push it off the line.
- * Lines give way to nodes: they may have the last word.
- */
-static void
-separate(struct drawing *d)
-{
-	scale_to_edges(d);
-	scale_by(d, fmin(fmax(crowding(d), 1), LONGER));
-	for (int i = 0; i < ROUNDS; i++) {
-		bool any = d->nedges * d->nnodes <= MANY && push_off_lines(d);
-
-		if (!push_apart(d) && !any)
-			return;
-	}
-	for (int i = 0; i < ROUNDS && push_apart(d); i++)
-		;
 }
 
 /* Let Graphviz place the nodes, from a start of that number.  Returns 0 or -1. */
@@ -408,7 +258,7 @@ place_freely(struct layout *l, struct drawing *d, unsigned start)
 			d->nodes[i].y = ND_coord(node[i]).y;
 		}
 		gvFreeLayout(l->gvc, g);
-		separate(d);
+		layout_separate(d);
 		turn_level(d);
 		rc = 0;
 	}
