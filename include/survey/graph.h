@@ -9,6 +9,7 @@
 #define SURVEY_GRAPH_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct graph_options {
 	unsigned memory_mb; /* for one process; 0: 1024 */
 	const uint32_t *clusters; /* only these numbers; NULL: all */
 	size_t nclusters;
+	bool no_sandbox; /* workers may do what the caller may; else SANDBOX_DRAW binds them */
 	const volatile sig_atomic_t *stop; /* not 0: stop drawing; may be NULL */
 };
 

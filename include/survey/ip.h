@@ -45,10 +45,28 @@ struct cidr {
 	uint8_t len;
 };
 
-/* "198.18.0.0/15" or a bare address; host bits that are set are an error. */
+/*
+ * "198.18.0.0/15" or a bare address; host bits that are set are an error.  An
+ * IPv4-mapped prefix longer than /96 becomes IPv4.  ::ffff:0:0/96 itself is the
+ * special range of that name and stays IPv6: it does not mean all of IPv4.
+ */
 bool cidr_parse(const char *s, size_t len, struct cidr *c);
 struct ip cidr_last(const struct cidr *c);
 const char *cidr_format(const struct cidr *c, char buf[static IP_STRLEN + 4]);
+
+struct ip_range {
+	struct ip lo, hi; /* same family */
+};
+
+/*
+ * An address, a prefix as in cidr_parse(), or "a-b" with blanks around the dash
+ * allowed.  Returns NULL, or what is wrong with it, a constant text: ip_no_range
+ * when it does not look like any of these.
+ */
+extern const char ip_no_range[];
+const char *ip_range_parse(const char *s, size_t len, struct ip_range *r);
+/* Number of addresses, or UINT64_MAX for all that do not fit. */
+uint64_t ip_range_size(const struct ip_range *r);
 
 /*
  * A set of addresses as sorted, disjoint, inclusive ranges.
@@ -57,10 +75,6 @@ const char *cidr_format(const struct cidr *c, char buf[static IP_STRLEN + 4]);
  * merges and must come before anything that reads the set.  The operations below return
  * normalised sets.
  */
-struct ip_range {
-	struct ip lo, hi; /* same family */
-};
-
 struct ipset {
 	struct ip_range *r;
 	size_t n, cap;
@@ -98,14 +112,5 @@ const struct ip_special *ip_special_find(const struct ip *ip);
 
 /* Special-purpose addresses that are never targets (IANA registries, RFC 6890 and successors). */
 void ipset_add_reserved(struct ipset *s);
-
-/*
- * Add the addresses, prefixes and ranges "a-b" of a file, one a line, to s
- * and normalise it.  Comments start with # or ; and blank lines mean nothing.
- * path "-" is stdin.  Returns 0; or -1 with s as it was and *error naming
- * file, line and fault of the first bad lines (the caller frees it): a block
- * list that is only half understood blocks nothing reliably.
- */
-int ipset_read_file(struct ipset *s, const char *path, char **error);
 
 #endif

@@ -68,9 +68,9 @@ void picture_text_cut(struct buf *, double size, double room);
 void picture_svg(const struct picture *, struct buf *out);
 /* Was the SVG made of a picture with this digest? */
 bool picture_svg_is(const char *svg, size_t len, uint64_t digest);
-/* Written whole or not at all.  Return 0, or -1 with errno set. */
-int picture_png(const struct picture *, const char *path);
-int picture_pdf(const struct picture *, const char *path);
+/* Appended to out.  Return 0, or -1 with errno set when cairo cannot draw it. */
+int picture_png(const struct picture *, struct buf *out);
+int picture_pdf(const struct picture *, struct buf *out);
 /*
  * Find the fonts that these two draw with.  They do it themselves; a process
  * that forks others which draw does it before, once for all of them.

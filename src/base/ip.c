@@ -10,31 +10,50 @@ ip_bytes(const struct ip *ip)
 	return ip->family == 4 ? 4 : 16;
 }
 
-bool
-ip_parse(const char *s, size_t len, struct ip *ip)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	char text[IP_STRLEN];
-	uint8_t a[16];
+static const uint8_t mapped[12] = {
+	[10] = 0xff, [11] = 0xff
+}; /* ::ffff:0:0/96, RFC 4291 2.5.5.2 */
 
+/* An address of the family in which it is written: IPv4-mapped stays IPv6. */
+static bool
+parse_as_written(const char *s, size_t len, struct ip *ip)
+{
+	char text[IP_STRLEN];
+
+	memset(ip, 0, sizeof(*ip));
 	if (len == 0 || len >= sizeof(text) || memchr(s, '\0', len) != NULL)
 		return false;
 	memcpy(text, s, len);
 	text[len] = '\0';
-	memset(ip, 0, sizeof(*ip));
-	if (inet_pton(AF_INET, text, ip->a) == 1) {
+	if (inet_pton(AF_INET, text, ip->a) == 1)
 		ip->family = 4;
-		return true;
-	}
-	if (inet_pton(AF_INET6, text, a) != 1)
-		return false;
-	if (memcmp(a, mapped, sizeof(mapped)) == 0) {
-		ip->family = 4;
-		memcpy(ip->a, a + 12, 4);
-	} else {
+	else if (inet_pton(AF_INET6, text, ip->a) == 1)
 		ip->family = 6;
-		memcpy(ip->a, a, 16);
-	}
+	return ip->family != 0;
+}
+
+static bool
+is_mapped(const struct ip *ip)
+{
+	return ip->family == 6 && memcmp(ip->a, mapped, sizeof(mapped)) == 0;
+}
+
+static void
+unmap(struct ip *ip)
+{
+	struct ip v4 = { .family = 4 };
+
+	memcpy(v4.a, ip->a + sizeof(mapped), 4);
+	*ip = v4;
+}
+
+bool
+ip_parse(const char *s, size_t len, struct ip *ip)
+{
+	if (!parse_as_written(s, len, ip))
+		return false;
+	if (is_mapped(ip))
+		unmap(ip);
 	return true;
 }
 
@@ -166,34 +185,116 @@ cidr_last(const struct cidr *c)
 	return last;
 }
 
+/* The number in s[0..len), at most max; false for anything else. */
+static bool
+parse_bits(const char *s, size_t len, unsigned max, unsigned *bits)
+{
+	*bits = 0;
+	if (len == 0 || len > 3)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+		*bits = *bits * 10 + (unsigned)(s[i] - '0');
+	}
+	return *bits <= max;
+}
+
 bool
 cidr_parse(const char *s, size_t len, struct cidr *c)
 {
 	const char *slash = memchr(s, '/', len);
-	unsigned bits = 0, max;
+	size_t left = slash != NULL ? (size_t)(slash - s) : len;
+	unsigned bits, max;
 	struct ip first;
 
-	if (!ip_parse(s, slash != NULL ? (size_t)(slash - s) : len, &c->ip))
+	if (!parse_as_written(s, left, &c->ip))
 		return false;
-	max = (unsigned)ip_bytes(&c->ip) * 8;
-	if (slash == NULL) {
-		c->len = (uint8_t)max;
-		return true;
+	bits = max = (unsigned)ip_bytes(&c->ip) * 8;
+	if (slash != NULL && !parse_bits(slash + 1, len - left - 1, max, &bits))
+		return false;
+	/* A part of the mapped addresses is IPv4; all of them are a special range of IPv6. */
+	if (is_mapped(&c->ip) && bits > 96) {
+		unmap(&c->ip);
+		bits -= 96;
+		max = 32;
 	}
-	if (slash + 1 == s + len || s + len - slash > 4)
-		return false;
-	for (const char *p = slash + 1; p < s + len; p++) {
-		if (*p < '0' || *p > '9')
-			return false;
-		bits = bits * 10 + (unsigned)(*p - '0');
-	}
-	if (bits > max)
-		return false;
 	c->len = (uint8_t)bits;
 	first = c->ip;
 	for (unsigned bit = bits; bit < max; bit++)
 		first.a[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
 	return ip_cmp(&first, &c->ip) == 0;
+}
+
+const char ip_no_range[] = "no address, prefix or range";
+
+/* Both ends of "a-b". */
+static const char *
+parse_ends(const char *s, size_t left, const char *t, size_t right, struct ip_range *r)
+{
+	bool lo_mapped, hi_mapped;
+
+	if (!parse_as_written(s, left, &r->lo) || !parse_as_written(t, right, &r->hi))
+		return ip_no_range;
+	if (r->lo.family != r->hi.family)
+		return "one end of the range is IPv4, the other IPv6";
+	if (ip_cmp(&r->lo, &r->hi) > 0)
+		return "the range ends before it starts";
+	lo_mapped = is_mapped(&r->lo);
+	hi_mapped = is_mapped(&r->hi);
+	if (lo_mapped && hi_mapped) {
+		unmap(&r->lo);
+		unmap(&r->hi);
+		if (ip_to_v4(&r->lo) == 0 && ip_to_v4(&r->hi) == UINT32_MAX) {
+			/* All of them, as with /96. */
+			parse_as_written(s, left, &r->lo);
+			parse_as_written(t, right, &r->hi);
+		}
+		return NULL;
+	}
+	return lo_mapped || hi_mapped ? "one end of the range is IPv4 in IPv6 form; write IPv4"
+				      : NULL;
+}
+
+const char *
+ip_range_parse(const char *s, size_t len, struct ip_range *r)
+{
+	const char *dash = memchr(s, '-', len), *slash = memchr(s, '/', len);
+	size_t left, right;
+	struct cidr c;
+
+	if (dash == NULL) {
+		if (cidr_parse(s, len, &c)) {
+			r->lo = c.ip;
+			r->hi = cidr_last(&c);
+			return NULL;
+		}
+		if (slash != NULL && cidr_parse(s, (size_t)(slash - s), &c))
+			return "bits are set to the right of the prefix length, or it is too long";
+		return ip_no_range;
+	}
+	left = (size_t)(dash - s);
+	right = len - left - 1;
+	while (left > 0 && s[left - 1] == ' ')
+		left--;
+	for (dash++; right > 0 && *dash == ' '; dash++)
+		right--;
+	return parse_ends(s, left, dash, right, r);
+}
+
+uint64_t
+ip_range_size(const struct ip_range *r)
+{
+	uint64_t lo = 0, hi = 0;
+	size_t n = ip_bytes(&r->lo);
+
+	if (n == 16 && memcmp(r->lo.a, r->hi.a, 8) != 0)
+		return UINT64_MAX;
+	for (size_t i = n == 16 ? 8 : 0; i < n; i++) {
+		lo = lo << 8 | r->lo.a[i];
+		hi = hi << 8 | r->hi.a[i];
+	}
+	return hi - lo == UINT64_MAX ? UINT64_MAX : hi - lo + 1;
 }
 
 const char *

@@ -15,11 +15,12 @@
 #include "survey/dnsfile.h"
 #include "survey/file.h"
 #include "survey/ip.h"
+#include "survey/iplist.h"
 #include "survey/jsonw.h"
+#include "survey/lines.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/name.h"
-#include "survey/ndjson.h"
 
 #include "commands.h"
 
@@ -27,7 +28,6 @@
 #define PENDING_HIGH 6000
 #define PENDING_LOW 5000
 #define NSIGNALS 3
-#define INPUT_MAX (64 << 10) /* bytes of a line; no name is that long */
 
 enum { RESOLVER, MODE, CONFIG, TYPE, OUTPUT, DIRECTORY, WINDOW, RCVBUF, TIMEOUT, TRIES, STATS };
 
@@ -54,9 +54,9 @@ const struct command command_dns = {
 	"dns",
 	"FILE|-",
 	"Look up many names or addresses at once",
-	"Reads a name or address a line and writes an answer a line (dns.ndjson), in the\n"
-	"order in which they come.  Each question is asked once.  Lines that are no name\n"
-	"are counted and make the exit status 3.",
+	"Reads a name, an address, a prefix or a range a line and writes an answer a line\n"
+	"(dns.ndjson), in the order in which they come.  Each question is asked once.  Lines\n"
+	"that are not asked are named and make the exit status 3.",
 	options,
 	cmd_dns,
 };
@@ -65,65 +65,38 @@ struct lookup {
 	uv_loop_t loop;
 	struct dns *dns;
 	struct answers *answers;
-	struct ndjson lines;
+	struct lines lines;
+	struct iplist *list;
+	struct refusals refused;
+	struct ip at; /* the next address of a range, */
+	uint64_t left; /* and how many are left of it */
+	uint64_t expanded; /* addresses of all ranges */
 	struct jsonw out;
 	FILE *file; /* where out goes: stdout, or outfile's */
 	struct outfile outfile;
-	const char *stats_path;
+	const char *input, *stats_path;
 	uv_fs_t read; /* of a file */
 	uv_poll_t poll; /* of a pipe, socket or terminal, on which a read could block for ever */
 	uv_signal_t signals[NSIGNALS];
 	int fd;
 	bool is_file, reading, eof, stopped, failed, closing, gave_up, any_type;
+	bool asking; /* an answer that comes at once must not ask on */
 	bool ask[DNS_NTYPES];
-	uint64_t refused[NAME_NCLASSES];
-	uint64_t only_ptr; /* names that are no reverse names, where PTR is all that is asked */
 	char chunk[64 << 10];
 };
 
-static void
-refuse(struct lookup *l, enum name_class class)
-{
-	l->refused[class]++;
-}
-
-static void
-ask_address(struct lookup *l, const struct ip *ip)
+/* Ask about a name; returns NULL, or why nothing is asked. */
+static const char *
+ask_name(struct lookup *l, const char *text)
 {
 	char name[NAME_SIZE];
-
-	if (l->any_type && !l->ask[DNS_PTR]) {
-		refuse(l, NAME_ADDRESS);
-		return;
-	}
-	name_reverse(ip, name);
-	dns_ask(l->dns, name, DNS_PTR);
-}
-
-static int
-on_line(const char *line, size_t len, void *arg)
-{
-	struct lookup *l = arg;
-	char name[NAME_SIZE];
-	enum name_class class;
 	bool asked = false;
-	struct ip ip;
 
-	if (len > 0 && line[len - 1] == '\r')
-		len--;
-	if (len == 0)
-		return 0;
-	if (ip_parse(line, len, &ip)) {
-		ask_address(l, &ip);
-		return 0;
-	}
-	if ((class = name_canonical(line, len, name)) != NAME_OK) {
-		refuse(l, class);
-		return 0;
-	}
+	if (name_canonical(text, strlen(text), name) != NAME_OK)
+		return "no valid name";
 	if (!l->any_type) {
 		dns_ask(l->dns, name, name_is_below(name, "arpa") ? DNS_PTR : DNS_A);
-		return 0;
+		return NULL;
 	}
 	for (int t = 0; t < DNS_NTYPES; t++) {
 		if (l->ask[t] && (t != DNS_PTR || name_is_below(name, "arpa"))) {
@@ -131,8 +104,67 @@ on_line(const char *line, size_t len, void *arg)
 			asked = true;
 		}
 	}
-	l->only_ptr += !asked;
-	return 0;
+	return asked ? NULL : "a name, and PTR is the only type";
+}
+
+/* A range becomes the addresses that are asked about next; returns NULL, or why not. */
+static const char *
+take_range(struct lookup *l, const struct ip_range *r)
+{
+	const char *why;
+
+	if (l->any_type && !l->ask[DNS_PTR])
+		return "an address, and PTR is not among the types";
+	if ((why = iplist_expand(r, &l->expanded)) != NULL)
+		return why;
+	l->at = r->lo;
+	l->left = ip_range_size(r);
+	return NULL;
+}
+
+static void
+take_line(struct lookup *l, char *line, size_t len)
+{
+	struct iplist_entry e;
+	char shown[64]; /* parsing writes to the line */
+	size_t n = len < sizeof(shown) ? len : sizeof(shown);
+
+	memcpy(shown, line, n);
+	iplist_line(l->list, line, len, &e);
+	if (e.kind == IPLIST_NAME)
+		e.why = ask_name(l, e.name);
+	else if (e.kind == IPLIST_RANGE)
+		e.why = take_range(l, &e.range);
+	if (e.why != NULL)
+		refusals_add(&l->refused, l->input, l->lines.number, shown, n, e.why);
+}
+
+/* Ask about what the text at hand holds, until enough questions are on their way. */
+static void
+ask_on(struct lookup *l)
+{
+	enum lines_got got = LINES_LINE;
+	char name[NAME_SIZE], *line;
+	size_t len;
+
+	l->asking = true;
+	while (dns_pending(l->dns) < PENDING_HIGH && (got == LINES_LINE || got == LINES_TOO_LONG)) {
+		if (l->left > 0) {
+			name_reverse(&l->at, name);
+			ip_next(&l->at);
+			l->left--;
+			dns_ask(l->dns, name, DNS_PTR);
+			continue;
+		}
+		got = lines_next(&l->lines, &line, &len);
+		if (got == LINES_LINE)
+			take_line(l, line, len);
+		else if (got == LINES_TOO_LONG)
+			refusals_add(&l->refused, l->input, l->lines.number, NULL, 0, "too long");
+	}
+	l->asking = false;
+	if (got == LINES_END)
+		l->eof = true;
 }
 
 static void
@@ -185,17 +217,13 @@ static void read_more(struct lookup *l);
 static void
 take_input(struct lookup *l, ssize_t n)
 {
-	if (n > 0)
-		ndjson_feed(&l->lines, l->chunk, (size_t)n);
-	if (n == 0)
-		ndjson_feed(&l->lines, "\n", 1); /* the last line may lack its end */
-	if (n < 0) {
-		log_error("dns: cannot read: %s", uv_strerror((int)n));
+	if (n >= 0) {
+		lines_feed(&l->lines, l->chunk, (size_t)n);
+	} else {
+		log_error("dns: %s: %s", l->input, uv_strerror((int)n));
 		l->failed = true;
 	}
-	if (n <= 0)
-		l->eof = true;
-	if (l->stopped || l->failed || (l->eof && dns_pending(l->dns) == 0))
+	if (l->stopped || l->failed)
 		finish(l);
 	else
 		read_more(l);
@@ -247,7 +275,12 @@ read_more(struct lookup *l)
 {
 	uv_buf_t buf = uv_buf_init(l->chunk, sizeof(l->chunk));
 
-	if (l->eof || l->reading || l->closing || dns_pending(l->dns) >= PENDING_HIGH)
+	if (l->reading || l->closing || l->asking)
+		return;
+	ask_on(l);
+	if (l->eof && dns_pending(l->dns) == 0)
+		finish(l);
+	if (l->eof || l->closing || dns_pending(l->dns) >= PENDING_HIGH)
 		return;
 	if (!l->is_file) {
 		if (!uv_is_active((uv_handle_t *)&l->poll))
@@ -281,8 +314,7 @@ on_idle(void *arg)
 	/* Whoever reads along sees all that is known. */
 	jsonw_flush(&l->out);
 	fflush(l->file);
-	if (l->eof)
-		finish(l);
+	read_more(l);
 }
 
 static void
@@ -420,26 +452,14 @@ read_request(struct request *r, int argc, char **argv)
 static int
 status_of(struct lookup *l)
 {
-	uint64_t refused = l->lines.toolong + l->only_ptr;
-
-	if (l->only_ptr > 0)
-		log_warn("dns: %llu lines not asked: a name, and PTR is the only type",
-		    (unsigned long long)l->only_ptr);
-	for (int i = 0; i < NAME_NCLASSES; i++) {
-		if (l->refused[i] > 0)
-			log_warn("dns: %llu lines not asked: %s", (unsigned long long)l->refused[i],
-			    i == NAME_ADDRESS ? "an address, and PTR is not among the types"
-					      : "no valid name");
-		refused += l->refused[i];
-	}
-	if (l->lines.toolong > 0)
-		log_warn(
-		    "dns: %llu lines not asked: too long", (unsigned long long)l->lines.toolong);
+	refusals_log(&l->refused, log_warn);
+	if (l->refused.n > 0)
+		log_warn("dns: %llu lines not asked", (unsigned long long)l->refused.n);
 	if (l->failed)
 		return EXIT_FAILED;
 	if (l->stopped)
 		return EXIT_STOPPED;
-	return refused > 0 || l->gave_up ? EXIT_INCOMPLETE : EXIT_COMPLETE;
+	return l->refused.n > 0 || l->gave_up ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 }
 
 /* Returns 0, or an exit status after a message. */
@@ -542,14 +562,18 @@ cmd_dns(int argc, char **argv)
 		goto out;
 	l->answers = answers_new();
 	jsonw_init(&l->out, l->file);
-	ndjson_init(&l->lines, INPUT_MAX, on_line, l);
+	lines_init(&l->lines, IPLIST_LINE_MAX);
+	l->list = iplist_new(IPLIST_NAMES);
+	l->input = r.input;
 	if ((rc = lookup_run(l, &r)) == EXIT_COMPLETE) {
 		lookup_close(l, &r);
 		rc = status_of(l);
 	} else if (l->outfile.f != NULL) {
 		outfile_abort(&l->outfile);
 	}
-	ndjson_fini(&l->lines);
+	lines_fini(&l->lines);
+	iplist_free(l->list);
+	refusals_fini(&l->refused);
 	jsonw_fini(&l->out);
 	answers_free(l->answers);
 	if (l->fd > 0)

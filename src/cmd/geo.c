@@ -5,6 +5,7 @@
 #include "survey/file.h"
 #include "survey/geodb.h"
 #include "survey/georanges.h"
+#include "survey/iplist.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 
@@ -89,13 +90,16 @@ add_asn(const char *text, void *arg)
 static int
 add_file(struct ipset *s, const char *path)
 {
-	char *error;
+	struct refusals bad = { 0 };
+	char *error = NULL;
+	int rc = iplist_read_set(s, path, &bad, &error);
 
-	if (ipset_read_file(s, path, &error) == 0)
-		return 0;
-	log_error("geo: %s", error);
+	refusals_log(&bad, log_error);
+	if (rc == -1)
+		log_error("geo: %s", error);
+	refusals_fini(&bad);
 	free(error);
-	return -1;
+	return rc;
 }
 
 static int

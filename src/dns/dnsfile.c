@@ -11,6 +11,7 @@
 #include "survey/escape.h"
 #include "survey/file.h"
 #include "survey/jsonw.h"
+#include "survey/lines.h"
 #include "survey/mem.h"
 #include "survey/name.h"
 #include "survey/rfc3339.h"
@@ -220,27 +221,27 @@ int
 dnsfile_read(
     const char *path, enum dnsfile_want want, struct answers *t, struct dnsfile_counts *counts)
 {
-	char *line = NULL;
-	size_t cap = 0;
-	ssize_t n;
-	FILE *f;
-	int error;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), error = 0;
+	struct lines lines;
+	enum lines_got got;
+	char *line;
+	size_t len;
 
 	memset(counts, 0, sizeof(*counts));
-	if ((f = fopen(path, "re")) == NULL)
+	if (fd == -1)
 		return -1;
-	while ((n = getline(&line, &cap, f)) > 0) {
+	lines_init(&lines, LINE_MAX_BYTES);
+	while (error == 0 && (got = lines_read(&lines, fd, &line, &len)) != LINES_END) {
 		/* A last line without its end is whole when it parses: no cut of an object does. */
-		if (line[n - 1] == '\n' && --n == 0)
-			continue;
-		if (dnsfile_parse(line, (size_t)n, want, t))
-			counts->lines++;
-		else
+		if (got == LINES_ERROR)
+			error = errno != EINTR ? errno : 0;
+		else if (got == LINES_TOO_LONG || (len > 0 && !dnsfile_parse(line, len, want, t)))
 			counts->bad++;
+		else
+			counts->lines += len > 0;
 	}
-	error = ferror(f) ? EIO : 0;
-	free(line);
-	fclose(f);
+	lines_fini(&lines);
+	close(fd);
 	errno = error;
 	return error == 0 ? 0 : -1;
 }

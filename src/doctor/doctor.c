@@ -21,6 +21,7 @@
 #include "survey/file.h"
 #include "survey/geodb.h"
 #include "survey/georanges.h"
+#include "survey/iplist.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/scan.h"
@@ -300,18 +301,21 @@ check_databases(struct doctor *d)
 static void
 say_list(struct doctor *d, const char *what, const char *path)
 {
+	struct refusals bad = { 0 };
 	struct ipset s;
 	char *error;
 
 	ipset_init(&s);
-	if (ipset_read_file(&s, path, &error) == -1) {
+	if (iplist_read_set(&s, path, &bad, &error) == -1) {
 		doctor_say(d, FINDING_FAIL, what,
-		    "one address, prefix or range a line; # starts a comment", "%s", error);
+		    "one address, prefix or range a line; # starts a comment", "%s%s%s",
+		    bad.n > 0 ? bad.told[0] : error, bad.n > 1 ? "; " : "", bad.n > 1 ? error : "");
 		free(error);
 	} else {
 		doctor_say(
 		    d, FINDING_OK, what, NULL, "%s, %zu range%s", path, s.n, s.n == 1 ? "" : "s");
 	}
+	refusals_fini(&bad);
 	ipset_fini(&s);
 }
 
@@ -343,6 +347,34 @@ check_rereading(struct doctor *d)
 		    "%s cannot read %s, which SIGHUP would have read again", d->id.name, path);
 }
 
+static const char *
+count_addresses(const struct ip_range *r, void *arg)
+{
+	double *n = arg;
+
+	*n += (double)ip_range_size(r);
+	return NULL;
+}
+
+static void
+check_scan_list(struct doctor *d, const char *path)
+{
+	struct refusals bad = { 0 };
+	uint64_t closed;
+	double n = 0;
+
+	if (!user_reads(d, path) || iplist_each(path, count_addresses, &n, &bad, &closed) == -1)
+		doctor_say(
+		    d, FINDING_FAIL, "scan.list", "it holds one address a line", "%s: %m", path);
+	else if (bad.n > 0)
+		doctor_say(d, FINDING_WARN, "scan.list", NULL,
+		    "%s, %.0f addresses; %llu lines are refused, the first: %s", path, n,
+		    (unsigned long long)bad.n, bad.told[0]);
+	else
+		doctor_say(d, FINDING_OK, "scan.list", NULL, "%s, %.0f addresses", path, n);
+	refusals_fini(&bad);
+}
+
 static void
 check_lists(struct doctor *d)
 {
@@ -356,13 +388,8 @@ check_lists(struct doctor *d)
 	}
 	for (size_t i = 0; i < c->run.target_files.n; i++)
 		say_list(d, "targets", c->run.target_files.v[i]);
-	if (c->scan.mode == SCAN_LIST && strcmp(c->scan.list, "-") != 0) {
-		if (user_reads(d, c->scan.list))
-			doctor_say(d, FINDING_OK, "scan.list", NULL, "%s", c->scan.list);
-		else
-			doctor_say(d, FINDING_FAIL, "scan.list", "it holds one address a line",
-			    "%s: %m", c->scan.list);
-	}
+	if (c->scan.mode == SCAN_LIST && strcmp(c->scan.list, "-") != 0)
+		check_scan_list(d, c->scan.list);
 }
 
 /* path, or the nearest directory above it that exists; the caller frees. */

@@ -12,6 +12,7 @@
 #include "survey/graph.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/sandbox.h"
 #include "survey/study.h"
 
 #include "layout.h"
@@ -22,17 +23,7 @@
 #define TIMEOUT_S 60
 #define MEMORY_MB 1024
 #define MAX_WORKERS 64
-
-struct task {
-	const struct graph_options *o;
-	const struct study *study;
-	struct draw_colours colours;
-	struct layout *layout; /* in a worker */
-	char *dir;
-	unsigned formats;
-	uint32_t full_up_to;
-	struct graph_result result;
-};
+#define MOST_BYTES (UINT64_C(1) << 30) /* of the pictures of one cluster */
 
 static const struct {
 	const char *name;
@@ -44,10 +35,30 @@ static const struct {
 	{ "dot", GRAPH_DOT },
 };
 
+#define NFORMATS (sizeof(formats) / sizeof(formats[0]))
+
+/* The pictures of a cluster as they come from a worker, by format. */
+struct arrivals {
+	struct outfile file[NFORMATS];
+	size_t n; /* the formats before this one are complete, or were not asked for */
+};
+
+struct task {
+	const struct graph_options *o;
+	const struct study *study;
+	struct draw_colours colours;
+	struct layout *layout; /* in a worker */
+	char *dir;
+	unsigned formats;
+	uint32_t full_up_to;
+	struct arrivals arrivals[MAX_WORKERS];
+	struct graph_result result;
+};
+
 unsigned
 graph_format(const char *name)
 {
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+	for (size_t i = 0; i < NFORMATS; i++) {
 		if (strcmp(formats[i].name, name) == 0)
 			return formats[i].bit;
 	}
@@ -55,31 +66,29 @@ graph_format(const char *name)
 }
 
 static int
-write_picture(const struct task *t, const struct picture *s, const struct drawing *d,
-    unsigned format, const char *path)
+make_picture(const struct task *t, const struct picture *s, const struct drawing *d,
+    unsigned format, struct buf *out)
 {
-	struct buf b;
-	int rc;
-
 	if (format == GRAPH_PNG)
-		return picture_png(s, path);
+		return picture_png(s, out);
 	if (format == GRAPH_PDF)
-		return picture_pdf(s, path);
-	buf_init(&b);
+		return picture_pdf(s, out);
 	if (format == GRAPH_SVG)
-		picture_svg(s, &b);
+		picture_svg(s, out);
 	else
-		drawing_dot(d, t->study, &b);
-	rc = file_write(path, b.data, b.len);
-	buf_fini(&b);
-	return rc;
+		drawing_dot(d, t->study, out);
+	return 0;
 }
 
+/* In a worker, which works on hostile input from here on. */
 static void *
 start(void *arg)
 {
+	struct sandbox_state in_force;
 	struct task *t = arg;
 
+	if (!t->o->no_sandbox && sandbox_enter(SANDBOX_DRAW, NULL, &in_force) == -1)
+		return NULL;
 	t->layout = layout_new();
 	return t;
 }
@@ -91,11 +100,12 @@ level_of(const struct task *t, uint32_t cluster)
 }
 
 static int
-work(void *state, const struct pool_job *job)
+work(void *state, const struct pool_job *job, struct pool_out *out)
 {
 	struct task *t = state;
 	struct drawing d;
 	struct picture s;
+	struct buf b;
 	int rc;
 
 	drawing_init(&d, t->study, &t->colours, job->number, (enum draw_level)job->level);
@@ -107,18 +117,14 @@ work(void *state, const struct pool_job *job)
 	if (rc == 0) {
 		page_init(&s, &d, t->study);
 		s.digest = study_cluster_digest(t->study, job->number);
-		for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]) && rc == 0; i++) {
-			char *path;
-
+		for (size_t i = 0; i < NFORMATS && rc == 0; i++) {
 			if ((t->formats & formats[i].bit) == 0)
 				continue;
-			path = xasprintf("%s/cluster-%u.%s", t->dir,
-			    t->study->clusters[job->number].id, formats[i].name);
-			rc = write_picture(t, &s, &d, formats[i].bit, path);
-			/* cairo's own trouble may go away with a simpler picture; the disk's does not. */
-			if (rc == -1 && errno != EINVAL && errno != ENOMEM)
-				rc = errno;
-			free(path);
+			buf_init(&b);
+			rc = make_picture(t, &s, &d, formats[i].bit, &b);
+			if (rc == 0)
+				rc = pool_put(out, (uint32_t)i, b.data, b.len);
+			buf_fini(&b);
 		}
 		picture_fini(&s);
 	}
@@ -126,12 +132,65 @@ work(void *state, const struct pool_job *job)
 	return rc;
 }
 
+/* Bytes of a picture: each format that was asked for, once, in their order. */
+static int
+take(void *arg, unsigned worker, const struct pool_job *job, uint32_t part, const void *data,
+    size_t len)
+{
+	struct task *t = arg;
+	struct arrivals *a = &t->arrivals[worker];
+	char *path;
+	int rc = 0;
+
+	if (part >= NFORMATS || part < a->n || (t->formats & formats[part].bit) == 0)
+		return -1;
+	a->n = part;
+	if (a->file[part].f == NULL) {
+		path = xasprintf("%s/cluster-%u.%s", t->dir, t->study->clusters[job->number].id,
+		    formats[part].name);
+		if (outfile_open(&a->file[part], path) == -1)
+			rc = errno;
+		free(path);
+	}
+	if (rc == 0 && fwrite(data, 1, len, a->file[part].f) != len)
+		rc = errno;
+	return rc;
+}
+
+/* The pictures get their names, if all that were asked for have come.  Returns 0, -1, or an errno. */
+static int
+keep_arrivals(struct task *t, struct arrivals *a)
+{
+	struct outfile *whole[NFORMATS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < NFORMATS; i++) {
+		if ((t->formats & formats[i].bit) == 0)
+			continue;
+		if (a->file[i].f == NULL)
+			return -1;
+		whole[n++] = &a->file[i];
+	}
+	return outfile_commit_all(whole, n) == 0 ? 0 : errno;
+}
+
+static void
+drop_arrivals(struct arrivals *a)
+{
+	for (size_t i = 0; i < NFORMATS; i++)
+		outfile_abort(&a->file[i]);
+	a->n = 0;
+}
+
 /* A failed attempt is followed by a simpler one, down to the one that needs no layout. */
 static int
-done(void *arg, struct pool_job *job, int rc)
+done(void *arg, unsigned worker, struct pool_job *job, int rc)
 {
 	struct task *t = arg;
 
+	if (rc == 0)
+		rc = keep_arrivals(t, &t->arrivals[worker]);
+	drop_arrivals(&t->arrivals[worker]);
 	if (rc == 0) {
 		t->result.drawn++;
 		t->result.simplified += job->level != level_of(t, job->number);
@@ -214,7 +273,7 @@ remove_left_over(const struct task *t, int dir, const char *name)
 	    !isdigit((unsigned char)name[sizeof(prefix) - 1]))
 		return;
 	id = strtoul(name + sizeof(prefix) - 1, &end, 10);
-	for (size_t i = 0; *end == '.' && i < sizeof(formats) / sizeof(formats[0]); i++) {
+	for (size_t i = 0; *end == '.' && i < NFORMATS; i++) {
 		size_t len = strlen(formats[i].name);
 
 		if (strncmp(end + 1, formats[i].name, len) != 0)
@@ -295,7 +354,12 @@ int
 graph_rundir(const struct graph_options *o, struct graph_result *result)
 {
 	struct task t = { .o = o };
-	struct pool_options p = { .start = start, .work = work, .done = done, .arg = &t };
+	struct pool_options p = { .start = start,
+		.work = work,
+		.take = take,
+		.done = done,
+		.arg = &t,
+		.most_bytes = MOST_BYTES };
 	struct pool_job *jobs = NULL;
 	struct study *st;
 	size_t n;
@@ -329,6 +393,8 @@ graph_rundir(const struct graph_options *o, struct graph_result *result)
 	*result = t.result;
 	rc = 0;
 out:
+	for (size_t i = 0; i < MAX_WORKERS; i++)
+		drop_arrivals(&t.arrivals[i]); /* of jobs that were broken off */
 	draw_colours_fini(&t.colours);
 	free(t.dir);
 	free(jobs);

@@ -16,12 +16,28 @@
 
 #include "pool.h"
 
+#define CHUNK (64 << 10)
+
+/* Before the bytes of a part, or instead of any: the result of the job. */
+struct head {
+	uint32_t part; /* POOL_PARTS: the job is done */
+	uint32_t len; /* of the bytes that follow; of a result 0, or 1 for a failure */
+};
+
+struct pool_out {
+	int fd;
+};
+
 struct worker {
 	pid_t pid; /* -1: none */
 	int fd; /* jobs out, results in */
 	bool busy;
 	struct pool_job job;
 	int64_t deadline_ms;
+	unsigned char head[sizeof(struct head)];
+	size_t have; /* bytes of head */
+	uint32_t part, left; /* of the part whose bytes come now */
+	uint64_t bytes; /* of this job */
 };
 
 struct pool {
@@ -29,7 +45,9 @@ struct pool {
 	struct worker *workers;
 	struct pool_job *again; /* jobs that come back in another shape */
 	size_t nagain, cap_again;
+	rlim_t memory; /* of a worker, in bytes */
 	bool stop; /* the owner wants no more */
+	unsigned char chunk[CHUNK];
 };
 
 static int64_t
@@ -56,12 +74,47 @@ in_use(void)
 	return (unsigned long long)pages * (unsigned long)sysconf(_SC_PAGESIZE);
 }
 
+static int
+send_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len > 0) {
+		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int
+pool_put(struct pool_out *out, uint32_t part, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len > 0) {
+		struct head h = { part, len < CHUNK ? (uint32_t)len : CHUNK };
+
+		if (send_all(out->fd, &h, sizeof(h)) == -1 || send_all(out->fd, p, h.len) == -1)
+			return -1;
+		p += h.len;
+		len -= h.len;
+	}
+	return 0;
+}
+
 /* Runs in the child and does not return. */
 static void
-serve(const struct pool_options *o, int fd, pid_t parent)
+serve(const struct pool *p, int fd, pid_t parent)
 {
-	rlim_t bytes = (rlim_t)in_use() + (rlim_t)o->memory_mb * 1024 * 1024;
-	struct rlimit memory = { bytes, bytes }, core = { 0, 0 };
+	struct rlimit memory = { p->memory, p->memory }, core = { 0, 0 };
+	const struct pool_options *o = p->o;
+	struct pool_out out = { fd };
 	struct pool_job job;
 	void *state;
 
@@ -73,11 +126,12 @@ serve(const struct pool_options *o, int fd, pid_t parent)
 	setrlimit(RLIMIT_CORE, &core);
 	if (o->memory_mb > 0)
 		setrlimit(RLIMIT_AS, &memory);
-	state = o->start(o->arg);
-	while (recv(fd, &job, sizeof(job), 0) == (ssize_t)sizeof(job)) {
-		int rc = o->work(state, &job);
+	if ((state = o->start(o->arg)) == NULL)
+		_exit(1);
+	while (recv(fd, &job, sizeof(job), MSG_WAITALL) == (ssize_t)sizeof(job)) {
+		struct head h = { POOL_PARTS, o->work(state, &job, &out) != 0 };
 
-		if (send(fd, &rc, sizeof(rc), 0) != (ssize_t)sizeof(rc))
+		if (send_all(fd, &h, sizeof(h)) == -1)
 			break;
 	}
 	_exit(0);
@@ -90,7 +144,7 @@ worker_start(struct pool *p, struct worker *w)
 	int fds[2];
 
 	w->pid = -1;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == -1)
 		return -1;
 	fflush(NULL); /* or the child writes our buffered output again */
 	if ((w->pid = fork()) == -1) {
@@ -104,7 +158,7 @@ worker_start(struct pool *p, struct worker *w)
 			if (p->workers[i].pid > 0)
 				close(p->workers[i].fd);
 		}
-		serve(p->o, fds[1], parent);
+		serve(p, fds[1], parent);
 	}
 	close(fds[1]);
 	w->fd = fds[0];
@@ -128,9 +182,9 @@ worker_stop(struct worker *w, bool now)
 
 /* Tell the owner; a job that is to be tried in another shape is queued. */
 static void
-finish(struct pool *p, struct pool_job job, int rc)
+finish(struct pool *p, const struct worker *w, struct pool_job job, int rc)
 {
-	int again = p->o->done(p->o->arg, &job, rc);
+	int again = p->o->done(p->o->arg, (unsigned)(w - p->workers), &job, rc);
 
 	if (again == -1)
 		p->stop = true;
@@ -147,27 +201,89 @@ give(struct pool *p, struct worker *w, struct pool_job job)
 		return -1;
 	w->job = job;
 	w->busy = true;
+	w->have = w->left = 0;
+	w->bytes = 0;
 	w->deadline_ms = now_ms() + (int64_t)p->o->timeout_s * 1000;
-	if (send(w->fd, &job, sizeof(job), MSG_NOSIGNAL) != (ssize_t)sizeof(job)) {
+	if (send_all(w->fd, &job, sizeof(job)) == -1) {
 		worker_stop(w, true); /* it died while idle: the job counts as failed once */
-		finish(p, job, -1);
+		finish(p, w, job, -1);
 	}
 	return 0;
 }
 
+/* What has become of a job. */
+enum { GOES_ON, DONE, FAILED, BROKEN };
+
+/* The worker's head of a part, or its word that the job is over. */
+static int
+read_head(struct worker *w)
+{
+	struct head h;
+
+	memcpy(&h, w->head, sizeof(h));
+	w->have = 0;
+	if (h.part == POOL_PARTS && h.len <= 1)
+		return h.len == 0 ? DONE : FAILED;
+	if (h.part >= POOL_PARTS || h.len == 0)
+		return BROKEN;
+	w->part = h.part;
+	w->left = h.len;
+	return GOES_ON;
+}
+
+/* Take the len bytes in p->chunk, which came from w.  *error: take()'s. */
+static int
+take_bytes(struct pool *p, struct worker *w, size_t len, int *error)
+{
+	const struct pool_options *o = p->o;
+	const unsigned char *data = p->chunk;
+	int state = GOES_ON;
+
+	while (len > 0 && state == GOES_ON) {
+		size_t want = w->left > 0 ? w->left : sizeof(w->head) - w->have;
+		size_t n = len < want ? len : want;
+
+		if (w->left > 0) {
+			w->bytes += n;
+			w->left -= (uint32_t)n;
+			if (w->bytes > o->most_bytes ||
+			    (*error = o->take(o->arg, (unsigned)(w - p->workers), &w->job, w->part,
+				 data, n)) != 0)
+				state = BROKEN;
+		} else {
+			memcpy(w->head + w->have, data, n);
+			w->have += n;
+			if (w->have == sizeof(w->head))
+				state = read_head(w);
+		}
+		data += n;
+		len -= n;
+	}
+	return len > 0 ? BROKEN : state; /* after its word a worker waits */
+}
+
+/* The job is over; a worker that broke the rules, or its neck, is ended with it. */
+static void
+end_job(struct pool *p, struct worker *w, int state, int error)
+{
+	if (state == BROKEN)
+		worker_stop(w, true);
+	w->busy = false;
+	finish(p, w, w->job, state == DONE ? 0 : error > 0 ? error : -1);
+}
+
+/* Read what a worker has sent. */
 static void
 reap(struct pool *p, struct worker *w)
 {
-	int rc;
+	ssize_t n = recv(w->fd, p->chunk, sizeof(p->chunk), MSG_DONTWAIT);
+	int error = 0, state;
 
-	if (recv(w->fd, &rc, sizeof(rc), MSG_DONTWAIT) != (ssize_t)sizeof(rc)) {
-		if (errno == EAGAIN || errno == EINTR)
-			return;
-		rc = -1;
-		worker_stop(w, true);
-	}
-	w->busy = false;
-	finish(p, w->job, rc);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	state = n > 0 ? take_bytes(p, w, (size_t)n, &error) : BROKEN;
+	if (state != GOES_ON)
+		end_job(p, w, state, error);
 }
 
 static int
@@ -195,15 +311,10 @@ wait_for_results(struct pool *p)
 		return -1;
 	now = now_ms();
 	for (nfds_t i = 0; i < n; i++) {
-		if ((fds[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
-			errno = EPIPE;
+		if ((fds[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
 			reap(p, who[i]);
-		} else if (who[i]->deadline_ms <= now) {
-			struct pool_job job = who[i]->job;
-
-			worker_stop(who[i], true);
-			finish(p, job, -1);
-		}
+		if (who[i]->busy && who[i]->deadline_ms <= now)
+			end_job(p, who[i], BROKEN, 0);
 	}
 	return 0;
 }
@@ -216,6 +327,7 @@ pool_run(const struct pool_options *o, const struct pool_job *jobs, size_t n)
 	unsigned busy;
 	int rc = -1, saved;
 
+	p.memory = (rlim_t)in_use() + (rlim_t)o->memory_mb * 1024 * 1024;
 	p.workers = xcalloc(o->workers, sizeof(*p.workers));
 	for (unsigned i = 0; i < o->workers; i++)
 		p.workers[i].pid = -1;

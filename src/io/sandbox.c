@@ -70,6 +70,7 @@ static const struct {
 	    PLACE_SYSTEM | PLACE_LIBRARIES | PLACE_FONTS },
 	[SANDBOX_DRAW] = { "draw", CALLS_BASE | CALLS_READ | CALLS_SOCKET,
 	    PLACE_SYSTEM | PLACE_LIBRARIES | PLACE_FONTS },
+	[SANDBOX_READ] = { "read", CALLS_BASE | CALLS_READ, 0 },
 	[SANDBOX_PARSE] = { "parse", CALLS_BASE, 0 },
 };
 
@@ -254,11 +255,7 @@ static const struct {
 	{ CALLS_SOCKET, "sendto" },
 	{ CALLS_SOCKET, "setsockopt" },
 	{ CALLS_SOCKET, "shutdown" },
-	{ CALLS_SANITIZER, "clone" },
-	{ CALLS_SANITIZER, "kill" },
 	{ CALLS_SANITIZER, "ptrace" },
-	{ CALLS_SANITIZER, "tgkill" },
-	{ CALLS_SANITIZER, "wait4" },
 };
 
 /* Refused with EPERM: that somebody tries is worth a plain answer, not "no such call". */

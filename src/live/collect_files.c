@@ -6,6 +6,7 @@
 
 #include "survey/buf.h"
 #include "survey/file.h"
+#include "survey/iplist.h"
 #include "survey/jsonw.h"
 #include "survey/log.h"
 #include "survey/mem.h"
@@ -137,33 +138,37 @@ known_hit(const struct ip *ip, void *arg)
 	found(arg, ip, true);
 }
 
-/* Each line of a file as an address; lines that are none are counted. */
-static int
-each_address(const char *path, void (*fn)(const struct ip *, void *), void *arg, uint64_t *bad)
+/* What the addresses of a file are given to. */
+struct taker {
+	struct collect *c;
+	void (*fn)(const struct ip *, void *);
+	uint64_t expanded; /* addresses of prefixes and ranges */
+};
+
+static const char *
+take_range(const struct ip_range *r, void *arg)
 {
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	char *line = NULL;
-	size_t cap = 0;
-	int error;
+	struct taker *t = arg;
+	const char *why = iplist_expand(r, &t->expanded);
+	struct ip ip = r->lo;
 
-	if (f == NULL)
-		return errno == ENOENT ? 0 : -1;
-	while (getline(&line, &cap, f) > 0) {
-		const char *text = line + strspn(line, " \t");
-		size_t len = strcspn(text, " \t\r\n,#");
-		struct ip ip;
+	for (uint64_t n = why == NULL ? ip_range_size(r) : 0; n > 0; n--, ip_next(&ip))
+		t->fn(&ip, t->c);
+	return why;
+}
 
-		if (ip_parse(text, len, &ip))
-			fn(&ip, arg);
-		else if (len > 0)
-			++*bad;
-	}
-	error = ferror(f) ? errno : 0;
-	free(line);
-	if (f != stdin)
-		fclose(f);
-	errno = error;
-	return error != 0 ? -1 : 0;
+/* Each address of a file of ours, which need not be there; lines that are none are passed over. */
+static int
+each_address(struct collect *c, const char *path, void (*fn)(const struct ip *, void *))
+{
+	struct taker t = { .c = c, .fn = fn };
+	struct refusals bad = { 0 };
+	uint64_t closed;
+	int rc = iplist_each(path, take_range, &t, &bad, &closed), saved = errno;
+
+	refusals_fini(&bad);
+	errno = saved;
+	return rc == -1 && saved == ENOENT ? 0 : rc;
 }
 
 /* The second pass is for those that did not have it yet. */
@@ -188,6 +193,7 @@ read_records(struct collect *c)
 	char *line = NULL;
 	size_t cap = 0;
 	ssize_t n;
+	int rc = 0;
 
 	for (int row = 0; row < NPORTS; row++)
 		wanted |= c->s->c->grab.port[row] ? UINT32_C(1) << row : 0;
@@ -228,13 +234,18 @@ read_records(struct collect *c)
 		if (c->resolve != NULL)
 			resolve_record(c->resolve, line, (size_t)n);
 	}
+	if (f == NULL || !feof(f)) {
+		/* Those that it does not show would be grabbed again. */
+		log_error("%s: %s", c->records.path, strerror(errno));
+		rc = -1;
+	}
 	queue_second_pass(c, retry, retry_cap < c->hosts.n ? retry_cap : c->hosts.n);
 	free(retry);
 	free(line);
 	simd_parser_free(p);
 	if (f != NULL)
 		fclose(f);
-	return 0;
+	return rc;
 }
 
 static int
@@ -274,13 +285,15 @@ collect_open(struct collect *c)
 
 /* Hits that were spooled by zmap's shards but did not reach zmap.ips. */
 static int
-recover_spooled_hits(struct collect *c, uint64_t *bad)
+recover_spooled_hits(struct collect *c)
 {
 	for (size_t i = 0; i < c->s->m.nshards; i++) {
 		char *name = xasprintf("shard-%03u.ips", c->s->m.shards[i].number);
 		char *path = path_join(c->s->scan_dir, name);
-		int rc = each_address(path, collect_hit, c, bad);
+		int rc = each_address(c, path, collect_hit);
 
+		if (rc == -1)
+			log_error("%s: %s", path, strerror(errno));
 		free(name);
 		free(path);
 		if (rc == -1)
@@ -307,24 +320,28 @@ read_list(struct collect *c)
 {
 	const char *path = c->s->c->scan.list;
 	bool from_stdin = strcmp(path, "-") == 0;
-	uint64_t bad = 0;
+	struct taker t = { .c = c, .fn = on_listed };
+	struct refusals bad = { 0 };
+	uint64_t closed;
+	int rc;
 
 	if (from_stdin && c->list_was_read)
 		return 0;
-	if (each_address(path, on_listed, c, &bad) == -1) {
-		if (*signals_stop() != 0)
-			return 0; /* waiting for input was broken off */
-		log_error("%s: %s", path, strerror(errno));
-		return -1;
-	}
+	if ((rc = iplist_each(path, take_range, &t, &bad, &closed)) == -1 && *signals_stop() == 0)
+		log_error("scan.list: %s: %s", path, strerror(errno));
+	refusals_log(&bad, log_warn);
+	if (bad.n > 0)
+		c->s->incomplete = true;
+	if (closed > 0)
+		log_info("%s: %llu lines say that the port is closed; they are passed over", path,
+		    (unsigned long long)closed);
+	refusals_fini(&bad);
+	if (rc == -1)
+		return *signals_stop() != 0 ? 0 : -1; /* waiting for input was broken off */
 	if (from_stdin && c->s->dir.resumed && *signals_stop() == 0 && c->nlisted == 0) {
 		log_error("scan.list: the last session did not read standard input to its end; "
 			  "give it the whole list again");
 		return -1;
-	}
-	if (bad > 0) {
-		log_warn("%s: %llu lines are no addresses", path, (unsigned long long)bad);
-		c->s->incomplete = true;
 	}
 	return 0;
 }
@@ -332,15 +349,16 @@ read_list(struct collect *c)
 int
 collect_load(struct collect *c)
 {
-	uint64_t bad = 0;
 	struct manifest_counts *n = &c->s->m.counts;
 
 	n->hits = n->out_of_country = n->refused = 0;
 	if (c->grab != NULL && read_records(c) == -1)
 		return -1;
-	if (each_address(c->hits.path, known_hit, c, &bad) == -1)
+	if (each_address(c, c->hits.path, known_hit) == -1) {
+		log_error("%s: %s", c->hits.path, strerror(errno));
 		return -1;
+	}
 	if (c->s->c->scan.mode == SCAN_LIST)
 		return read_list(c);
-	return recover_spooled_hits(c, &bad);
+	return recover_spooled_hits(c);
 }

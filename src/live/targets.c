@@ -6,6 +6,7 @@
 #include "survey/command.h"
 #include "survey/file.h"
 #include "survey/georanges.h"
+#include "survey/iplist.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 
@@ -14,13 +15,16 @@
 static int
 read_list(struct ipset *set, const char *path)
 {
-	char *error;
+	struct refusals bad = { 0 };
+	char *error = NULL;
+	int rc = iplist_read_set(set, path, &bad, &error);
 
-	if (ipset_read_file(set, path, &error) == 0)
-		return 0;
-	log_error("%s", error);
+	refusals_log(&bad, log_error);
+	if (rc == -1)
+		log_error("%s", error);
+	refusals_fini(&bad);
 	free(error);
-	return EXIT_USAGE;
+	return rc == 0 ? 0 : EXIT_USAGE;
 }
 
 static int

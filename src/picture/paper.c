@@ -9,7 +9,7 @@
 #include <cairo.h>
 #include <zlib.h>
 
-#include "survey/file.h"
+#include "survey/buf.h"
 #include "survey/mem.h"
 
 #include "survey/picture.h"
@@ -109,22 +109,19 @@ paint(cairo_t *cr, const struct picture *s)
 }
 
 static cairo_status_t
-to_file(void *arg, const unsigned char *data, unsigned int len)
+to_buf(void *arg, const unsigned char *data, unsigned int len)
 {
-	struct outfile *o = arg;
-
-	return fwrite(data, 1, len, o->f) == len ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
+	buf_add(arg, data, len);
+	return CAIRO_STATUS_SUCCESS;
 }
 
-/* Commit o when cairo was content, else say which kind of failure it was. */
+/* Was cairo content?  Else say which kind of failure it was. */
 static int
-finish(struct outfile *o, cairo_status_t status)
+finish(cairo_status_t status)
 {
 	if (status == CAIRO_STATUS_SUCCESS)
-		return outfile_commit(o);
-	if (status != CAIRO_STATUS_WRITE_ERROR)
-		errno = status == CAIRO_STATUS_NO_MEMORY ? ENOMEM : EINVAL;
-	outfile_abort(o);
+		return 0;
+	errno = status == CAIRO_STATUS_NO_MEMORY ? ENOMEM : EINVAL;
 	return -1;
 }
 
@@ -137,8 +134,8 @@ put32(unsigned char *p, uint32_t v)
 	p[3] = (unsigned char)v;
 }
 
-static int
-put_chunk(FILE *f, const char *type, const unsigned char *data, size_t len)
+static void
+put_chunk(struct buf *out, const char *type, const unsigned char *data, size_t len)
 {
 	unsigned char head[8], tail[4];
 	uLong crc = crc32(0, (const unsigned char *)type, 4);
@@ -148,10 +145,9 @@ put_chunk(FILE *f, const char *type, const unsigned char *data, size_t len)
 	if (len > 0)
 		crc = crc32(crc, data, (uInt)len);
 	put32(tail, (uint32_t)crc);
-	if (fwrite(head, 1, 8, f) != 8 || (len > 0 && fwrite(data, 1, len, f) != len) ||
-	    fwrite(tail, 1, 4, f) != 4)
-		return -1;
-	return 0;
+	buf_add(out, head, sizeof(head));
+	buf_add(out, data, len);
+	buf_add(out, tail, sizeof(tail));
 }
 
 /* Up filter (RFC 2083, 6.4): a drawing's rows are mostly like the row above. */
@@ -174,7 +170,7 @@ filter_row(unsigned char *out, const uint32_t *row, const uint32_t *above, int w
  * flat colours.
  */
 static int
-write_png(cairo_surface_t *surface, FILE *f)
+write_png(cairo_surface_t *surface, struct buf *out)
 {
 	static const unsigned char magic[] = { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n' };
 	int width = cairo_image_surface_get_width(surface);
@@ -202,11 +198,12 @@ write_png(cairo_surface_t *surface, FILE *f)
 		put32(phys, per_metre);
 		put32(phys + 4, per_metre);
 		phys[8] = 1;
-		if (fwrite(magic, 1, sizeof(magic), f) == sizeof(magic) &&
-		    put_chunk(f, "IHDR", head, sizeof(head)) == 0 &&
-		    put_chunk(f, "pHYs", phys, sizeof(phys)) == 0 &&
-		    put_chunk(f, "IDAT", packed, len) == 0 && put_chunk(f, "IEND", NULL, 0) == 0)
-			rc = 0;
+		buf_add(out, magic, sizeof(magic));
+		put_chunk(out, "IHDR", head, sizeof(head));
+		put_chunk(out, "pHYs", phys, sizeof(phys));
+		put_chunk(out, "IDAT", packed, len);
+		put_chunk(out, "IEND", NULL, 0);
+		rc = 0;
 	}
 	free(rows);
 	free(packed);
@@ -214,17 +211,14 @@ write_png(cairo_surface_t *surface, FILE *f)
 }
 
 int
-picture_png(const struct picture *s, const char *path)
+picture_png(const struct picture *s, struct buf *out)
 {
 	double scale = fmin(PRINT_SCALE, sqrt(MAX_PIXELS / (s->width * s->height)));
 	cairo_surface_t *surface;
 	cairo_status_t status;
-	struct outfile o;
 	cairo_t *cr;
 
 	scale = fmin(scale, fmin(MAX_SIDE / s->width, MAX_SIDE / s->height));
-	if (outfile_open(&o, path) == -1)
-		return -1;
 	surface = cairo_image_surface_create(
 	    CAIRO_FORMAT_RGB24, (int)ceil(s->width * scale), (int)ceil(s->height * scale));
 	cr = cairo_create(surface);
@@ -232,24 +226,21 @@ picture_png(const struct picture *s, const char *path)
 	paint(cr, s);
 	status = cairo_status(cr);
 	cairo_surface_flush(surface);
-	if (status == CAIRO_STATUS_SUCCESS && write_png(surface, o.f) == -1)
-		status = CAIRO_STATUS_WRITE_ERROR;
+	if (status == CAIRO_STATUS_SUCCESS && write_png(surface, out) == -1)
+		status = CAIRO_STATUS_NO_MEMORY;
 	cairo_destroy(cr);
 	cairo_surface_destroy(surface);
-	return finish(&o, status);
+	return finish(status);
 }
 
 int
-picture_pdf(const struct picture *s, const char *path)
+picture_pdf(const struct picture *s, struct buf *out)
 {
 	cairo_surface_t *surface;
 	cairo_status_t status;
-	struct outfile o;
 	cairo_t *cr;
 
-	if (outfile_open(&o, path) == -1)
-		return -1;
-	surface = cairo_pdf_surface_create_for_stream(to_file, &o, s->width, s->height);
+	surface = cairo_pdf_surface_create_for_stream(to_buf, out, s->width, s->height);
 	cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_TITLE, s->title);
 	/* No time of writing: the same input gives the same bytes. */
 	cairo_pdf_surface_set_metadata(
@@ -263,5 +254,5 @@ picture_pdf(const struct picture *s, const char *path)
 	if (status == CAIRO_STATUS_SUCCESS)
 		status = cairo_surface_status(surface);
 	cairo_surface_destroy(surface);
-	return finish(&o, status);
+	return finish(status);
 }

@@ -116,18 +116,21 @@ static int
 write_chart(const struct task *t, const struct chart_def *def, char **svg)
 {
 	const struct table *table = tables_find(&t->tables, def->table);
-	char *path = xasprintf("%s/%s.pdf", t->dir, def->id);
 	struct picture p;
-	struct buf b;
+	struct buf b, pdf;
 	int rc = 0;
 
 	*svg = NULL;
 	buf_init(&b);
+	buf_init(&pdf);
 	if (draw_chart(&p, def, table)) {
 		picture_svg(&p, &b);
 		rc = write_file(t->dir, def->id, "svg", &b);
-		if (rc == 0 && (rc = picture_pdf(&p, path)) == -1)
-			log_error("cannot write %s: %s", path, strerror(errno));
+		if (rc == 0 && (rc = picture_pdf(&p, &pdf)) == -1)
+			log_error(
+			    "%s/%s.pdf cannot be drawn: %s", t->dir, def->id, strerror(errno));
+		if (rc == 0)
+			rc = write_file(t->dir, def->id, "pdf", &pdf);
 		if (rc == 0)
 			*svg = xstrdup(strstr(b.data, "<svg"));
 		buf_clear(&b);
@@ -138,7 +141,7 @@ write_chart(const struct task *t, const struct chart_def *def, char **svg)
 	}
 	picture_fini(&p);
 	buf_fini(&b);
-	free(path);
+	buf_fini(&pdf);
 	return rc;
 }
 

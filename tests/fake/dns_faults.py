@@ -277,6 +277,44 @@ def case_types():
             assert "1 lines not asked" in run.stderr, run.stderr
 
 
+def case_lists():
+    """Names and addresses in the forms in which people have them; what is not asked is named."""
+    def answer(q, nth, tcp):
+        return [q.reply([(A, address_of(q.name))] if q.type == A else [(PTR, encode_name("mx.lab"))])]
+
+    def asked(text, status, *options):
+        run = Run(r.port, text.encode(), *options)
+        assert run.status == status, run.stderr
+        return {n.removesuffix(".in-addr.arpa") for n, _ in run.answers}, run.stderr
+    lists = pathlib.Path(__file__).resolve().parents[1] / "golden/geo/lists"
+    with FakeResolver(answer) as r:
+        got, _ = asked((lists / "list-bom.txt").read_text(), 0)
+        assert got == {"11.10.18.198", "12.10.18.198"}, got
+        got, _ = asked("\ufeff# names\r\nmx1.lab\r\n\r\n  mx2.lab # ours\r\n192.0.2.254/31\r\n"
+                       "192.0.2.9 - 192.0.2.10", 0)
+        assert got == {"mx1.lab", "mx2.lab", "254.2.0.192", "255.2.0.192", "9.2.0.192",
+                       "10.2.0.192"}, got
+        got, _ = asked("saddr,daddr\n192.0.2.1,198.18.0.1\n", 0)
+        assert got == {"1.2.0.192"}, got
+        got, _ = asked('{"ip":"192.0.2.1"}\n{"name":"mx.lab"}\nopen tcp 25 192.0.2.2 1\n', 0)
+        assert got == {"1.2.0.192", "2.2.0.192", "mx.lab"}, got
+        # 65,536 questions of one line are asked while answers come in.
+        got, _ = asked("10.7.0.0/16\nmx.lab\n", 0)
+        assert len(got) == 65537 and "mx.lab" in got, len(got)
+        # The whole of IPv6 is not taken apart; a range that is wrong is no name.
+        got, stderr = asked("mx.lab\n2001:db8::/32\n9.0.0.9-9.0.0.1\na b\nmx2.lab\n", 3)
+        assert got == {"mx.lab", "mx2.lab"}, got
+        for text in ("-:2: \"2001:db8::/32\": the prefixes and ranges of a list may hold",
+                     "-:3: \"9.0.0.9-9.0.0.1\": the range ends before it starts",
+                     "-:4: \"a b\": no valid name", "3 lines not asked"):
+            assert text in stderr, stderr
+        got, stderr = asked("a b\n" * 33 + "x" * 70000 + "\nmx.lab\n", 3)
+        assert got == {"mx.lab"} and stderr.count("no valid name") == 20, stderr
+        assert "and 14 more lines" in stderr and "34 lines not asked" in stderr, stderr
+        got, stderr = asked("mx.lab\n192.0.2.1\n", 3, "--type", "A")
+        assert got == {"mx.lab"} and "an address, and PTR is not among" in stderr, stderr
+
+
 def case_small_buffer():
     """The window fits the buffer that was granted, so nothing is lost with a small one."""
     with FakeResolver() as r:

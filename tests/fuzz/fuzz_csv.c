@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "survey/georanges.h"
+#include "survey/iplist.h"
 #include "geo/csvline.h"
 #include "tempinput.h"
 
@@ -46,6 +47,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct geo_source src = { .legacy_file = path };
 	struct geo_query q = { .v4 = true, .v6 = true };
 	struct geo_stats stats = { 0 };
+	struct refusals bad = { 0 };
 	struct ipset set;
 	int fd;
 
@@ -57,11 +59,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (data[0] % 2 == 0)
 		geo_list(&src, &q, &set, &stats, &error);
 	else
-		ipset_read_file(&set, path, &error);
+		iplist_read_set(&set, path, &bad, &error);
 	check(&set);
 	close(fd);
 	free(error);
 	free(stats.first_bad);
+	refusals_fini(&bad);
 	ipset_fini(&set);
 	return 0;
 }

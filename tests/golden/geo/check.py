@@ -12,11 +12,13 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-MMDB, CSV, IPDB = HERE / 'mmdb', HERE / 'csv', HERE / 'ipdb'
+MMDB, CSV, IPDB, LISTS = HERE / 'mmdb', HERE / 'csv', HERE / 'ipdb', HERE / 'lists'
 TMP = pathlib.Path(tempfile.mkdtemp())
 
 (TMP / 'block').write_text('# a block list\n5.10.0.128/25 ; half of it\n\n2a00:2::/32\n'
                            '198.17.0.0-198.17.255.254\n5.10.16.2\n')
+(TMP / 'mapped').write_text('::ffff:0:0/96\n::ffff:5.10.0.128/121\n2a00:2::/32\n::ffff:198.17.0.0/113\n'
+                            '::ffff:198.17.128.0-::ffff:198.17.255.254\n::ffff:5.10.16.2\n')
 (TMP / 'badblock').write_text('5.10.0.0/23\n5.10.0.1/23\nmail.example\n')
 (TMP / 'badrows').mkdir()
 for f in CSV.iterdir():
@@ -45,6 +47,9 @@ CASES = [
     ('ie-lab', 0, ['--mmdb', MMDB, '-c', 'IE', '--allow-reserved', '198.18.0.0/15', '-4']),
     ('ie-block', 0, ['--mmdb', MMDB, '-c', 'IE', '--block', TMP / 'block']),
     ('ie-block', 0, ['--csv', CSV, '-c', 'IE', '-b', TMP / 'block']),
+    ('ie-block', 0, ['--mmdb', MMDB, '-c', 'IE', '-b', TMP / 'mapped']),
+    ('ie', 0, ['--mmdb', MMDB, '-c', 'IE', '-b', LISTS / 'block-mapped.conf']),
+    ('ie', 0, ['--mmdb', MMDB, '-c', 'IE', '-b', LISTS / 'list-bom.txt']),
     ('badrows', 3, ['--csv', TMP / 'badrows', '-c', 'IE', '-4']),
     ('nothing', 2, ['--mmdb', MMDB, '-c', 'IE', '--block', TMP / 'badblock']),
     ('nothing', 2, ['--mmdb', MMDB, '-c', 'Ireland']),
@@ -125,7 +130,7 @@ def main():
     if p.stdout or (TMP / 'list').read_text() != (HERE / 'expected' / 'ie.txt').read_text():
         bad.append('-o: the file differs from the printed list')
     if sorted(f.name for f in TMP.iterdir()) != \
-            ['badblock', 'badrows', 'block', 'legacy.csv', 'legacy2.csv', 'list']:
+            ['badblock', 'badrows', 'block', 'legacy.csv', 'legacy2.csv', 'list', 'mapped']:
         bad.append(f'files left behind: {sorted(TMP.iterdir())}')
     shutil.rmtree(TMP)
     print('\n'.join(bad) or f'{len(CASES)} cases hold')

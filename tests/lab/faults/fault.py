@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import socket
@@ -371,6 +372,68 @@ def listed():
             need(fine, f"nothing was got over IPv6: {json.dumps(row)[:600]}")
 
 
+def lists():
+    """Lists and block lists in the forms in which people have them; what is refused is named."""
+    def grab(name, text, status=0, block=""):
+        listing, blocked = run.top / name, run.top / "block"
+        listing.write_text(text, newline="")
+        blocked.write_text(block or "# nothing\n")
+        run.settings["scan"].update(list=str(listing), block_files=[str(blocked)])
+        run.write(run.settings)
+        said = run.finish("--new", status=status)
+        return sorted(r["ip"] for r in run.records()), said
+
+    with Run(scan={"mode": "list", "source_ip": "198.19.0.2"}) as run:
+        mixed = ("\ufeff# by hand\r\n198.18.10.11\r\n\r\n198.18.10.12/31 ; two\r\n"
+                 "198.18.10.14 - 198.18.10.15\r\n198.18.10.21 mx.example\r\n198.18.0.0/8\r\n"
+                 "10.0.0.0/8\r\n::/0\r\nmx.example\r\n198.18.10.11")
+        got, said = grab("mixed", mixed, status=3, block="::ffff:0:0/96\n::ffff:198.18.10.15/128\n")
+        need(got == [f"198.18.10.{n}" for n in (11, 12, 13, 14, 21)], f"grabbed: {got}")
+        for text in ('mixed:7: "198.18.0.0/8": bits are set', 'mixed:8: "10.0.0.0/8": the prefixes',
+                     'mixed:9: "::/0": the prefixes', 'mixed:10: "mx.example": no address'):
+            need(text in said, f"not said: {text}\n{said[-3000:]}")
+
+        # What real ZMap writes, hosts that refused included.
+        for kind in ("csv", "json"):
+            out = subprocess.run(
+                ["zmap", "-C", "/dev/null", "-p", "993", "-i", "scan0", "-G", gateway_mac(), "-B", "10M",
+                 "-c", "1", "-b", "/dev/null", "-q", "-O", kind, "-f", "*", "198.18.10.0/27"],
+                env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"}, capture_output=True,
+                text=True, check=True).stdout
+            answered = {re.search(r"198\.18\.10\.\d+", row)[0]
+                        for row in out.splitlines() if "synack" in row}
+            need("rst" in out and answered, f"zmap printed:\n{out}")
+            got, said = grab("zmap." + kind, out)
+            need(got == sorted(answered & set(TARGETS)), f"grabbed: {got} of\n{out}")
+            need("lines say that the port is closed" in said, said[-2000:])
+
+        got, said = grab("masscan", "#masscan\nopen tcp 25 198.18.10.11 1690000000\n"
+                         "closed tcp 25 198.18.10.12 1690000000\n# end\n")
+        need(got == ["198.18.10.11"], f"grabbed: {got}")
+        got, said = grab("json", '[\n{ "ip": "198.18.10.11", "ports": [ {"status": "open"} ] }\n,\n'
+                         '{"saddr": "198.18.10.12"},\n]\n')
+        need(got == ["198.18.10.11", "198.18.10.12"], f"grabbed: {got}")
+
+        # Half a block list is none: nothing is sent.
+        got = run.settings["scan"]
+        bad = "198.18.10.11\n" + "198.18.10.12 255.255.255.255\n" * 23
+        with Wire() as wire:
+            (run.top / "bad").write_text(bad)
+            got.update(block_files=[str(run.top / "bad")])
+            run.write(run.settings)
+            said = run.finish("--new", status=2)
+            need(not wire.syns(), f"packets: {wire.syns()}")
+        need(said.count("255.255.255.255\": more behind") == 20 and "and 3 more lines" in said and
+             "23 lines are refused" in said, said[-4000:])
+
+
+def gateway_mac():
+    """Of the lab's router, as survey finds it out."""
+    out = subprocess.run(["ip", "-4", "-j", "neigh", "show", "dev", "scan0"], capture_output=True,
+                         text=True, check=True).stdout
+    return next(n["lladdr"] for n in json.loads(out) if "lladdr" in n)
+
+
 def terminal():
     """On a terminal of 80 columns every figure is seen, and the block leaves nothing behind."""
     with Run(grab={"rate_hosts": 20}) as run:
@@ -446,7 +509,7 @@ def per_network():
 CASES = {f.__name__: f for f in (
     stopped_zgrab2, stopped_zmap, disk_full, read_only, two_runs, trickling, opt_out, clock_jump,
     root_way, lost_guard, planted_link, user_way, preflight, other_directory,
-    listed, terminal, quiet, per_network)}
+    listed, lists, terminal, quiet, per_network)}
 
 CASES[sys.argv[2]]()
 print("as it should be")
