@@ -295,6 +295,8 @@ static int
 before_dropping(struct survey *s)
 {
 	static const char *const to[2] = { "geo/country.mmdb", "geo/asn.mmdb" };
+	const struct guard_tool zmap = { .build = zmap_request_build, .arg = &s->zmap_params };
+	const struct guard_table table = { .tools = &zmap, .ntools = 1 };
 	const struct config *c = s->c;
 	const char *const from[2] = { c->geo.country_mmdb, c->geo.asn_mmdb };
 	int source[2] = { -1, -1 }, rc = 0;
@@ -315,7 +317,7 @@ before_dropping(struct survey *s)
 	}
 	s->broker.fd = -1;
 	if (rc == 0 && s->id.drop && c->scan.mode == SCAN_ZMAP && s->until >= STAGE_SCAN &&
-	    guard_broker_start(&s->broker, zmap_request_build, &s->zmap_params, NULL, 0) == -1) {
+	    guard_broker_start(&s->broker, &table) == -1) {
 		log_error("zmap's guard could not be started: %s", strerror(errno));
 		rc = EXIT_FAILED;
 	}
