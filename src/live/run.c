@@ -255,7 +255,7 @@ keep_csv(const struct rundir *d, const char *dir)
 	for (size_t i = 0; i < n; i++) {
 		copy = path_join("geo/csv", strrchr(paths[i], '/') + 1);
 		fd = open(paths[i], O_RDONLY | O_CLOEXEC);
-		if (rc == 0 && (fd == -1 || rundir_keep(d, fd, paths[i], copy) == -1)) {
+		if (rc == 0 && (fd == -1 || rundir_keep(d, fd, copy) == -1)) {
 			log_error(
 			    "%s: cannot be copied to %s: %s", paths[i], copy, strerror(errno));
 			rc = EXIT_FAILED;
@@ -281,7 +281,7 @@ furnish(const struct rundir *d, const char *const from[2], const int source[2],
 		return EXIT_FAILED;
 	}
 	for (int i = 0; i < 2; i++) {
-		if (source[i] != -1 && rundir_keep(d, source[i], from[i], to[i]) == -1) {
+		if (source[i] != -1 && rundir_keep(d, source[i], to[i]) == -1) {
 			log_error(
 			    "%s: cannot be copied to %s: %s", from[i], to[i], strerror(errno));
 			return EXIT_FAILED;
