@@ -37,7 +37,7 @@ lab_packages=(
 	openssh-client openssh-server openssl postfix python3-cryptography
 	tcpdump
 )
-test_packages=(apparmor chromium chromium-driver faketime git python3-selenium python3-venv)
+test_packages=(apparmor chromium chromium-driver faketime fish git python3-selenium python3-venv zsh)
 
 # Every path of the host starts with $root, so that the tests of this script
 # can give it a host of their own.

@@ -34,31 +34,36 @@ enum { RESOLVER, MODE, CONFIG, TYPE, OUTPUT, DIRECTORY, WINDOW, RCVBUF, TIMEOUT,
 static const struct command_option options[] = {
 	[RESOLVER] = { "resolver", 'r', "ADDR#PORT", "ask this resolver (default port 53)" },
 	[MODE] = { "mode", 'm', "MODE",
-	    "managed, unbound-dot, unbound, address or system (default)" },
-	[CONFIG] = { "config", 'c', "CONF", "take the dns section of this config" },
+	    "managed, unbound-dot, unbound, address or system (default)", ARG_WORD,
+	    dns_mode_words },
+	[CONFIG] = { "config", 'c', "CONF", "take the dns section of this config", ARG_CONF },
 	[TYPE] = { "type", 't', "A,AAAA,PTR",
-	    "what to ask of each line (default: A of a name, PTR of an address)" },
-	[OUTPUT] = { "output", 'o', "FILE", "write the answers here (default: standard output)" },
-	[DIRECTORY] = { "dir", 'd', "DIR", "keep the files of resolvers in DIR/resolver" },
+	    "what to ask of each line (default: A of a name, PTR of an address)", ARG_WORDS,
+	    dns_type_words },
+	[OUTPUT] = { "output", 'o', "FILE", "write the answers here (default: standard output)",
+	    ARG_NEW_FILE },
+	[DIRECTORY] = { "dir", 'd', "DIR", "keep the files of resolvers in DIR/resolver",
+	    ARG_NEW_DIRECTORY },
 	[WINDOW] = { "window", 'w', "N", "questions at a time (default: what the buffers hold)" },
 	[RCVBUF] = { "rcvbuf", 0, "BYTES", "receive buffer to ask the kernel for" },
 	[TIMEOUT] = { "timeout", 0, "MS", "wait of the first try, 5000" },
 	[TRIES] = { "tries", 0, "N", "tries of a question that is not answered, 4" },
-	[STATS] = { "stats", 0, "FILE", "write totals as JSON here" },
-	{ NULL, 0, NULL, NULL },
+	[STATS] = { "stats", 0, "FILE", "write totals as JSON here", ARG_NEW_FILE },
+	{ NULL },
 };
 
 static int cmd_dns(int argc, char **argv);
 
 const struct command command_dns = {
-	"dns",
-	"FILE|-",
-	"Look up many names or addresses at once",
-	"Reads a name, an address, a prefix or a range a line and writes an answer a line\n"
-	"(dns.ndjson), in the order in which they come.  Each question is asked once.  Lines\n"
-	"that are not asked are named and make the exit status 3.",
-	options,
-	cmd_dns,
+	.name = "dns",
+	.summary = "Look up many names or addresses at once",
+	.detail =
+	    "Reads a name, an address, a prefix or a range a line and writes an answer a line\n"
+	    "(dns.ndjson), in the order in which they come.  Each question is asked once.  Lines\n"
+	    "that are not asked are named and make the exit status 3.",
+	.operands = { { "FILE|-", ARG_INPUT, 1, 1 } },
+	.options = options,
+	.run = cmd_dns,
 };
 
 struct lookup {
@@ -79,9 +84,9 @@ struct lookup {
 	uv_poll_t poll; /* of a pipe, socket or terminal, on which a read could block for ever */
 	uv_signal_t signals[NSIGNALS];
 	int fd;
-	bool is_file, reading, eof, stopped, failed, closing, gave_up, any_type;
+	bool is_file, reading, eof, stopped, failed, closing, gave_up;
 	bool asking; /* an answer that comes at once must not ask on */
-	bool ask[DNS_NTYPES];
+	unsigned long types; /* as in the request */
 	char chunk[64 << 10];
 };
 
@@ -94,12 +99,12 @@ ask_name(struct lookup *l, const char *text)
 
 	if (name_canonical(text, strlen(text), name) != NAME_OK)
 		return "no valid name";
-	if (!l->any_type) {
+	if (l->types == 0) {
 		dns_ask(l->dns, name, name_is_below(name, "arpa") ? DNS_PTR : DNS_A);
 		return NULL;
 	}
 	for (int t = 0; t < DNS_NTYPES; t++) {
-		if (l->ask[t] && (t != DNS_PTR || name_is_below(name, "arpa"))) {
+		if ((l->types & 1UL << t) != 0 && (t != DNS_PTR || name_is_below(name, "arpa"))) {
 			dns_ask(l->dns, name, (enum dns_type)t);
 			asked = true;
 		}
@@ -113,7 +118,7 @@ take_range(struct lookup *l, const struct ip_range *r)
 {
 	const char *why;
 
-	if (l->any_type && !l->ask[DNS_PTR])
+	if (l->types != 0 && (l->types & 1UL << DNS_PTR) == 0)
 		return "an address, and PTR is not among the types";
 	if ((why = iplist_expand(r, &l->expanded)) != NULL)
 		return why;
@@ -340,26 +345,8 @@ struct request {
 	struct dns_settings settings;
 	struct config *config;
 	const char *output, *dir, *stats, *input;
-	bool ask[DNS_NTYPES], any_type;
+	unsigned long types; /* 1 << type of each that is asked; 0: what each line suggests */
 };
-
-static int
-parse_types(struct request *r, const char *s)
-{
-	for (;;) {
-		size_t n = strcspn(s, ",");
-		int type = dns_type_from(s, n);
-
-		if (type == -1) {
-			log_error("dns: --type: \"%s\" is no list of A, AAAA and PTR", s);
-			return -1;
-		}
-		r->ask[type] = r->any_type = true;
-		if (s[n] == '\0')
-			return 0;
-		s += n + 1;
-	}
-}
 
 static int
 read_number(const char *option, const char *text, long long min, long long max, unsigned *value)
@@ -394,9 +381,10 @@ read_config(struct request *r, int argc, char **argv)
 }
 
 static int
-read_option(struct request *r, int option, const char *value)
+read_option(struct request *r, int option, const struct command_args *a)
 {
 	struct dns_settings *s = &r->settings;
+	const char *value = a->value;
 
 	switch (option) {
 	case RESOLVER:
@@ -404,9 +392,11 @@ read_option(struct request *r, int option, const char *value)
 		s->address = value;
 		return 0;
 	case MODE:
-		return dns_settings_mode(s, "dns", value);
+		s->mode = (enum dns_mode)a->choice;
+		return 0;
 	case TYPE:
-		return parse_types(r, value);
+		r->types |= a->choice;
+		return 0;
 	case OUTPUT:
 		r->output = value;
 		return 0;
@@ -439,12 +429,8 @@ read_request(struct request *r, int argc, char **argv)
 	if ((rc = read_config(r, argc, argv)) != EXIT_COMPLETE)
 		return rc;
 	while ((option = command_next(&a)) >= 0)
-		if (read_option(r, option, a.value) == -1)
+		if (read_option(r, option, &a) == -1)
 			return EXIT_USAGE;
-	if (a.at + 1 != a.argc) {
-		log_error("dns: expected one FILE, or - for standard input");
-		return EXIT_USAGE;
-	}
 	r->input = a.argv[a.at];
 	return EXIT_COMPLETE;
 }
@@ -555,8 +541,7 @@ cmd_dns(int argc, char **argv)
 
 	if (rc != EXIT_COMPLETE)
 		goto out;
-	memcpy(l->ask, r.ask, sizeof(l->ask));
-	l->any_type = r.any_type;
+	l->types = r.types;
 	l->stats_path = r.stats;
 	if ((rc = lookup_open(l, &r)) != EXIT_COMPLETE)
 		goto out;

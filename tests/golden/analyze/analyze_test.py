@@ -757,14 +757,14 @@ def case_large_elsewhere(tmp):
 
 def case_arguments(tmp):
     (tmp / "in").write_bytes(text(*BASE))
-    for args, words in (((), "name one"), (("-",), "-o DIR"), ((tmp / "absent",), "No such file"),
+    for args, words in (((), "is missing; usage: "), (("-",), "-o DIR"), ((tmp / "absent",), "is not there"),
                         ((tmp,), "no records.fresh"), ((tmp / "in", "--country", "Ireland"), "country code"),
                         ((tmp / "in", "--scan-date", "yesterday"), "2026-07-01"),
-                        ((tmp / "in", "--dns", "maybe"), "cached, fill or refresh"),
-                        ((tmp / "in", "--dns-file", tmp / "absent"), "No such file"),
+                        ((tmp / "in", "--dns", "maybe"), "cached, fill and refresh"),
+                        ((tmp / "in", "--dns-file", tmp / "absent"), "is not there"),
                         ((tmp / "in", "--mmdb", tmp / "absent"), "absent"),
                         ((tmp / "in", "--pairs-up-to", "1"), "pairs-up-to"),
-                        ((tmp / "in", "-o", "/proc/nowhere"), "cannot be made"), ((tmp / "in", tmp / "in"), "name one")):
+                        ((tmp / "in", "-o", "/proc/nowhere"), "cannot be made"), ((tmp / "in", tmp / "in"), "one argument too many")):
         got = survey("analyze", *args, status=2)
         if words not in got:
             fail(f"{args}: {got}")
