@@ -36,7 +36,7 @@ enum argument {
 	ARG_RUNDIR, /* a directory with a run.json */
 	ARG_STUDY, /* a directory with results, a survey.db or a collisions.json */
 	/* What is made.  The directory of a file must be there; directories are made with their parents. */
-	ARG_NEW_FILE, /* or "-" for standard output */
+	ARG_NEW_FILE,
 	ARG_NEW_DIRECTORY,
 };
 

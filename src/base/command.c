@@ -141,7 +141,6 @@ argument_fault(
 		}
 	case ARG_INPUT:
 	case ARG_RECORDS:
-	case ARG_NEW_FILE:
 		return strcmp(text, "-") == 0 ? NULL : path_fault(kind, text);
 	case ARG_CONF:
 	case ARG_FILE:
@@ -149,6 +148,7 @@ argument_fault(
 	case ARG_PATH:
 	case ARG_RUNDIR:
 	case ARG_STUDY:
+	case ARG_NEW_FILE: /* "-" passes: the working directory is there */
 		return path_fault(kind, text);
 	}
 	return NULL;

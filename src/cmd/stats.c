@@ -73,7 +73,7 @@ cmd_stats(int argc, char **argv)
 		if (opt == TABLE)
 			table = stats_table_ids[a.choice];
 		if (opt == OUTPUT)
-			output = a.value;
+			output = strcmp(a.value, "-") == 0 ? NULL : a.value;
 	}
 	if (opt != COMMAND_END)
 		return command_ended(opt);
