@@ -7,6 +7,9 @@
 
 #include "gather.h"
 
+/* Names of one host: those of NPORTS certificates and a few more. */
+#define NAMES_MAX (NPORTS * (HOST_SANS_MAX + 1) + 16)
+
 struct gather *
 gather_new(void)
 {
@@ -114,8 +117,7 @@ void
 gather_use(struct gather *im, uint32_t host, int row, uint32_t key)
 {
 	mem_grow(&im->uses, &im->cap_uses, (size_t)im->nuses + 1, sizeof(*im->uses));
-	im->uses[im->nuses] = (struct use_entry){ host, key, im->nuses, (uint8_t)row };
-	im->nuses++;
+	im->uses[im->nuses++] = (struct use_entry){ host, key, (uint8_t)row };
 }
 
 struct facts *
@@ -152,6 +154,11 @@ gather_name(struct gather *im, uint32_t host, const struct study_name *name)
 {
 	struct host_entry *h = &im->hosts[host];
 
+	if (h->nnames == NAMES_MAX) {
+		im->bad++;
+		return NULL;
+	}
+	h->nnames++;
 	mem_grow(&im->names, &im->cap_names, (size_t)im->nnames + 1, sizeof(*im->names));
 	im->names[im->nnames] =
 	    (struct name_entry){ .name = *name, .seen = TIME_UNKNOWN, .next = STUDY_NONE };
@@ -176,7 +183,7 @@ by_record(const void *pa, const void *pb, void *arg)
 }
 
 static int
-by_host_and_port(const void *pa, const void *pb)
+by_host_port_key(const void *pa, const void *pb)
 {
 	const struct use_entry *a = pa, *b = pb;
 
@@ -184,7 +191,7 @@ by_host_and_port(const void *pa, const void *pb)
 		return a->host < b->host ? -1 : 1;
 	if (a->port != b->port)
 		return a->port < b->port ? -1 : 1;
-	return a->seq < b->seq ? -1 : a->seq > b->seq;
+	return a->key < b->key ? -1 : a->key > b->key;
 }
 
 /* The PTR name; then by port the banner, the DN, the SANs. */
@@ -282,39 +289,44 @@ put_grab(struct gather *im, uint32_t host, int row, uint32_t key, const struct f
 	study_builder_grab(im->b, &g);
 }
 
-/* All keys of a port, each once: first that of fprints, then those of u[0..n). */
-static void
-put_port(
-    struct gather *im, uint32_t from, uint32_t host, int row, const struct use_entry *u, size_t n)
+/*
+ * All keys of a port, each once: first that of fprints, then those that
+ * uses have from at on.  Returns where the next port's begin.
+ */
+static uint32_t
+put_port(struct gather *im, uint32_t from, uint32_t host, int row, uint32_t at)
 {
 	const struct slot *s = gather_slot(im, from, row);
 	const struct facts *f = s->facts != STUDY_NONE ? &im->facts[s->facts] : NULL;
+	uint32_t n = 0, last = s->key;
 
 	if (s->key != STUDY_NONE) {
 		put_grab(im, host, row, s->key, f);
-		f = NULL;
-	} else if (s->odd && n == 0) {
+		n++;
+	}
+	for (; at < im->nuses && im->uses[at].host == from && im->uses[at].port == row; at++) {
+		uint32_t key = im->uses[at].key;
+
+		if (key == s->key || key == last)
+			continue;
+		last = key;
+		if (n < HOST_GRABS_MAX)
+			put_grab(im, host, row, key, n == 0 ? f : NULL);
+		else
+			im->bad++; /* no port shows so many */
+		n++;
+	}
+	if (n == 0 && s->odd) /* nobody says who else has it */
 		put_grab(im, host, row,
 		    study_builder_unnamed_key(im->b, (uint8_t)port_table[row].kind), f);
-	}
-	for (size_t i = 0; i < n; i++) {
-		bool again = u[i].key == s->key;
-
-		for (size_t k = 0; k < i && !again; k++)
-			again = u[k].key == u[i].key;
-		if (again)
-			continue;
-		put_grab(im, host, row, u[i].key, f);
-		f = NULL;
-	}
+	return at;
 }
 
-/* Hand a host over.  u moves past its uses. */
+/* Hand a host over, whose uses begin at that place. */
 static void
-put_host(struct gather *im, uint32_t from, const struct use_entry **u)
+put_host(struct gather *im, uint32_t from, uint32_t at)
 {
 	const struct host_entry *h = &im->hosts[from];
-	const struct use_entry *end = im->uses + im->nuses;
 	uint32_t host = study_builder_address(im->b, &h->ip);
 	struct study_host *sh = study_builder_host(im->b, host);
 
@@ -323,14 +335,8 @@ put_host(struct gather *im, uint32_t from, const struct use_entry **u)
 	sh->writer = h->writer;
 	sh->as_name = h->as_name;
 	sh->as = h->as;
-	for (int row = 0; row < NPORTS; row++) {
-		const struct use_entry *next = *u;
-
-		while (next < end && next->host == from && next->port == row)
-			next++;
-		put_port(im, from, host, row, *u, (size_t)(next - *u));
-		*u = next;
-	}
+	for (int row = 0; row < NPORTS; row++)
+		at = put_port(im, from, host, row, at);
 	put_names(im, h, host);
 }
 
@@ -341,18 +347,18 @@ put_hosts(struct gather *im, uint32_t *now)
 	uint32_t *order = xcalloc((size_t)im->nhosts + 1, sizeof(*order));
 	uint32_t *first = xcalloc((size_t)im->nhosts + 1, sizeof(*first));
 
-	for (uint32_t i = 0; i < im->nhosts; i++)
+	for (uint32_t i = 0; i < im->nhosts; i++) {
 		order[i] = i;
+		first[i] = im->nuses; /* none */
+	}
 	qsort_r(order, im->nhosts, sizeof(*order), by_record, im);
 	if (im->nuses > 0)
-		qsort(im->uses, im->nuses, sizeof(*im->uses), by_host_and_port);
+		qsort(im->uses, im->nuses, sizeof(*im->uses), by_host_port_key);
 	for (uint32_t i = im->nuses; i-- > 0;)
 		first[im->uses[i].host] = i;
 	for (uint32_t i = 0; i < im->nhosts; i++) {
-		const struct use_entry *u = im->uses + first[order[i]];
-
 		now[order[i]] = i;
-		put_host(im, order[i], &u);
+		put_host(im, order[i], first[order[i]]);
 	}
 	for (uint32_t i = 0; i < im->nhosts; i++) {
 		uint32_t root = unionfind_root(im->parent, i);
@@ -364,7 +370,7 @@ put_hosts(struct gather *im, uint32_t *now)
 	free(first);
 }
 
-/* A cluster has the lowest number that its hosts had in clusters.json. */
+/* A cluster has the lowest number that its hosts had in clusters.json; others follow those. */
 static uint32_t *
 cluster_ids(const struct gather *im, const struct study *st, const uint32_t *now)
 {
@@ -379,8 +385,10 @@ cluster_ids(const struct gather *im, const struct study *st, const uint32_t *now
 			last = id;
 	}
 	for (uint32_t c = 0; c < st->nclusters; c++) {
-		if (ids[c] == 0)
-			ids[c] = last < UINT32_MAX ? ++last : last;
+		if (last > UINT32_MAX - st->nclusters) /* no room after them: numbers of ours */
+			ids[c] = c + 1;
+		else if (ids[c] == 0)
+			ids[c] = ++last;
 	}
 	return ids;
 }

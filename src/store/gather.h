@@ -32,7 +32,7 @@ struct host_entry {
 	uint32_t as; /* builder's number, STUDY_NONE: not told */
 	uint32_t as_name, writer; /* texts */
 	uint32_t id; /* of its cluster in clusters.json; 0 none */
-	uint32_t first_name, last_name; /* list through names */
+	uint32_t first_name, last_name, nnames; /* list through names */
 	uint8_t verdict;
 	bool has_verdict;
 };
@@ -46,7 +46,7 @@ struct name_entry {
 
 /* A key on a port of a host, as clusters.json has it, or one that has no fingerprint. */
 struct use_entry {
-	uint32_t host, key, seq;
+	uint32_t host, key;
 	uint8_t port;
 };
 
@@ -92,6 +92,7 @@ struct facts *gather_facts(struct gather *, uint32_t host, int row);
 /* The name under the same key, or NULL. */
 struct name_entry *gather_find_name(
     const struct gather *, uint32_t host, const struct study_name *key);
+/* One more name; NULL, and counted, when the host has too many. */
 struct name_entry *gather_name(struct gather *, uint32_t host, const struct study_name *name);
 
 /* import_json.c: take up the text of a file. */

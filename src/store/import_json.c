@@ -311,7 +311,8 @@ read_nameset(struct gather *im, uint32_t host, struct simd_node nameset)
 						    : implied_verdict(im, host, nameset, key, name,
 							  address.family != 0);
 		any[n.verdict] = true;
-		e = gather_name(im, host, &n);
+		if ((e = gather_name(im, host, &n)) == NULL)
+			break;
 		e->address = address;
 		seen = beside(nameset, key, "-seen");
 		if (seen.s != NULL)
@@ -354,7 +355,8 @@ read_judged_name(struct gather *im, uint32_t host, struct simd_node o)
 		return;
 	if ((e = gather_find_name(im, host, &n)) == NULL) {
 		n.text = study_builder_text(im->b, name.s, name.len);
-		e = gather_name(im, host, &n);
+		if ((e = gather_name(im, host, &n)) == NULL)
+			return;
 	}
 	e->name.verdict = name_verdict_of(simd_string(simd_get(o, "verdict")));
 	if (simd_next(&it, NULL, &node))

@@ -126,7 +126,8 @@ order_grabs(struct study_builder *b)
 			grabs[n++].host = i;
 		}
 		h->grabs.n = n - h->grabs.at;
-		sort_grabs(st, grabs + h->grabs.at, h->grabs.n);
+		if (h->grabs.n > 1)
+			sort_grabs(st, grabs + h->grabs.at, h->grabs.n);
 	}
 	if (grabs != st->grabs)
 		free(st->grabs);
