@@ -7,13 +7,15 @@
 #include "survey/mem.h"
 #include "survey/publickey.h"
 #include "survey/transform.h"
+#include "survey/unionfind.h"
 
 struct adding {
 	struct study_builder *b;
 	const struct study *st;
 	const struct study_map *map;
 	uint32_t run0; /* number that st's first run gets */
-	uint32_t *keys, *certs, *answers; /* by number in st: in the builder plus one; 0 not yet */
+	uint32_t *hosts, *keys, *certs,
+	    *answers; /* by number in st: in the builder plus one; 0 not yet */
 	struct buf text;
 	uint32_t *host_of; /* by host of the builder; or NULL */
 	size_t cap_host_of;
@@ -189,6 +191,7 @@ add_host(struct adding *a, uint32_t number)
 	if (study_builder_find(a->b, &ip) != STUDY_NONE)
 		return;
 	host = study_builder_address(a->b, &ip);
+	a->hosts[number] = host + 1;
 	if (a->host_of != NULL || a->cap_host_of > 0) {
 		mem_grow(&a->host_of, &a->cap_host_of, (size_t)host + 1, sizeof(*a->host_of));
 		a->host_of[host] = number;
@@ -340,9 +343,41 @@ add_hosts(struct adding *a)
 	free(order);
 }
 
+/* Hosts of one cluster that no keys tie together stay in one: older files tell no more of them. */
+static void
+add_joins(struct adding *a)
+{
+	const struct study *st = a->st;
+	uint32_t *parent = unionfind_new(st->nhosts);
+	uint32_t *first = xcalloc((size_t)st->nhosts + 1, sizeof(*first));
+
+	for (uint32_t i = 1; i < st->nuses; i++) {
+		if (st->uses[i].key == st->uses[i - 1].key)
+			unionfind_join(parent, st->uses[i - 1].host, st->uses[i].host);
+	}
+	for (uint32_t i = 0; i < st->nclusters; i++) {
+		const struct study_cluster *c = &st->clusters[i];
+		uint32_t last = 0; /* the first host of the part before this one */
+
+		for (uint32_t k = 0; k < c->hosts.n; k++) {
+			uint32_t host = study_member(st, c, k), root = unionfind_root(parent, host);
+
+			if (a->hosts[host] == 0 || first[root] != 0)
+				continue;
+			first[root] = a->hosts[host];
+			if (last != 0)
+				study_builder_join(a->b, last - 1, first[root] - 1);
+			last = first[root];
+		}
+	}
+	free(parent);
+	free(first);
+}
+
 static void
 add_study(struct adding *a)
 {
+	a->hosts = xcalloc((size_t)a->st->nhosts + 1, sizeof(*a->hosts));
 	a->keys = xcalloc((size_t)a->st->nkeys + 1, sizeof(*a->keys));
 	a->certs = xcalloc((size_t)a->st->ncerts + 1, sizeof(*a->certs));
 	a->answers = xcalloc((size_t)a->st->nanswers + 1, sizeof(*a->answers));
@@ -352,7 +387,9 @@ add_study(struct adding *a)
 		add_run(a, &a->st->runs[i]);
 	add_answers(a);
 	add_hosts(a);
+	add_joins(a);
 	buf_fini(&a->text);
+	free(a->hosts);
 	free(a->keys);
 	free(a->certs);
 	free(a->answers);

@@ -9,6 +9,7 @@
 
 #include "survey/mem.h"
 #include "survey/study.h"
+#include "survey/transform.h"
 
 #include "store/gather.h"
 
@@ -235,8 +236,9 @@ test_collisions_by_pairs(void **state)
 static void
 test_keys_across_clusters(void **state)
 {
+	const struct study_map identity = { .arg = NULL };
 	struct gather *im = gather_new();
-	struct study *st;
+	struct study *st, *copy;
 	uint32_t key;
 
 	(void)state;
@@ -263,6 +265,11 @@ test_keys_across_clusters(void **state)
 	assert_int_equal(st->keys[key].nhosts, 4);
 	assert_int_equal(st->keys[key].uses.n, 5);
 	assert_int_equal(host(st, "10.0.0.2")->grabs.n, 2);
+	copy = study_transform(st, &identity, NULL); /* which has keys only, and what ties hosts */
+	check(copy);
+	assert_int_equal(copy->nclusters, 2);
+	assert_int_equal(copy->clusters[1].hosts.n, 2);
+	study_free(copy);
 	study_free(st);
 }
 
