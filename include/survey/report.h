@@ -1,7 +1,7 @@
 /*
  * The report and the statistics of a run.
  *
- * Both read only files of a run directory, or a lone collisions.json, and say
+ * Both open a study and read run.json beside it, if there is one, and say
  * what they lack.
  */
 /* Layer: report */
@@ -14,9 +14,12 @@
 struct buf;
 
 struct report_options {
-	const char *path; /* run directory or collisions.json */
+	const char *path; /* whatever study_open() takes */
 	const char *output; /* directory that gets report/, NULL: path, or beside the file */
 	const char *title; /* NULL or "": the run's name */
+	/* How and when a run ends whose last stage this is; NULL and 0: as run.json says. */
+	const char *state;
+	int64_t ended;
 };
 
 /*

@@ -106,10 +106,26 @@ stage_graph(struct survey *s)
 	return result.failed > 0 ? EXIT_INCOMPLETE : 0;
 }
 
+/* How the run ends when nothing is left to do but to say so; rc is 0 or an exit_status. */
+static enum run_state
+end_state(const struct survey *s, int rc)
+{
+	if (rc == EXIT_STOPPED)
+		return RUN_STOPPED;
+	if (rc != 0)
+		return RUN_FAILED;
+	if (s->incomplete)
+		return RUN_INCOMPLETE;
+	return s->until == NSTAGES - 1 ? RUN_COMPLETE : RUN_STOPPED;
+}
+
 static int
 stage_report(struct survey *s)
 {
-	struct report_options o = { .path = s->dir.path, .title = s->c->report.title };
+	struct report_options o = { .path = s->dir.path,
+		.title = s->c->report.title,
+		.state = run_state_name[end_state(s, 0)],
+		.ended = time(NULL) };
 
 	return report_rundir(&o) == 0 ? 0 : EXIT_FAILED;
 }
@@ -477,13 +493,8 @@ static int
 close_manifest(struct survey *s, int rc)
 {
 	struct manifest *m = &s->m;
-	bool all = rc == 0 && s->until == NSTAGES - 1;
 
-	m->state = rc == EXIT_STOPPED ? RUN_STOPPED
-		   : rc != 0	      ? RUN_FAILED
-		   : s->incomplete    ? RUN_INCOMPLETE
-		   : all	      ? RUN_COMPLETE
-				      : RUN_STOPPED;
+	m->state = end_state(s, rc);
 	if (rc == 0 && s->incomplete)
 		rc = EXIT_INCOMPLETE;
 	m->ended = time(NULL);

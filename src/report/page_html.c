@@ -280,10 +280,7 @@ put_scan(const struct runinfo *r, struct buf *b)
 	    "nothing is logged into, no mail is sent. Special-purpose ranges, the block list and "
 	    "those who opted out are never probed.</p>\n<dl class=\"facts\">");
 	fact(b, "run", r->name);
-	/* A survey writes its report before it ends: "running" says nothing then. */
-	fact(b, "state",
-	    r->state != NULL && strcmp(r->state, "running") == 0 ? "report of a running survey"
-								 : r->state);
+	fact(b, "state", r->state);
 	fact(b, "begun", r->created);
 	fact(b, "ended", r->ended);
 	fact_count(b, "addresses to probe", r->targets);

@@ -9,6 +9,8 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/report.h"
+#include "survey/rfc3339.h"
+#include "survey/rundir.h"
 
 #include "chart.h"
 #include "page.h"
@@ -196,6 +198,31 @@ picture_dir(const char *base, const char *own)
 	return path_join(own, "graphs");
 }
 
+/*
+ * A survey writes its report before it ends, so run.json cannot tell its end:
+ * it comes with the options.  Else "running" is only what was true when
+ * run.json was written: who runs holds the lock.
+ */
+static void
+say_how_it_ended(struct runinfo *r, const struct report_options *o)
+{
+	char time[TIME_SIZE];
+
+	if (r->state == NULL || strcmp(r->state, "running") != 0)
+		return;
+	free(r->state);
+	if (o->state == NULL) {
+		r->state = xstrdup(rundir_is_locked(o->path)
+				       ? "still running when this report was written"
+				       : "broken off");
+		return;
+	}
+	r->state = xstrdup(o->state);
+	free(r->ended);
+	r->ended = xstrdup(time_format(o->ended, time));
+	runinfo_drop_stage(r, survey_stage_names[STAGE_REPORT]); /* this one: it has no end yet */
+}
+
 int
 report_rundir(const struct report_options *o)
 {
@@ -211,6 +238,7 @@ report_rundir(const struct report_options *o)
 	t.dir = path_join(base, "report");
 	t.graphs = picture_dir(base, own);
 	runinfo_read(&t.run, o->path);
+	say_how_it_ended(&t.run, o);
 	tables_init(&t.tables);
 	stats_tables(&t.tables, t.study, &t.run);
 	add_funnel(&t.tables);

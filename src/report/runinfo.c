@@ -169,6 +169,22 @@ runinfo_tells_scan(const struct runinfo *r)
 }
 
 void
+runinfo_drop_stage(struct runinfo *r, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->nstages; i++) {
+		if (strcmp(r->stages[i].name, name) != 0) {
+			r->stages[n++] = r->stages[i];
+			continue;
+		}
+		free(r->stages[i].name);
+		free(r->stages[i].value);
+	}
+	r->nstages = n;
+}
+
+void
 runinfo_fini(struct runinfo *r)
 {
 	for (size_t i = 0; i < r->nversions; i++) {

@@ -34,6 +34,8 @@ struct runinfo {
 /* Reads DIR/run.json; a file that is missing or no JSON leaves everything untold. */
 void runinfo_read(struct runinfo *, const char *path);
 void runinfo_fini(struct runinfo *);
+/* Forget a stage. */
+void runinfo_drop_stage(struct runinfo *, const char *name);
 /* Does it tell of a survey, not of an analysis of records alone? */
 bool runinfo_tells_scan(const struct runinfo *);
 

@@ -798,14 +798,22 @@ top_clusters(struct tables *ts, const struct study *st)
 	free(order);
 }
 
+/* Of equally many hosts: by cluster, those of none last. */
 static int
 by_key_hosts(const void *pa, const void *pb, void *arg)
 {
 	const struct study *st = arg;
-	uint32_t a = st->keys[*(const uint32_t *)pa].nhosts;
-	uint32_t b = st->keys[*(const uint32_t *)pb].nhosts;
+	const struct study_key *a = &st->keys[*(const uint32_t *)pa];
+	const struct study_key *b = &st->keys[*(const uint32_t *)pb];
+	uint32_t x, y;
 
-	return a != b ? (a > b ? -1 : 1) : by_number(pa, pb);
+	if (a->nhosts != b->nhosts)
+		return a->nhosts > b->nhosts ? -1 : 1;
+	if (a->nhosts == 0)
+		return by_number(pa, pb);
+	x = st->hosts[st->uses[a->uses.at].host].cluster;
+	y = st->hosts[st->uses[b->uses.at].host].cluster;
+	return x != y ? (x < y ? -1 : 1) : by_number(pa, pb);
 }
 
 static void

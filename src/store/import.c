@@ -225,7 +225,7 @@ study_import(const char *path)
 		log_warn("%s: %llu entries were not understood and left out", path,
 		    (unsigned long long)st->bad);
 	if (st != NULL && st->odd_keys > 0)
-		log_info("%s: %llu keys are named by something else than a SHA-256", path,
+		log_info("%s: fingerprints that are no SHA-256, keys without a name: %llu", path,
 		    (unsigned long long)st->odd_keys);
 	gather_free(im);
 	return st;

@@ -6,6 +6,7 @@ usage: check.py SURVEY
 Every cluster has its pictures, the same bytes each time; pictures of clusters
 that are gone and what a killed worker left go, and nothing else does.
 """
+import fcntl
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 
+HERE = pathlib.Path(__file__).parent
 FP = '%064x'
 CLUSTERS = [{'id': i, 'size': 3, 'hosts': [
     {'ip': f'192.0.2.{i * 10 + k}', 'ip_record': i * 10 + k, 'asn': 64500 + k, 'as': f'AS <{k}> & "x"'}
@@ -70,6 +72,42 @@ def without_font_cache(survey):
     return bad
 
 
+def chance(survey):
+    """The same bytes in each of many runs: addresses of memory are other ones every time."""
+    seen = set()
+    with tempfile.TemporaryDirectory() as name:
+        run = pathlib.Path(name)
+        (run / 'clusters.json').write_bytes((HERE / 'many-ases.json').read_bytes())
+        for _ in range(16):
+            graph(survey, run, '-f', 'svg,dot', '-j', '1')
+            seen.add(tuple(sorted(pictures(run / 'graphs').items())))
+    if 'cluster-216.svg' not in dict(next(iter(seen))):
+        return [f'a cluster of number 216 became {[n for n, _ in next(iter(seen))]}']
+    return [f'{len(seen)} different pictures of one cluster'] if len(seen) > 1 else []
+
+
+def at_once(survey):
+    """Several at work in one directory leave each other's files alone."""
+    bad = []
+    with tempfile.TemporaryDirectory() as name:
+        run = pathlib.Path(name)
+        (run / 'clusters.json').write_text(json.dumps(CLUSTERS))
+        graph(survey, run)
+        first = pictures(run / 'graphs')
+        mine = run / 'graphs/cluster-2.svg.survey-tmp-abcdef'
+        with open(mine, 'w') as f:    # as another graph writes it
+            fcntl.flock(f, fcntl.LOCK_EX)
+            many = [subprocess.Popen([survey, 'graph', str(run)], stderr=subprocess.DEVNULL) for _ in range(6)]
+            if any([p.wait(120) for p in many]):
+                bad.append('one of several at once failed')
+            if not mine.exists():
+                bad.append('what somebody else is writing was removed')
+        mine.unlink(missing_ok=True)
+        if pictures(run / 'graphs') != first:
+            bad.append('several at once made something else than one')
+    return bad
+
+
 def main():
     survey, bad = sys.argv[1], []
     with tempfile.TemporaryDirectory() as name:
@@ -104,7 +142,7 @@ def main():
             bad.append(f'a picture of 404,550 pairs with 64 MB: {said!r}')
         if 'Drawn more simply' not in (big / 'graphs/cluster-1.svg').read_text():
             bad.append('a picture does not say that it was simplified')
-    bad += without_font_cache(survey)
+    bad += without_font_cache(survey) + chance(survey) + at_once(survey)
     print('\n'.join(bad) or 'pictures are whole, the same, and alone')
     return 1 if bad else 0
 

@@ -5,9 +5,13 @@ and on a directory that survey analyze made of the same records.
 usage: check.py SURVEY
 """
 import collections
+import fcntl
 import gzip
 import json
+import os
 import pathlib
+import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -15,11 +19,19 @@ import tempfile
 STUDY = pathlib.Path(__file__).resolve().parents[1] / "analyze/study-a"
 
 
-def survey(*args):
+def run_survey(*args):
     p = subprocess.run([sys.argv[1], *map(str, args)], capture_output=True, timeout=120, check=False)
     if p.returncode != 0:
         sys.exit(f"survey {args}: status {p.returncode}\n{p.stderr.decode()}")
-    return p.stdout
+    return p
+
+
+def survey(*args):
+    return run_survey(*args).stdout
+
+
+def said(*args):
+    return run_survey(*args).stderr.decode()
 
 
 def table(name, *paths):
@@ -43,6 +55,76 @@ def port_pairs(run):
                 keys[pair] += 1
                 hosts[pair] |= {ip for ip, port in at if port in pair}
     return {f"{p} = {q}": [n, len(hosts[p, q])] for (p, q), n in keys.items()}
+
+
+def facts(run):
+    """What the report of a run says of it: {name: value}."""
+    survey("report", run)
+    return dict(re.findall(r"<dt>([^<]*)</dt><dd>(?:<span[^>]*>)?([^<]*)", (run / "report/index.html").read_text()))
+
+
+def end_of_run(run):
+    """"running" in run.json is true of who holds the lock."""
+    kept = (run / "run.json").read_bytes()
+    manifest = {"writer": "survey", "version": 1, "name": "r", "state": "running",
+                "created": "2026-01-02T03:04:05Z", "ended": None, "counts": {"probed": 5},
+                "stages": {"scan": {"state": "done", "wall_s": 1.5}}}
+    (run / "run.json").write_text(json.dumps(manifest))
+    check("a run that was killed", facts(run)["state"], "broken off")
+    with open(run / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        check("a running run", facts(run)["state"], "still running when this report was written")
+    manifest.update(state="complete", ended="2026-01-02T04:04:05Z")
+    (run / "run.json").write_text(json.dumps(manifest))
+    ended = facts(run)
+    check("a run that has ended", (ended["state"], ended["ended"]), ("complete", "2026-01-02T04:04:05Z"))
+    (run / "run.json").write_bytes(kept)
+    (run / "lock").unlink()
+
+
+def old_files(tmp, run):
+    """A directory without a survey.db of this schema, and files that are hostile."""
+    old = tmp / "old"
+    old.mkdir()
+    for name in ("clusters.json", "all-key-fingerprints.json", "verdicts.ndjson"):
+        (old / name).write_bytes((run / name).read_bytes())
+    for name in [t["id"] for t in json.loads(survey("stats", "-f", "json", run))["tables"]]:
+        got, want = table(name, old), table(name, run)
+        if name in ("versions", "software"):
+            check(f"{name} of files that do not tell them", got, {})
+        elif name == "overview":    # what run.json tells is not there
+            check(f"{name} of older files", {k: v for k, v in got.items() if v != [None]},
+                  {k: v for k, v in want.items() if got[k] != [None]})
+        else:
+            check(f"{name} of older files", got, want)
+
+    # Versions come from an earlier survey.db, and who has the records learns how to have it anew.
+    with sqlite3.connect(run / "survey.db") as db:
+        rows = db.execute("SELECT h.ip, p.port, p.grab, k.fp, p.version, p.software FROM host_ports p "
+                          "JOIN hosts h ON h.id = p.host JOIN keys k ON k.id = p.key").fetchall()
+    with sqlite3.connect(old / "survey.db") as db:
+        db.executescript("PRAGMA user_version = 1; CREATE TABLE hosts (id INTEGER PRIMARY KEY, ip TEXT);"
+                         "CREATE TABLE host_ports (host INTEGER, port INTEGER, grab TEXT, key TEXT,"
+                         " version TEXT, software TEXT);")
+        ids = {ip: i for i, ip in enumerate(dict.fromkeys(r[0] for r in rows), 1)}
+        db.executemany("INSERT INTO hosts VALUES (?, ?)", [(i, ip) for ip, i in ids.items()])
+        db.executemany("INSERT INTO host_ports VALUES (?, ?, ?, ?, ?, ?)",
+                       [(ids[r[0]], *r[1:]) for r in rows])
+    for name in ("versions", "software"):
+        check(f"{name} of an earlier survey.db", table(name, old), table(name, run))
+    check("nothing to say without records", said("stats", old), "")
+    (old / "records.fresh").write_text("{}\n")
+    if f"survey analyze {old}" not in said("stats", old):
+        sys.exit("the command that makes survey.db is not named")
+
+    # A number is a name: 158 bytes are no reason to take gigabytes.
+    big = tmp / "big.json"
+    big.write_text(json.dumps([{"ip": "192.0.2.1", "ip_record": 0, "clusternum": 1073741822, "rcs_truncated": True,
+                                "fprints": {"p22": "aa"}, "rcs": {"1": {"ip": "192.0.2.2", "str_colls": "p22==p22;"}}}]))
+    pid = os.posix_spawn(sys.argv[1], [sys.argv[1], "stats", str(big), "-o", str(tmp / "big.txt")], os.environ)
+    _, status, used = os.wait4(pid, 0)
+    check("a large cluster number", (status, used.ru_maxrss < 400_000), (0, True))
+    check("the cluster of it", table("sizes", big), {"2": [1, 2, 1]})
 
 
 def main():
@@ -110,6 +192,9 @@ def main():
         page = (tmp / "other/report/index.html").read_text()
         check("pictures of these clusters", page.count('id="picture-'), len(clusters) - 1)
         check("the other one", f'id="picture-{clusters[3]["id"]}"' in page, False)
+
+        end_of_run(run)
+        old_files(tmp, run)
 
         # The same input gives the same bytes.
         survey("graph", run, "-f", "svg,pdf,dot")

@@ -276,7 +276,10 @@ def computing():
             need(run.manifest()["state"] == "stopped", f"run.json says {run.manifest()['state']}")
             run.finish(until="report")
             need(run.manifest()["state"] == "complete", f"run.json says {run.manifest()['state']}")
-            need((run.dir / "report/index.html").exists(), "no report")
+            page = (run.dir / "report/index.html").read_text()
+            need("<dt>state</dt><dd>complete</dd>" in page and "<dt>ended</dt><dd>20" in page,
+                 "the report does not say that the run is complete, and when it ended")
+            need("<dt>report</dt>" not in page, "the report tells of its own stage, which goes on")
 
 
 def piped():
