@@ -2,6 +2,7 @@
 #include <json-c/json.h>
 #include <ldns/ldns.h>
 #include <maxminddb.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,15 @@ completion(int argc, char **argv)
 	return complete(argc - 2, argv + 2, at);
 }
 
+/* The exit status of a command once its output is out. */
+static int
+finish(int status)
+{
+	if (status != EXIT_COMPLETE && status != EXIT_INCOMPLETE) /* it said why */
+		return status;
+	return command_flush(NULL, 0) == -1 ? EXIT_FAILED : status;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -92,31 +102,33 @@ main(int argc, char **argv)
 	fill_streams();
 	if (guard_wanted(argc, argv))
 		return guard_main(argc, argv);
+	/* Who reads our messages or our output may go; the work goes on. */
+	signal(SIGPIPE, SIG_IGN);
 	if (name == NULL) {
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
 		print_help(stdout);
-		return EXIT_COMPLETE;
+		return finish(EXIT_COMPLETE);
 	}
 	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
 		print_version();
-		return EXIT_COMPLETE;
+		return finish(EXIT_COMPLETE);
 	}
 	if (strcmp(name, "--dump-options") == 0) {
 		dump_options();
-		return EXIT_COMPLETE;
+		return finish(EXIT_COMPLETE);
 	}
 	if (strcmp(name, "--dump-config") == 0) {
 		config_dump(stdout);
-		return EXIT_COMPLETE;
+		return finish(EXIT_COMPLETE);
 	}
 	if (strcmp(name, "--complete") == 0)
-		return completion(argc, argv);
+		return finish(completion(argc, argv));
 	if (name[0] == '-')
 		return unknown_option(name);
 	if ((c = command_wanted(name)) == NULL)
 		return EXIT_USAGE;
-	return c->run(argc - 1, argv + 1);
+	return finish(c->run(argc - 1, argv + 1));
 }

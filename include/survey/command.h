@@ -98,6 +98,14 @@ int command_next(struct command_args *a);
 /* The exit status for COMMAND_ERROR or COMMAND_HELP. */
 int command_ended(int end);
 
+/*
+ * Write standard output out.  Returns 0; 1 when nobody reads it any more (a
+ * pager was left, or head has its lines), which is no failure; -1 after a
+ * message that names the command, unless that is NULL.  error: the errno of an
+ * earlier write that failed, or 0.
+ */
+int command_flush(const char *command, int error);
+
 void command_usage(const struct command *c, FILE *out);
 
 /* Index of a word in a list that ends with NULL, whatever the case of its letters; -1: it is none. */

@@ -1,10 +1,12 @@
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "survey/buf.h"
 #include "survey/command.h"
@@ -383,6 +385,23 @@ int
 command_ended(int end)
 {
 	return end == COMMAND_HELP ? EXIT_COMPLETE : EXIT_USAGE;
+}
+
+int
+command_flush(const char *command, int error)
+{
+	struct pollfd reader = { .fd = STDOUT_FILENO };
+
+	if (fflush(stdout) != 0 && error == 0)
+		error = errno;
+	if (error == 0 && !ferror(stdout))
+		return 0;
+	/* A write that failed before, of somebody else's: a pipe tells whether it has a reader. */
+	if (error == EPIPE || (poll(&reader, 1, 0) == 1 && (reader.revents & POLLERR) != 0))
+		return 1;
+	log_error("%s%sstandard output: %s", command != NULL ? command : "",
+	    command != NULL ? ": " : "", error != 0 ? strerror(error) : "not all could be written");
+	return -1;
 }
 
 /* One option of the help; an ellipsis has three bytes and one column. */

@@ -27,7 +27,8 @@ enum {
 	THREADS,
 	GRAPH,
 	ANONYMISE,
-	KEEP_AS
+	KEEP_AS,
+	COSTS
 };
 
 static const char *const dns_words[] = {
@@ -59,6 +60,7 @@ static const struct command_option options[] = {
 	[GRAPH] = { "graph", 'g', NULL, "draw the clusters too" },
 	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
 	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
+	[COSTS] = { "costs", 0, NULL, "tell what each part of the analysis has cost" },
 	{ NULL },
 };
 
@@ -156,6 +158,9 @@ take_option(struct request *r, int option, const struct command_args *a)
 		return 0;
 	case GRAPH:
 		r->graph = true;
+		return 0;
+	case COSTS:
+		r->o.costs = true;
 		return 0;
 	case ANONYMISE:
 		r->anonymised.wanted = true;

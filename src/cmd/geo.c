@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -228,11 +229,9 @@ write_list(const struct ipset *s, const char *path)
 	struct outfile o;
 
 	if (path == NULL || strcmp(path, "-") == 0) {
-		if (ipset_write(s, 0, stdout) == -1 || fflush(stdout) != 0) {
-			log_error("geo: standard output: %m");
-			return -1;
-		}
-		return 0;
+		int error = ipset_write(s, 0, stdout) == -1 ? errno : 0;
+
+		return command_flush("geo", error) == -1 ? -1 : 0;
 	}
 	if (outfile_open_named(&o, path) == -1) {
 		log_error("geo: %s: %m", path);

@@ -1,3 +1,4 @@
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,10 +48,10 @@ static int
 write_out(const char *path, const struct buf *b)
 {
 	if (path == NULL) {
-		if (fwrite(b->data, 1, b->len, stdout) == b->len && fflush(stdout) == 0)
-			return EXIT_COMPLETE;
-		log_error("stats: standard output: %s", strerror(errno));
-		return EXIT_FAILED;
+		bool whole = fwrite(b->data, 1, b->len, stdout) == b->len;
+
+		return command_flush("stats", whole ? 0 : errno) == -1 ? EXIT_FAILED
+								       : EXIT_COMPLETE;
 	}
 	if (file_write_named(path, b->data, b->len) == 0)
 		return EXIT_COMPLETE;

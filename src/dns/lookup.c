@@ -265,8 +265,7 @@ on_answer(const struct answer *a, void *arg)
 	struct lookup *l = arg;
 
 	dnsfile_line(&l->out, a);
-	if (l->out.error != 0 && !l->failed) {
-		l->failed = true;
+	if (l->out.error != 0) {
 		finish(l);
 	}
 	if (dns_pending(l->dns) < PENDING_LOW)
@@ -279,9 +278,10 @@ on_idle(void *arg)
 	struct lookup *l = arg;
 
 	/* Whoever reads along sees all that is known. */
-	jsonw_flush(&l->out);
-	fflush(l->file);
-	read_more(l);
+	if (jsonw_flush(&l->out) == -1 || fflush(l->file) != 0)
+		finish(l);
+	else
+		read_more(l);
 }
 
 static void
@@ -341,12 +341,19 @@ open_files(struct lookup *l)
 static void
 close_files(struct lookup *l)
 {
-	if (jsonw_flush(&l->out) == -1 || (l->outfile.f == NULL && fflush(stdout) != 0)) {
-		log_error("dns: cannot write the answers: %m");
+	if (l->outfile.f == NULL) {
+		int rc;
+
+		jsonw_flush(&l->out);
+		rc = command_flush("dns", l->out.error);
+		l->stopped |= rc == 1; /* nobody reads them any more: a user's way to end it */
+		l->failed |= rc == -1;
+		return;
+	}
+	if (jsonw_flush(&l->out) == -1) {
+		log_error("%s: %m", l->o->output);
 		l->failed = true;
 	}
-	if (l->outfile.f == NULL)
-		return;
 	if (l->failed || l->stopped)
 		outfile_abort(&l->outfile);
 	else if (outfile_commit(&l->outfile) == -1) {
