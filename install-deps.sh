@@ -22,7 +22,7 @@ base_packages=(
 	# build
 	cmake ninja-build gcc g++ libc6-dev pkg-config
 	libcairo2-dev libconfuse-dev libfontconfig-dev libgraphviz-dev libjson-c-dev libldns-dev libmaxminddb-dev
-	libidn2-dev libseccomp-dev libsimdjson-dev libsodium-dev libsqlite3-dev libssl-dev libuv1-dev libzstd-dev
+	libgmp-dev libidn2-dev libseccomp-dev libsimdjson-dev libsodium-dev libsqlite3-dev libssl-dev libuv1-dev libzstd-dev
 	zlib1g-dev
 	# run
 	ca-certificates dns-root-data fonts-dejavu-core graphviz iproute2
@@ -37,7 +37,7 @@ lab_packages=(
 	openssh-client openssh-server openssl postfix python3-cryptography
 	tcpdump
 )
-test_packages=(apparmor chromium chromium-driver faketime git python3-selenium python3-venv)
+test_packages=(apparmor chromium chromium-driver faketime fish git python3-selenium python3-venv zsh)
 
 # Every path of the host starts with $root, so that the tests of this script
 # can give it a host of their own.
@@ -117,7 +117,7 @@ check_system()
 		say "$name has not been tried with this script (Debian 12 has); going on"
 		return ;;
 	esac
-	die "$name is not Debian or Ubuntu. Install by its own means: cmake, ninja, a C17 and a C++17 compiler, pkg-config; libuv, ldns, libmaxminddb, json-c, simdjson, sqlite3, confuse, graphviz (cgraph, gvc), cairo, fontconfig, libidn2, OpenSSL's libcrypto, zlib, zstd, cmocka with their headers; zmap, unbound, stubby, a DejaVu font; Go $go_min. Then: cd config/zgrab2 && go build -o $prefix/bin/zgrab2 $zgrab2_pkg" 2
+	die "$name is not Debian or Ubuntu. Install by its own means: cmake, ninja, a C17 and a C++17 compiler, pkg-config; libuv, ldns, libmaxminddb, json-c, simdjson, sqlite3, confuse, graphviz (cgraph, gvc), cairo, fontconfig, GMP, libidn2, OpenSSL's libcrypto, zlib, zstd, cmocka with their headers; zmap, unbound, stubby, a DejaVu font; Go $go_min. Then: cd config/zgrab2 && go build -o $prefix/bin/zgrab2 $zgrab2_pkg" 2
 }
 
 # --- the host before and after -------------------------------------------

@@ -2,6 +2,7 @@
 #include <json-c/json.h>
 #include <ldns/ldns.h>
 #include <maxminddb.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,31 +13,11 @@
 #include "survey/config.h"
 #include "survey/guard.h"
 #include "survey/log.h"
+#include "survey/nearest.h"
 #include "survey/toolversion.h"
 
 #include "cmd/commands.h"
 #include "commit.h" /* made in each build, by config/commit.cmake */
-
-static const struct command *const commands[] = {
-#define X(name) &command_##name,
-	COMMANDS(X)
-#undef X
-	    NULL,
-};
-
-static void
-print_help(FILE *out)
-{
-	fprintf(out,
-	    "usage: survey COMMAND [options] [arguments]\n\n"
-	    "Which mail hosts of a country, or of your own networks, share SSH and TLS keys?\n\n"
-	    "commands:\n");
-	for (size_t i = 0; commands[i] != NULL; i++)
-		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-	fprintf(out, "\nsurvey COMMAND --help explains one command; survey(1) and survey.conf(5) "
-		     "explain all.\n"
-		     "survey --version prints the versions of survey, its libraries and tools.\n");
-}
 
 static void
 print_version(void)
@@ -76,16 +57,40 @@ fill_streams(void)
 	}
 }
 
-/* The command of that name, or NULL after a message. */
-static const struct command *
-find_command(const char *name)
+/* An option of survey itself that it does not have. */
+static int
+unknown_option(const char *option)
 {
-	for (size_t i = 0; commands[i] != NULL; i++) {
-		if (strcmp(commands[i]->name, name) == 0)
-			return commands[i];
-	}
-	log_error("unknown command %s; see survey --help", name);
-	return NULL;
+	struct nearest near;
+
+	nearest_init(&near, option);
+	nearest_try(&near, "--help");
+	nearest_try(&near, "--version");
+	if (near.word != NULL)
+		log_error("unknown option %s; did you mean %s?", option, near.word);
+	else
+		log_error("unknown option %s; see survey --help", option);
+	return EXIT_USAGE;
+}
+
+/* --complete AT WORD...: words[0] is the program, as in argv. */
+static int
+completion(int argc, char **argv)
+{
+	int at = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 0;
+
+	if (at < 1)
+		return EXIT_USAGE;
+	return complete(argc - 2, argv + 2, at);
+}
+
+/* The exit status of a command once its output is out. */
+static int
+finish(int status)
+{
+	if (status != EXIT_COMPLETE && status != EXIT_INCOMPLETE) /* it said why */
+		return status;
+	return command_flush(NULL, 0) == -1 ? EXIT_FAILED : status;
 }
 
 int
@@ -97,33 +102,33 @@ main(int argc, char **argv)
 	fill_streams();
 	if (guard_wanted(argc, argv))
 		return guard_main(argc, argv);
+	/* Who reads our messages or our output may go; the work goes on. */
+	signal(SIGPIPE, SIG_IGN);
 	if (name == NULL) {
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
-	if (strcmp(name, "help") == 0 && argc > 2) {
-		if ((c = find_command(argv[2])) == NULL)
-			return EXIT_USAGE;
-		command_help(c, stdout);
-		return EXIT_COMPLETE;
-	}
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
 		print_help(stdout);
-		return EXIT_COMPLETE;
+		return finish(EXIT_COMPLETE);
 	}
 	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
 		print_version();
-		return EXIT_COMPLETE;
+		return finish(EXIT_COMPLETE);
 	}
 	if (strcmp(name, "--dump-options") == 0) {
 		dump_options();
-		return EXIT_COMPLETE;
+		return finish(EXIT_COMPLETE);
 	}
 	if (strcmp(name, "--dump-config") == 0) {
 		config_dump(stdout);
-		return EXIT_COMPLETE;
+		return finish(EXIT_COMPLETE);
 	}
-	if ((c = find_command(name)) == NULL)
+	if (strcmp(name, "--complete") == 0)
+		return finish(completion(argc, argv));
+	if (name[0] == '-')
+		return unknown_option(name);
+	if ((c = command_wanted(name)) == NULL)
 		return EXIT_USAGE;
-	return c->run(argc - 1, argv + 1);
+	return finish(c->run(argc - 1, argv + 1));
 }

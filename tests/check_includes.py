@@ -11,7 +11,7 @@ import pathlib
 import re
 import sys
 
-STAGES = "geo scan grab record dns output graph report".split()
+STAGES = "geo scan grab record dns output weak graph report".split()
 JOBS = "analyze query".split()
 LAYER = {
     "base": 0, "model": 1, "io": 2, "study": 3, "picture": 3, "rundir": 3, "store": 4,

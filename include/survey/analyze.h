@@ -33,6 +33,7 @@ struct analyze_options {
 	uint32_t pairs_up_to;
 	size_t max_line;
 	unsigned threads; /* 0: one a processor */
+	bool costs; /* tell what each part has cost; run.json has it in any case */
 	bool locked; /* the caller holds the output directory's lock */
 	const volatile sig_atomic_t
 	    *stop; /* not 0: stop; NULL: SIGINT and SIGTERM are caught here */

@@ -64,6 +64,7 @@ const struct answer **answers_sorted(const struct answers *t);
 /* True for the outcomes that say something about the name: noerror, nodata, nxdomain. */
 bool dns_outcome_known(enum dns_outcome outcome);
 
+extern const char *const dns_type_words[]; /* by enum dns_type; ends with NULL */
 const char *dns_type_name(enum dns_type type); /* "A" */
 const char *dns_outcome_name(enum dns_outcome outcome); /* "noerror" */
 /* The reverse of the above, exact spelling; -1 when s is none. */

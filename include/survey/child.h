@@ -15,6 +15,7 @@
 #include <uv.h>
 
 struct child;
+struct guard_broker;
 
 struct child_status {
 	int exec_errno; /* not 0: the tool never ran */
@@ -43,9 +44,10 @@ struct child_opts {
 	child_data_fn on_stderr; /* may be NULL: the tail is kept all the same */
 	child_exit_fn on_exit;
 	void *arg;
-	/* When req_len > 0: ask this broker instead of executing argv; no stdin then. */
-	int broker_fd;
-	const void *req;
+	/* Not NULL: ask this broker for its tool of that number instead of executing argv. */
+	const struct guard_broker *broker;
+	unsigned tool;
+	const void *req; /* req_len bytes that the tool's argv is built from; copied */
 	size_t req_len;
 };
 

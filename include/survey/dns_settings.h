@@ -30,7 +30,7 @@ struct dns_settings {
 
 void dns_settings_default(struct dns_settings *s); /* DNS_SYSTEM */
 void dns_settings_from(struct dns_settings *s, const struct config *c);
-/* --mode of a command: "managed", "unbound-dot", ….  Returns 0, or -1 after a message. */
-int dns_settings_mode(struct dns_settings *s, const char *command, const char *word);
+/* What --mode and dns.mode may be, by enum dns_mode; ends with NULL. */
+extern const char *const dns_mode_words[];
 
 #endif

@@ -51,6 +51,12 @@ char *file_read(const char *path, size_t max, size_t *len);
 /* Write len bytes as path, atomically.  Returns 0, or -1 with errno set. */
 int file_write(const char *path, const void *data, size_t len);
 int file_write_named(const char *path, const void *data, size_t len); /* as outfile_open_named() */
+/*
+ * Copy a regular file from its beginning, with its modification time, to an
+ * empty one: blocks are shared where the file system can do that.
+ * Returns 0, or -1 with errno set.
+ */
+int file_copy(int from, int to);
 /* Make path and its missing parents with mode.  Returns 0, or -1 with errno set. */
 int file_mkdirs(const char *path, mode_t mode);
 /* Remove a directory and all in it, following no link.  Returns 0, or -1 with errno set. */

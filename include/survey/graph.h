@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Bit i is the format of graph_format_words[i]. */
 enum graph_format {
 	GRAPH_SVG = 1 << 0,
 	GRAPH_PNG = 1 << 1,
@@ -41,7 +42,8 @@ struct graph_result {
 	size_t unknown; /* asked for, and there is no such cluster */
 };
 
-/* The format's bit for "svg", "png", "pdf" or "dot"; 0 for anything else. */
+extern const char *const graph_format_words[]; /* ends with NULL */
+/* The format's bit for one of these words; 0 for anything else. */
 unsigned graph_format(const char *name);
 
 /*

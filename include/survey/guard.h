@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #define GUARD_ARG "--guard"
 
@@ -32,37 +33,78 @@ bool guard_wanted(int argc, char **argv);
 int guard_main(int argc, char **argv);
 
 /*
- * A privileged guard that stays while survey drops its privileges.
- *
- * build() runs in the privileged process for each request that reaches it:
- * it checks the request, which comes from a process that may have been taken
- * over, and returns an argv to execute (freed by nobody: the process that
- * asked for it executes it), or NULL to refuse.
+ * A broker: a process that stays as it is while survey gives up what it may
+ * do: root's privileges, or all that a sandbox forbids (sandbox.h).  It does
+ * what stands in two tables, by number, and nothing else.  Whoever asks may
+ * have been taken over, so build() and serve() believe nothing.
  */
 struct guard_broker {
-	int fd; /* for child_opts.broker_fd */
+	int fd; /* -1: there is none */
 	int pid;
 };
 
-typedef char **(*guard_build_fn)(const void *req, size_t len, void *arg);
+/* A tool that the broker starts under a guard when it is asked to. */
+struct guard_tool {
+	/*
+	 * An argv for the request, which nobody frees: the process that asked for
+	 * it executes it.  NULL refuses.
+	 */
+	char **(*build)(const void *req, size_t len, void *arg);
+	void *arg;
+	const int *fds; /* nfds descriptors that the tool gets as GUARD_TOOL_FD and the next ones */
+	size_t nfds; /* up to GUARD_FDS_MAX */
+	const char *cwd; /* NULL: / */
+	bool no_new_privs; /* never for a tool that has a file capability: it would lose it */
+};
+
+/* Something that the broker does itself. */
+struct guard_service {
+	/*
+	 * Returns the length of the answer in answer (of size bytes), or -1 with
+	 * errno set for a refusal, which the caller gets.  *fd: a descriptor for
+	 * the caller, closed here afterwards; it is -1 before.
+	 */
+	ssize_t (*serve)(
+	    const void *req, size_t len, void *arg, void *answer, size_t size, int *fd);
+	void *arg;
+};
+
+struct guard_table {
+	const struct guard_tool *tools;
+	size_t ntools;
+	const struct guard_service *services;
+	size_t nservices;
+	/* When the broker ends, whatever the reason; may be NULL. */
+	void (*at_end)(void *arg);
+	void *arg;
+};
 
 #define GUARD_REQ_MAX 256
 
 /*
  * Fork the broker.  Call while the process is still single-threaded, before
- * it reads anything from outside.  Each tool gets the nfds descriptors as
- * GUARD_TOOL_FD and the next ones; they stay the caller's.  Tools start in /
- * with the environment of tool_environment().  Returns 0, or -1 with errno set.
+ * it reads anything from outside.  All that the table points to stays the
+ * caller's.  Tools get the environment of tool_environment().  Returns 0, or
+ * -1 with errno set.
  */
-int guard_broker_start(
-    struct guard_broker *b, guard_build_fn build, void *arg, const int *fds, size_t nfds);
+int guard_broker_start(struct guard_broker *b, const struct guard_table *t);
 /* Closing its socket ends it; what it started dies with its own life-line. */
 void guard_broker_stop(struct guard_broker *b);
 
 /*
- * Ask the broker for a child.  fds: life-line, stdout, stderr; they are
- * duplicated into the broker.  Returns 0, or -1 with errno set.
+ * Ask for a tool by its number.  fds: life-line, stdin (-1: none), stdout,
+ * stderr; they are duplicated into the broker.  Returns 0, or -1 with errno
+ * set; all else is told on the life-line.
  */
-int guard_broker_request(int broker_fd, const void *req, size_t len, const int fds[3]);
+int guard_broker_run(
+    const struct guard_broker *b, unsigned tool, const void *req, size_t len, const int fds[4]);
+
+/*
+ * Ask for a service by its number, and wait for the answer.  Returns its
+ * length, or -1 with errno set.  *fd, unless fd is NULL: the descriptor that
+ * came with it (close-on-exec), or -1.
+ */
+ssize_t guard_broker_call(const struct guard_broker *b, unsigned service, const void *req,
+    size_t len, void *answer, size_t size, int *fd);
 
 #endif

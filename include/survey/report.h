@@ -30,6 +30,9 @@ int report_rundir(const struct report_options *o);
 
 enum stats_format { STATS_TEXT, STATS_JSON, STATS_CSV, STATS_LATEX };
 
+/* The tables, in their order; ends with NULL. */
+extern const char *const stats_table_ids[];
+
 /*
  * Append the statistics of n runs, side by side, to out.  table: the id of the only
  * table wanted, or NULL.  Returns 0, or -1 after a message.

@@ -21,6 +21,8 @@ enum sandbox_profile {
 	SANDBOX_ONLINE,
 	/* A drawing worker: reads fonts and Graphviz's plugins, writes to its pipe. */
 	SANDBOX_DRAW,
+	/* Opens files to read that it was told of, and nothing else. */
+	SANDBOX_READ,
 	/* From one open descriptor to another: opens no file at all. */
 	SANDBOX_PARSE,
 	NSANDBOX_PROFILES

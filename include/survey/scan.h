@@ -34,8 +34,7 @@ struct gateway {
 int gateway_find(const struct ip *target, const char *interface, const char *mac, struct gateway *g,
     char **error);
 
-/* The address from which the kernel would send to target.  False when there is no route. */
-bool gateway_source(const struct ip *target, struct ip *source);
+struct guard_broker;
 
 struct scan_opts {
 	struct zmap_params zmap;
@@ -43,7 +42,9 @@ struct scan_opts {
 	struct scan_shard *shards; /* borrowed; those that are SHARD_DONE are left out */
 	size_t nshards;
 	unsigned max_failures; /* in a row for one shard before it is given up */
-	int broker_fd; /* of a privileged guard that runs zmap_request(), or -1 */
+	const struct guard_broker
+	    *broker; /* that starts zmap as its tool number `tool`; NULL: we do */
+	unsigned tool;
 	uint64_t start_ms; /* first progress must come within, 0 = default */
 	uint64_t stall_ms; /* and further progress within, 0 = default */
 	void (*on_hit)(const struct ip *ip, void *arg);

@@ -52,7 +52,7 @@ struct simd_node {
 	size_t at;
 };
 
-/* A string of the current document, not NUL-terminated; may contain NUL bytes. */
+/* A string of the current document.  A NUL byte follows it; there may be more in it. */
 struct simd_text {
 	const char *s; /* NULL: not a string */
 	size_t len;

@@ -476,7 +476,8 @@ analysis_report(struct analysis *a)
 	    (unsigned long long)verdicts.hosts[HOST_NONE]);
 	if (count_hosts(a, OUT_NO_COUNTRY) > 0 && a->geo == NULL)
 		log_warn("the records do not tell the country of all hosts; --mmdb DIR does");
-	report_costs(a);
+	if (a->o->costs)
+		report_costs(a);
 	log_info("results are in %s", a->dir);
 }
 

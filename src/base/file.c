@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/fs.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 /* Between a file's name and six random characters: no other program makes such names, no user types them. */
 #define TEMPORARY ".survey-tmp-"
 #define RANDOM_LEN 6
+#define COPY_SIZE ((size_t)1 << 20) /* bytes of a step */
 
 /* A device, a pipe, or a name of an open file, which may be either: nothing may take its place. */
 static bool
@@ -266,6 +269,50 @@ file_write_named(const char *path, const void *data, size_t len)
 	struct outfile o;
 
 	return outfile_open_named(&o, path) == 0 ? write_whole(&o, data, len) : -1;
+}
+
+/* Copy by read() and write() from an offset on, for whatever the kernel does not copy itself. */
+static int
+copy_rest(int from, int to, off_t at)
+{
+	char *buf = xmalloc(COPY_SIZE);
+	ssize_t n, done = 0;
+
+	while ((n = pread(from, buf, COPY_SIZE, at)) > 0 || (n == -1 && errno == EINTR)) {
+		for (ssize_t put = 0; put < n; put += done) {
+			done = write(to, buf + put, (size_t)(n - put));
+			if (done == -1 && errno == EINTR)
+				done = 0;
+			if (done == -1)
+				goto out;
+		}
+		at += n > 0 ? n : 0;
+	}
+out:
+	free(buf);
+	return n == -1 || done == -1 ? -1 : 0;
+}
+
+int
+file_copy(int from, int to)
+{
+	struct stat st;
+	struct timespec times[2];
+	off_t at = 0;
+	ssize_t n = 0;
+
+	if (fstat(from, &st) == -1)
+		return -1;
+	if (ioctl(to, FICLONE, from) == -1) {
+		while ((n = copy_file_range(from, &at, to, NULL, COPY_SIZE, 0)) > 0)
+			;
+		/* Not over file systems that differ, say; what the kernel has copied counts. */
+		if (copy_rest(from, to, at) == -1)
+			return -1;
+	}
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	return futimens(to, times);
 }
 
 int

@@ -27,20 +27,30 @@ enum {
 	THREADS,
 	GRAPH,
 	ANONYMISE,
-	KEEP_AS
+	KEEP_AS,
+	COSTS
+};
+
+static const char *const dns_words[] = {
+	[ANALYZE_DNS_CACHED] = "cached",
+	[ANALYZE_DNS_FILL] = "fill",
+	[ANALYZE_DNS_REFRESH] = "refresh",
+	NULL,
 };
 
 static const struct command_option options[] = {
-	[OUT] = { "output", 'o', "DIR", "directory for the results" },
+	[OUT] = { "output", 'o', "DIR", "directory for the results", ARG_NEW_DIRECTORY },
 	[DNS] = { "dns", 'd', "cached|fill|refresh",
-	    "names: only dns.ndjson (default), ask the rest, ask all" },
+	    "names: only dns.ndjson (default), ask the rest, ask all", ARG_WORD, dns_words },
 	[DNS_FILE] = { "dns-file", 0, "FILE",
-	    "dns.ndjson to read (default: the one beside the records)" },
+	    "dns.ndjson to read (default: the one beside the records)", ARG_FILE },
 	[RESOLVER] = { "resolver", 'r', "ADDR#PORT", "resolver to ask (default: the system's)" },
-	[MODE] = { "mode", 0, "MODE", "ask in this dns.mode of survey.conf(5)" },
-	[CONFIG] = { "config", 0, "CONF", "ask as the dns section of this config says" },
-	[COUNTRY] = { "country", 'c', "CC[,CC…]", "take only hosts of these countries; XX is any" },
-	[MMDB] = { "mmdb", 'm', "DIR", "folder with country, city or ASN *.mmdb" },
+	[MODE] = { "mode", 0, "MODE", "ask in this dns.mode of survey.conf(5)", ARG_WORD,
+	    dns_mode_words },
+	[CONFIG] = { "config", 0, "CONF", "ask as the dns section of this config says", ARG_CONF },
+	[COUNTRY] = { "country", 'c', "CC[,CC…]", "take only hosts of these countries; XX is any",
+	    ARG_COUNTRIES },
+	[MMDB] = { "mmdb", 'm', "DIR", "folder with country, city or ASN *.mmdb", ARG_PATH },
 	[SCAN_DATE] = { "scan-date", 0, "RFC3339",
 	    "judge certificates by this date, not the records' own" },
 	[PAIRS] = { "pairs-up-to", 0, "N",
@@ -50,20 +60,23 @@ static const struct command_option options[] = {
 	[GRAPH] = { "graph", 'g', NULL, "draw the clusters too" },
 	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
 	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
-	{ NULL, 0, NULL, NULL },
+	[COSTS] = { "costs", 0, NULL, "tell what each part of the analysis has cost" },
+	{ NULL },
 };
 
 static int cmd_analyze(int argc, char **argv);
 
 const struct command command_analyze = {
-	"analyze",
-	"RUNDIR|FILE|-",
-	"Cluster existing records again and write all results",
-	"RUNDIR is the directory of a run, FILE a record file (plain, gzip or zstd; any of the\n"
-	"three known layouts), - is standard input.  Results of a FILE go to ./FILE.survey\n"
-	"unless -o names another directory.  Needs no config, no network and no privileges.",
-	options,
-	cmd_analyze,
+	.name = "analyze",
+	.summary = "Cluster existing records again and write all results",
+	.detail =
+	    "RUNDIR is the directory of a run, FILE a record file (plain, gzip or zstd; any of "
+	    "the\n"
+	    "three known layouts), - is standard input.  Results of a FILE go to ./FILE.survey\n"
+	    "unless -o names another directory.  Needs no config, no network and no privileges.",
+	.operands = { { "RUNDIR|FILE|-", ARG_RECORDS, 1, 1 } },
+	.options = options,
+	.run = cmd_analyze,
 };
 
 struct request {
@@ -71,7 +84,9 @@ struct request {
 	char **countries;
 	size_t ccap;
 	bool graph;
-	const char *mode, *config_path; /* how to ask, or NULL */
+	const char *config_path; /* how to ask, or NULL */
+	enum dns_mode mode; /* if has_mode */
+	bool has_mode;
 	struct config *config;
 	struct dns_settings settings;
 	struct copy_request anonymised;
@@ -91,23 +106,9 @@ add_country(const char *text, void *arg)
 }
 
 static int
-dns_word(struct request *r, const char *word)
+take_option(struct request *r, int option, const struct command_args *a)
 {
-	static const char *const words[] = { "cached", "fill", "refresh" };
-
-	for (int i = 0; i < 3; i++) {
-		if (strcmp(word, words[i]) == 0) {
-			r->o.dns = (enum analyze_dns)i;
-			return 0;
-		}
-	}
-	log_error("analyze: --dns %s: it is cached, fill or refresh", word);
-	return -1;
-}
-
-static int
-take_option(struct request *r, int option, const char *value)
-{
+	const char *value = a->value;
 	long long n;
 
 	switch (option) {
@@ -115,7 +116,8 @@ take_option(struct request *r, int option, const char *value)
 		r->o.output = value;
 		return 0;
 	case DNS:
-		return dns_word(r, value);
+		r->o.dns = (enum analyze_dns)a->choice;
+		return 0;
 	case DNS_FILE:
 		r->o.dns_file = value;
 		return 0;
@@ -123,7 +125,8 @@ take_option(struct request *r, int option, const char *value)
 		r->o.resolver = value;
 		return 0;
 	case MODE:
-		r->mode = value;
+		r->has_mode = true;
+		r->mode = (enum dns_mode)a->choice;
 		return 0;
 	case CONFIG:
 		r->config_path = value;
@@ -156,6 +159,9 @@ take_option(struct request *r, int option, const char *value)
 	case GRAPH:
 		r->graph = true;
 		return 0;
+	case COSTS:
+		r->o.costs = true;
+		return 0;
 	case ANONYMISE:
 		r->anonymised.wanted = true;
 		return 0;
@@ -170,7 +176,7 @@ take_option(struct request *r, int option, const char *value)
 static int
 choose_resolver(struct request *r)
 {
-	if (r->mode == NULL && r->config_path == NULL && r->o.resolver == NULL)
+	if (!r->has_mode && r->config_path == NULL && r->o.resolver == NULL)
 		return 0;
 	if (r->o.dns == ANALYZE_DNS_CACHED) {
 		log_error("analyze: --resolver, --mode and --config say whom to ask, but nobody is "
@@ -183,8 +189,8 @@ choose_resolver(struct request *r)
 			return -1;
 		dns_settings_from(&r->settings, r->config);
 	}
-	if (r->mode != NULL && dns_settings_mode(&r->settings, "analyze", r->mode) == -1)
-		return -1;
+	if (r->has_mode)
+		r->settings.mode = r->mode;
 	r->o.settings = &r->settings;
 	return 0;
 }
@@ -230,22 +236,15 @@ cmd_analyze(int argc, char **argv)
 
 	analyze_defaults(&r.o);
 	while ((option = command_next(&args)) >= 0) {
-		if (take_option(&r, option, args.value) == -1)
+		if (take_option(&r, option, &args) == -1)
 			goto out;
 	}
-	if (option == COMMAND_HELP) {
-		rc = EXIT_COMPLETE;
+	if (option != COMMAND_END) {
+		rc = command_ended(option);
 		goto out;
 	}
-	if (option == COMMAND_ERROR)
-		goto out;
 	if (copy_check(&r.anonymised, &command_analyze, r.o.output) == -1)
 		goto out;
-	if (args.argc - args.at != 1) {
-		log_error("analyze: name one run directory, one record file, or -; see survey "
-			  "analyze --help");
-		goto out;
-	}
 	if (choose_resolver(&r) == -1)
 		goto out;
 	r.o.input = args.argv[args.at];

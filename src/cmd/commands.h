@@ -1,4 +1,4 @@
-/* The subcommands; each is defined in its own cmd_NAME.c. */
+/* The subcommands; each is defined in its own file. */
 #ifndef COMMANDS_H
 #define COMMANDS_H
 
@@ -14,10 +14,29 @@
 	X(analyze)  \
 	X(graph)    \
 	X(report)   \
-	X(stats)
+	X(stats)    \
+	X(find)     \
+	X(help)
 
 #define X(name) extern const struct command command_##name;
 COMMANDS(X)
 #undef X
+
+/* All of them; ends with NULL. */
+extern const struct command *const commands[];
+/* The command of that name, or NULL. */
+const struct command *command_named(const char *name);
+/* The same, or NULL after a message that names what may have been meant. */
+const struct command *command_wanted(const char *name);
+
+/* What survey says of itself. */
+void print_help(FILE *out);
+
+/*
+ * Completion: print what the word at `at` of words (words[0] is the program)
+ * may be, for the scripts in config/completion, which say how it is read.
+ * Returns an exit_status.
+ */
+int complete(int nwords, char **words, int at);
 
 #endif

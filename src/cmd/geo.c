@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,32 +15,38 @@
 enum { COUNTRY, ASN, MMDB, CSV, LEGACY, V4, V6, BLOCK, ALLOW, OUT, WRITE_LEGACY };
 
 static const struct command_option options[] = {
-	[COUNTRY] = { "country", 'c', "CC[,CC…]", "networks of a country, two letters; XX is any" },
+	[COUNTRY] = { "country", 'c', "CC[,CC…]", "networks of a country, two letters; XX is any",
+	    ARG_COUNTRIES },
 	[ASN] = { "asn", 'a', "N[,N…]", "networks of an AS" },
-	[MMDB] = { "mmdb", 'm', "DIR", "folder with country and ASN *.mmdb, or one such file" },
-	[CSV] = { "csv", 0, "DIR", "folder with GeoLite2 Blocks and Locations CSV files" },
-	[LEGACY] = { "legacy", 0, "FILE", "GeoIPCountryWhois.csv" },
+	[MMDB] = { "mmdb", 'm', "DIR", "folder with country and ASN *.mmdb, or one such file",
+	    ARG_PATH },
+	[CSV] = { "csv", 0, "DIR", "folder with GeoLite2 Blocks and Locations CSV files",
+	    ARG_DIRECTORY },
+	[LEGACY] = { "legacy", 0, "FILE", "GeoIPCountryWhois.csv", ARG_FILE },
 	[V4] = { "ipv4", '4', NULL, "IPv4 only" },
 	[V6] = { "ipv6", '6', NULL, "IPv6 only" },
-	[BLOCK] = { "block", 'b', "FILE", "take these addresses, prefixes and ranges out" },
+	[BLOCK] = { "block", 'b', "FILE", "take these addresses, prefixes and ranges out",
+	    ARG_FILE },
 	[ALLOW] = { "allow-reserved", 0, "CIDR", "leave this reserved range in (laboratories)" },
-	[OUT] = { "output", 'o', "FILE", "write the list here (default: standard output)" },
+	[OUT] = { "output", 'o', "FILE", "write the list here (default: standard output)",
+	    ARG_NEW_FILE },
 	[WRITE_LEGACY] = { "write-legacy", 0, "FILE",
-	    "write GeoIPCountryWhois.csv; without -o no list is printed" },
-	{ NULL, 0, NULL, NULL },
+	    "write GeoIPCountryWhois.csv; without -o no list is printed", ARG_NEW_FILE },
+	{ NULL },
 };
 
 static int cmd_geo(int argc, char **argv);
 
 const struct command command_geo = {
-	"geo",
-	"(--mmdb DIR | --csv DIR | --legacy FILE)",
-	"Print the networks of countries or ASes, merged and sorted",
-	"IPv4 comes before IPv6.  Special-purpose ranges of the IANA registries and the\n"
-	"block list are taken out.  Without --country and --asn the networks of all\n"
-	"countries are listed.  Options may be repeated.",
-	options,
-	cmd_geo,
+	.name = "geo",
+	.summary = "Print the networks of countries or ASes, merged and sorted",
+	.detail = "IPv4 comes before IPv6.  Special-purpose ranges of the IANA registries and the\n"
+		  "block list are taken out.  Without --country and --asn the networks of all\n"
+		  "countries are listed.  Options may be repeated.",
+	.usage = "(--mmdb DIR | --csv DIR | --legacy FILE)",
+	.operands = { { "CC|N", ARG_COUNTRIES, 0, 0 } },
+	.options = options,
+	.run = cmd_geo,
 };
 
 struct request {
@@ -222,11 +229,9 @@ write_list(const struct ipset *s, const char *path)
 	struct outfile o;
 
 	if (path == NULL || strcmp(path, "-") == 0) {
-		if (ipset_write(s, 0, stdout) == -1 || fflush(stdout) != 0) {
-			log_error("geo: standard output: %m");
-			return -1;
-		}
-		return 0;
+		int error = ipset_write(s, 0, stdout) == -1 ? errno : 0;
+
+		return command_flush("geo", error) == -1 ? -1 : 0;
 	}
 	if (outfile_open_named(&o, path) == -1) {
 		log_error("geo: %s: %m", path);
@@ -281,7 +286,7 @@ cmd_geo(int argc, char **argv)
 			goto out;
 	}
 	if (option != COMMAND_END) {
-		status = option == COMMAND_HELP ? EXIT_COMPLETE : EXIT_USAGE;
+		status = command_ended(option);
 		goto out;
 	}
 	for (int i = args.at; i < argc; i++) {

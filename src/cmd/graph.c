@@ -11,9 +11,12 @@
 enum { CLUSTER, FORMAT, OUTPUT, FULL_UP_TO, WORKERS, TIMEOUT, MEMORY, ANONYMISE, KEEP_AS };
 
 static const struct command_option options[] = {
-	[CLUSTER] = { "cluster", 'c', "N[,N…]", "only these clusters; may be repeated" },
-	[FORMAT] = { "format", 'f', "LIST", "of svg,png,pdf,dot (default: svg,png)" },
-	[OUTPUT] = { "output", 'o', "DIR", "make graphs/ in this directory, not in RUNDIR" },
+	[CLUSTER] = { "cluster", 'c', "N[,N…]", "only these clusters; may be repeated",
+	    ARG_CLUSTERS },
+	[FORMAT] = { "format", 'f', "LIST", "of svg,png,pdf,dot (default: svg,png)", ARG_WORDS,
+	    graph_format_words },
+	[OUTPUT] = { "output", 'o', "DIR", "make graphs/ in this directory, not in RUNDIR",
+	    ARG_NEW_DIRECTORY },
 	[FULL_UP_TO] = { "full-up-to", 0, "N",
 	    "hosts up to which each host is a node (default: 40)" },
 	[WORKERS] = { "workers", 'j', "N", "processes that draw (default: one a core)" },
@@ -22,20 +25,21 @@ static const struct command_option options[] = {
 	[MEMORY] = { "memory", 0, "MB", "memory of one process (default: 1024)" },
 	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
 	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
-	{ NULL, 0, NULL, NULL },
+	{ NULL },
 };
 
 static int cmd_graph(int argc, char **argv);
 
 const struct command command_graph = {
-	"graph",
-	"RUNDIR|FILE",
-	"Draw the clusters of a run",
-	"Draws graphs/cluster-N.svg and .png and graphs/legend.svg in RUNDIR from its\n"
-	"clusters.json, or from a collisions.json alone.  Small clusters show each host,\n"
-	"large ones hosts with the same keys as one node and shared keys as diamonds.",
-	options,
-	cmd_graph,
+	.name = "graph",
+	.summary = "Draw the clusters of a run",
+	.detail =
+	    "Draws graphs/cluster-N.svg and .png and graphs/legend.svg in RUNDIR from its\n"
+	    "clusters.json, or from a collisions.json alone.  Small clusters show each host,\n"
+	    "large ones hosts with the same keys as one node and shared keys as diamonds.",
+	.operands = { { "RUNDIR|FILE", ARG_STUDY, 1, 1 } },
+	.options = options,
+	.run = cmd_graph,
 };
 
 struct request {
@@ -58,20 +62,6 @@ add_cluster(const char *item, void *arg)
 	return 0;
 }
 
-static int
-add_format(const char *item, void *arg)
-{
-	struct request *r = arg;
-	unsigned bit = graph_format(item);
-
-	if (bit == 0) {
-		log_error("graph: \"%s\" is no format: svg, png, pdf or dot", item);
-		return -1;
-	}
-	r->o.formats |= bit;
-	return 0;
-}
-
 /* Returns COMMAND_END when the arguments are complete, else what ended the reading of them. */
 static int
 read_options(struct command_args *a, struct request *r)
@@ -88,7 +78,7 @@ read_options(struct command_args *a, struct request *r)
 			rc = command_each(a->value, add_cluster, r);
 			break;
 		case FORMAT:
-			rc = command_each(a->value, add_format, r);
+			r->o.formats |= (unsigned)a->choice;
 			break;
 		case OUTPUT:
 			r->o.output = a->value;
@@ -119,11 +109,6 @@ read_options(struct command_args *a, struct request *r)
 		if (rc == -1)
 			return COMMAND_ERROR;
 	}
-	if (opt == COMMAND_END && a->argc - a->at != 1) {
-		log_error("graph: one run directory or collisions.json is needed; see survey graph "
-			  "--help");
-		return COMMAND_ERROR;
-	}
 	if (opt == COMMAND_END && copy_check(&r->anonymised, &command_graph, r->o.output) == -1)
 		return COMMAND_ERROR;
 	return opt;
@@ -138,7 +123,7 @@ cmd_graph(int argc, char **argv)
 	int opt = read_options(&a, &r), status = EXIT_FAILED;
 
 	if (opt != COMMAND_END) {
-		status = opt == COMMAND_HELP ? EXIT_COMPLETE : EXIT_USAGE;
+		status = command_ended(opt);
 		goto out;
 	}
 	r.o.path = argv[a.at];

@@ -1,5 +1,4 @@
 #include "survey/graph.h"
-#include "survey/log.h"
 #include "survey/report.h"
 
 #include "copy.h"
@@ -8,24 +7,26 @@
 enum { OUTPUT, TITLE, ANONYMISE, KEEP_AS };
 
 static const struct command_option options[] = {
-	[OUTPUT] = { "output", 'o', "DIR", "make report/ in this directory, not in RUNDIR" },
+	[OUTPUT] = { "output", 'o', "DIR", "make report/ in this directory, not in RUNDIR",
+	    ARG_NEW_DIRECTORY },
 	[TITLE] = { "title", 't', "TEXT", "title of the report (default: the run's name)" },
 	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
 	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
-	{ NULL, 0, NULL, NULL },
+	{ NULL },
 };
 
 static int cmd_report(int argc, char **argv);
 
 const struct command command_report = {
-	"report",
-	"RUNDIR|FILE",
-	"Make the report of a run",
-	"Writes report/index.html, one page that works from disk without a network, and\n"
-	"each of its charts as SVG, PDF and CSV.  Pictures of clusters are taken in as far\n"
-	"as survey graph has drawn them.",
-	options,
-	cmd_report,
+	.name = "report",
+	.summary = "Make the report of a run",
+	.detail =
+	    "Writes report/index.html, one page that works from disk without a network, and\n"
+	    "each of its charts as SVG, PDF and CSV.  Pictures of clusters are taken in as far\n"
+	    "as survey graph has drawn them.",
+	.operands = { { "RUNDIR|FILE", ARG_STUDY, 1, 1 } },
+	.options = options,
+	.run = cmd_report,
 };
 
 /* The pictures of the run itself name its hosts: the copy gets its own. */
@@ -59,15 +60,12 @@ cmd_report(int argc, char **argv)
 		else if (copy_keep_as(&anonymised, &command_report, a.value) == -1)
 			goto out;
 	}
-	if (opt == COMMAND_HELP)
-		status = EXIT_COMPLETE;
-	if (opt != COMMAND_END || copy_check(&anonymised, &command_report, o.output) == -1)
-		goto out;
-	if (argc - a.at != 1) {
-		log_error("report: one run directory or collisions.json is needed; see survey "
-			  "report --help");
+	if (opt != COMMAND_END) {
+		status = command_ended(opt);
 		goto out;
 	}
+	if (copy_check(&anonymised, &command_report, o.output) == -1)
+		goto out;
 	o.path = argv[a.at];
 	status = EXIT_FAILED;
 	if (anonymised.wanted && copy_with_pictures(&anonymised, &o) == -1)

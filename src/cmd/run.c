@@ -4,33 +4,37 @@
 #include "survey/config.h"
 #include "survey/log.h"
 #include "survey/run.h"
+#include "survey/rundir.h"
 
 #include "commands.h"
 
 enum { DIR_OPT, UNTIL, NEW, FORCE, SHARD, JSON };
 
 static const struct command_option options[] = {
-	[DIR_OPT] = { "dir", 'd', "DIR", "the directory of this run (made or continued)" },
+	[DIR_OPT] = { "dir", 'd', "DIR", "the directory of this run (made or continued)",
+	    ARG_NEW_DIRECTORY },
 	[UNTIL] = { "until", 'u', "STAGE",
-	    "end after geo, scan, grab, dns, analyze, graph or report" },
+	    "end after geo, scan, grab, dns, analyze, graph or report", ARG_WORD,
+	    survey_stage_names },
 	[NEW] = { "new", 'n', NULL, "start afresh, leave an unfinished run alone" },
 	[FORCE] = { "force", 'f', NULL, "continue although the config has changed" },
 	[SHARD] = { "shard", 0, "I/N", "this is machine I (from 0) of N that share one survey" },
 	[JSON] = { "json-progress", 0, NULL, "progress as JSON lines on standard output" },
-	{ NULL, 0, NULL, NULL },
+	{ NULL },
 };
 
 static int cmd_run(int argc, char **argv);
 
 const struct command command_run = {
-	"run",
-	"CONF",
-	"Run a survey: geo, scan, grab, dns, analyze, graph, report",
-	"An unfinished run of the same config is continued.  Ctrl-C stops cleanly: hosts in\n"
-	"flight get 30 seconds to finish; a second Ctrl-C stops at once.  SIGHUP reads the\n"
-	"opt-out file again.",
-	options,
-	cmd_run,
+	.name = "run",
+	.summary = "Run a survey: geo, scan, grab, dns, analyze, graph, report",
+	.detail =
+	    "An unfinished run of the same config is continued.  Ctrl-C stops cleanly: hosts in\n"
+	    "flight get 30 seconds to finish; a second Ctrl-C stops at once.  SIGHUP reads the\n"
+	    "opt-out file again.",
+	.operands = { { "CONF", ARG_CONF, 1, 1 } },
+	.options = options,
+	.run = cmd_run,
 };
 
 static int
@@ -80,14 +84,8 @@ cmd_run(int argc, char **argv)
 			break;
 		}
 	}
-	if (opt == COMMAND_HELP)
-		return EXIT_COMPLETE;
-	if (opt == COMMAND_ERROR)
-		return EXIT_USAGE;
-	if (argc - a.at != 1) {
-		log_error("survey run needs one config file; see survey run --help");
-		return EXIT_USAGE;
-	}
+	if (opt != COMMAND_END)
+		return command_ended(opt);
 	o.config_path = argv[a.at];
 	return survey_run(&o);
 }

@@ -17,18 +17,18 @@ enum { JSON };
 
 static const struct command_option options[] = {
 	[JSON] = { "json", 0, NULL, "print run.json" },
-	{ NULL, 0, NULL, NULL },
+	{ NULL },
 };
 
 static int cmd_status(int argc, char **argv);
 
 const struct command command_status = {
-	"status",
-	"RUNDIR",
-	"Show how far a running, stopped or finished survey is",
-	"While a survey runs its figures are renewed every ten seconds.",
-	options,
-	cmd_status,
+	.name = "status",
+	.summary = "Show how far a running, stopped or finished survey is",
+	.detail = "While a survey runs its figures are renewed every ten seconds.",
+	.operands = { { "RUNDIR", ARG_RUNDIR, 1, 1 } },
+	.options = options,
+	.run = cmd_status,
 };
 
 static void
@@ -136,9 +136,7 @@ print_status(const char *directory, bool json)
 
 	if (manifest_read(&m, directory) == -1) {
 		log_error("%s/run.json: %s", directory,
-		    errno == EINVAL   ? "not a manifest of survey"
-		    : errno == ENOENT ? "not there; is this a run directory?"
-				      : strerror(errno));
+		    errno == EINVAL ? "not a manifest of survey" : strerror(errno));
 		return EXIT_USAGE;
 	}
 	if (json) {
@@ -159,13 +157,7 @@ cmd_status(int argc, char **argv)
 
 	while ((opt = command_next(&a)) >= 0)
 		json = json || opt == JSON;
-	if (opt == COMMAND_HELP)
-		return EXIT_COMPLETE;
-	if (opt == COMMAND_ERROR)
-		return EXIT_USAGE;
-	if (argc - a.at != 1) {
-		log_error("survey status needs one run directory");
-		return EXIT_USAGE;
-	}
+	if (opt != COMMAND_END)
+		return command_ended(opt);
 	return print_status(argv[a.at], json);
 }

@@ -61,6 +61,15 @@ struct dns {
 	void *closed_arg;
 };
 
+const char *const dns_mode_words[] = {
+	[DNS_MANAGED] = "managed",
+	[DNS_UNBOUND_DOT] = "unbound-dot",
+	[DNS_UNBOUND] = "unbound",
+	[DNS_ADDRESS] = "address",
+	[DNS_SYSTEM] = "system",
+	NULL,
+};
+
 void
 dns_settings_default(struct dns_settings *s)
 {
@@ -90,28 +99,6 @@ dns_settings_from(struct dns_settings *s, const struct config *c)
 		.validate = c->dns.validate,
 		.upstreams = c->dns.upstreams,
 		.nupstreams = c->dns.nupstreams };
-}
-
-int
-dns_settings_mode(struct dns_settings *s, const char *command, const char *word)
-{
-	static const char *const words[] = {
-		[DNS_MANAGED] = "managed",
-		[DNS_UNBOUND_DOT] = "unbound-dot",
-		[DNS_UNBOUND] = "unbound",
-		[DNS_ADDRESS] = "address",
-		[DNS_SYSTEM] = "system",
-	};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(words[i], word) == 0) {
-			s->mode = (enum dns_mode)i;
-			return 0;
-		}
-	}
-	log_error("%s: --mode: \"%s\" is none of managed, unbound-dot, unbound, address and system",
-	    command, word);
-	return -1;
 }
 
 static void

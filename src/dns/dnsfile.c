@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "survey/mem.h"
 #include "survey/name.h"
 #include "survey/rfc3339.h"
+#include "survey/simd.h"
 
 #define LINE_MAX_BYTES (4u << 20) /* a TCP answer is 64 kB; as text it is under 1 MB */
 
@@ -75,26 +75,19 @@ dnsfile_line(struct jsonw *w, const struct answer *a)
 	jsonw_newline(w);
 }
 
-/* A member that is a string without NUL bytes, or NULL. */
+/* A string without NUL bytes, which ends with one (simd.h); or NULL. */
 static const char *
-get_text(struct json_object *o, const char *key)
+plain_string(struct simd_node v)
 {
-	struct json_object *v;
-	const char *s;
+	struct simd_text t = simd_string(v);
 
-	if (!json_object_object_get_ex(o, key, &v) || !json_object_is_type(v, json_type_string))
-		return NULL;
-	s = json_object_get_string(v);
-	return strlen(s) == (size_t)json_object_get_string_len(v) ? s : NULL;
+	return t.s != NULL && memchr(t.s, '\0', t.len) == NULL ? t.s : NULL;
 }
 
-static size_t
-get_array(struct json_object *o, const char *key, struct json_object **array)
+static const char *
+get_text(struct simd_node o, const char *key)
 {
-	if (!json_object_object_get_ex(o, key, array) ||
-	    !json_object_is_type(*array, json_type_array))
-		return 0;
-	return json_object_array_length(*array);
+	return plain_string(simd_get(o, key));
 }
 
 static int
@@ -109,18 +102,20 @@ string_cmp_void(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The strings of an array, borrowed from it; false when one of them is no plain string. */
+/* The strings of a member that is an array, borrowed, at text[*n] and on; false when one is no plain string. */
 static bool
-array_strings(struct json_object *array, size_t n, const char **out)
+get_strings(struct simd_node o, const char *key, const char ***text, size_t *cap, size_t *n)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct json_object *v = json_object_array_get_idx(array, i);
+	struct simd_node array = simd_get(o, key), v;
+	struct simd_iter it = simd_iterate(array);
 
-		if (!json_object_is_type(v, json_type_string))
+	if (simd_type(array) != SIMD_ARRAY)
+		return true;
+	while (simd_next(&it, NULL, &v)) {
+		mem_grow(text, cap, *n + 1, sizeof(**text));
+		if (((*text)[*n] = plain_string(v)) == NULL)
 			return false;
-		out[i] = json_object_get_string(v);
-		if (strlen(out[i]) != (size_t)json_object_get_string_len(v))
-			return false;
+		(*n)++;
 	}
 	return true;
 }
@@ -143,77 +138,98 @@ parse_addrs(const char **text, size_t n, struct answer *a, struct ip *addrs)
 }
 
 static bool
-parse_object(struct json_object *o, struct answer *a, char name[NAME_SIZE])
+parse_object(struct simd_node o, struct answer *a, char name[NAME_SIZE])
 {
-	const char *s, *type = get_text(o, "type"), *outcome = get_text(o, "outcome");
-	struct json_object *v;
+	const char *s = get_text(o, "name");
+	struct simd_text type = simd_string(simd_get(o, "type"));
+	struct simd_text outcome = simd_string(simd_get(o, "outcome"));
+	int64_t n;
 	int i;
 
-	if ((s = get_text(o, "name")) == NULL || name_canonical(s, strlen(s), name) != NAME_OK)
+	if (s == NULL || name_canonical(s, strlen(s), name) != NAME_OK)
 		return false;
 	a->name = name;
-	if (type == NULL || (i = dns_type_from(type, strlen(type))) == -1)
+	if (type.s == NULL || (i = dns_type_from(type.s, type.len)) == -1)
 		return false;
 	a->type = (enum dns_type)i;
-	if (outcome == NULL || (i = dns_outcome_from(outcome, strlen(outcome))) == -1)
+	if (outcome.s == NULL || (i = dns_outcome_from(outcome.s, outcome.len)) == -1)
 		return false;
 	a->outcome = (enum dns_outcome)i;
 	s = get_text(o, "at");
 	a->at = s == NULL ? TIME_UNKNOWN : time_parse(s, strlen(s));
-	if (json_object_object_get_ex(o, "ms", &v) && json_object_is_type(v, json_type_int)) {
-		int64_t ms = json_object_get_int64(v);
-
-		a->ms = ms < 0 ? 0 : ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
-	}
+	if (simd_int(simd_get(o, "ms"), &n))
+		a->ms = n < 0 ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 	a->ede = DNS_EDE_NONE;
-	if (json_object_object_get_ex(o, "ede", &v) && json_object_is_type(v, json_type_int))
-		a->ede = json_object_get_int(v);
+	if (simd_int(simd_get(o, "ede"), &n) && n >= INT32_MIN && n <= INT32_MAX)
+		a->ede = (int)n;
 	a->ede_text = get_text(o, "ede_text");
+	return true;
+}
+
+/* What the parsing of a line needs, kept from one to the next. */
+struct line_parser {
+	struct simd_parser *simd;
+	const char **text;
+	struct ip *addrs;
+	size_t cap_text, cap_addrs;
+};
+
+static void
+line_parser_init(struct line_parser *p)
+{
+	*p = (struct line_parser){ .simd = simd_parser_new(LINE_MAX_BYTES) };
+}
+
+static void
+line_parser_fini(struct line_parser *p)
+{
+	simd_parser_free(p->simd);
+	free(p->text);
+	free(p->addrs);
+}
+
+static bool
+parse_line(
+    struct line_parser *p, const char *line, size_t len, enum dnsfile_want want, struct answers *t)
+{
+	struct answer a = { 0 };
+	char name[NAME_SIZE];
+	struct simd_node o;
+	size_t n = 0, all;
+
+	if (len > LINE_MAX_BYTES || simd_parse_copy(p->simd, line, len, &o) != SIMD_OK ||
+	    simd_type(o) != SIMD_OBJECT || !parse_object(o, &a, name) ||
+	    !get_strings(o, "answers", &p->text, &p->cap_text, &n))
+		return false;
+	all = n;
+	if (!get_strings(o, "cname", &p->text, &p->cap_text, &all))
+		return false;
+	a.cnames = p->text + n;
+	a.ncnames = all - n;
+	if (a.type == DNS_PTR) {
+		if (n > 1)
+			qsort(p->text, n, sizeof(*p->text), string_cmp_void);
+		a.names = p->text;
+		a.nnames = n;
+	} else {
+		mem_grow(&p->addrs, &p->cap_addrs, n + 1, sizeof(*p->addrs));
+		if (!parse_addrs(p->text, n, &a, p->addrs))
+			return false;
+	}
+	if (want == DNSFILE_ALL || dns_outcome_known(a.outcome))
+		answers_put(t, &a);
 	return true;
 }
 
 bool
 dnsfile_parse(const char *line, size_t len, enum dnsfile_want want, struct answers *t)
 {
-	struct json_object *o = NULL, *array = NULL, *chain = NULL;
-	struct json_tokener *tok;
-	struct answer a = { 0 };
-	char name[NAME_SIZE];
-	const char **text = NULL;
-	struct ip *addrs = NULL;
-	size_t n, nchain;
-	bool ok = false;
+	struct line_parser p;
+	bool ok;
 
-	if (len > LINE_MAX_BYTES || (tok = json_tokener_new_ex(8)) == NULL)
-		return false;
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	o = json_tokener_parse_ex(tok, line, (int)len);
-	if (!json_object_is_type(o, json_type_object) || !parse_object(o, &a, name))
-		goto out;
-	n = get_array(o, "answers", &array);
-	nchain = get_array(o, "cname", &chain);
-	text = xcalloc(n + nchain + 1, sizeof(*text));
-	if (!array_strings(array, n, text) || !array_strings(chain, nchain, text + n))
-		goto out;
-	a.cnames = text + n;
-	a.ncnames = nchain;
-	if (a.type == DNS_PTR) {
-		qsort(text, n, sizeof(*text), string_cmp_void);
-		a.names = text;
-		a.nnames = n;
-	} else {
-		addrs = xcalloc(n + 1, sizeof(*addrs));
-		if (!parse_addrs(text, n, &a, addrs))
-			goto out;
-	}
-	ok = true;
-	if (want == DNSFILE_ALL || dns_outcome_known(a.outcome))
-		answers_put(t, &a);
-out:
-	free(addrs);
-	free(text);
-	json_object_put(o);
-	json_tokener_free(tok);
+	line_parser_init(&p);
+	ok = parse_line(&p, line, len, want, t);
+	line_parser_fini(&p);
 	return ok;
 }
 
@@ -222,6 +238,7 @@ dnsfile_read(
     const char *path, enum dnsfile_want want, struct answers *t, struct dnsfile_counts *counts)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), error = 0;
+	struct line_parser p;
 	struct lines lines;
 	enum lines_got got;
 	char *line;
@@ -231,16 +248,18 @@ dnsfile_read(
 	if (fd == -1)
 		return -1;
 	lines_init(&lines, LINE_MAX_BYTES);
+	line_parser_init(&p);
 	while (error == 0 && (got = lines_read(&lines, fd, &line, &len)) != LINES_END) {
 		/* A last line without its end is whole when it parses: no cut of an object does. */
 		if (got == LINES_ERROR)
 			error = errno != EINTR ? errno : 0;
-		else if (got == LINES_TOO_LONG || (len > 0 && !dnsfile_parse(line, len, want, t)))
+		else if (got == LINES_TOO_LONG || (len > 0 && !parse_line(&p, line, len, want, t)))
 			counts->bad++;
 		else
 			counts->lines += len > 0;
 	}
 	lines_fini(&lines);
+	line_parser_fini(&p);
 	close(fd);
 	errno = error;
 	return error == 0 ? 0 : -1;

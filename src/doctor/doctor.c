@@ -24,6 +24,7 @@
 #include "survey/iplist.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/outside.h"
 #include "survey/scan.h"
 #include "survey/tool.h"
 #include "survey/toolversion.h"
@@ -159,7 +160,7 @@ check_source(struct doctor *d, const struct ip *target)
 	char text[IP_STRLEN];
 
 	if ((mine[0] == '\0' || !ip_parse(mine, strlen(mine), &d->source)) &&
-	    !gateway_source(target, &d->source))
+	    !outside_source(NULL, target, &d->source))
 		doctor_say(
 		    d, FINDING_WARN, "source address", "is there a default route?", "none: %m");
 	else

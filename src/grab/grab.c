@@ -13,34 +13,18 @@
 #include "survey/ndjson.h"
 #include "survey/simd.h"
 
+#include "flight.h"
 #include "modules.h"
 #include "pacer.h"
+#include "record_text.h"
 #include "result.h"
-#include "secrets.h"
 
 #define TICK_MS 250
 #define STOP_MS 2000
 #define BACKOFF_MS 500
 #define BACKOFF_MAX 30000
 #define MAX_SENDERS 1000
-#define NBUCKETS 1024
 #define TAG_SECOND 0x80000000u /* of a queued host: the second pass, low bits = ports */
-
-/* A host between its first line to zgrab2 and its record. */
-struct flight {
-	struct flight *next; /* of its hash bucket */
-	struct flight *again_next; /* waiting to be fed once more */
-	struct ip ip;
-	int64_t time; /* of the epoch, when it was fed first */
-	uint64_t fed_ms; /* of the loop, when it was fed last */
-	unsigned tries;
-	bool second;
-	bool waiting; /* in the again list: zgrab2 does not have it now */
-	uint32_t wanted; /* modules asked or to be asked */
-	uint32_t have; /* modules that answered */
-	uint8_t end[MAX_MODULES]; /* enum grab_end of those that answered */
-	struct buf part[MAX_MODULES];
-};
 
 enum state { RUNNING, DRAINING, CLOSING, DONE };
 
@@ -54,12 +38,7 @@ struct grab {
 	struct pacer *pacer;
 	struct simd_parser *parser;
 	struct ndjson lines;
-	struct flight *bucket[NBUCKETS];
-	struct flight *again, **again_tail;
-	uint64_t nagain;
-	/* Tried often enough: given up as soon as zgrab2 has proved that it works for others. */
-	struct flight *suspects;
-	uint64_t nsuspects;
+	struct flights flights;
 	bool answered; /* zgrab2 has, in this session */
 	struct grab_stats stats;
 	struct { /* hosts for the second pass */
@@ -95,39 +74,11 @@ stall_ms(const struct grab *g)
 	return (uint64_t)longest * 2 + 10000;
 }
 
-static struct flight **
-flight_slot(struct grab *g, const struct ip *ip)
-{
-	struct flight **f;
-	unsigned h = ip->family;
-
-	for (int i = 0; i < 16; i++)
-		h = h * 31 + ip->a[i];
-	for (f = &g->bucket[h % NBUCKETS]; *f != NULL; f = &(*f)->next) {
-		if (ip_cmp(&(*f)->ip, ip) == 0)
-			break;
-	}
-	return f;
-}
-
 static void
-flight_free(struct grab *g, struct flight *f)
+drop(struct grab *g, struct flight *f)
 {
-	*flight_slot(g, &f->ip) = f->next;
-	for (int i = 0; i < g->modules.n; i++)
-		buf_fini(&f->part[i]);
-	free(f);
-	g->stats.in_flight--;
-}
-
-static void
-again(struct grab *g, struct flight *f)
-{
-	f->waiting = true;
-	f->again_next = NULL;
-	*g->again_tail = f;
-	g->again_tail = &f->again_next;
-	g->nagain++;
+	flights_drop(&g->flights, f);
+	g->stats.in_flight = g->flights.n;
 }
 
 /* Write the lines that make zgrab2 ask what is still missing. */
@@ -143,7 +94,7 @@ send_lines(struct grab *g, struct flight *f, uint32_t which)
 	}
 	child_write(g->child, b.data, b.len);
 	buf_fini(&b);
-	if (g->stats.in_flight == 1)
+	if (g->flights.n == 1)
 		g->last_line_ms = uv_now(g->loop); /* the stall clock starts with work */
 	f->fed_ms = uv_now(g->loop);
 }
@@ -164,124 +115,30 @@ base_modules(const struct grab *g, uint32_t ports)
 static void
 launch(struct grab *g, const struct ip *ip, uint32_t tag)
 {
-	struct flight **slot = flight_slot(g, ip), *f;
+	struct flight *f;
 
-	if (*slot != NULL)
+	if (flights_find(&g->flights, ip) != NULL)
 		return; /* two records of one address would be told apart by nothing */
-	f = xcalloc(1, sizeof(*f));
-	f->ip = *ip;
+	f = flights_add(&g->flights, ip);
 	f->second = (tag & TAG_SECOND) != 0;
 	f->wanted = base_modules(g, f->second ? tag & ~TAG_SECOND : UINT32_MAX);
 	f->time = time(NULL);
-	for (int i = 0; i < g->modules.n; i++)
-		buf_init(&f->part[i]);
-	*slot = f;
-	g->stats.in_flight++;
+	g->stats.in_flight = g->flights.n;
 	if (!f->second)
 		g->stats.fed++;
 	send_lines(g, f, f->wanted);
 }
 
 static void
-add_origin(struct grab *g, struct jsonw *w, const struct ip *ip)
-{
-	struct geo_info info;
-
-	if (g->o.geo == NULL || !geo_db_lookup(g->o.geo, ip, &info))
-		return;
-	if (info.asn != 0) {
-		jsonw_key(w, "autonomous_system");
-		jsonw_object(w);
-		jsonw_key(w, "asn");
-		jsonw_uint(w, info.asn);
-		jsonw_key(w, "name");
-		jsonw_string(w, info.as_name);
-		jsonw_end_object(w);
-	}
-	if (info.country[0] != '\0') {
-		jsonw_key(w, "location");
-		jsonw_object(w);
-		jsonw_key(w, "country_code");
-		jsonw_string(w, info.country);
-		jsonw_end_object(w);
-	}
-}
-
-/* One port: all modules that answered; or, when its first one never did, a text that says so. */
-static void
-add_port(struct grab *g, struct jsonw *w, const struct flight *f, int row)
-{
-	bool open = false;
-
-	jsonw_key(w, port_table[row].name);
-	for (int i = 0; i < g->modules.n; i++) {
-		const struct module *m = &g->modules.m[i];
-
-		if (m->row != row || !(f->have & (UINT32_C(1) << i)))
-			continue;
-		if (!open) {
-			jsonw_object(w);
-			jsonw_key(w, "data");
-			jsonw_object(w);
-			open = true;
-		}
-		jsonw_key(w, m->key);
-		if (g->o.config->grab.drop_secrets) {
-			struct buf clean;
-
-			buf_init(&clean);
-			secrets_drop(f->part[i].data, f->part[i].len, &clean);
-			jsonw_raw(w, clean.data, clean.len);
-			buf_fini(&clean);
-		} else {
-			jsonw_raw(w, f->part[i].data, f->part[i].len);
-		}
-	}
-	if (open) {
-		jsonw_end_object(w);
-		jsonw_end_object(w);
-	} else {
-		jsonw_string(w, OUTCOME_GIVEN_UP_TEXT);
-	}
-}
-
-static void
 write_record(struct grab *g, const struct flight *f)
 {
-	char text[IP_STRLEN], when[32];
-	time_t t = (time_t)f->time;
-	uint32_t rows = 0;
+	struct geo_info info;
+	bool known = g->o.geo != NULL && geo_db_lookup(g->o.geo, &f->ip, &info);
 	struct jsonw w;
-	struct tm tm;
 	int error;
 
-	for (int i = 0; i < g->modules.n; i++) {
-		if (f->wanted & (UINT32_C(1) << i))
-			rows |= UINT32_C(1) << g->modules.m[i].row;
-	}
-	gmtime_r(&t, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	jsonw_init(&w, NULL);
-	jsonw_object(&w);
-	jsonw_key(&w, "ip");
-	jsonw_string(&w, ip_format(&f->ip, text));
-	jsonw_key(&w, "writer");
-	jsonw_string(&w, "survey");
-	jsonw_key(&w, "version");
-	jsonw_int(&w, 1);
-	if (f->second) {
-		jsonw_key(&w, "pass");
-		jsonw_int(&w, 2);
-	}
-	jsonw_key(&w, "time");
-	jsonw_string(&w, when);
-	add_origin(g, &w, &f->ip);
-	for (int row = 0; row < NPORTS; row++) {
-		if (rows & (UINT32_C(1) << row))
-			add_port(g, &w, f, row);
-	}
-	jsonw_end_object(&w);
-	jsonw_newline(&w);
+	record_text(&w, f, &g->modules, known ? &info : NULL, g->o.config->grab.drop_secrets);
 	error = g->o.on_record(&f->ip, w.out.data, w.out.len, g->o.arg);
 	jsonw_fini(&w);
 	if (error != 0 && g->error == 0) {
@@ -323,7 +180,7 @@ land(struct grab *g, struct flight *f)
 	bool gave_up = f->wanted != f->have;
 
 	if (g->error != 0) { /* nowhere to write it: the next run asks again */
-		flight_free(g, f);
+		drop(g, f);
 		return;
 	}
 	for (int i = 0; gave_up && i < g->modules.n; i++) {
@@ -343,47 +200,24 @@ land(struct grab *g, struct flight *f)
 		else
 			g->stats.done++;
 	}
-	flight_free(g, f);
-}
-
-static void
-suspect(struct grab *g, struct flight *f)
-{
-	f->waiting = true;
-	f->again_next = g->suspects;
-	g->suspects = f;
-	g->nsuspects++;
+	drop(g, f);
 }
 
 static void
 land_suspects(struct grab *g)
 {
-	while (g->suspects != NULL) {
-		struct flight *f = g->suspects;
+	struct flight *f;
 
-		g->suspects = f->again_next;
-		g->nsuspects--;
+	while ((f = flights_next_suspect(&g->flights)) != NULL)
 		land(g, f);
-	}
 }
 
 /* Hosts that are not in the air are left to the next run. */
 static void
 drop_waiting(struct grab *g)
 {
-	struct flight *lists[2] = { g->again, g->suspects };
-
-	g->again = g->suspects = NULL;
-	g->again_tail = &g->again;
-	g->nagain = g->nsuspects = 0;
-	for (int i = 0; i < 2; i++) {
-		while (lists[i] != NULL) {
-			struct flight *f = lists[i];
-
-			lists[i] = f->again_next;
-			flight_free(g, f);
-		}
-	}
+	flights_drop_waiting(&g->flights);
+	g->stats.in_flight = g->flights.n;
 }
 
 static void
@@ -420,7 +254,7 @@ on_line(const char *line, size_t len, void *arg)
 	g->failures = 0;
 	g->answered = true;
 	land_suspects(g);
-	f = *flight_slot(g, &r.ip);
+	f = flights_find(&g->flights, &r.ip);
 	bit = UINT32_C(1) << r.module;
 	if (f == NULL || !(f->wanted & bit) || (f->have & bit)) {
 		g->stats.stray++;
@@ -456,30 +290,29 @@ static void
 requeue(struct grab *g, struct flight *f)
 {
 	if (++f->tries > (unsigned)g->o.config->grab.restarts) {
-		suspect(g, f);
+		flights_suspect(&g->flights, f);
 	} else {
 		g->stats.repeated++;
-		again(g, f);
+		flights_wait(&g->flights, f);
 	}
+}
+
+static void
+requeue_one(struct flight *f, void *arg)
+{
+	struct grab *g = arg;
+
+	if (g->state == RUNNING)
+		requeue(g, f);
+	else
+		drop(g, f); /* the next run asks it again */
 }
 
 /* After a death: those in flight go again, one at a time once they look guilty of it. */
 static void
 requeue_flights(struct grab *g)
 {
-	struct flight *f, *next;
-
-	for (size_t i = 0; i < NBUCKETS; i++) {
-		for (f = g->bucket[i]; f != NULL; f = next) {
-			next = f->next;
-			if (f->waiting)
-				continue;
-			if (g->state == RUNNING)
-				requeue(g, f);
-			else
-				flight_free(g, f); /* the next run asks it again */
-		}
-	}
+	flights_each_in_air(&g->flights, requeue_one, g);
 	if (g->state != RUNNING)
 		drop_waiting(g);
 }
@@ -612,40 +445,30 @@ in_flight_limit(const struct grab *g)
 {
 	uint64_t limit = (uint64_t)g->o.config->grab.in_flight;
 
-	if (g->again != NULL && g->again->tries >= 2)
+	if (g->flights.again != NULL && g->flights.again->tries >= 2)
 		return 1;
-	if (g->again != NULL)
+	if (g->flights.again != NULL)
 		return limit / 8 + 1;
 	return limit;
-}
-
-/* Flights that zgrab2 has. */
-static uint64_t
-in_air(const struct grab *g)
-{
-	return g->stats.in_flight - g->nagain - g->nsuspects;
 }
 
 static bool
 feed_again(struct grab *g, uint64_t now)
 {
-	struct flight *f = g->again;
+	struct flight *f;
 
 	if (!pacer_take(g->pacer, now)) {
 		wake_in(g, pacer_token_wait_ns(g->pacer, now));
 		return false;
 	}
-	if ((g->again = f->again_next) == NULL)
-		g->again_tail = &g->again;
-	g->nagain--;
-	f->waiting = false;
+	f = flights_next(&g->flights);
 	if (f->wanted == f->have) {
 		land(g, f);
 	} else if (g->o.allowed(&f->ip, g->o.arg)) {
 		send_lines(g, f, f->wanted & ~f->have);
 	} else {
 		g->stats.refused++;
-		flight_free(g, f);
+		drop(g, f);
 	}
 	return true;
 }
@@ -672,15 +495,9 @@ feed_next(struct grab *g, uint64_t now)
 static bool
 lone_flight(const struct grab *g)
 {
-	if (in_air(g) != 1)
-		return false;
-	for (size_t i = 0; i < NBUCKETS; i++) {
-		for (const struct flight *f = g->bucket[i]; f != NULL; f = f->next) {
-			if (!f->waiting)
-				return f->tries >= 2;
-		}
-	}
-	return false;
+	const struct flight *f = flights_lone(&g->flights);
+
+	return f != NULL && f->tries >= 2;
 }
 
 static void
@@ -701,10 +518,10 @@ start_second_pass(struct grab *g)
 static void
 maybe_finish(struct grab *g)
 {
-	if (!g->finishing || g->state != RUNNING || g->stats.in_flight > g->nsuspects ||
+	if (!g->finishing || g->state != RUNNING || g->flights.n > g->flights.nsuspects ||
 	    pacer_queued(g->pacer) > 0)
 		return;
-	if (g->nsuspects > 0 && !g->answered) {
+	if (g->flights.nsuspects > 0 && !g->answered) {
 		if (g->child == NULL)
 			out_of_order(g);
 		return;
@@ -727,7 +544,7 @@ maybe_finish(struct grab *g)
 static bool
 has_work(const struct grab *g)
 {
-	return g->again != NULL || pacer_queued(g->pacer) > 0;
+	return g->flights.again != NULL || pacer_queued(g->pacer) > 0;
 }
 
 /* Give zgrab2 what it may have now. */
@@ -753,27 +570,34 @@ pump(struct grab *g)
 		}
 	}
 	while (g->child != NULL && !g->paused && g->state == RUNNING && has_work(g) &&
-	       in_air(g) < in_flight_limit(g) && !lone_flight(g)) {
-		if (g->again != NULL ? !feed_again(g, now) : !feed_next(g, now))
+	       flights_in_air(&g->flights) < in_flight_limit(g) && !lone_flight(g)) {
+		if (g->flights.again != NULL ? !feed_again(g, now) : !feed_next(g, now))
 			break;
 	}
 	maybe_finish(g);
+}
+
+struct lost {
+	struct grab *g;
+	uint64_t now_ms, limit_ms;
+};
+
+static void
+check_one(struct flight *f, void *arg)
+{
+	const struct lost *l = arg;
+
+	if (l->now_ms - f->fed_ms >= l->limit_ms)
+		requeue(l->g, f);
 }
 
 /* A line that never came although zgrab2 goes on: ask once more. */
 static void
 check_lost(struct grab *g, uint64_t now_ms, uint64_t limit_ms)
 {
-	for (size_t i = 0; i < NBUCKETS; i++) {
-		struct flight *f, *next;
+	struct lost l = { g, now_ms, limit_ms };
 
-		for (f = g->bucket[i]; f != NULL; f = next) {
-			next = f->next;
-			if (f->waiting || now_ms - f->fed_ms < limit_ms)
-				continue;
-			requeue(g, f);
-		}
-	}
+	flights_each_in_air(&g->flights, check_one, &l);
 }
 
 static void
@@ -782,9 +606,10 @@ on_tick(uv_timer_t *t)
 	struct grab *g = t->data;
 	uint64_t now = uv_now(g->loop), limit = stall_ms(g);
 
-	if (g->state == DRAINING && (in_air(g) == 0 || now >= g->drain_until_ms)) {
+	if (g->state == DRAINING &&
+	    (flights_in_air(&g->flights) == 0 || now >= g->drain_until_ms)) {
 		g->state = CLOSING;
-		if (g->child != NULL && in_air(g) == 0)
+		if (g->child != NULL && flights_in_air(&g->flights) == 0)
 			child_close_stdin(g->child);
 		else if (g->child != NULL)
 			child_stop(g->child, STOP_MS);
@@ -795,7 +620,7 @@ on_tick(uv_timer_t *t)
 		return;
 	}
 	if (g->child != NULL && !g->hung && now - g->last_line_ms > limit &&
-	    (in_air(g) > 0 || g->state == CLOSING)) {
+	    (flights_in_air(&g->flights) > 0 || g->state == CLOSING)) {
 		log_warn("zgrab2 has been silent for %llu s; killing it",
 		    (unsigned long long)(now - g->last_line_ms) / 1000);
 		g->hung = true;
@@ -814,7 +639,7 @@ grab_new(uv_loop_t *loop, const struct grab_opts *o)
 
 	g->o = *o;
 	g->loop = loop;
-	g->again_tail = &g->again;
+	flights_init(&g->flights);
 	g->pacer = pacer_new(c->grab.rate_hosts * o->share, c->grab.rate_per_24 * o->share,
 	    c->grab.rate_per_as * o->share);
 	g->parser = simd_parser_new((size_t)c->analysis.max_line);
@@ -895,10 +720,7 @@ grab_free(struct grab *g)
 {
 	if (g == NULL)
 		return;
-	for (size_t i = 0; i < NBUCKETS; i++) {
-		while (g->bucket[i] != NULL)
-			flight_free(g, g->bucket[i]);
-	}
+	flights_fini(&g->flights);
 	pacer_free(g->pacer);
 	simd_parser_free(g->parser);
 	ndjson_fini(&g->lines);

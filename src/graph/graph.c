@@ -25,17 +25,9 @@
 #define MAX_WORKERS 64
 #define MOST_BYTES (UINT64_C(1) << 30) /* of the pictures of one cluster */
 
-static const struct {
-	const char *name;
-	unsigned bit;
-} formats[] = {
-	{ "svg", GRAPH_SVG },
-	{ "png", GRAPH_PNG },
-	{ "pdf", GRAPH_PDF },
-	{ "dot", GRAPH_DOT },
-};
+const char *const graph_format_words[] = { "svg", "png", "pdf", "dot", NULL };
 
-#define NFORMATS (sizeof(formats) / sizeof(formats[0]))
+#define NFORMATS (sizeof(graph_format_words) / sizeof(graph_format_words[0]) - 1)
 
 /* The pictures of a cluster as they come from a worker, by format. */
 struct arrivals {
@@ -59,8 +51,8 @@ unsigned
 graph_format(const char *name)
 {
 	for (size_t i = 0; i < NFORMATS; i++) {
-		if (strcmp(formats[i].name, name) == 0)
-			return formats[i].bit;
+		if (strcmp(graph_format_words[i], name) == 0)
+			return 1U << i;
 	}
 	return 0;
 }
@@ -118,10 +110,10 @@ work(void *state, const struct pool_job *job, struct pool_out *out)
 		page_init(&s, &d, t->study);
 		s.digest = study_cluster_digest(t->study, job->number);
 		for (size_t i = 0; i < NFORMATS && rc == 0; i++) {
-			if ((t->formats & formats[i].bit) == 0)
+			if ((t->formats & (1U << i)) == 0)
 				continue;
 			buf_init(&b);
-			rc = make_picture(t, &s, &d, formats[i].bit, &b);
+			rc = make_picture(t, &s, &d, 1U << i, &b);
 			if (rc == 0)
 				rc = pool_put(out, (uint32_t)i, b.data, b.len);
 			buf_fini(&b);
@@ -142,12 +134,12 @@ take(void *arg, unsigned worker, const struct pool_job *job, uint32_t part, cons
 	char *path;
 	int rc = 0;
 
-	if (part >= NFORMATS || part < a->n || (t->formats & formats[part].bit) == 0)
+	if (part >= NFORMATS || part < a->n || (t->formats & (1U << part)) == 0)
 		return -1;
 	a->n = part;
 	if (a->file[part].f == NULL) {
 		path = xasprintf("%s/cluster-%u.%s", t->dir, t->study->clusters[job->number].id,
-		    formats[part].name);
+		    graph_format_words[part]);
 		if (outfile_open(&a->file[part], path) == -1)
 			rc = errno;
 		free(path);
@@ -165,7 +157,7 @@ keep_arrivals(struct task *t, struct arrivals *a)
 	size_t n = 0;
 
 	for (size_t i = 0; i < NFORMATS; i++) {
-		if ((t->formats & formats[i].bit) == 0)
+		if ((t->formats & (1U << i)) == 0)
 			continue;
 		if (a->file[i].f == NULL)
 			return -1;
@@ -274,9 +266,9 @@ remove_left_over(const struct task *t, int dir, const char *name)
 		return;
 	id = strtoul(name + sizeof(prefix) - 1, &end, 10);
 	for (size_t i = 0; *end == '.' && i < NFORMATS; i++) {
-		size_t len = strlen(formats[i].name);
+		size_t len = strlen(graph_format_words[i]);
 
-		if (strncmp(end + 1, formats[i].name, len) != 0)
+		if (strncmp(end + 1, graph_format_words[i], len) != 0)
 			continue;
 		file = xstrndup(name, (size_t)(end + 1 + len - name));
 		if (strcmp(file, name) != 0)

@@ -361,14 +361,14 @@ static int
 ask_broker(const struct child_opts *o, const struct ends *e)
 {
 	int null = -1, rc = 0;
-	int fds[3] = { e->lifeline[1], e->out[1], e->err[1] };
+	int fds[4] = { e->lifeline[1], e->in[1], e->out[1], e->err[1] };
 
-	if (fds[1] == -1) {
+	if (fds[2] == -1) {
 		if ((null = open("/dev/null", O_WRONLY | O_CLOEXEC)) == -1)
 			return UV_EMFILE;
-		fds[1] = null;
+		fds[2] = null;
 	}
-	if (guard_broker_request(o->broker_fd, o->req, o->req_len, fds) == -1)
+	if (guard_broker_run(o->broker, o->tool, o->req, o->req_len, fds) == -1)
 		rc = uv_translate_sys_error(errno);
 	if (null != -1)
 		close(null);
@@ -410,7 +410,7 @@ child_spawn(uv_loop_t *loop, const struct child_opts *o)
 	c->timer.data = c;
 	c->nopen = 1;
 
-	rc = o->req_len > 0 ? ask_broker(o, &e) : spawn_guard(c, o, &e);
+	rc = o->broker != NULL ? ask_broker(o, &e) : spawn_guard(c, o, &e);
 	ends_close(&e, 1);
 	if (rc == 0)
 		rc = attach(c, &c->lifeline, &e.lifeline[0]);

@@ -210,44 +210,101 @@ guard_main(int argc, char **argv)
 	return guard_loop(GUARD_LIFELINE, strchr(argv[ARG_FLAGS], 'n') != NULL, &argv[ARG_TOOL]);
 }
 
-/* Returns the request's length, 0 when the other end has closed, -1 for one to ignore. */
-static ssize_t
-receive_request(int fd, void *req, size_t size, int fds[3])
+/* ---- messages between survey and its broker: a head, a body, descriptors ---- */
+
+enum { MESSAGE_FDS = 4 };
+enum kind { RUN, SERVE };
+
+struct head {
+	uint32_t kind; /* of a request: enum kind; of an answer: an errno, or 0 */
+	uint32_t number; /* of the tool or service */
+	uint32_t has_stdin;
+};
+
+struct message {
+	struct head head;
+	unsigned char body[GUARD_REQ_MAX];
+	size_t len; /* of the body */
+	int fds[MESSAGE_FDS];
+	size_t nfds;
+};
+
+static int
+send_message(
+    int fd, const struct head *h, const void *body, size_t len, const int *fds, size_t nfds)
 {
 	union {
 		struct cmsghdr align;
-		char buf[CMSG_SPACE(3 * sizeof(int))];
+		char buf[CMSG_SPACE(MESSAGE_FDS * sizeof(int))];
 	} control;
-	struct iovec iov = { .iov_base = req, .iov_len = size };
-	struct msghdr msg = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control) };
+	struct iovec iov[2] = { { (void *)(uintptr_t)h, sizeof(*h) },
+		{ (void *)(uintptr_t)body, len } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 	struct cmsghdr *cm;
 	ssize_t n;
 
+	if (nfds > 0) {
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+		cm = CMSG_FIRSTHDR(&msg);
+		cm->cmsg_level = SOL_SOCKET;
+		cm->cmsg_type = SCM_RIGHTS;
+		cm->cmsg_len = CMSG_LEN(nfds * sizeof(int));
+		memcpy(CMSG_DATA(cm), fds, nfds * sizeof(int));
+	}
+	do
+		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
+	while (n == -1 && errno == EINTR);
+	return n == -1 ? -1 : 0;
+}
+
+static void
+close_all(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+}
+
+/* Returns 1; 0 when the other end has closed; -1 for a message that is none, its descriptors closed. */
+static int
+receive_message(int fd, struct message *m)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(MESSAGE_FDS * sizeof(int))];
+	} control;
+	struct iovec iov[2] = { { &m->head, sizeof(m->head) }, { m->body, sizeof(m->body) } };
+	struct msghdr msg = { .msg_iov = iov,
+		.msg_iovlen = 2,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	ssize_t n;
+
+	m->nfds = 0;
 	do
 		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
 	while (n == -1 && errno == EINTR);
 	if (n <= 0)
 		return 0;
-	cm = CMSG_FIRSTHDR(&msg);
-	if (cm == NULL || cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
-		return -1;
-	if (cm->cmsg_len != CMSG_LEN(3 * sizeof(int))) {
-		size_t nfds = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	for (struct cmsghdr *cm = CMSG_FIRSTHDR(&msg); cm != NULL; cm = CMSG_NXTHDR(&msg, cm)) {
+		size_t more;
 
-		for (size_t i = 0; i < nfds; i++) {
-			int stray;
-
-			memcpy(&stray, CMSG_DATA(cm) + i * sizeof(int), sizeof(stray));
-			close(stray);
-		}
+		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+			continue;
+		more = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(m->fds + m->nfds, CMSG_DATA(cm), more * sizeof(int));
+		m->nfds += more; /* control has room for no more than MESSAGE_FDS */
+	}
+	if ((size_t)n < sizeof(m->head) || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+		close_all(m->fds, m->nfds);
 		return -1;
 	}
-	memcpy(fds, CMSG_DATA(cm), 3 * sizeof(int));
-	return n;
+	m->len = (size_t)n - sizeof(m->head);
+	return 1;
 }
+
+/* ---- the broker ---- */
 
 /*
  * Put the descriptors in from[] where to[] says; the first one stays here at
@@ -272,25 +329,27 @@ place(const int *from, const int *to, size_t n)
 }
 
 /*
- * The process that a request becomes: a guard with the given life-line, stdout
- * and stderr, whose tool gets the descriptors of the broker.
+ * The process that a request becomes: a guard with the given life-line,
+ * stdin, stdout and stderr, whose tool gets the descriptors of the table.
  */
 static int
-serve_request(char **argv, const int fds[3], const int *more, size_t nmore)
+serve_request(const struct guard_tool *t, char **argv, const struct message *m)
 {
-	int from[4 + GUARD_FDS_MAX] = { fds[0], open("/dev/null", O_RDONLY | O_CLOEXEC), fds[1],
-		fds[2] };
+	bool in = m->nfds == MESSAGE_FDS;
+	int from[4 + GUARD_FDS_MAX] = { m->fds[0],
+		in ? m->fds[1] : open("/dev/null", O_RDONLY | O_CLOEXEC), m->fds[in ? 2 : 1],
+		m->fds[in ? 3 : 2] };
 	int to[4 + GUARD_FDS_MAX] = { GUARD_LIFELINE, 0, 1, 2 };
 
 	setsid();
-	for (size_t i = 0; i < nmore; i++) {
-		from[4 + i] = more[i];
+	for (size_t i = 0; i < t->nfds; i++) {
+		from[4 + i] = t->fds[i];
 		to[4 + i] = GUARD_TOOL_FD + (int)i;
 	}
-	if (place(from, to, 4 + nmore) == -1)
+	if (place(from, to, 4 + t->nfds) == -1 || chdir(t->cwd != NULL ? t->cwd : "/") == -1)
 		return 1;
-	close_range(GUARD_TOOL_FD + (unsigned)nmore, ~0U, 0);
-	return guard_loop(GUARD_LIFELINE, false, argv);
+	close_range(GUARD_TOOL_FD + (unsigned)t->nfds, ~0U, 0);
+	return guard_loop(GUARD_LIFELINE, t->no_new_privs, argv);
 }
 
 /* The guards that a broker has forked; 0 = free. */
@@ -354,14 +413,50 @@ wait_for_request(int fd, const sigset_t *orig)
 	while (ppoll(&pfd, 1, NULL, orig) == -1 && errno == EINTR);
 }
 
+/* Start a tool; what becomes of it is told on its life-line. */
 static void
-broker_loop(int fd, guard_build_fn build, void *arg, const int *more, size_t nmore)
+run_request(const struct guard_table *t, const struct message *m)
 {
-	unsigned char req[GUARD_REQ_MAX];
+	const struct guard_tool *tool = &t->tools[m->head.number];
+	pid_t pid, *slot = guard_slot(0);
+	char **argv, line[32];
+
+	argv = slot != NULL ? tool->build(m->body, m->len, tool->arg) : NULL;
+	if (argv == NULL) {
+		snprintf(line, sizeof(line), "err %d\n", slot == NULL ? EAGAIN : EPERM);
+		tell(m->fds[0], line);
+	} else if ((pid = _Fork()) == -1) {
+		snprintf(line, sizeof(line), "err %d\n", errno);
+		tell(m->fds[0], line);
+	} else if (pid == 0) {
+		reset_signals();
+		_exit(serve_request(tool, argv, m));
+	} else {
+		*slot = pid;
+	}
+}
+
+static void
+serve_call(int fd, const struct guard_table *t, const struct message *m)
+{
+	unsigned char answer[GUARD_REQ_MAX];
+	struct head h = { .number = m->head.number };
+	const struct guard_service *s = &t->services[h.number];
+	int passed = -1;
+	ssize_t n = s->serve(m->body, m->len, s->arg, answer, sizeof(answer), &passed);
+
+	if (n == -1)
+		h.kind = (uint32_t)(errno != 0 ? errno : EPERM);
+	(void)send_message(fd, &h, answer, n > 0 ? (size_t)n : 0, &passed, passed != -1 ? 1 : 0);
+	if (passed != -1)
+		close(passed);
+}
+
+static void
+broker_loop(int fd, const struct guard_table *t)
+{
 	struct sigaction sa;
 	sigset_t block, orig;
-	ssize_t n;
-	int fds[3];
 
 	memset(&sa, 0, sizeof(sa));
 	sa.sa_handler = on_sigchld;
@@ -372,42 +467,40 @@ broker_loop(int fd, guard_build_fn build, void *arg, const int *more, size_t nmo
 	sigdelset(&orig, SIGCHLD);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	for (;;) {
-		pid_t pid, *slot;
-		char **argv;
+		struct message m;
+		int rc;
 
 		wait_for_request(fd, &orig);
-		slot = guard_slot(0);
-		if ((n = receive_request(fd, req, sizeof(req), fds)) == 0)
+		if ((rc = receive_message(fd, &m)) == 0)
 			return;
-		if (n < 0)
+		if (rc == -1)
 			continue;
-		argv = slot != NULL ? build(req, (size_t)n, arg) : NULL;
-		if (argv == NULL || (pid = _Fork()) == -1) {
-			tell(fds[0], argv == NULL ? "err 1\n" : "err 11\n");
-		} else if (pid == 0) {
-			reset_signals();
-			_exit(serve_request(argv, fds, more, nmore));
-		} else {
-			*slot = pid;
-		}
-		for (int i = 0; i < 3; i++)
-			close(fds[i]);
+		if (m.head.kind == RUN && m.head.number < t->ntools &&
+		    m.nfds == MESSAGE_FDS - (m.head.has_stdin == 0))
+			run_request(t, &m);
+		else if (m.head.kind == SERVE && m.head.number < t->nservices && m.nfds == 0)
+			serve_call(fd, t, &m);
+		else if (m.head.kind == SERVE)
+			(void)send_message(fd, &(struct head){ .kind = EPERM }, NULL, 0, NULL, 0);
+		close_all(m.fds, m.nfds);
 	}
 }
 
 int
-guard_broker_start(
-    struct guard_broker *b, guard_build_fn build, void *arg, const int *fds, size_t nfds)
+guard_broker_start(struct guard_broker *b, const struct guard_table *t)
 {
 	int sv[2];
 	pid_t pid;
 
-	if (nfds > GUARD_FDS_MAX) {
-		errno = EINVAL;
-		return -1;
+	for (size_t i = 0; i < t->ntools; i++) {
+		if (t->tools[i].nfds > GUARD_FDS_MAX) {
+			errno = EINVAL;
+			return -1;
+		}
 	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) == -1)
 		return -1;
+	fflush(NULL); /* or the child writes our buffered output again */
 	if ((pid = fork()) == -1) {
 		int saved = errno;
 
@@ -423,7 +516,9 @@ guard_broker_start(
 		let_go_of_stdio();
 		environ = tool_environment();
 		if (chdir("/") == 0)
-			broker_loop(sv[1], build, arg, fds, nfds);
+			broker_loop(sv[1], t);
+		if (t->at_end != NULL)
+			t->at_end(t->arg);
 		_exit(0);
 	}
 	close(sv[1]);
@@ -443,28 +538,45 @@ guard_broker_stop(struct guard_broker *b)
 }
 
 int
-guard_broker_request(int broker_fd, const void *req, size_t len, const int fds[3])
+guard_broker_run(
+    const struct guard_broker *b, unsigned tool, const void *req, size_t len, const int fds[4])
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(3 * sizeof(int))];
-	} control;
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)req, .iov_len = len };
-	struct msghdr msg = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control) };
-	struct cmsghdr *cm;
+	struct head h = { RUN, tool, fds[1] != -1 };
+	int three[3] = { fds[0], fds[2], fds[3] };
 
-	if (len == 0 || len > GUARD_REQ_MAX) {
+	if (len > GUARD_REQ_MAX) {
 		errno = EINVAL;
 		return -1;
 	}
-	memset(&control, 0, sizeof(control));
-	cm = CMSG_FIRSTHDR(&msg);
-	cm->cmsg_level = SOL_SOCKET;
-	cm->cmsg_type = SCM_RIGHTS;
-	cm->cmsg_len = CMSG_LEN(3 * sizeof(int));
-	memcpy(CMSG_DATA(cm), fds, 3 * sizeof(int));
-	return sendmsg(broker_fd, &msg, MSG_NOSIGNAL) == -1 ? -1 : 0;
+	return send_message(
+	    b->fd, &h, req, len, h.has_stdin ? fds : three, MESSAGE_FDS - (h.has_stdin == 0));
+}
+
+ssize_t
+guard_broker_call(const struct guard_broker *b, unsigned service, const void *req, size_t len,
+    void *answer, size_t size, int *fd)
+{
+	struct message m;
+
+	if (fd != NULL)
+		*fd = -1;
+	if (len > GUARD_REQ_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (send_message(b->fd, &(struct head){ SERVE, service, 0 }, req, len, NULL, 0) == -1)
+		return -1;
+	if (receive_message(b->fd, &m) != 1) {
+		errno = EPIPE;
+		return -1;
+	}
+	if (m.head.kind == 0 && m.len <= size && m.nfds <= (fd != NULL ? 1 : 0)) {
+		memcpy(answer, m.body, m.len);
+		if (m.nfds == 1)
+			*fd = m.fds[0];
+		return (ssize_t)m.len;
+	}
+	close_all(m.fds, m.nfds);
+	errno = m.head.kind != 0 ? (int)m.head.kind : EPROTO;
+	return -1;
 }

@@ -332,46 +332,26 @@ rundir_config(struct rundir *d, const struct config *c, bool force, char digest[
 	return rc;
 }
 
-static int
-copy_file(int in, const char *to)
+int
+rundir_keep(const struct rundir *d, int source, const char *copy)
 {
 	struct outfile out;
-	char *buf;
-	ssize_t n;
-	int saved;
-
-	if (outfile_open(&out, to) == -1)
-		return -1;
-	buf = xmalloc(1 << 20);
-	while ((n = read(in, buf, 1 << 20)) > 0 && fwrite(buf, 1, (size_t)n, out.f) == (size_t)n)
-		;
-	saved = errno;
-	free(buf);
-	if (n != 0) {
-		outfile_abort(&out);
-		errno = saved;
-		return -1;
-	}
-	return outfile_commit(&out);
-}
-
-int
-rundir_keep(const struct rundir *d, int source, const char *path, const char *copy)
-{
 	char *dir;
-	int rc;
+	int rc, saved;
 
 	if (d->resumed && access(copy, F_OK) == 0)
 		return 0; /* the run's own since its beginning */
 	dir = path_dir(copy);
 	rc = mkdir(dir, 0700) == -1 && errno != EEXIST ? -1 : 0;
 	free(dir);
-	if (rc == -1)
+	if (rc == -1 || outfile_open(&out, copy) == -1)
 		return -1;
-	/* A link keeps the owner: useless to whom it does not let read. */
-	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0 && link(path, copy) == 0)
-		return 0;
-	return copy_file(source, copy);
+	if (file_copy(source, fileno(out.f)) == 0)
+		return outfile_commit(&out);
+	saved = errno;
+	outfile_abort(&out);
+	errno = saved;
+	return -1;
 }
 
 void

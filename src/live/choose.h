@@ -35,11 +35,11 @@ int run_directory_lock(struct rundir *d);
  */
 int rundir_config(struct rundir *d, const struct config *c, bool force, char digest[65]);
 /*
- * Keep the run's own copy of a database, unless a resumed run has it: a hard link where
- * we may make one, else a copy of what source, the open database, holds.
- * Returns 0, or -1 with errno set.
+ * Keep the run's own copy of what source, an open database, holds, unless a
+ * resumed run has it.  A hard link would not do: whoever cuts the file short
+ * would end the run with SIGBUS.  Returns 0, or -1 with errno set.
  */
-int rundir_keep(const struct rundir *d, int source, const char *path, const char *copy);
+int rundir_keep(const struct rundir *d, int source, const char *copy);
 /* Point DIR/../latest at it. */
 void rundir_latest(const struct rundir *d, const struct config *c);
 void rundir_fini(struct rundir *d);

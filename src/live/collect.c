@@ -12,6 +12,7 @@
 #include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/outside.h"
 #include "survey/signals.h"
 
 #include "collect.h"
@@ -383,7 +384,8 @@ choose_local_addr(struct collect *c)
 		return;
 	snprintf(c->local_addr, sizeof(c->local_addr), "%s", mine);
 	for (size_t i = 0; i < c->hosts.n; i++) {
-		if (c->hosts.ip[i].family == ip.family || !gateway_source(&c->hosts.ip[i], &other))
+		if (c->hosts.ip[i].family == ip.family ||
+		    !outside_source(NULL, &c->hosts.ip[i], &other))
 			continue;
 		snprintf(
 		    c->local_addr, sizeof(c->local_addr), "%s,%s", mine, ip_format(&other, text));
@@ -441,7 +443,7 @@ start_scan(struct collect *c)
 		.shards = s->m.shards,
 		.nshards = s->m.nshards,
 		.max_failures = (unsigned)s->c->grab.restarts,
-		.broker_fd = s->broker.fd,
+		.broker = s->broker.fd != -1 ? &s->broker : NULL,
 		.on_hit = collect_hit,
 		.on_shard = on_shard,
 		.on_done = on_scan_done,

@@ -271,7 +271,7 @@ keep_csv(const struct rundir *d, const char *dir)
 	for (size_t i = 0; i < n; i++) {
 		copy = path_join("geo/csv", strrchr(paths[i], '/') + 1);
 		fd = open(paths[i], O_RDONLY | O_CLOEXEC);
-		if (rc == 0 && (fd == -1 || rundir_keep(d, fd, paths[i], copy) == -1)) {
+		if (rc == 0 && (fd == -1 || rundir_keep(d, fd, copy) == -1)) {
 			log_error(
 			    "%s: cannot be copied to %s: %s", paths[i], copy, strerror(errno));
 			rc = EXIT_FAILED;
@@ -297,7 +297,7 @@ furnish(const struct rundir *d, const char *const from[2], const int source[2],
 		return EXIT_FAILED;
 	}
 	for (int i = 0; i < 2; i++) {
-		if (source[i] != -1 && rundir_keep(d, source[i], from[i], to[i]) == -1) {
+		if (source[i] != -1 && rundir_keep(d, source[i], to[i]) == -1) {
 			log_error(
 			    "%s: cannot be copied to %s: %s", from[i], to[i], strerror(errno));
 			return EXIT_FAILED;
@@ -311,6 +311,8 @@ static int
 before_dropping(struct survey *s)
 {
 	static const char *const to[2] = { "geo/country.mmdb", "geo/asn.mmdb" };
+	const struct guard_tool zmap = { .build = zmap_request_build, .arg = &s->zmap_params };
+	const struct guard_table table = { .tools = &zmap, .ntools = 1 };
 	const struct config *c = s->c;
 	const char *const from[2] = { c->geo.country_mmdb, c->geo.asn_mmdb };
 	int source[2] = { -1, -1 }, rc = 0;
@@ -331,7 +333,7 @@ before_dropping(struct survey *s)
 	}
 	s->broker.fd = -1;
 	if (rc == 0 && s->id.drop && c->scan.mode == SCAN_ZMAP && s->until >= STAGE_SCAN &&
-	    guard_broker_start(&s->broker, zmap_request_build, &s->zmap_params, NULL, 0) == -1) {
+	    guard_broker_start(&s->broker, &table) == -1) {
 		log_error("zmap's guard could not be started: %s", strerror(errno));
 		rc = EXIT_FAILED;
 	}

@@ -19,7 +19,7 @@ struct answers {
 	uint64_t seed;
 };
 
-static const char *const type_names[DNS_NTYPES] = {
+const char *const dns_type_words[DNS_NTYPES + 1] = {
 	[DNS_A] = "A",
 	[DNS_AAAA] = "AAAA",
 	[DNS_PTR] = "PTR",
@@ -46,7 +46,7 @@ find_word(const char *const *words, int n, const char *s, size_t len)
 const char *
 dns_type_name(enum dns_type type)
 {
-	return type_names[type];
+	return dns_type_words[type];
 }
 
 const char *
@@ -58,7 +58,7 @@ dns_outcome_name(enum dns_outcome outcome)
 int
 dns_type_from(const char *s, size_t len)
 {
-	return find_word(type_names, DNS_NTYPES, s, len);
+	return find_word(dns_type_words, DNS_NTYPES, s, len);
 }
 
 int

@@ -13,6 +13,7 @@
 #include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/nearest.h"
 #include "model/config_values.h"
 
 #define MAX_FILE (1 << 20)
@@ -151,34 +152,6 @@ static struct {
 	char told_text[64]; /* and the value that it was about */
 } parse;
 
-/* Edits that lead from one word to the other (Levenshtein). */
-static size_t
-distance(const char *a, const char *b)
-{
-	size_t row[64], la = strlen(a), lb = strlen(b);
-
-	if (la >= 63 || lb >= 63)
-		return 63;
-	for (size_t j = 0; j <= lb; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= la; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= lb; j++) {
-			size_t up = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
-
-			if (up + 1 < best)
-				best = up + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			diagonal = up;
-			row[j] = best;
-		}
-	}
-	return row[lb];
-}
-
 static const struct key *
 find_key(const char *section, const char *name)
 {
@@ -193,40 +166,29 @@ find_key(const char *section, const char *name)
 	return NULL;
 }
 
-static void
-closer(const char *name, const char *candidate, size_t *best, const char **near)
-{
-	size_t d = distance(name, candidate);
-
-	if (d < *best) {
-		*best = d;
-		*near = candidate;
-	}
-}
-
 /* Say that a name is unknown in a section ("root" is the file itself), and what may have been meant. */
 static void
 unknown_key(struct buf *msg, const char *section, const char *name)
 {
-	/* A word of n letters may be wrong in a third of them. */
-	size_t best = strlen(name) / 3 + 2;
-	const char *near = NULL, *elsewhere = NULL;
+	const char *elsewhere = NULL;
+	struct nearest near;
 	bool root = find_key(section, "name") == NULL && strcmp(section, "root") == 0;
 
+	nearest_init(&near, name);
 	for (size_t i = 0; root && i < NSECTIONS; i++)
-		closer(name, sections[i], &best, &near);
+		nearest_try(&near, sections[i]);
 	for (size_t i = 0; i < NKEYS; i++) {
 		if (strcmp(keys[i].section, section) == 0)
-			closer(name, keys[i].name, &best, &near);
+			nearest_try(&near, keys[i].name);
 		else if (strcmp(keys[i].name, name) == 0)
 			elsewhere = keys[i].section;
 	}
 	for (size_t i = 0; strcmp(section, "upstream") == 0 && i < NUPSTREAM_KEYS; i++)
-		closer(name, upstream_keys[i].name, &best, &near);
+		nearest_try(&near, upstream_keys[i].name);
 	buf_printf(msg, "unknown %s \"%s\"%s%s", root ? "section" : "key", name,
 	    root ? "" : " in section ", root ? "" : section);
-	if (near != NULL && best > 0)
-		buf_printf(msg, "; did you mean %s?", near);
+	if (near.word != NULL)
+		buf_printf(msg, "; did you mean %s?", near.word);
 	else if (elsewhere != NULL)
 		buf_printf(msg, "; it belongs in section %s", elsewhere);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "survey/hashtab.h"
 #include "survey/mem.h"
 
 #include "writer.h"
@@ -21,7 +22,7 @@ struct partner {
 /* Of a mask: "ports":"0x…","str_colls":"…"} */
 struct mask_text {
 	uint64_t mask;
-	const char *text; /* NULL: free slot */
+	const char *text;
 	size_t len;
 };
 
@@ -30,12 +31,14 @@ struct collisions {
 	uint32_t pairs_up_to; /* of the run being written */
 	struct partner *partner; /* by host of a cluster */
 	uint32_t *by_text; /* like clusters.members, but by ip_record as text */
-	uint64_t *mask; /* by group: the ports that it shares with the host being written */
+	uint32_t
+	    *mask; /* by group: number of the mask that it shares with the host being written */
 	uint32_t *stamp; /* by group: mask is for the group of this number plus one */
 	uint32_t *low_first,
 	    *low; /* by key: its lowest hosts on the study's ports, as many as a truncated list may need */
 	struct mask_text *masks;
-	size_t nmasks, mask_slots;
+	size_t nmasks, cap_masks;
+	struct hashtab mask_numbers;
 	struct arena a;
 	struct buf rcs, scratch;
 };
@@ -126,6 +129,7 @@ collisions_begin(struct writer *o, char **error)
 	(void)error;
 	o->state = c;
 	arena_init(&c->a);
+	hashtab_init(&c->mask_numbers);
 	buf_init(&c->rcs);
 	buf_init(&c->scratch);
 	c->pairs_up_to = s->runs[s->nruns - 1].pairs_up_to;
@@ -155,6 +159,7 @@ collisions_abort(struct writer *o)
 	free(c->low);
 	free(c->masks);
 	arena_fini(&c->a);
+	hashtab_fini(&c->mask_numbers);
 	buf_fini(&c->rcs);
 	buf_fini(&c->scratch);
 	free(c);
@@ -194,41 +199,25 @@ mask_write(struct buf *b, uint64_t mask)
 	buf_adds(b, "\"}");
 }
 
-static size_t
-mask_slot(const struct collisions *c, uint64_t mask)
+/* The number of a mask's text. */
+static uint32_t
+mask_number(struct collisions *c, uint64_t mask)
 {
-	uint64_t h = mask * 0x9fb21c651e98df25ULL;
-	size_t at = (h ^ h >> 32) & (c->mask_slots - 1);
+	uint32_t h = hashtab_hash(&c->mask_numbers, &mask, sizeof(mask)), i;
+	size_t at;
 
-	while (c->masks[at].text != NULL && c->masks[at].mask != mask)
-		at = (at + 1) & (c->mask_slots - 1);
-	return at;
-}
-
-static const struct mask_text *
-mask_text(struct collisions *c, uint64_t mask)
-{
-	size_t at, old_slots = c->mask_slots;
-	struct mask_text *old = c->masks;
-
-	if (c->nmasks * 2 >= c->mask_slots) {
-		c->mask_slots = old_slots == 0 ? 256 : old_slots * 2;
-		c->masks = xcalloc(c->mask_slots, sizeof(*c->masks));
-		for (size_t i = 0; i < old_slots; i++) {
-			if (old[i].text != NULL)
-				c->masks[mask_slot(c, old[i].mask)] = old[i];
-		}
-		free(old);
+	for (i = hashtab_first(&c->mask_numbers, h, &at); i != HASHTAB_NONE;
+	     i = hashtab_next(&c->mask_numbers, h, &at)) {
+		if (c->masks[i].mask == mask)
+			return i;
 	}
-	at = mask_slot(c, mask);
-	if (c->masks[at].text == NULL) {
-		buf_clear(&c->scratch);
-		mask_write(&c->scratch, mask);
-		c->masks[at] = (struct mask_text){ mask,
-			arena_strndup(&c->a, c->scratch.data, c->scratch.len), c->scratch.len };
-		c->nmasks++;
-	}
-	return &c->masks[at];
+	mem_grow(&c->masks, &c->cap_masks, c->nmasks + 1, sizeof(*c->masks));
+	buf_clear(&c->scratch);
+	mask_write(&c->scratch, mask);
+	c->masks[c->nmasks] = (struct mask_text){ mask,
+		arena_strndup(&c->a, c->scratch.data, c->scratch.len), c->scratch.len };
+	hashtab_put(&c->mask_numbers, h, (uint32_t)c->nmasks);
+	return (uint32_t)c->nmasks++;
 }
 
 /* "asn":"…","asndec":64512, where the partner's AS name is another. */
@@ -239,8 +228,6 @@ as_write(struct collisions *c, const struct study *s, const struct study_host *m
 	struct jsonw w;
 	struct buf a, b;
 
-	if (mine->as_name == theirs->as_name && mine->as_own == theirs->as_own)
-		return;
 	buf_init(&a);
 	buf_init(&b);
 	if (strcmp(host_as_name(s, mine, &a), host_as_name(s, theirs, &b)) != 0) {
@@ -258,17 +245,28 @@ as_write(struct collisions *c, const struct study *s, const struct study_host *m
 }
 
 static void
-pair_write(struct collisions *c, const struct study *s, uint32_t me, uint32_t other, uint64_t mask)
+pair_write(struct collisions *c, const struct study *s, uint32_t me, uint32_t other, uint32_t mask)
 {
 	const struct partner *p = partner_text(c, s, other);
-	const struct mask_text *m = mask_text(c, mask);
+	const struct mask_text *m = &c->masks[mask];
+	const struct study_host *mine = &s->hosts[me], *theirs = &s->hosts[other];
+	size_t done = 0;
+	char *to;
 
 	if (c->rcs.len > 1)
 		buf_addc(&c->rcs, ',');
-	buf_add(&c->rcs, p->text, p->number_len);
-	as_write(c, s, &s->hosts[me], &s->hosts[other]);
-	buf_add(&c->rcs, p->text + p->number_len, p->len - p->number_len);
-	buf_add(&c->rcs, m->text, m->len);
+	if (mine->as_name != theirs->as_name || mine->as_own != theirs->as_own) {
+		done = p->number_len;
+		buf_add(&c->rcs, p->text, done);
+		as_write(c, s, mine, theirs);
+	}
+	/* By hand: a study has millions of pairs. */
+	buf_reserve(&c->rcs, p->len + m->len);
+	to = c->rcs.data + c->rcs.len;
+	memcpy(to, p->text + done, p->len - done);
+	to += p->len - done;
+	memcpy(to, m->text, m->len + 1);
+	c->rcs.len += p->len - done + m->len;
 }
 
 /* All partners: those members of the cluster whose group has a key of mine. */
@@ -288,7 +286,7 @@ write_all(struct collisions *c, const struct study *s, uint32_t me)
 			if (c->stamp[other] == group + 1)
 				continue;
 			c->stamp[other] = group + 1;
-			c->mask[other] = pairs_ports(p, group, other);
+			c->mask[other] = mask_number(c, pairs_ports(p, group, other));
 		}
 	}
 	for (uint32_t i = members->at; i < members->at + members->n; i++) {
@@ -348,7 +346,8 @@ write_lowest(struct collisions *c, const struct study *s, uint32_t me)
 		}
 	}
 	for (size_t i = 0; i < n; i++)
-		pair_write(c, s, me, low[i], pairs_ports(p, p->group_of[me], p->group_of[low[i]]));
+		pair_write(c, s, me, low[i],
+		    mask_number(c, pairs_ports(p, p->group_of[me], p->group_of[low[i]])));
 }
 
 static int

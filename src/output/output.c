@@ -14,23 +14,23 @@
 #define EARLY_BYTES ((off_t)4 << 20)
 
 /*
- * Each lane is a pass over the hosts in a thread of its own.  The pairs and
- * the database are each as much work as all the rest.
+ * Each lane has a thread of its own.  The database is as much work as all the
+ * rest, which is one pass over the hosts.
  */
-enum { LANE_PAIRS, LANE_DB, LANE_REST, NLANES };
+enum { LANE_DB, LANE_HOSTS, NLANES };
 
 static const struct {
 	const struct output_kind *kind;
 	int lane;
 } kinds[] = {
-	{ &output_collisions, LANE_PAIRS },
-	{ &output_fingerprints, LANE_REST },
-	{ &output_all_keys, LANE_REST },
-	{ &output_clusters, LANE_REST },
-	{ &output_sizes, LANE_REST },
-	{ &output_dodgy, LANE_REST },
-	{ &output_dogies, LANE_REST },
-	{ &output_verdicts, LANE_REST },
+	{ &output_collisions, LANE_HOSTS },
+	{ &output_fingerprints, LANE_HOSTS },
+	{ &output_all_keys, LANE_HOSTS },
+	{ &output_clusters, LANE_HOSTS },
+	{ &output_sizes, LANE_HOSTS },
+	{ &output_dodgy, LANE_HOSTS },
+	{ &output_dogies, LANE_HOSTS },
+	{ &output_verdicts, LANE_HOSTS },
 	{ &output_db, LANE_DB },
 };
 
@@ -119,7 +119,7 @@ pass_host(struct pass *p, uint32_t i)
 	struct stopwatch watch;
 
 	watch_start(&watch);
-	if (oh.h->out == OUT_NONE && (p->lane == LANE_REST || oh.h->cluster != STUDY_NONE)) {
+	if (oh.h->out == OUT_NONE) {
 		buf_clear(&p->analysis.out);
 		p->analysis.comma = false;
 		analysis_write(&p->analysis, p->st, &oh);

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <json-c/json.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -147,6 +148,14 @@ put_double(struct jsonw *w, const char *key, double v)
 	jsonw_double(w, v, 3);
 }
 
+/* A count or a rate: 1000, not 1000.000. */
+static void
+put_number(struct jsonw *w, const char *key, double v)
+{
+	jsonw_key(w, key);
+	jsonw_double(w, v, v == floor(v) ? 0 : 3);
+}
+
 /* The counts by name, for writing and reading alike. */
 static const struct count_row {
 	const char *name;
@@ -176,7 +185,7 @@ put_counts(struct jsonw *w, const struct manifest_counts *c)
 		memcpy(&v, (const char *)c + count_rows[i].at, sizeof(v));
 		put_uint(w, count_rows[i].name, v);
 	}
-	put_double(w, "targets_v6", c->targets_v6);
+	put_number(w, "targets_v6", c->targets_v6);
 	jsonw_key(w, "ports");
 	jsonw_object(w);
 	for (int row = 0; row < NPORTS; row++) {
@@ -201,7 +210,7 @@ put_origin(struct jsonw *w, double rate_pps, const struct ip *source)
 {
 	char text[IP_STRLEN];
 
-	put_double(w, "rate_pps", rate_pps);
+	put_number(w, "rate_pps", rate_pps);
 	put_text(w, "source_ip", source->family != 0 ? ip_format(source, text) : NULL);
 }
 
@@ -237,8 +246,8 @@ put_scan(struct jsonw *w, const struct manifest *m)
 	put_text(w, "source_ip", m->source_ip);
 	put_text(w, "gateway_ip", m->gateway_ip);
 	put_text(w, "gateway_mac", m->gateway_mac);
-	put_double(w, "rate_pps", m->rate_pps);
-	put_double(w, "rate_hosts", m->rate_hosts);
+	put_number(w, "rate_pps", m->rate_pps);
+	put_number(w, "rate_hosts", m->rate_hosts);
 	jsonw_key(w, "shards");
 	jsonw_array(w);
 	for (size_t i = 0; i < m->nshards; i++) {

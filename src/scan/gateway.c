@@ -140,39 +140,6 @@ sleep_ms(long ms)
 	nanosleep(&ts, NULL);
 }
 
-bool
-gateway_source(const struct ip *target, struct ip *source)
-{
-	union {
-		struct sockaddr sa;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-	} a = { .sa.sa_family = target->family == 4 ? AF_INET : AF_INET6 };
-	socklen_t len = target->family == 4 ? sizeof(a.in) : sizeof(a.in6);
-	bool found;
-	int fd;
-
-	if (target->family == 4) {
-		a.in.sin_port = htons(DISCARD_PORT);
-		memcpy(&a.in.sin_addr, target->a, 4);
-	} else {
-		a.in6.sin6_port = htons(DISCARD_PORT);
-		memcpy(&a.in6.sin6_addr, target->a, 16);
-	}
-	if ((fd = socket(a.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == -1)
-		return false;
-	/* Nothing is sent: connect() only has the kernel choose. */
-	found = connect(fd, &a.sa, len) == 0 && getsockname(fd, &a.sa, &len) == 0;
-	close(fd);
-	if (!found)
-		return false;
-	memset(source, 0, sizeof(*source));
-	source->family = target->family;
-	memcpy(source->a, target->family == 4 ? (void *)&a.in.sin_addr : (void *)&a.in6.sin6_addr,
-	    target->family == 4 ? 4 : 16);
-	return true;
-}
-
 int
 gateway_find(const struct ip *target, const char *interface, const char *mac, struct gateway *g,
     char **error)

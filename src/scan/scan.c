@@ -292,8 +292,9 @@ start_shard(struct scan *s)
 		finish(s);
 		return;
 	}
-	if (s->o.broker_fd != -1) {
-		co.broker_fd = s->o.broker_fd;
+	if (s->o.broker != NULL) {
+		co.broker = s->o.broker;
+		co.tool = s->o.tool;
 		co.req = &req;
 		co.req_len = sizeof(req);
 	} else {

@@ -79,16 +79,16 @@ static const char store_indices[] = "CREATE INDEX hosts_ip ON hosts (ip);"
 				    "CREATE INDEX hosts_asn ON hosts (asn);"
 				    "CREATE INDEX hosts_cluster ON hosts (cluster);"
 				    "CREATE INDEX keys_fp ON keys (fp);"
-				    "CREATE INDEX keys_ssh_fp ON keys (ssh_fp);"
+
 				    "CREATE INDEX certs_sha256 ON certs (sha256);"
 				    "CREATE INDEX certs_serial ON certs (serial);"
 				    "CREATE INDEX host_ports_host ON host_ports (host);"
 				    "CREATE INDEX host_ports_key ON host_ports (key);"
 				    "CREATE INDEX outcomes_host ON outcomes (host);"
 				    "CREATE INDEX names_host ON names (host);"
-				    "CREATE INDEX names_name ON names (name);"
+
 				    "CREATE INDEX names_reversed ON names (reversed);"
-				    "CREATE INDEX dns_name ON dns (name);"
+
 				    "CREATE INDEX cluster_keys_cluster ON cluster_keys (cluster);"
 				    "CREATE INDEX cluster_keys_key ON cluster_keys (key);";
 

@@ -225,7 +225,7 @@ def case_hostile_names():
     longest = ".".join(["a" * 63] * 3 + ["b" * 61])
     bad = [b"a,b.lab", b"a b.lab", b"\x00", b"a\x00.lab", b"a\x1b[31m.lab", b"x" * (64 << 10),
            b"y" * (200 << 10), b"\xff\xfe", b"..", longest.encode() + b"c", b"-a.lab",
-           b"a" * 64 + b".lab", b"a\\.lab", b"<script>.lab", b"a;rm.lab"]
+           b"a" * 64 + b".lab", b"a\\.lab", b"<script>.lab", b"a&rm.lab"]
     good = NAMES[:20] + [longest, "xn--bcher-kva.lab"]
     lines = b"\n".join(bad + [g.encode() for g in good]
                        + ["b\u00fccher.lab".encode(), b"", b"MX0.FIRM0.LAB."])
@@ -364,7 +364,7 @@ def case_unwritable():
                                 "100", "--tries", "1", "-"], stdout=full, timeout=20,
                                input="".join(n + "\n" for n in names).encode(),
                                stderr=subprocess.PIPE)
-            assert p.returncode == 1 and b"cannot write the answers" in p.stderr, p.stderr
+            assert p.returncode == 1 and b"standard output: No space left" in p.stderr, p.stderr
 
 
 def case_streams():

@@ -346,19 +346,103 @@ test_given_files(void **state)
 	assert_string_equal(r->out.data, "first\nsecond\n" OPEN "/\n");
 }
 
+#define SERVED "echo served; cat >&2; " LOOK_AROUND "; exit 4"
+
 static char **
 build_echo(const void *req, size_t len, void *arg)
 {
-	static char *argv[] = { "/bin/sh", "-c", "echo served; cat >&2; " LOOK_AROUND "; exit 4",
-		NULL };
+	static char *argv[] = { "/bin/sh", "-c", SERVED, NULL };
 
 	return len == 2 && memcmp(req, arg, 2) == 0 ? argv : NULL;
+}
+
+static char **
+build_cat(const void *req, size_t len, void *arg)
+{
+	static char *argv[] = { "/bin/cat", NULL };
+
+	(void)req;
+	(void)arg;
+	return len == 0 ? argv : NULL;
+}
+
+/* A tool of a broker that is fed: its stdin comes from us. */
+static void
+check_stdin(struct result *r, const struct guard_broker *b)
+{
+	struct child_opts o = { .name = "cat",
+		.broker = b,
+		.want_stdin = true,
+		.on_stdout = on_out,
+		.on_exit = on_exit_cb,
+		.arg = r };
+	struct child *c;
+
+	buf_clear(&r->out);
+	assert_non_null(c = child_spawn(&r->loop, &o));
+	child_write(c, "fed\n", 4);
+	child_close_stdin(c);
+	uv_run(&r->loop, UV_RUN_DEFAULT);
+	assert_string_equal(r->out.data, "fed\n");
+	assert_int_equal(r->st.code, 0);
+}
+
+/* Answers "yes" with a descriptor in which the word stands; refuses all but one byte. */
+static ssize_t
+serve_file(const void *req, size_t len, void *arg, void *answer, size_t size, int *fd)
+{
+	int ends[2];
+
+	(void)req;
+	(void)size;
+	if (len != 1) {
+		errno = ERANGE;
+		return -1;
+	}
+	if (pipe(ends) == -1 || write(ends[1], arg, 6) != 6)
+		return -1;
+	close(ends[1]);
+	*fd = ends[0];
+	memcpy(answer, "yes", 3);
+	return 3;
+}
+
+static void
+check_service(const struct guard_broker *b)
+{
+	char answer[8] = "", word[8] = "", big[GUARD_REQ_MAX + 1] = "";
+	int fd;
+
+	assert_int_equal(guard_broker_call(b, 0, "x", 1, answer, sizeof(answer), &fd), 3);
+	assert_string_equal(answer, "yes");
+	assert_int_equal(read(fd, word, sizeof(word)), 6);
+	assert_string_equal(word, "answer");
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	close(fd);
+	/* No room for the answer, none for the descriptor, a refusal, no such service, too long. */
+	assert_int_equal(guard_broker_call(b, 0, "x", 1, answer, 2, &fd), -1);
+	assert_int_equal(guard_broker_call(b, 0, "x", 1, answer, sizeof(answer), NULL), -1);
+	assert_int_equal(guard_broker_call(b, 0, "xy", 2, answer, sizeof(answer), &fd), -1);
+	assert_int_equal(errno, ERANGE);
+	assert_int_equal(fd, -1);
+	assert_int_equal(guard_broker_call(b, 1, "x", 1, answer, sizeof(answer), &fd), -1);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(
+	    guard_broker_call(b, 0, big, sizeof(big), answer, sizeof(answer), &fd), -1);
+	assert_int_equal(guard_broker_call(b, 0, "x", 1, answer, sizeof(answer), &fd), 3);
+	close(fd);
 }
 
 static void
 test_broker(void **state)
 {
 	struct result *r = *state;
+	struct guard_tool tools[2] = { { .build = build_cat },
+		{ .build = build_echo, .arg = "ok", .nfds = 2 } };
+	const struct guard_service service = { serve_file, "answer" };
+	const struct guard_table t = {
+		.tools = tools, .ntools = 2, .services = &service, .nservices = 1
+	};
 	struct guard_broker b;
 	int fds[2];
 	struct child_opts o = { .name = "fake",
@@ -369,10 +453,12 @@ test_broker(void **state)
 		.req_len = 2 };
 
 	open_given(fds);
-	assert_int_equal(guard_broker_start(&b, build_echo, "ok", fds, 2), 0);
+	tools[1].fds = fds;
+	assert_int_equal(guard_broker_start(&b, &t), 0);
 	close(fds[0]);
 	close(fds[1]);
-	o.broker_fd = b.fd;
+	o.broker = &b;
+	o.tool = 1;
 	assert_non_null(child_spawn(&r->loop, &o));
 	uv_run(&r->loop, UV_RUN_DEFAULT);
 	assert_int_equal(r->exits, 1);
@@ -384,6 +470,15 @@ test_broker(void **state)
 	uv_run(&r->loop, UV_RUN_DEFAULT);
 	assert_int_equal(r->exits, 2);
 	assert_int_equal(r->st.exec_errno, EPERM);
+
+	o.tool = 2; /* there is none */
+	assert_non_null(child_spawn(&r->loop, &o));
+	uv_run(&r->loop, UV_RUN_DEFAULT);
+	assert_int_equal(r->exits, 3);
+	assert_true(r->st.lost);
+
+	check_stdin(r, &b);
+	check_service(&b);
 	guard_broker_stop(&b);
 }
 

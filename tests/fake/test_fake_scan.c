@@ -112,7 +112,6 @@ run(struct result *r, const char *fake, struct scan_shard *shards, size_t nshard
 		.shards = shards,
 		.nshards = nshards,
 		.max_failures = 1,
-		.broker_fd = -1,
 		.start_ms = 500,
 		.stall_ms = 500,
 		.on_hit = on_hit,

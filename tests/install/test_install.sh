@@ -8,7 +8,8 @@ trap 'rm -rf "$root"' EXIT
 DESTDIR=$root cmake --install "$build" --prefix /opt/survey >"$root/log" || { cat "$root/log"; exit 1; }
 cd "$root/opt/survey"
 for f in bin/survey share/man/man1/survey.1 share/man/man5/survey.conf.5 \
-	share/bash-completion/completions/survey \
+	share/bash-completion/completions/survey share/zsh/site-functions/_survey \
+	share/fish/vendor_completions.d/survey.fish \
 	share/doc/survey/survey.conf.example share/doc/survey/README.md \
 	share/doc/survey/docs/formats.md share/doc/survey/docs/cluster.png \
 	share/doc/survey/systemd/survey@.timer; do

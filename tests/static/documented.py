@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""documented.py SURVEY SOURCE: the manual, the bash completion and the example
-config name exactly the commands, options and keys that the program has."""
+"""documented.py SURVEY SOURCE: the manuals and the example config name exactly
+the commands, options and keys that the program has."""
 import pathlib
 import re
 import subprocess
@@ -71,26 +71,14 @@ def example_keys():
     return keys
 
 
-def completed(*words):
-    """What Tab offers after these words; the last one may be empty."""
-    script = ('source "$1"; shift; COMP_WORDS=(survey "$@"); COMP_CWORD=$#; COMPREPLY=(); '
-              '_survey; printf "%s\\n" "${COMPREPLY[@]}"')
-    out = subprocess.run(["bash", "-c", script, "bash", source / "config/survey.bash", *words],
-                         check=True, capture_output=True, text=True).stdout
-    return {word.strip() for word in out.split("\n")} - {""}
-
-
 commands = program()
 if not commands:
     sys.exit("the program has no commands")
 
 manual = manual_options()
 compare("survey.1", set(manual), set(commands))
-compare("completion", {w for w in completed("") if not w.startswith("-")}, set(commands))
 for name, options in commands.items():
     compare(f"survey.1, {name}", manual.get(name, set()), options)
-    compare(f"completion, {name}", {w for w in completed(name, "--") if w != "--help"},
-            {o for o in options if o.startswith("--")})
 
 keys = {key: default for key, _, default in dump("--dump-config")}
 compare("survey.conf.5", manual_keys(), set(keys))

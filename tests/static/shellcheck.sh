@@ -5,4 +5,4 @@ cd "$1"
 command -v shellcheck >/dev/null || { echo 'skipped: no shellcheck'; exit 77; }
 find install-deps.sh .ci config tests -type f -exec grep -lE '^#!.*[/ ](ba)?sh( |$)' {} + | sort |
 	xargs shellcheck
-shellcheck --shell=bash config/survey.bash
+shellcheck --shell=bash config/completion/survey.bash

@@ -246,6 +246,55 @@ test_read(void **state)
 	free(big);
 }
 
+/* A copy is another file, with the time of the first; what the kernel does not copy is read and written. */
+static void
+test_copy(void **state)
+{
+	const size_t len = 3000001;
+	char *big = malloc(len), *got;
+	struct stat st;
+	size_t n;
+	int from, to;
+
+	(void)state;
+	for (size_t i = 0; i < len; i++)
+		big[i] = (char)(i * 2654435761u >> 13);
+	assert_int_equal(file_write(in_dir("a"), big, len), 0);
+	from = open(in_dir("a"), O_RDWR);
+	assert_int_equal(
+	    futimens(from, (struct timespec[2]){ { .tv_sec = 1 }, { .tv_sec = 500 } }), 0);
+	to = open(in_dir("b"), O_RDWR | O_CREAT, 0600);
+	assert_int_equal(file_copy(from, to), 0);
+	assert_int_equal(fstat(to, &st), 0);
+	assert_int_equal(st.st_mtime, 500);
+	/* What becomes of the first is nothing to the copy. */
+	assert_int_equal(ftruncate(from, 10), 0);
+	got = file_read(in_dir("b"), len, &n);
+	assert_non_null(got);
+	assert_int_equal(n, len);
+	assert_memory_equal(got, big, len);
+	free(got);
+	free(big);
+	close(from);
+	close(to);
+	/* A file of /proc has no size and no blocks. */
+	from = open("/proc/self/status", O_RDONLY);
+	to = open(in_dir("b"), O_RDWR | O_TRUNC);
+	assert_int_equal(file_copy(from, to), 0);
+	got = file_read(in_dir("b"), 1 << 20, &n);
+	assert_true(n > 100 && strncmp(got, "Name:", 5) == 0);
+	free(got);
+	close(to);
+	/* A full disk is an error. */
+	to = open("/dev/full", O_WRONLY);
+	assert_int_equal(file_copy(from, to), -1);
+	assert_int_equal(errno, ENOSPC);
+	close(from);
+	close(to);
+	unlink(in_dir("a"));
+	unlink(in_dir("b"));
+}
+
 static void
 test_directories(void **state)
 {
@@ -317,6 +366,7 @@ main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_together),
 		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_directories),
 		cmocka_unit_test(test_paths),
 	};

@@ -368,7 +368,7 @@ static bool
 by_filter(int profile, enum by by)
 {
 	return by == FILTER || profile == SANDBOX_PARSE ||
-	       (by == WRITING && profile == SANDBOX_DRAW);
+	       (by == WRITING && (profile == SANDBOX_DRAW || profile == SANDBOX_READ));
 }
 
 static void

@@ -10,6 +10,7 @@ import fcntl
 import gzip
 import hashlib
 import json
+import os
 import pathlib
 import re
 import resource
@@ -753,18 +754,60 @@ def case_large_elsewhere(tmp):
         fail(f"collisions.json: {small} s of 20,000 hosts, {large} s of 100,000")
 
 
+# ---- nobody listens ----
+
+def case_unheard(tmp):
+    """Messages and output into a pipe that nobody reads any more, or onto a full disk."""
+    (tmp / "in").write_bytes(text(*BASE, b"no record"))
+
+    def run(*args, out=None, err=None):
+        """With streams that are named "gone" (a pipe without a reader) or are a path."""
+        ends = []
+        for name in (out, err):
+            if name == "gone":
+                reader, end = os.pipe()
+                os.close(reader)
+                ends.append(end)
+            else:
+                ends.append(os.open(name, os.O_WRONLY) if name else subprocess.PIPE)
+        # Python ignores SIGPIPE and would have its children do so, too.
+        done = subprocess.run([SURVEY, *map(str, args)], stdout=ends[0], stderr=ends[1], restore_signals=True)
+        for end in ends:
+            if end != subprocess.PIPE:
+                os.close(end)
+        return done.returncode, (done.stdout or b"").decode(), (done.stderr or b"").decode()
+
+    status, _, said = run("analyze", tmp / "in", "-o", tmp / "heard")
+    equal("status", status, 3)
+    lines = said.splitlines()
+    if any("CPU s" in line for line in lines) or len(lines) > 5:
+        fail(f"more than the headline: {said}")
+    status, _, _ = run("analyze", tmp / "in", "-o", tmp / "unheard", err="gone")
+    equal("status unheard", status, 3)
+    equal("files", sorted(p.name for p in (tmp / "unheard").iterdir()), sorted(p.name for p in (tmp / "heard").iterdir()))
+    told = survey("analyze", tmp / "in", "-o", tmp / "costs", "--costs", status=3)
+    for word in ("CPU s", "clustering", "survey.db"):
+        if word not in told:
+            fail(f"--costs does not tell {word}: {told}")
+    for args in (("stats", tmp / "heard"), ("status", tmp / "heard"), ("geo", "--mmdb", STUDY / "mmdb"),
+                 ("help",), ("analyze", "--help"), ("--version",)):
+        equal(f"{args} | true", run(*args, out="gone")[::2], (0, ""))
+        status, _, said = run(*args, out="/dev/full")
+        equal(f"{args} >/dev/full", (status, said.count("standard output: ")), (1, 1))
+
+
 # ---- arguments ----
 
 def case_arguments(tmp):
     (tmp / "in").write_bytes(text(*BASE))
-    for args, words in (((), "name one"), (("-",), "-o DIR"), ((tmp / "absent",), "No such file"),
+    for args, words in (((), "is missing; usage: "), (("-",), "-o DIR"), ((tmp / "absent",), "is not there"),
                         ((tmp,), "no records.fresh"), ((tmp / "in", "--country", "Ireland"), "country code"),
                         ((tmp / "in", "--scan-date", "yesterday"), "2026-07-01"),
-                        ((tmp / "in", "--dns", "maybe"), "cached, fill or refresh"),
-                        ((tmp / "in", "--dns-file", tmp / "absent"), "No such file"),
+                        ((tmp / "in", "--dns", "maybe"), "cached, fill and refresh"),
+                        ((tmp / "in", "--dns-file", tmp / "absent"), "is not there"),
                         ((tmp / "in", "--mmdb", tmp / "absent"), "absent"),
                         ((tmp / "in", "--pairs-up-to", "1"), "pairs-up-to"),
-                        ((tmp / "in", "-o", "/proc/nowhere"), "cannot be made"), ((tmp / "in", tmp / "in"), "name one")):
+                        ((tmp / "in", "-o", "/proc/nowhere"), "cannot be made"), ((tmp / "in", tmp / "in"), "one argument too many")):
         got = survey("analyze", *args, status=2)
         if words not in got:
             fail(f"{args}: {got}")

@@ -64,7 +64,7 @@ CASES = [
     ('nothing', 1, ['--mmdb', MMDB, '-c', 'FR', '--write-legacy', TMP / 'none']),
     ('nothing', 1, ['--mmdb', IPDB, '--asn', '64501']),
     ('nothing', 1, ['--csv', TMP, '-c', 'IE']),
-    ('nothing', 1, ['--mmdb', MMDB, '-c', 'IE', '-o', TMP / 'absent' / 'list']),
+    ('nothing', 2, ['--mmdb', MMDB, '-c', 'IE', '-o', TMP / 'absent' / 'list']),
 ]
 
 

@@ -1,0 +1,285 @@
+/* The files, directory and programs of resolvers of ours. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "managed_parts.h"
+#include "survey/file.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/tool.h"
+
+#define SYSTEM_CAS "/etc/ssl/certs/ca-certificates.crt"
+#define ROOT_KEY "/usr/share/dns/root.key" /* dns-root-data */
+#define NOBODY 65534
+#define FILE_MAX (16 << 20)
+/* Past about 1,000 questions at a time Stubby loses answers. */
+#define STUBBY_WINDOW 100
+#define STUBBY_OUTSTANDING 450
+#define DOT_WINDOW 400
+#define DOT_OUTSTANDING 2000
+
+int
+managed_write(const char *path, const char *text, size_t len)
+{
+	if (file_write(path, text, len) == -1 ||
+	    (geteuid() == 0 && lchown(path, NOBODY, NOBODY) == -1)) {
+		log_error("%s: %m", path);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+append_file(struct buf *b, const char *path, const char *advice)
+{
+	size_t len;
+	char *text = file_read(path, FILE_MAX, &len);
+
+	if (text == NULL) {
+		log_error("dns: %s: %m%s", path, advice);
+		return -1;
+	}
+	buf_add(b, text, len);
+	buf_addc(b, '\n');
+	free(text);
+	return 0;
+}
+
+/* Resolvers may read their own directory only (AppArmor): what they need goes there. */
+static int
+copy_in(struct managed *m, const char *from, const char *name, const char *advice, char **to)
+{
+	struct buf b;
+	int rc;
+
+	buf_init(&b);
+	*to = path_join(m->dir, name);
+	rc = append_file(&b, from, advice);
+	if (rc == 0)
+		rc = managed_write(*to, b.data, b.len);
+	buf_fini(&b);
+	return rc;
+}
+
+/* Neither Unbound nor Stubby takes a file for each upstream: one file with all of them. */
+static int
+write_cas(struct managed *m)
+{
+	const struct dns_settings *s = &m->settings;
+	bool system = false;
+	struct buf b;
+	int rc = 0;
+
+	buf_init(&b);
+	for (size_t i = 0; i < s->nupstreams && rc == 0; i++) {
+		const char *file = s->upstreams[i].ca_file;
+		size_t earlier = 0;
+
+		system |= file[0] == '\0';
+		while (earlier < i && strcmp(s->upstreams[earlier].ca_file, file) != 0)
+			earlier++;
+		if (file[0] != '\0' && earlier == i)
+			rc = append_file(&b, file, " (ca_file of a dns.upstream)");
+	}
+	if (rc == 0 && system)
+		rc = append_file(&b, SYSTEM_CAS, "; install the package ca-certificates");
+	m->ca_file = path_join(m->dir, "ca.pem");
+	if (rc == 0)
+		rc = managed_write(m->ca_file, b.data, b.len);
+	buf_fini(&b);
+	return rc;
+}
+
+/* A port of 127.0.0.1 that neither UDP nor TCP uses; 0 with errno set. */
+uint16_t
+managed_free_port(void)
+{
+	for (int i = 0; i < 64; i++) {
+		struct sockaddr_in sin = { .sin_family = AF_INET,
+			.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		socklen_t len = sizeof(sin);
+		int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		bool ok = udp != -1 && tcp != -1 && bind(udp, (struct sockaddr *)&sin, len) == 0 &&
+			  getsockname(udp, (struct sockaddr *)&sin, &len) == 0 &&
+			  bind(tcp, (struct sockaddr *)&sin, len) == 0;
+
+		if (udp != -1)
+			close(udp);
+		if (tcp != -1)
+			close(tcp);
+		if (ok)
+			return ntohs(sin.sin_port);
+	}
+	return 0;
+}
+
+/* Unbound's is written when it is checked. */
+int
+managed_make_confs(struct managed *m)
+{
+	char *stubby;
+	int rc;
+
+	free(m->unbound_conf);
+	m->unbound_conf = confgen_unbound(&m->gen);
+	if (m->settings.mode != DNS_MANAGED)
+		return 0;
+	stubby = confgen_stubby(&m->gen);
+	rc = managed_write(m->kids[STUBBY].conf, stubby, strlen(stubby));
+	free(stubby);
+	return rc;
+}
+
+static int
+write_files(struct managed *m)
+{
+	const struct dns_settings *s = &m->settings;
+
+	if (s->mode != DNS_UNBOUND && write_cas(m) == -1)
+		return -1;
+	if (s->validate &&
+	    copy_in(m, ROOT_KEY, "root.key",
+		"; DNSSEC needs the package dns-root-data, or set dns.validate = false",
+		&m->anchor) == -1)
+		return -1;
+	if (s->mode == DNS_UNBOUND && s->root_hints[0] != '\0' &&
+	    copy_in(m, s->root_hints, "root.hints", " (dns.root_hints)", &m->root_hints) == -1)
+		return -1;
+	m->gen.ca_file = m->ca_file;
+	m->gen.anchor = m->anchor;
+	m->gen.root_hints = m->root_hints;
+	m->kids[UNBOUND].conf = path_join(m->dir, "unbound.conf");
+	m->kids[STUBBY].conf = path_join(m->dir, "stubby.yml");
+	return managed_make_confs(m);
+}
+
+static char *
+need_tool(const char *key, const char *name)
+{
+	char *why, *path = tool_find(name, &why);
+
+	if (path == NULL)
+		log_error("%s: %s", key, why);
+	free(why);
+	return path;
+}
+
+static int
+find_tools(struct managed *m)
+{
+	const struct dns_settings *s = &m->settings;
+	struct kid *k = m->kids;
+	char *dir, *beside;
+
+	if ((k[UNBOUND].program = need_tool("dns.unbound", s->unbound)) == NULL)
+		return -1;
+	if (s->mode == DNS_MANAGED &&
+	    (k[STUBBY].program = need_tool("dns.stubby", s->stubby)) == NULL)
+		return -1;
+	dir = path_dir(k[UNBOUND].program);
+	beside = path_join(dir, "unbound-checkconf");
+	m->checker = need_tool("dns.unbound", beside);
+	free(beside);
+	free(dir);
+	if (geteuid() == 0 && (m->setpriv = need_tool("dns.unbound", "setpriv")) == NULL)
+		return -1;
+	return m->checker == NULL ? -1 : 0;
+}
+
+/* Resolvers that root starts run as nobody: may nobody pass all that leads to path? */
+static int
+check_way(const char *path)
+{
+	char *dir = path_dir(path);
+	struct stat st;
+	int rc = 0;
+
+	if (strcmp(dir, "/") != 0)
+		rc = check_way(dir);
+	if (rc == 0 && (stat(dir, &st) == -1 || (st.st_mode & S_IXOTH) == 0)) {
+		log_error("dns: resolvers that root starts run as nobody, who may not enter %s; "
+			  "choose another directory, or chmod o+x this one",
+		    dir);
+		rc = -1;
+	}
+	free(dir);
+	return rc;
+}
+
+static int
+make_dir(struct managed *m, const char *dir)
+{
+	bool root = geteuid() == 0;
+	char *parent = path_dir(dir);
+	int rc = file_mkdirs(parent, root ? 0711 : 0700);
+
+	free(parent);
+	if (rc == 0)
+		rc = file_mkdirs(dir, 0700);
+	if (rc == 0 && root)
+		rc = lchown(dir, NOBODY, NOBODY);
+	if (rc == -1 || (m->dir = realpath(dir, NULL)) == NULL) {
+		log_error("%s: %m", dir);
+		return -1;
+	}
+	return root ? check_way(m->dir) : 0;
+}
+
+static void
+set_windows(struct managed *m)
+{
+	struct dns_engine_config *c = &m->cfg;
+	unsigned window = 0;
+
+	ip_parse("127.0.0.1", 9, &c->ip);
+	c->port = m->gen.unbound_port;
+	switch (m->settings.mode) {
+	case DNS_MANAGED:
+		window = STUBBY_WINDOW;
+		c->outstanding = STUBBY_OUTSTANDING;
+		break;
+	case DNS_UNBOUND_DOT:
+		window = DOT_WINDOW;
+		c->outstanding = DOT_OUTSTANDING;
+		break;
+	default:
+		return;
+	}
+	/* An upstream may be away for a while: its failures are asked again, slow or not. */
+	c->failures = 2;
+	c->final_ms = 0;
+	if (c->window == 0 || (m->settings.mode == DNS_MANAGED && c->window > c->outstanding))
+		c->window = window;
+}
+
+int
+managed_prepare(struct managed *m, const char *dir)
+{
+	char *problem;
+
+	m->gen.settings = &m->settings;
+	m->gen.dir = dir;
+	if ((problem = confgen_problem(&m->gen)) != NULL) {
+		log_error("%s", problem);
+		free(problem);
+		return -1;
+	}
+	if (find_tools(m) == -1 || make_dir(m, dir) == -1)
+		return -1;
+	m->gen.dir = m->dir;
+	m->gen.unbound_port = managed_free_port();
+	m->gen.stubby_port = managed_free_port();
+	if (m->gen.unbound_port == 0 || m->gen.stubby_port == 0) {
+		log_error("dns: no free port on 127.0.0.1: %m");
+		return -1;
+	}
+	managed_choose_probe(m);
+	set_windows(m);
+	return write_files(m);
+}

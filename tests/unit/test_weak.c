@@ -1,0 +1,1120 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <gmp.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "survey/file.h"
+#include "survey/mem.h"
+#include "survey/weak.h"
+#include "weak/curve.h"
+#include "weak/lists.h"
+#include "weak/plants.h"
+#include "weak/primes.h"
+#include "weak/rsa.h"
+#include "weak/secret.h"
+
+#define MAX_KEYS 1000
+
+static gmp_randstate_t rnd;
+static mpz_t primorial;
+
+struct keys {
+	struct weak_key k[MAX_KEYS];
+	uint8_t *owned[2 * MAX_KEYS];
+	size_t n, nowned;
+	struct weak_result result;
+	struct weak_options o;
+	uint32_t factored[MAX_KEYS];
+	size_t nfactored;
+};
+
+static struct weak_bytes
+own(struct keys *s, const void *data, size_t len)
+{
+	uint8_t *copy = xmalloc(len);
+
+	memcpy(copy, data, len);
+	s->owned[s->nowned++] = copy;
+	return (struct weak_bytes){ copy, len };
+}
+
+static struct weak_bytes
+number(struct keys *s, const mpz_t value)
+{
+	uint8_t bytes[4096] = { 0 };
+	size_t len;
+
+	mpz_export(bytes, &len, 1, 1, 1, 0, value);
+	return own(s, bytes, len);
+}
+
+static uint32_t
+add(struct keys *s, enum weak_type type, enum key_kind kind)
+{
+	struct weak_key *k = &s->k[s->n];
+
+	*k = (struct weak_key){ .type = (uint8_t)type, .kind = (uint8_t)kind };
+	SHA256((const uint8_t *)&s->n, sizeof(s->n), k->fp);
+	return (uint32_t)s->n++;
+}
+
+static uint32_t
+add_rsa(struct keys *s, const mpz_t n, unsigned long e)
+{
+	uint32_t key = add(s, WEAK_RSA, KEY_TLS_SPKI);
+	mpz_t exponent;
+
+	mpz_init_set_ui(exponent, e);
+	s->k[key].modulus = number(s, n);
+	s->k[key].exponent = number(s, exponent);
+	mpz_clear(exponent);
+	return key;
+}
+
+/* As good as a prime here, and found sooner: nothing up to 65,537 divides it. */
+static void
+prime(mpz_t to, unsigned bits)
+{
+	mpz_t g;
+
+	mpz_init(g);
+	do {
+		mpz_urandomb(to, rnd, bits);
+		mpz_setbit(to, bits - 1);
+		mpz_setbit(to, bits - 2);
+		mpz_gcd(g, to, primorial);
+	} while (mpz_cmp_ui(g, 1) != 0);
+	mpz_clear(g);
+}
+
+static uint32_t
+add_product(struct keys *s, const mpz_t p, const mpz_t q)
+{
+	uint32_t key;
+	mpz_t n;
+
+	mpz_init(n);
+	mpz_mul(n, p, q);
+	key = add_rsa(s, n, 65537);
+	mpz_clear(n);
+	return key;
+}
+
+/* A key of 2,048 bits that nothing is wrong with. */
+static uint32_t
+add_good(struct keys *s)
+{
+	uint32_t key;
+	mpz_t p, q;
+
+	mpz_inits(p, q, NULL);
+	prime(p, 1024);
+	prime(q, 1024);
+	key = add_product(s, p, q);
+	mpz_clears(p, q, NULL);
+	return key;
+}
+
+static void
+take_factors(uint32_t key, const char *p, const char *q, void *arg)
+{
+	struct keys *s = arg;
+	mpz_t a, b, n;
+
+	mpz_init_set_str(a, p, 16);
+	mpz_init_set_str(b, q, 16);
+	mpz_init(n);
+	mpz_import(n, s->k[key].modulus.len, 1, 1, 1, 0, s->k[key].modulus.data);
+	assert_true(mpz_cmp_ui(a, 1) > 0 && mpz_cmp_ui(b, 1) > 0);
+	mpz_mul(a, a, b);
+	assert_int_equal(mpz_cmp(a, n), 0);
+	mpz_clears(a, b, n, NULL);
+	s->factored[s->nfactored++] = key;
+}
+
+static struct keys *
+keys_new(void)
+{
+	struct keys *s = xcalloc(1, sizeof(*s));
+
+	s->o.threads = 2;
+	s->o.factors = take_factors;
+	s->o.arg = s;
+	return s;
+}
+
+static void
+keys_free(struct keys *s)
+{
+	weak_result_fini(&s->result);
+	for (size_t i = 0; i < s->nowned; i++)
+		free(s->owned[i]);
+	free(s);
+}
+
+static void
+run(struct keys *s)
+{
+	char *error;
+
+	weak_result_fini(&s->result);
+	s->nfactored = 0;
+	if (weak_run(s->k, s->n, &s->o, &s->result, &error) != WEAK_DONE)
+		fail_msg("%s", error);
+	for (size_t i = 0; i < s->result.nfindings; i++)
+		assert_true(s->result.findings[i].key < s->n);
+}
+
+static const struct weak_finding *
+find(const struct keys *s, uint32_t key, enum weak_kind kind)
+{
+	for (size_t i = 0; i < s->result.nfindings; i++) {
+		if (s->result.findings[i].key == key && s->result.findings[i].kind == kind)
+			return &s->result.findings[i];
+	}
+	return NULL;
+}
+
+/* Exactly these kinds. */
+static void
+assert_kinds(const struct keys *s, uint32_t key, size_t n, const enum weak_kind *kinds)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < s->result.nfindings; i++)
+		found += s->result.findings[i].key == key;
+	for (size_t i = 0; i < n; i++) {
+		if (find(s, key, kinds[i]) == NULL)
+			fail_msg("key %u has no finding %s", key, weak_kinds[kinds[i]].name);
+	}
+	if (found != n) {
+		for (size_t i = 0; i < s->result.nfindings; i++) {
+			if (s->result.findings[i].key == key)
+				print_error("%s\n", weak_kinds[s->result.findings[i].kind].name);
+		}
+		fail_msg("key %u has %zu findings, not %zu", key, found, n);
+	}
+}
+
+#define KINDS(s, key, ...)                                                                       \
+	assert_kinds(s, key, sizeof((enum weak_kind[]){ __VA_ARGS__ }) / sizeof(enum weak_kind), \
+	    (enum weak_kind[]){ __VA_ARGS__ })
+#define NO_KINDS(s, key) assert_kinds(s, key, 0, NULL)
+
+static bool
+is_partner(const struct keys *s, const struct weak_finding *f, uint32_t key)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < f->ngroups; i++) {
+		const struct weak_group *g = &s->result.groups[f->groups_at + i];
+		bool self = false;
+
+		for (size_t j = 0; j < g->n; j++) {
+			found = found || s->result.members[g->at + j] == key;
+			self = self || s->result.members[g->at + j] == f->key;
+		}
+		assert_true(self);
+	}
+	return found;
+}
+
+static bool
+was_factored(const struct keys *s, uint32_t key)
+{
+	for (size_t i = 0; i < s->nfactored; i++) {
+		if (s->factored[i] == key)
+			return true;
+	}
+	return false;
+}
+
+static uint8_t
+skip_of(const struct keys *s, uint32_t key)
+{
+	for (size_t i = 0; i < s->result.nskipped; i++) {
+		if (s->result.skipped[i].key == key)
+			return s->result.skipped[i].reason;
+	}
+	return WEAK_NSKIPS;
+}
+
+/* Pairs, a triangle, all products of some primes, and bystanders. */
+static void
+test_shared(void **state)
+{
+	struct keys *s = keys_new();
+	const struct weak_finding *f;
+	uint32_t a, b, triangle[3], good[3], many[45];
+	mpz_t p[10], q;
+	size_t n = 0;
+
+	(void)state;
+	mpz_init(q);
+	for (int i = 0; i < 10; i++) {
+		mpz_init(p[i]);
+		prime(p[i], 1024);
+	}
+	good[0] = add_good(s);
+	prime(q, 1024);
+	a = add_product(s, p[0], q);
+	prime(q, 1024);
+	b = add_product(s, q, p[0]);
+	good[1] = add_good(s);
+	for (int i = 0; i < 3; i++)
+		triangle[i] = add_product(s, p[1 + i], p[1 + (i + 1) % 3]);
+	good[2] = add_good(s);
+	run(s);
+	for (int i = 0; i < 3; i++)
+		NO_KINDS(s, good[i]);
+	KINDS(s, a, WEAK_SHARED_PRIME);
+	KINDS(s, b, WEAK_SHARED_PRIME);
+	f = find(s, a, WEAK_SHARED_PRIME);
+	assert_int_equal(f->ngroups, 1);
+	assert_true(is_partner(s, f, b));
+	assert_false(is_partner(s, f, triangle[0]));
+	for (int i = 0; i < 3; i++) {
+		KINDS(s, triangle[i], WEAK_SHARED_PRIME);
+		f = find(s, triangle[i], WEAK_SHARED_PRIME);
+		assert_int_equal(f->ngroups, 2); /* a group a prime */
+		assert_true(is_partner(s, f, triangle[(i + 1) % 3]));
+		assert_true(is_partner(s, f, triangle[(i + 2) % 3]));
+		assert_false(is_partner(s, f, a));
+		assert_true(was_factored(s, triangle[i]));
+	}
+	assert_true(was_factored(s, a) && was_factored(s, b));
+	assert_int_equal(s->result.nfindings, 5);
+
+	for (int i = 0; i < 10; i++) {
+		for (int j = 0; j < i; j++)
+			many[n++] = add_product(s, p[i], p[j]);
+	}
+	run(s);
+	for (size_t i = 0; i < n; i++)
+		assert_true(
+		    find(s, many[i], WEAK_SHARED_PRIME) != NULL && was_factored(s, many[i]));
+	for (int i = 0; i < 3; i++)
+		NO_KINDS(s, good[i]);
+	for (int i = 0; i < 10; i++)
+		mpz_clear(p[i]);
+	mpz_clear(q);
+	keys_free(s);
+}
+
+/* Nothing here may be taken for a key that was factored. */
+static void
+test_multiples(void **state)
+{
+	struct keys *s = keys_new();
+	uint32_t good = add_good(s), again, thrice, even, square, long_multiple, partner;
+	mpz_t n, p, q;
+
+	(void)state;
+	mpz_inits(n, p, q, NULL);
+	mpz_import(n, s->k[good].modulus.len, 1, 1, 1, 0, s->k[good].modulus.data);
+	again = add_rsa(s, n, 3); /* the modulus once more */
+	mpz_mul_ui(n, n, 3);
+	thrice = add_rsa(s, n, 65537);
+	mpz_mul_ui(n, n, 4);
+	even = add_rsa(s, n, 65537);
+	prime(p, 1024);
+	square = add_product(s, p, p);
+	run(s);
+	KINDS(s, good, WEAK_SAME_MODULUS, WEAK_MULTIPLE);
+	KINDS(s, again, WEAK_SAME_MODULUS, WEAK_MULTIPLE);
+	KINDS(s, thrice, WEAK_SMALL_FACTOR, WEAK_MULTIPLE);
+	KINDS(s, even, WEAK_SMALL_FACTOR, WEAK_MULTIPLE);
+	KINDS(s, square, WEAK_SQUARE);
+	assert_false(was_factored(s, good));
+	assert_true(was_factored(s, thrice) && was_factored(s, even) && was_factored(s, square));
+	assert_true(is_partner(s, find(s, good, WEAK_MULTIPLE), thrice));
+	assert_true(is_partner(s, find(s, good, WEAK_SAME_MODULUS), again));
+
+	/* A square's prime in another key; a modulus times a long prime. */
+	prime(q, 1024);
+	partner = add_product(s, p, q);
+	mpz_divexact_ui(n, n, 12);
+	prime(q, 512);
+	mpz_mul(n, n, q);
+	long_multiple = add_rsa(s, n, 65537);
+	run(s);
+	KINDS(s, square, WEAK_SQUARE, WEAK_SHARED_PRIME);
+	KINDS(s, partner, WEAK_SHARED_PRIME);
+	KINDS(s, long_multiple, WEAK_SHARED_PRIME); /* of its modulus a factor is known */
+	KINDS(s, good, WEAK_SAME_MODULUS, WEAK_MULTIPLE);
+	assert_false(was_factored(s, good));
+	mpz_clears(n, p, q, NULL);
+	keys_free(s);
+}
+
+static void
+set_roca_prime(mpz_t to, unsigned bits)
+{
+	mpz_t m, k;
+
+	mpz_inits(m, k, NULL);
+	mpz_primorial_ui(m, 701); /* as RSALib does for 2,048 bits: the first 126 primes */
+	mpz_urandomb(k, rnd, 100);
+	mpz_set_ui(to, 65537);
+	mpz_powm(to, to, k, m);
+	mpz_urandomb(k, rnd, bits - (unsigned)mpz_sizeinbase(m, 2));
+	mpz_addmul(to, k, m);
+	while (mpz_probab_prime_p(to, 10) == 0)
+		mpz_add(to, to, m);
+	mpz_clears(m, k, NULL);
+}
+
+static void
+test_single(void **state)
+{
+	struct keys *s = keys_new();
+	uint32_t close, roca, wiener, exponent[3], lengths[5], huge;
+	static const unsigned bits[] = { 512, 829, 1023, 1024, 2047 };
+	mpz_t p, q, n, d, e;
+
+	(void)state;
+	mpz_inits(p, q, n, d, e, NULL);
+	prime(p, 1024);
+	mpz_add_ui(q, p, 100000);
+	mpz_nextprime(q, q);
+	close = add_product(s, p, q);
+	set_roca_prime(p, 1020);
+	set_roca_prime(q, 1028);
+	roca = add_product(s, p, q);
+
+	prime(p, 1024);
+	prime(q, 1024);
+	mpz_nextprime(p, p);
+	mpz_nextprime(q, q);
+	mpz_mul(n, p, q);
+	mpz_sub_ui(p, p, 1);
+	mpz_sub_ui(q, q, 1);
+	mpz_mul(p, p, q);
+	do {
+		prime(d, 500);
+	} while (mpz_invert(e, d, p) == 0);
+	wiener = add_rsa(s, n, 65537);
+	s->k[wiener].exponent = number(s, e);
+
+	exponent[0] = add_good(s);
+	s->k[exponent[0]].exponent = own(s, "\x01", 1);
+	exponent[1] = add_good(s);
+	s->k[exponent[1]].exponent = own(s, "\x01\x00\x00", 3);
+	exponent[2] = add_good(s);
+	s->k[exponent[2]].exponent = s->k[exponent[2]].modulus;
+	huge = add_good(s);
+	s->k[huge].exponent = own(s, "\xff\x00\x00\x00\x00\x00\x00\x00\x01", 9);
+
+	for (int i = 0; i < 5; i++) {
+		do {
+			prime(p, bits[i] / 2);
+			prime(q, bits[i] - bits[i] / 2);
+			mpz_mul(n, p, q);
+		} while (mpz_sizeinbase(n, 2) != bits[i]);
+		lengths[i] = add_product(s, p, q);
+	}
+	run(s);
+	KINDS(s, close, WEAK_CLOSE_PRIMES);
+	KINDS(s, roca, WEAK_ROCA);
+	KINDS(s, wiener, WEAK_SMALL_PRIVATE, WEAK_HUGE_EXPONENT);
+	assert_true(was_factored(s, close) && was_factored(s, wiener));
+	assert_int_equal(s->nfactored, 2);
+	KINDS(s, exponent[0], WEAK_EXPONENT_ONE);
+	KINDS(s, exponent[1], WEAK_BAD_EXPONENT);
+	KINDS(s, exponent[2], WEAK_BAD_EXPONENT);
+	KINDS(s, huge, WEAK_HUGE_EXPONENT);
+	KINDS(s, lengths[0], WEAK_FACTORABLE_LENGTH);
+	KINDS(s, lengths[1], WEAK_FACTORABLE_LENGTH);
+	KINDS(s, lengths[2], WEAK_VERY_SHORT);
+	KINDS(s, lengths[3], WEAK_SHORT);
+	NO_KINDS(s, lengths[4]);
+	mpz_clears(p, q, n, d, e, NULL);
+	keys_free(s);
+}
+
+/* The fingerprint says power of 65537; only if the powers agree is it RSALib's. */
+static void
+test_roca_exactly(void **state)
+{
+	struct rsa_tables t;
+	mpz_t n, m, k;
+
+	(void)state;
+	rsa_tables_init(&t);
+	mpz_inits(n, m, k, NULL);
+	set_roca_prime(n, 1024);
+	assert_true(rsa_is_roca(&t, n));
+	mpz_add_ui(n, n, 2);
+	assert_false(rsa_is_roca(&t, n));
+	/* 1 modulo 163, 65537 modulo all others: each is a power, no exponent fits both. */
+	mpz_primorial_ui(m, 167);
+	mpz_divexact_ui(m, m, 163);
+	mpz_urandomb(k, rnd, 800);
+	mpz_mul(n, m, k);
+	mpz_add_ui(n, n, 65537);
+	while (mpz_fdiv_ui(n, 163) != 1)
+		mpz_add(n, n, m);
+	assert_false(rsa_is_roca(&t, n));
+	for (int i = 0; i < 39; i++)
+		assert_true(t.roca[i].log[mpz_fdiv_ui(n, t.roca[i].prime)] != -1);
+	mpz_clears(n, m, k, NULL);
+	rsa_tables_fini(&t);
+}
+
+static void
+test_weight(void **state)
+{
+	struct keys *s = keys_new();
+	uint32_t blocks, vanity, ones;
+	mpz_t n, p;
+
+	(void)state;
+	mpz_inits(n, p, NULL);
+	do {
+		mpz_urandomb(n, rnd, 2048);
+		for (unsigned bit = 0; bit < 2048; bit++) {
+			if (bit % 128 >= 64)
+				mpz_clrbit(n, bit);
+		}
+		mpz_setbit(n, 2047);
+		mpz_primorial_ui(p, 65537);
+		mpz_gcd(p, p, n);
+	} while (mpz_cmp_ui(p, 1) != 0);
+	blocks = add_rsa(s, n, 65537);
+	do { /* the upper half is somebody's text */
+		mpz_urandomb(n, rnd, 1024);
+		mpz_setbit(n, 2047);
+		mpz_primorial_ui(p, 65537);
+		mpz_gcd(p, p, n);
+	} while (mpz_cmp_ui(p, 1) != 0);
+	vanity = add_rsa(s, n, 65537);
+	do {
+		mpz_set_ui(n, 0);
+		mpz_setbit(n, 2048);
+		mpz_urandomb(p, rnd, 1500);
+		mpz_sub(n, n, p);
+		mpz_primorial_ui(p, 65537);
+		mpz_gcd(p, p, n);
+	} while (mpz_cmp_ui(p, 1) != 0);
+	ones = add_rsa(s, n, 65537);
+	run(s);
+	KINDS(s, blocks, WEAK_ZERO_BLOCKS);
+	KINDS(s, vanity, WEAK_ODD_WEIGHT);
+	KINDS(s, ones, WEAK_ODD_WEIGHT);
+	mpz_clears(n, p, NULL);
+	keys_free(s);
+}
+
+/* One point of each curve: the generators of P-256, P-384, secp256k1, and brainpoolP256r1. */
+static const struct {
+	const char *curve, *x, *y;
+} points[] = {
+	{ "P-256", "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
+	    "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5" },
+	{ "P-384",
+	    "aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c"
+	    "3a545e3872760ab7",
+	    "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d"
+	    "7a431d7c90ea0e5f" },
+	{ "P-192", "188da80eb03090f67cbf20eb43a18800f4ff0afd82ff1012",
+	    "07192b95ffc8da78631011ed6b24cdd573f977a11e794811" },
+	{ "secp256k1", "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798",
+	    "483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8" },
+	{ "brainpoolP256r1", "8bd2aeb9cb7e57cb2c4b482ffc81b7afb9de27e1e3bd23c23a4453bd9ace3262",
+	    "547ef835c3dac4fd97f8461a14611dc9c27745132ded8e545c1d54c72f046997" },
+};
+
+static void
+random_bytes(uint8_t *to, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] = (uint8_t)gmp_urandomb_ui(rnd, 8);
+}
+
+static size_t
+unhex(const char *hex, uint8_t *to)
+{
+	size_t n = strlen(hex) / 2;
+
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(sscanf(hex + 2 * i, "%2hhx", &to[i]), 1);
+	return n;
+}
+
+static void
+test_points(void **state)
+{
+	struct keys *s = keys_new();
+	uint32_t good[5], compressed, off[5], unknown, infinity, x_for_p;
+	uint8_t bytes[200];
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		bytes[0] = 4;
+		n = unhex(points[i].x, bytes + 1);
+		n = 1 + n + unhex(points[i].y, bytes + 1 + n);
+		good[i] = add(s, WEAK_EC, KEY_TLS_SPKI);
+		s->k[good[i]].curve = points[i].curve;
+		s->k[good[i]].point = own(s, bytes, n);
+		bytes[n - 1] ^= 1;
+		off[i] = add(s, WEAK_EC, KEY_TLS_SPKI);
+		s->k[off[i]].curve = points[i].curve;
+		s->k[off[i]].point = own(s, bytes, n);
+	}
+	compressed = add(s, WEAK_EC, KEY_TLS_SPKI);
+	bytes[0] = 2;
+	n = unhex(points[0].x, bytes + 1);
+	s->k[compressed].curve = "P-256";
+	s->k[compressed].point = own(s, bytes, n + 1);
+	infinity = add(s, WEAK_EC, KEY_TLS_SPKI);
+	s->k[infinity].curve = "P-256";
+	s->k[infinity].point = own(s, "\0", 1);
+	unknown = add(s, WEAK_EC, KEY_TLS_SPKI);
+	s->k[unknown].curve = "sect571r1";
+	s->k[unknown].point = own(s, bytes, n + 1);
+	x_for_p = add(s, WEAK_EC, KEY_TLS_SPKI); /* a coordinate that is not reduced */
+	s->k[x_for_p].curve = "P-256";
+	bytes[0] = 4;
+	memset(bytes + 1, 0xff, 64);
+	s->k[x_for_p].point = own(s, bytes, 65);
+	run(s);
+	for (int i = 0; i < 5; i++) {
+		if (strcmp(points[i].curve, "P-192") == 0) {
+			KINDS(s, good[i], WEAK_SMALL_CURVE);
+			KINDS(s, off[i], WEAK_SMALL_CURVE, WEAK_OFF_CURVE);
+		} else {
+			NO_KINDS(s, good[i]);
+			KINDS(s, off[i], WEAK_OFF_CURVE);
+		}
+	}
+	NO_KINDS(s, compressed);
+	KINDS(s, infinity, WEAK_OFF_CURVE);
+	KINDS(s, x_for_p, WEAK_OFF_CURVE);
+	NO_KINDS(s, unknown);
+	assert_int_equal(skip_of(s, unknown), WEAK_SKIP_CURVE);
+	assert_int_equal(s->result.checks[WEAK_CHECK_EC].keys, s->n - 1);
+	keys_free(s);
+}
+
+/* Euler's criterion: is this y of Edwards25519 that of a point? */
+static bool
+has_point(const struct curve_tables *t, const uint8_t bytes[32])
+{
+	mpz_t y, u, v;
+	bool has;
+
+	mpz_inits(y, u, v, NULL);
+	mpz_import(y, 32, -1, 1, 1, 0, bytes);
+	mpz_clrbit(y, 255);
+	mpz_mul(y, y, y);
+	mpz_sub_ui(u, y, 1);
+	mpz_mul(v, y, t->d25519);
+	mpz_add_ui(v, v, 1);
+	mpz_invert(v, v, t->p25519);
+	mpz_mul(u, u, v); /* x² */
+	mpz_sub_ui(y, t->p25519, 1);
+	mpz_fdiv_q_2exp(y, y, 1);
+	mpz_powm(u, u, y, t->p25519);
+	has = mpz_cmp_ui(u, 1) == 0;
+	mpz_clears(y, u, v, NULL);
+	return has;
+}
+
+static void
+test_ed25519(void **state)
+{
+	static const char *const torsion[] = {
+		"0000000000000000000000000000000000000000000000000000000000000000",
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"0100000000000000000000000000000000000000000000000000000000000080",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	};
+	struct curve_tables t;
+	EVP_PKEY *pair;
+	uint8_t bytes[32];
+	size_t on = 0, len = sizeof(bytes);
+
+	(void)state;
+	curve_tables_init(&t);
+	for (size_t i = 0; i < sizeof(torsion) / sizeof(torsion[0]); i++) {
+		unhex(torsion[i], bytes);
+		assert_int_equal(
+		    curve_check_ed25519(&t, (struct weak_bytes){ bytes, 32 }), POINT_SMALL_ORDER);
+	}
+	for (int i = 0; i < 200; i++) {
+		pair = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+		assert_non_null(pair);
+		assert_int_equal(EVP_PKEY_get_raw_public_key(pair, bytes, &len), 1);
+		EVP_PKEY_free(pair);
+		assert_int_equal(
+		    curve_check_ed25519(&t, (struct weak_bytes){ bytes, 32 }), POINT_GOOD);
+		random_bytes(bytes, 32);
+		assert_int_equal(curve_check_ed25519(&t, (struct weak_bytes){ bytes, 32 }),
+		    has_point(&t, bytes) ? POINT_GOOD : POINT_OFF_CURVE);
+		on += has_point(&t, bytes);
+	}
+	assert_in_range(on, 50, 150); /* half of all numbers are some point's y */
+	assert_int_equal(
+	    curve_check_ed25519(&t, (struct weak_bytes){ bytes, 31 }), POINT_OFF_CURVE);
+	curve_tables_fini(&t);
+}
+
+static void
+test_same_key(void **state)
+{
+	struct keys *s = keys_new();
+	uint32_t rsa = add_good(s), ssh_rsa, ec[2], ed[2], dsa, sha1, other;
+	uint8_t bytes[65];
+
+	(void)state;
+	ssh_rsa = add(s, WEAK_RSA, KEY_SSH_HOST);
+	s->k[ssh_rsa].modulus = s->k[rsa].modulus;
+	s->k[ssh_rsa].exponent = s->k[rsa].exponent;
+	bytes[0] = 4;
+	unhex(points[0].x, bytes + 1);
+	unhex(points[0].y, bytes + 33);
+	for (int i = 0; i < 2; i++) {
+		ec[i] = add(s, WEAK_EC, i == 0 ? KEY_SSH_HOST : KEY_TLS_SPKI);
+		s->k[ec[i]].curve = "P-256";
+		s->k[ec[i]].point = own(s, bytes, 65);
+		ed[i] = add(s, WEAK_ED25519, i == 0 ? KEY_SSH_HOST : KEY_TLS_SPKI);
+		s->k[ed[i]].point = own(s,
+		    "\xd7\x5a\x98\x01\x82\xb1\x0a\xb7\xd5\x4b\xfe\xd3\xc9\x64\x07\x3a\x0e\xe1\x72"
+		    "\xf3"
+		    "\xda\xa6\x23\x25\xaf\x02\x1a\x68\xf7\x07\x51\x1a",
+		    32);
+	}
+	dsa = add(s, WEAK_DSA, KEY_SSH_HOST);
+	sha1 = add_good(s);
+	s->k[sha1].kind = KEY_SSH_HOST;
+	s->k[sha1].sha1_only = true;
+	other = add(s, WEAK_OTHER, KEY_TLS_SPKI);
+	run(s);
+	KINDS(s, rsa, WEAK_SSH_AND_TLS);
+	KINDS(s, ssh_rsa, WEAK_SSH_AND_TLS);
+	for (int i = 0; i < 2; i++) {
+		KINDS(s, ec[i], WEAK_SSH_AND_TLS);
+		KINDS(s, ed[i], WEAK_SSH_AND_TLS);
+	}
+	assert_true(is_partner(s, find(s, rsa, WEAK_SSH_AND_TLS), ssh_rsa));
+	assert_false(is_partner(s, find(s, rsa, WEAK_SSH_AND_TLS), ec[0]));
+	KINDS(s, dsa, WEAK_DSA_KEY);
+	KINDS(s, sha1, WEAK_SHA1_ONLY);
+	NO_KINDS(s, other);
+	assert_int_equal(skip_of(s, other), WEAK_SKIP_TYPE);
+	keys_free(s);
+}
+
+/* Everything that is no key: counted and named, never found weak. */
+static void
+test_bad_input(void **state)
+{
+	static uint8_t big[125000], zeros[40];
+	struct keys *s = keys_new();
+	uint32_t empty, zero, one, three, long_one, padded, no_exponent, zero_exponent,
+	    long_exponent, short_point;
+
+	(void)state;
+	memset(big, 0xa5, sizeof(big));
+	empty = add(s, WEAK_RSA, KEY_TLS_SPKI);
+	zero = add(s, WEAK_RSA, KEY_TLS_SPKI);
+	s->k[zero].modulus = own(s, zeros, sizeof(zeros));
+	s->k[zero].exponent = own(s, "\x03", 1);
+	one = add(s, WEAK_RSA, KEY_TLS_SPKI);
+	s->k[one].modulus = own(s, "\x01", 1);
+	s->k[one].exponent = own(s, "\x03", 1);
+	three = add(s, WEAK_RSA, KEY_TLS_SPKI);
+	s->k[three].modulus = own(s, "\x00\x03", 2);
+	s->k[three].exponent = own(s, "\x01", 1);
+	long_one = add(s, WEAK_RSA, KEY_TLS_SPKI);
+	s->k[long_one].modulus = own(s, big, sizeof(big)); /* 10^6 bits */
+	s->k[long_one].exponent = own(s, "\x03", 1);
+	padded = add_good(s);
+	{
+		struct weak_bytes m = s->k[padded].modulus;
+		uint8_t *with = xcalloc(1, m.len + 100);
+
+		memcpy(with + 100, m.data, m.len);
+		s->k[padded].modulus = own(s, with, m.len + 100);
+		free(with);
+	}
+	no_exponent = add_good(s);
+	s->k[no_exponent].exponent = (struct weak_bytes){ NULL, 0 };
+	zero_exponent = add_good(s);
+	s->k[zero_exponent].exponent = own(s, zeros, 4);
+	long_exponent = add_good(s);
+	s->k[long_exponent].exponent = own(s, big, sizeof(big));
+	short_point = add(s, WEAK_EC, KEY_TLS_SPKI);
+	s->k[short_point].curve = "P-256";
+	s->k[short_point].point = own(s, big, 64);
+	run(s);
+	NO_KINDS(s, empty);
+	NO_KINDS(s, zero);
+	NO_KINDS(s, one);
+	NO_KINDS(s, long_one);
+	NO_KINDS(s, padded);
+	NO_KINDS(s, no_exponent);
+	KINDS(s, three, WEAK_FACTORABLE_LENGTH, WEAK_EXPONENT_ONE, WEAK_SMALL_FACTOR);
+	KINDS(s, zero_exponent, WEAK_BAD_EXPONENT);
+	KINDS(s, long_exponent, WEAK_BAD_EXPONENT);
+	KINDS(s, short_point, WEAK_OFF_CURVE);
+	assert_int_equal(skip_of(s, empty), WEAK_SKIP_NO_NUMBER);
+	assert_int_equal(skip_of(s, zero), WEAK_SKIP_NO_NUMBER);
+	assert_int_equal(skip_of(s, one), WEAK_SKIP_NO_NUMBER);
+	assert_int_equal(skip_of(s, long_one), WEAK_SKIP_TOO_LONG);
+	assert_int_equal(skip_of(s, no_exponent), WEAK_SKIP_NO_NUMBER);
+	assert_int_equal(s->result.checks[WEAK_CHECK_RSA].keys, 5);
+	keys_free(s);
+	s = keys_new();
+	run(s); /* no key at all */
+	assert_int_equal(s->result.nfindings, 0);
+	keys_free(s);
+}
+
+/* ---- lists and primes ---- */
+
+static char dir[] = "/tmp/test_weak.XXXXXX";
+
+static char *
+put(const char *name, const void *data, size_t len)
+{
+	char *path = path_join(dir, name);
+
+	assert_int_equal(file_write(path, data, len), 0);
+	return path;
+}
+
+static int
+by_row(const void *a, const void *b)
+{
+	return memcmp(a, b, LIST_ROW);
+}
+
+static void
+test_lists(void **state)
+{
+	struct keys *s = keys_new();
+	uint32_t rsa = add_good(s), bystander = add_good(s), by_text[3], ec, ed;
+	uint8_t rows[64][LIST_ROW], hash[32], bytes[65], point[32];
+	const struct weak_finding *f;
+	const char *specs[5];
+	char *paths[5], *text, base64[64];
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		by_text[i] = add_good(s);
+	ec = add(s, WEAK_EC, KEY_TLS_SPKI);
+	bytes[0] = 4;
+	unhex(points[0].x, bytes + 1);
+	unhex(points[0].y, bytes + 33);
+	s->k[ec].curve = "P-256";
+	s->k[ec].point = own(s, bytes, 65);
+	/* A key that begins with a zero byte is a number in 31 bytes for badkeys. */
+	ed = add(s, WEAK_ED25519, KEY_SSH_HOST);
+	memset(point, 0, sizeof(point));
+	point[1] = 7;
+	s->k[ed].point = own(s, point, 32);
+
+	random_bytes((uint8_t *)rows, sizeof(rows));
+	SHA256(s->k[rsa].modulus.data, s->k[rsa].modulus.len, hash);
+	memcpy(rows[0], hash, 15);
+	rows[0][15] = 3;
+	SHA256(bytes + 1, 32, hash);
+	memcpy(rows[1], hash, 15);
+	rows[1][15] = 200;
+	SHA256(point + 1, 31, hash);
+	memcpy(rows[2], hash, 15);
+	rows[2][15] = 9;
+	qsort(rows, 64, LIST_ROW, by_row);
+	paths[0] = put("blocklist.dat", rows, sizeof(rows));
+	free(put("badkeysdata.json",
+	    "{\"blocklists\": [{\"id\": 3, \"name\": \"debianssl\"}, {\"id\": \"x\"}, 7]}", 64));
+	EVP_EncodeBlock((uint8_t *)base64, s->k[by_text[1]].fp, 32);
+	base64[43] = '\0'; /* OpenSSH leaves the padding out */
+	{
+		char plain[65], colons[97];
+
+		for (int i = 0; i < 32; i++) {
+			snprintf(plain + 2 * i, 3, "%02x", s->k[by_text[0]].fp[i]);
+			snprintf(colons + 3 * i, 4, "%02X:", s->k[by_text[2]].fp[i]);
+		}
+		colons[95] = '\0';
+		text = xasprintf("# name: vendor firmware\n# note: seen in 2019\n\n%s first\r\n"
+				 "  SHA256:%s # second\nno fingerprint\n%s\nabcdef\nSHA256:short",
+		    plain, base64, colons);
+	}
+	paths[1] = put("text", text, strlen(text));
+	rows[10][0] = 0xff;
+	paths[2] = put("unsorted", rows, sizeof(rows));
+	paths[3] = put("torn", rows, sizeof(rows) - 3);
+	for (int i = 0; i < 4; i++)
+		specs[i] = paths[i];
+	specs[1] = xasprintf("named=%s", paths[1]);
+	specs[4] = "/nowhere/at/all";
+	s->o.lists = specs;
+	s->o.nlists = 5;
+	run(s);
+	KINDS(s, rsa, WEAK_LISTED);
+	KINDS(s, ec, WEAK_LISTED);
+	NO_KINDS(s, bystander);
+	assert_true(find(s, ed, WEAK_LISTED) != NULL);
+	for (int i = 0; i < 3; i++)
+		KINDS(s, by_text[i], WEAK_LISTED);
+	f = find(s, rsa, WEAK_LISTED);
+	assert_int_equal(f->list, 0);
+	assert_int_equal(f->part, 3);
+	assert_string_equal(s->result.lists[0].parts[3], "debianssl");
+	assert_null(s->result.lists[0].parts[200]);
+	assert_int_equal(s->result.lists[0].rows, 64);
+	assert_string_equal(s->result.lists[1].name, "named");
+	assert_string_equal(s->result.lists[1].note, "seen in 2019");
+	assert_int_equal(s->result.lists[1].rows, 3);
+	assert_int_equal(s->result.lists[1].bad, 3);
+	assert_null(s->result.lists[1].error);
+	assert_non_null(strstr(s->result.lists[2].error, "not sorted"));
+	assert_non_null(strstr(s->result.lists[3].error, "whole rows"));
+	assert_non_null(strstr(s->result.lists[4].error, "No such file"));
+	assert_true(s->result.checks[WEAK_CHECK_LISTS].made);
+	assert_non_null(s->result.checks[WEAK_CHECK_LISTS].why);
+	s->o.nlists = 0;
+	run(s);
+	assert_false(s->result.checks[WEAK_CHECK_LISTS].made);
+	NO_KINDS(s, rsa);
+	for (int i = 0; i < 4; i++) {
+		unlink(paths[i]);
+		free(paths[i]);
+	}
+	free((char *)specs[1]);
+	free(text);
+	keys_free(s);
+}
+
+static void
+test_primes(void **state)
+{
+	struct keys *s = keys_new();
+	uint32_t first, second, third, good = add_good(s);
+	mpz_t p, q, product;
+	uint8_t bytes[600] = { 1, 1 };
+	char *paths[4], *text, *hex, *fault;
+	const char *in[5];
+	size_t len;
+
+	(void)state;
+	mpz_inits(p, q, product, NULL);
+	prime(p, 1024);
+	prime(q, 1024);
+	first = add_product(s, p, q);
+	mpz_set(product, p);
+	prime(p, 1024);
+	second = add_product(s, p, q); /* shares q with the first, too */
+	prime(q, 2048);
+	mpz_mul(product, product, q);
+	mpz_export(bytes + 2, &len, -1, 1, 1, 0, product);
+	paths[0] = put("primes1024.dat", bytes, len + 2);
+	prime(p, 1024);
+	prime(q, 1024);
+	third = add_product(s, p, q);
+	hex = mpz_get_str(NULL, 16, p);
+	text = xasprintf("survey-primes 1 2\n# from nowhere\n%s\n\nFFFFFFFFFFFFFFFB\n", hex);
+	paths[1] = put("own.primes", text, strlen(text));
+	paths[2] = put("torn.primes", text, strlen(text) - 18);
+	paths[3] = put("other.primes", "survey-primes 1 1\nnone\n", 23);
+	in[0] = "/nowhere/at/all";
+	in[1] = dir;
+	s->o.primes = in;
+	s->o.nprimes = 2;
+	run(s);
+	KINDS(s, first, WEAK_KNOWN_PRIME, WEAK_SHARED_PRIME);
+	KINDS(s, second, WEAK_SHARED_PRIME);
+	KINDS(s, third, WEAK_KNOWN_PRIME);
+	NO_KINDS(s, good);
+	assert_true(was_factored(s, third));
+	assert_true(s->result.checks[WEAK_CHECK_KNOWN_PRIMES].made);
+	assert_non_null(strstr(s->result.checks[WEAK_CHECK_KNOWN_PRIMES].why, "other.primes"));
+	s->o.nprimes = 1;
+	run(s);
+	KINDS(s, first, WEAK_SHARED_PRIME);
+	NO_KINDS(s, third);
+	assert_false(s->result.checks[WEAK_CHECK_KNOWN_PRIMES].made);
+	assert_int_equal(s->result.checks[WEAK_CHECK_KNOWN_PRIMES].keys, 0);
+
+	mpz_set_ui(product, 1);
+	in[0] = paths[2];
+	assert_int_equal(known_primes_read(in, 1, product, &fault), 0);
+	assert_non_null(strstr(fault, "torn"));
+	assert_int_equal(mpz_cmp_ui(product, 1), 0);
+	free(fault);
+	for (int i = 0; i < 4; i++) {
+		unlink(paths[i]);
+		free(paths[i]);
+	}
+	free(text);
+	free(hex);
+	mpz_clears(p, q, product, NULL);
+	keys_free(s);
+}
+
+/* ---- the self-check ---- */
+
+static void
+test_self_check(void **state)
+{
+	struct weak_finding findings[64];
+	struct weak_group group;
+	struct weak_result result = { .findings = findings, .groups = &group };
+	struct plants p;
+	char *error;
+	size_t first_pair = 0;
+
+	(void)state;
+	plants_init(&p);
+	assert_int_equal(p.n, NPLANTS);
+	error = plants_check(&p, 7, &result); /* nothing was found */
+	assert_non_null(strstr(error, "self-check failed"));
+	free(error);
+	/* All as it must be: then each finding left out is missed, and one more is too many. */
+	{
+		uint32_t members[2 * NPLANTS];
+
+		for (uint32_t i = 0; i < p.n; i++) {
+			for (uint8_t kind = 0; kind < WEAK_NKINDS; kind++) {
+				if ((p.plants[i].expected >> kind & 1) != 0)
+					findings[result.nfindings++] =
+					    (struct weak_finding){ .key = 7 + i,
+						    .kind = kind,
+						    .groups_at = 0,
+						    .ngroups = 1 };
+			}
+			members[i] = 7 + i;
+		}
+		group = (struct weak_group){ 0, p.n };
+		result.members = members;
+		assert_null(plants_check(&p, 7, &result));
+		for (size_t i = 0; i < result.nfindings; i++) {
+			struct weak_finding left = findings[i];
+
+			findings[i].key = 0;
+			error = plants_check(&p, 7, &result);
+			assert_non_null(error);
+			free(error);
+			findings[i] = left;
+		}
+		findings[result.nfindings++] = (struct weak_finding){ .key = 7 + 15,
+			.kind = WEAK_ROCA };
+		error = plants_check(&p, 7, &result);
+		assert_non_null(strstr(error, "more was found"));
+		free(error);
+		result.nfindings--;
+		group.n = first_pair; /* findings, but without the partner */
+		error = plants_check(&p, 7, &result);
+		assert_non_null(error);
+		free(error);
+	}
+	plants_fini(&p);
+}
+
+static void
+test_stop_and_disk(void **state)
+{
+	volatile sig_atomic_t stop = 1;
+	struct keys *s = keys_new();
+	char *error;
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		add_good(s);
+	s->o.stop = &stop;
+	assert_int_equal(weak_run(s->k, s->n, &s->o, &s->result, &error), WEAK_STOPPED);
+	assert_int_equal(s->result.nfindings, 0);
+	stop = 0;
+	s->o.memory = 1;
+	s->o.dir = "/nowhere/at/all";
+	assert_int_equal(weak_run(s->k, s->n, &s->o, &s->result, &error), WEAK_FAILED);
+	assert_non_null(strstr(error, "/nowhere/at/all: No such file"));
+	free(error);
+	s->o.dir = dir;
+	run(s);
+	assert_true(s->result.file_bytes > 0);
+	keys_free(s);
+}
+
+/* What GMP frees is overwritten. */
+static void
+test_secrets(void **state)
+{
+	void *(*allocate)(size_t), *(*reallocate)(void *, size_t, size_t);
+	void (*release)(void *, size_t);
+	uint8_t *p, *moved;
+
+	(void)state;
+	secret_init();
+	mp_get_memory_functions(&allocate, &reallocate, &release);
+	p = allocate(4096);
+	memset(p, 0x77, 4096);
+	moved = reallocate(p, 4096, 8192);
+	assert_int_equal(moved[4095], 0x77);
+	assert_ptr_not_equal(moved, p); /* a copy, for the old one is wiped before it is freed */
+	release(moved, 8192);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	gmp_randinit_default(rnd);
+	gmp_randseed_ui(rnd, 20260702);
+	mpz_init(primorial);
+	mpz_primorial_ui(primorial, RSA_SMALL_PRIME);
+	return mkdtemp(dir) != NULL ? 0 : -1;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	gmp_randclear(rnd);
+	mpz_clear(primorial);
+	return file_remove_tree(dir);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_multiples),
+		cmocka_unit_test(test_single),
+		cmocka_unit_test(test_roca_exactly),
+		cmocka_unit_test(test_weight),
+		cmocka_unit_test(test_points),
+		cmocka_unit_test(test_ed25519),
+		cmocka_unit_test(test_same_key),
+		cmocka_unit_test(test_bad_input),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_primes),
+		cmocka_unit_test(test_self_check),
+		cmocka_unit_test(test_stop_and_disk),
+		cmocka_unit_test(test_secrets),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
