@@ -33,10 +33,9 @@ static int cmd_graph(int argc, char **argv);
 const struct command command_graph = {
 	.name = "graph",
 	.summary = "Draw the clusters of a run",
-	.detail =
-	    "Draws graphs/cluster-N.svg and .png and graphs/legend.svg in RUNDIR from its\n"
-	    "clusters.json, or from a collisions.json alone.  Small clusters show each host,\n"
-	    "large ones hosts with the same keys as one node and shared keys as diamonds.",
+	.detail = "Draws graphs/cluster-N.svg and .png and graphs/legend.svg in RUNDIR from its\n"
+		  "survey.db, or from a collisions.json alone.  Small clusters show each host,\n"
+		  "large ones hosts with the same keys as one node and shared keys as diamonds.",
 	.operands = { { "RUNDIR|FILE", ARG_STUDY, 1, 1 } },
 	.options = options,
 	.run = cmd_graph,
