@@ -422,7 +422,7 @@ def case_bad_lines(tmp):
         "bad-string": good.replace(b"ssh-rsa", b"ssh-\x00"),
         "bad-string ": good.replace(b"ssh-rsa", b"\\ud800"),
         "bad-string  ": good.replace(b"ssh-rsa", b"x\\udc00y"),
-        "bad-number": good.replace(b"2048", b"123456789012345678901234567890"),
+        "bad-number": good.replace(b"2048", b"0123456789012345678901234567890"),
         "not-object": b"null",
         "not-object ": b"[" + good + b"]",
         "not-object  ": b'"text"',
@@ -585,7 +585,7 @@ def case_unknown_layout(tmp):
     check_base(hosts, "unknown layout")
     equal("counted", summary["unknown_layout"], {"p25": {"count": 1, "of": 3,
           "example": "p25.result.tls_v2.log.server_certificates.certificate.parsed.subject_key_info"}})
-    if "needs a row" not in words or "result.tls_v2.log" not in words:
+    if "does not know the layout" not in words or "result.tls_v2.log" not in words:
         fail("no clear sentence:", words)
     # Nor one whose certificates and host keys are where they were, with something else in them.
     moved, renamed = strange(2), record("192.0.3.3", p22=ssh(3))
