@@ -796,6 +796,34 @@ def case_unheard(tmp):
         equal(f"{args} >/dev/full", (status, said.count("standard output: ")), (1, 1))
 
 
+# ---- what lies in the directory ----
+
+def case_status(tmp):
+    """survey status counts the files of a directory and says when others can read personal data."""
+    (tmp / "in").write_bytes(text(*BASE))
+    run = tmp / "out"
+    survey("analyze", tmp / "in", "-o", run)
+
+    def status():
+        done = subprocess.run([SURVEY, "status", run], capture_output=True, text=True, check=True)
+        return done.stdout, done.stderr
+    out, warned = status()
+    n = len(list(run.iterdir()))
+    if f"files        {n}, " not in out or "did not make" in out or warned:
+        fail(out, warned)
+    (run / "notes").mkdir()
+    (run / "notes/mine.txt").write_text("x")
+    (run / "clusters.json").chmod(0o644)
+    (run / "run.json").chmod(0o644)
+    out, warned = status()
+    if f"files        {n + 1}, " not in out or "; 1 that survey did not make" not in out or warned:
+        fail(out, warned)  # nobody else gets into the directory
+    run.chmod(0o755)
+    _, warned = status()
+    if "can read 1 files with personal data, such as clusters.json" not in warned:
+        fail(warned)
+
+
 # ---- arguments ----
 
 def case_arguments(tmp):
