@@ -15,6 +15,7 @@
 	X(graph)    \
 	X(report)   \
 	X(stats)    \
+	X(find)     \
 	X(help)
 
 #define X(name) extern const struct command command_##name;
@@ -24,7 +25,7 @@ COMMANDS(X)
 /* All of them; ends with NULL. */
 extern const struct command *const commands[];
 /* The command of that name, or NULL. */
-const struct command *command_find(const char *name);
+const struct command *command_named(const char *name);
 /* The same, or NULL after a message that names what may have been meant. */
 const struct command *command_wanted(const char *name);
 

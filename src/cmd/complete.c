@@ -381,7 +381,7 @@ complete(int nwords, char **words, int at)
 		}
 		return EXIT_COMPLETE;
 	}
-	if ((k.c = command_find(words[1])) == NULL) {
+	if ((k.c = command_named(words[1])) == NULL) {
 		puts(":words");
 		return EXIT_COMPLETE;
 	}

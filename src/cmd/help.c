@@ -23,7 +23,7 @@ const struct command *const commands[] = {
 };
 
 const struct command *
-command_find(const char *name)
+command_named(const char *name)
 {
 	for (size_t i = 0; commands[i] != NULL; i++) {
 		if (strcmp(commands[i]->name, name) == 0)
@@ -35,7 +35,7 @@ command_find(const char *name)
 const struct command *
 command_wanted(const char *name)
 {
-	const struct command *c = command_find(name);
+	const struct command *c = command_named(name);
 	struct nearest near;
 
 	if (c != NULL)

@@ -1,0 +1,83 @@
+/* Questions put to finished studies; each is a file of its own in src/query. */
+/* Layer: query */
+#ifndef SURVEY_QUERY_H
+#define SURVEY_QUERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+struct sqlite3;
+
+/* How answers are written; words for command tables in query_formats. */
+enum query_format { QUERY_TEXT, QUERY_JSON, QUERY_CSV };
+extern const char *const query_formats[];
+
+/*
+ * Runs that commands name: a run directory, an `analyze -o` directory, a
+ * copy, a survey.db, a collisions.json, or a directory of run directories, which
+ * stands for all finished ones, in order of time.
+ */
+struct query_run {
+	char *path;
+	char *name; /* for people: the path's last part */
+	int64_t began; /* of run.json, or TIME_UNKNOWN */
+	char *state; /* "complete", …; NULL unknown */
+};
+
+struct query_runs {
+	struct query_run *v;
+	size_t n, cap;
+};
+
+/* Returns 0, or -1 after a message. */
+int query_runs_add(struct query_runs *r, const char *path);
+void query_runs_fini(struct query_runs *r);
+/* The study's tables for SQL, read only; from memory where it has no survey.db.  NULL after a message. */
+struct sqlite3 *query_open(const char *path);
+
+/*
+ * find: addresses, networks, names, keys, certificates, ASes and clusters.
+ * Returns 0, 1 when no query has a row, 2 after a message about a query.
+ */
+struct find_options {
+	const struct query_runs *runs;
+	const char *const *queries;
+	size_t nqueries;
+	enum query_format format;
+	bool colour;
+};
+int query_find(const struct find_options *o, struct buf *out);
+
+/*
+ * cluster: what a cluster is, what holds it together, what it may be and what repairs
+ * it.  ids NULL: all clusters.  Returns 0, or 2 after a message (an unknown cluster), 1 for
+ * other failures.
+ */
+struct cluster_options {
+	const char *path;
+	const uint32_t *ids;
+	size_t nids;
+	bool repair;
+	bool by_domain; /* the plan goes by registrable domain, not by AS */
+	enum query_format format;
+	bool colour;
+};
+int query_cluster(const struct cluster_options *o, struct buf *out);
+
+/*
+ * compare: what changed from one run to the next, by address and by key.
+ * Returns 0, 3 when anything changed and o->changed asks for it, 1 after a message.
+ */
+struct compare_options {
+	const struct query_runs *runs; /* two or more; consecutive pairs are compared */
+	bool across; /* countries side by side: what stands in more than one of them */
+	bool quiet, changed;
+	const char *output; /* a directory for compare.json, tables, a page; or NULL */
+	enum query_format format;
+	bool colour;
+};
+int query_compare(const struct compare_options *o, struct buf *out);
+
+#endif

@@ -1,0 +1,131 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "survey/buf.h"
+#include "survey/file.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/query.h"
+
+#include "commands.h"
+#include "queries.h"
+
+enum { FORMAT, INPUT };
+
+static const struct command_option options[] = {
+	[FORMAT] = QUERY_FORMAT_OPTION,
+	[INPUT] = { "input", 'i', "FILE", "read queries from here, one a line; - is standard input",
+	    ARG_INPUT },
+	{ NULL },
+};
+
+static int cmd_find(int argc, char **argv);
+
+const struct command command_find = {
+	.name = "find",
+	.summary = "Tell what is known of addresses, networks, names, keys, certificates, ASes",
+	.detail =
+	    "A query is an address, a prefix, AS64501, an AS name, a host name or a pattern as\n"
+	    "*.example.ie, a fingerprint (SHA256:…, or 8 and more hex digits, with colons or\n"
+	    "not), a certificate's SHA-256 or serial number, or cluster:N.  Leading directories\n"
+	    "and databases are runs, -- ends them; a directory of runs stands for all of them.\n"
+	    "An address that is in no row is told why, as far as the run directory knows.\n"
+	    "Exit status 1: no query has a row.",
+	.operands = { { "RUNDIR", ARG_PATH, 1, 0 }, { "QUERY", ARG_TEXT, 0, 0 } },
+	.options = options,
+	.run = cmd_find,
+};
+
+struct queries {
+	char **v;
+	size_t n, cap;
+};
+
+static void
+add(struct queries *q, const char *text)
+{
+	mem_grow(&q->v, &q->cap, q->n + 1, sizeof(*q->v));
+	q->v[q->n++] = xstrdup(text);
+}
+
+/* One query a line; blank lines and comments mean nothing. */
+static int
+read_queries(struct queries *q, const char *path)
+{
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	char *line = NULL;
+	size_t cap = 0;
+	int rc = 0;
+
+	if (f == NULL) {
+		log_error("find: %s: %s", path, strerror(errno));
+		return -1;
+	}
+	while (getline(&line, &cap, f) != -1) {
+		size_t len = strcspn(line, "\r\n");
+
+		while (len > 0 && (line[len - 1] == ' ' || line[len - 1] == '\t'))
+			len--;
+		line[len] = '\0';
+		if (len > 0 && line[0] != '#')
+			add(q, line + strspn(line, " \t"));
+	}
+	if (ferror(f)) {
+		log_error("find: %s: %s", path, strerror(errno));
+		rc = -1;
+	}
+	free(line);
+	if (f != stdin)
+		fclose(f);
+	return rc;
+}
+
+static int
+cmd_find(int argc, char **argv)
+{
+	struct command_args a = { .command = &command_find, .argc = argc, .argv = argv };
+	struct find_options o = { .format = QUERY_TEXT, .colour = query_colour() };
+	struct query_runs runs = { NULL, 0, 0 };
+	struct queries q = { NULL, 0, 0 };
+	const char *input = NULL;
+	struct buf out;
+	int opt, status = EXIT_USAGE;
+
+	while ((opt = command_next(&a)) >= 0) {
+		if (opt == FORMAT)
+			o.format = (enum query_format)a.choice;
+		else
+			input = a.value;
+	}
+	if (opt != COMMAND_END)
+		return command_ended(opt);
+	buf_init(&out);
+	for (unsigned i = 0; i < a.counts[0]; i++) {
+		if (query_runs_add(&runs, argv[a.at + (int)i]) == -1)
+			goto out;
+	}
+	for (unsigned i = 0; i < a.counts[1]; i++)
+		add(&q, argv[argc - (int)a.counts[1] + (int)i]);
+	if (input != NULL && read_queries(&q, input) == -1)
+		goto out;
+	if (q.n == 0) {
+		log_error("find: nothing to look for; see survey find --help");
+		goto out;
+	}
+	o.runs = &runs;
+	o.queries = (const char *const *)q.v;
+	o.nqueries = q.n;
+	status = query_find(&o, &out);
+	if (query_print("find", &out) == -1)
+		status = EXIT_FAILED;
+out:
+	for (size_t i = 0; i < q.n; i++)
+		free(q.v[i]);
+	free(q.v);
+	query_runs_fini(&runs);
+	buf_fini(&out);
+	return status;
+}

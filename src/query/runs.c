@@ -1,0 +1,152 @@
+/* Which runs a command line names. */
+#include <dirent.h>
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "survey/file.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/query.h"
+#include "survey/rfc3339.h"
+#include "survey/rundir.h"
+#include "survey/store.h"
+
+const char *const query_formats[] = {
+	[QUERY_TEXT] = "text", [QUERY_JSON] = "json", [QUERY_CSV] = "csv", NULL
+};
+
+static bool
+holds(const char *dir, const char *name)
+{
+	char *path = path_join(dir, name);
+	bool there = access(path, F_OK) == 0;
+
+	free(path);
+	return there;
+}
+
+static bool
+is_study(const char *dir)
+{
+	return holds(dir, STORE_FILE) || holds(dir, "clusters.json") ||
+	       holds(dir, "collisions.json");
+}
+
+static char *
+last_part(const char *path)
+{
+	size_t end = strlen(path), start;
+
+	while (end > 1 && path[end - 1] == '/')
+		end--;
+	for (start = end; start > 0 && path[start - 1] != '/'; start--)
+		;
+	return xstrndup(path + start, end - start);
+}
+
+static void
+add_one(struct query_runs *r, const char *path)
+{
+	struct query_run run = {
+		.path = xstrdup(path), .name = last_part(path), .began = TIME_UNKNOWN
+	};
+	struct manifest m;
+
+	if (manifest_read(&m, path) == 0) {
+		run.began = m.created != 0 ? m.created : TIME_UNKNOWN;
+		run.state = xstrdup(run_state_name[m.state]);
+		manifest_fini(&m);
+	}
+	mem_grow(&r->v, &r->cap, r->n + 1, sizeof(*r->v));
+	r->v[r->n++] = run;
+}
+
+static int
+by_time(const void *pa, const void *pb)
+{
+	const struct query_run *a = pa, *b = pb;
+
+	if (a->began != b->began)
+		return a->began < b->began ? -1 : 1;
+	return strcmp(a->path, b->path);
+}
+
+/* The finished runs below a directory such as run.directory. */
+static size_t
+add_below(struct query_runs *r, const char *dir)
+{
+	DIR *d = opendir(dir);
+	const struct dirent *e;
+	size_t first = r->n;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		char *path = path_join(dir, e->d_name);
+		struct stat sb;
+
+		/* "latest" is a link to one of the others. */
+		if (e->d_name[0] != '.' && lstat(path, &sb) == 0 && S_ISDIR(sb.st_mode) &&
+		    is_study(path))
+			add_one(r, path);
+		free(path);
+	}
+	if (d != NULL)
+		closedir(d);
+	if (r->n > first)
+		qsort(r->v + first, r->n - first, sizeof(*r->v), by_time);
+	return r->n - first;
+}
+
+int
+query_runs_add(struct query_runs *r, const char *path)
+{
+	struct stat sb;
+
+	if (stat(path, &sb) == -1) {
+		log_error("%s: %s", path, strerror(errno));
+		return -1;
+	}
+	if (!S_ISDIR(sb.st_mode) || is_study(path)) {
+		add_one(r, path);
+		return 0;
+	}
+	if (add_below(r, path) > 0)
+		return 0;
+	log_error("%s holds no results, nor do directories in it; survey analyze makes them", path);
+	return -1;
+}
+
+void
+query_runs_fini(struct query_runs *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		free(r->v[i].path);
+		free(r->v[i].name);
+		free(r->v[i].state);
+	}
+	free(r->v);
+	*r = (struct query_runs){ NULL, 0, 0 };
+}
+
+sqlite3 *
+query_open(const char *path)
+{
+	char *error = NULL;
+	struct study *st;
+	sqlite3 *db = NULL;
+
+	if (store_is_there(path)) {
+		db = store_open(path, &error);
+	} else if ((st = study_open(path, STUDY_ALL, 0)) != NULL) {
+		db = store_memory(st, &error);
+		study_free(st);
+	}
+	if (error != NULL)
+		log_error("%s", error);
+	free(error);
+	return db;
+}
