@@ -16,6 +16,7 @@
 	X(report)   \
 	X(stats)    \
 	X(find)     \
+	X(cluster)  \
 	X(help)
 
 #define X(name) extern const struct command command_##name;
