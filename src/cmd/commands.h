@@ -17,6 +17,7 @@
 	X(stats)    \
 	X(find)     \
 	X(cluster)  \
+	X(compare)  \
 	X(help)
 
 #define X(name) extern const struct command command_##name;
