@@ -347,7 +347,7 @@ link_clusters(const struct comparison *c, bool *by_key)
 			;
 		if (c->b->clusters[o[i].b].hosts.n < less)
 			less = c->b->clusters[o[i].b].hosts.n;
-		if (!by_key[o[i].a] && !by_key[na + o[i].b] && 2 * (k - i) >= less)
+		if (!(by_key[o[i].a] && by_key[na + o[i].b]) && 2 * (k - i) >= less)
 			unionfind_join(parent, o[i].a, na + o[i].b);
 	}
 	free(o);
