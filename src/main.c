@@ -14,6 +14,7 @@
 #include "survey/guard.h"
 #include "survey/log.h"
 #include "survey/nearest.h"
+#include "survey/rundir.h"
 #include "survey/toolversion.h"
 
 #include "cmd/commands.h"
@@ -41,6 +42,15 @@ dump_options(void)
 			printf(o->letter != 0 ? "%s\t--%s\t%c\n" : "%s\t--%s\n", commands[i]->name,
 			    o->name, o->letter);
 	}
+}
+
+/* Every file of a run directory, for the test of its documentation. */
+static void
+dump_files(void)
+{
+	for (const struct rundir_file *f = rundir_files; f->name != NULL; f++)
+		printf("%s\t%s\t%s\t%s\n", f->name, rundir_maker_name[f->maker],
+		    f->personal ? "yes" : "", f->remade ? "yes" : "");
 }
 
 /*
@@ -118,6 +128,10 @@ main(int argc, char **argv)
 	}
 	if (strcmp(name, "--dump-options") == 0) {
 		dump_options();
+		return finish(EXIT_COMPLETE);
+	}
+	if (strcmp(name, "--dump-files") == 0) {
+		dump_files();
 		return finish(EXIT_COMPLETE);
 	}
 	if (strcmp(name, "--dump-config") == 0) {

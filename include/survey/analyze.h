@@ -32,6 +32,7 @@ struct analyze_options {
 	int64_t scan_date; /* TIME_UNKNOWN: the records' own */
 	uint32_t pairs_up_to;
 	size_t max_line;
+	unsigned port; /* of lines of one zgrab2 module that do not name it; 0: unknown */
 	unsigned threads; /* 0: one a processor */
 	bool costs; /* tell what each part has cost; run.json has it in any case */
 	bool locked; /* the caller holds the output directory's lock */

@@ -1,7 +1,12 @@
-/* Layer: study.  What a cluster may be. */
+/*
+ * What a cluster may be, with the evidence for and against; never a bare guess.
+ * Of a study with facts and names.
+ */
+/* Layer: study */
 #ifndef SURVEY_EXPLAIN_H
 #define SURVEY_EXPLAIN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct buf;
@@ -13,13 +18,32 @@ enum why_kind {
 	WHY_HOSTING,
 	WHY_VENDOR,
 	WHY_SERVICE,
+	WHY_FILTER,
 	WHY_MIXED,
 	NWHYS
 };
 
-/* "cloned image?" */
+struct explanation {
+	enum why_kind what;
+	unsigned score; /* 0 to 100; explanations come by falling score */
+	char *pro, *contra; /* sentences; contra is "" where nothing speaks against it */
+};
+
+/* All that something speaks for: at least one.  Fills rows of out and returns how many. */
+unsigned explain_cluster(const struct study *, uint32_t cluster, struct explanation out[NWHYS]);
+void explanations_fini(struct explanation *v, unsigned n);
+
+/* "one host, several addresses?", for people; "multi-homed", for files. */
 const char *why_name(enum why_kind);
-/* The likeliest explanation; the evidence for and against is appended to out as sentences. */
+const char *why_word(enum why_kind);
+/* The likeliest explanation; the evidence is appended to out as sentences. */
 enum why_kind why_cluster(const struct study *, uint32_t cluster, struct buf *out);
+
+/*
+ * The studies' own test (MHSmelly): can the cluster be one host with several addresses?
+ * No when some of its hosts show SSH and others none, when they lie in several
+ * ASes, or when they show several SSH host keys.
+ */
+bool explain_is_smelly(const struct study *, uint32_t cluster);
 
 #endif

@@ -36,10 +36,19 @@ enum record_note {
 	NOTE_BAD_PORT, /* a port number that is no number */
 	NOTE_GRABS_OVER_MAX,
 	NOTE_PORT_REPEATED, /* the same port twice, in one line or several */
+	NOTE_NO_CERTIFIED_KEY, /* an SSH host certificate whose key is not told */
+	NOTE_BAD_CERTIFICATE, /* DER that is no certificate, and nothing else */
 	RECORD_NNOTES
 };
 
 #define RECORD_EXAMPLE_MAX 256
+#define RECORD_OTHER_MAX 16
+
+/* A port that is not in the port table, on which a key was shown. */
+struct record_other {
+	uint16_t port;
+	uint64_t n;
+};
 
 struct record_counts {
 	uint64_t lines; /* all that were not blank */
@@ -47,10 +56,14 @@ struct record_counts {
 	uint64_t bytes; /* of the text, decompressed */
 	uint64_t refused[RECORD_NREFUSALS];
 	uint64_t note[RECORD_NNOTES];
-	/* Per row of port_table; the last row stands for lines with no port that is known. */
-	uint64_t success[NPORTS + 1];
-	uint64_t unknown_layout[NPORTS + 1]; /* a key is there, but no row of the table finds it */
+	uint64_t success[NPORTS]; /* per row of port_table: grabs that a server answered */
+	uint64_t taken[NPORTS]; /* those with a key that was taken */
+	/* Those whose key stands where no layout looks; the last row is of keys of no known port. */
+	uint64_t unknown_layout[NPORTS + 1];
 	char unknown_example[NPORTS + 1][RECORD_EXAMPLE_MAX]; /* path to one such key */
+	struct record_other other[RECORD_OTHER_MAX];
+	size_t nother;
+	uint64_t other_more; /* on further ports */
 	uint64_t read_cpu_ns, parse_cpu_ns; /* of unpacking and cutting into lines; of parsing */
 	uint64_t own_cpu_ns; /* of both, what the caller's thread did */
 };
@@ -58,16 +71,26 @@ struct record_counts {
 const char *record_refusal_name(enum record_refusal r);
 const char *record_note_name(enum record_note n);
 void record_counts_add(struct record_counts *sum, const struct record_counts *more);
-/* True when over 1 % of a port's successes have a layout that the table does not know. */
+/* n more keys on a port that is not in the port table. */
+void record_other_add(struct record_counts *c, unsigned port, uint64_t n);
+/* True when keys are missing: none of the port's was taken, or over 1 % of its answers hide one. */
 bool record_layout_unknown(const struct record_counts *c, int row);
+
+struct record_options {
+	size_t max_line; /* bytes; 0: RECORD_MAX_LINE */
+	unsigned threads; /* 0: one for each processor */
+	unsigned port; /* of lines of one zgrab2 module that do not name it; 0: unknown */
+};
+
+#define RECORD_MAX_LINE ((size_t)16 << 20)
 
 /*
  * One line, of which len + SIMD_PADDING bytes are readable.  On REFUSED_NO *h
- * is filled; its texts and arrays are in a.  counts gets what was left out
+ * is filled; its texts and arrays are in a.  Of o, which may be NULL, only port counts.  counts gets what was left out
  * and, for any other result, nothing: the caller counts refusals.
  */
-enum record_refusal record_extract(struct simd_parser *p, const char *line, size_t len,
-    struct arena *a, struct host *h, struct record_counts *counts);
+enum record_refusal record_extract(struct simd_parser *p, const struct record_options *o,
+    const char *line, size_t len, struct arena *a, struct host *h, struct record_counts *counts);
 
 /*
  * Reading a file.
@@ -84,13 +107,6 @@ struct record_line {
 	enum record_refusal refusal;
 	const struct host *host; /* NULL when refused */
 };
-
-struct record_options {
-	size_t max_line; /* bytes; 0: RECORD_MAX_LINE */
-	unsigned threads; /* 0: one for each processor */
-};
-
-#define RECORD_MAX_LINE ((size_t)16 << 20)
 
 /* Returns 0 to go on; anything else stops the reading and is returned. The line lives only during the call. */
 typedef int (*record_fn)(const struct record_line *line, void *arg);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "survey/outcome.h"
 #include "survey/port.h"
@@ -114,6 +115,37 @@ void manifest_add_tool(struct manifest *m, const char *name, const char *version
 void manifest_note_shard(
     struct manifest *m, const struct scan_shard *shard, double rate_pps, const struct ip *source);
 void manifest_add_session(struct manifest *m, int64_t started, const char *source_ip);
+
+/* Which command makes a file. */
+enum rundir_maker {
+	MADE_BY_RUN,
+	MADE_BY_ANALYZE,
+	MADE_BY_GRAPH,
+	MADE_BY_REPORT,
+	MADE_BY_ANONYMISE,
+};
+
+/* What a run directory holds: whoever adds a file to it adds a row (and one to docs/formats.md). */
+struct rundir_file {
+	const char *name; /* with a slash: a directory, and all below it */
+	enum rundir_maker maker;
+	bool personal; /* tells addresses, names or keys of hosts */
+	bool remade; /* can be made again from what else is there */
+};
+
+extern const struct rundir_file rundir_files[]; /* ends with a NULL name */
+extern const char *const rundir_maker_name[];
+
+/* The row of a path below a run directory, as "records.fresh" or "scan/shard-000.ips"; temporary names count as the file's.  NULL: it is not ours. */
+const struct rundir_file *rundir_file_of(const char *path);
+
+#define RUNDIR_DEPTH 4 /* directories below a run directory that are looked into */
+
+/* Gets the path below the run directory, its row or NULL, and what lstat(2) says; not 0 ends the walk. */
+typedef int (*rundir_fn)(
+    const char *path, const struct rundir_file *file, const struct stat *st, void *arg);
+/* Every file of a run directory, in no order.  Returns what fn returned, or -1 with errno set. */
+int rundir_walk(const char *dir, rundir_fn fn, void *arg);
 
 #define RUNDIR_LOCK "lock"
 

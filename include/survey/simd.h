@@ -3,7 +3,8 @@
  *
  * The implementation is simdjson's DOM.  The whole document is checked before
  * simd_parse() returns: UTF-8, structure, strings (no lone surrogates) and
- * numbers (64-bit integers, finite doubles), nesting to SIMD_MAX_DEPTH.
+ * numbers, nesting to SIMD_MAX_DEPTH.  A number past 64 bits or past a double, which
+ * RFC 8259 allows, is read as a string of the same characters.
  * Nothing here throws, and no C++ type crosses this header.
  */
 /* Layer: io */
@@ -27,7 +28,7 @@ enum simd_error {
 	SIMD_TOO_LONG, /* over the parser's limit */
 	SIMD_TOO_DEEP, /* over SIMD_MAX_DEPTH */
 	SIMD_NOT_UTF8,
-	SIMD_BAD_NUMBER, /* past 64 bits, or not a number */
+	SIMD_BAD_NUMBER, /* 01, 1., .5, 0x10 and the like */
 	SIMD_BAD_STRING, /* bad escape, lone surrogate, control character */
 	SIMD_TRUNCATED, /* ends inside a string, an array or an object */
 	SIMD_SYNTAX,
@@ -65,6 +66,16 @@ struct simd_iter {
 	bool object;
 };
 
+/* A name to look for, with its length: SIMD_KEY("port").  A path ends with { NULL, 0 }. */
+struct simd_key {
+	const char *s;
+	size_t len;
+};
+#define SIMD_KEY(literal)                    \
+	{                                    \
+		literal, sizeof(literal) - 1 \
+	}
+
 struct simd_parser; /* one per thread */
 
 struct simd_parser *simd_parser_new(size_t max_len); /* bytes of a document */
@@ -96,9 +107,11 @@ struct simd_node simd_get(struct simd_node object, const char *key);
 /* The same along "a.b.c"; no array indices, keys without dots. */
 struct simd_node simd_path(struct simd_node object, const char *dotted);
 
-/* Several members in one pass: value[i] is that of key[i], as simd_get() would find it.  n is at most 64. */
+/* The same along a path; for what is looked up in every line. */
+struct simd_node simd_at(struct simd_node object, const struct simd_key *path);
+/* Several members in one pass: value[i] is that of key[i], as simd_get() would find it. */
 void simd_get_all(
-    struct simd_node object, const char *const *key, size_t n, struct simd_node *value);
+    struct simd_node object, const struct simd_key *key, size_t n, struct simd_node *value);
 
 /* Iteration over an array or object; over anything else it ends at once. */
 struct simd_iter simd_iterate(struct simd_node n);

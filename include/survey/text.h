@@ -13,6 +13,10 @@ struct buf;
  */
 void text_plain(struct buf *out, const char *s, size_t len, size_t max);
 
+/* The columns of a terminal that well-formed UTF-8 fills: a character is one. */
+size_t text_width(const char *s);
+void text_pad(struct buf *out, size_t n); /* n blanks */
+
 /* 12,345: digits in groups of three. */
 void text_count(struct buf *out, unsigned long long n);
 

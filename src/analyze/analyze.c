@@ -229,7 +229,9 @@ open_geo(struct analysis *a)
 static int
 read_records(struct analysis *a)
 {
-	struct record_options o = { a->o->max_line, a->o->threads };
+	struct record_options o = {
+		.max_line = a->o->max_line, .threads = a->o->threads, .port = a->o->port
+	};
 	struct record_reading *in = &a->in;
 	char *error = NULL;
 	int rc;

@@ -246,24 +246,53 @@ report_layouts(const struct analysis *a)
 {
 	const struct record_counts *c = &a->in.counts;
 
-	for (int row = 0; row <= NPORTS; row++) {
-		const char *port = row < NPORTS ? port_table[row].name
-						: "lines without a known port";
-
+	for (int row = 0; row < NPORTS; row++) {
 		if (c->unknown_layout[row] == 0)
 			continue;
-		log_warn(
-		    "%s: %llu of %llu successful grabs hold a key where no row of the layout table "
-		    "looks, for example at %s",
-		    port, (unsigned long long)c->unknown_layout[row],
-		    (unsigned long long)c->success[row], c->unknown_example[row]);
-		if (record_layout_unknown(c, row)) {
-			log_error("%s: the layout table needs a row for these records "
-				  "(src/record/layout.c); "
-				  "their keys are missing from the results",
-			    port);
+		if (!record_layout_unknown(c, row)) {
+			log_warn(
+			    "%s: %llu of %llu answers hold a key where survey does not look, for "
+			    "example at %s",
+			    port_table[row].name, (unsigned long long)c->unknown_layout[row],
+			    (unsigned long long)c->success[row], c->unknown_example[row]);
+			continue;
 		}
+		log_error(
+		    "%s: %llu keys are missing from the results, because survey does not know "
+		    "the layout of these records: one key stands at %s. docs/formats.md lists "
+		    "what is read; please report this layout with one of these lines "
+		    "(docs/CONTRIBUTING.md says how)",
+		    port_table[row].name, (unsigned long long)c->unknown_layout[row],
+		    c->unknown_example[row]);
 	}
+	if (record_layout_unknown(c, NPORTS)) {
+		log_error(
+		    "%llu records hold keys but do not say on which port, so these are missing "
+		    "from the results: one key stands at %s. If this is the output of one "
+		    "ZGrab2 module, name its port with --port N; else please report the layout "
+		    "(docs/CONTRIBUTING.md says how)",
+		    (unsigned long long)c->unknown_layout[NPORTS], c->unknown_example[NPORTS]);
+	}
+}
+
+/* Not an incomplete result: these ports are not asked for. */
+static void
+report_other_ports(const struct analysis *a)
+{
+	const struct record_counts *c = &a->in.counts;
+	struct buf ports;
+
+	if (c->nother == 0)
+		return;
+	buf_init(&ports);
+	for (size_t i = 0; i < c->nother; i++)
+		buf_printf(&ports, "%s%u (%llu)", i > 0 ? ", " : "", c->other[i].port,
+		    (unsigned long long)c->other[i].n);
+	if (c->other_more > 0)
+		buf_printf(&ports, ", others (%llu)", (unsigned long long)c->other_more);
+	log_info("keys on ports that survey does not look at are left out, port by port: %s",
+	    ports.data);
+	buf_fini(&ports);
 }
 
 static void
@@ -323,11 +352,23 @@ summarise_input(struct jsonw *w, const struct analysis *a)
 		jsonw_key(w, row < NPORTS ? port_table[row].name : "none");
 		jsonw_object(w);
 		put_count(w, "count", c->unknown_layout[row]);
-		put_count(w, "of", c->success[row]);
+		if (row < NPORTS)
+			put_count(w, "of", c->success[row]);
 		jsonw_key(w, "example");
 		jsonw_string(w, c->unknown_example[row]);
 		jsonw_end_object(w);
 	}
+	jsonw_end_object(w);
+	jsonw_key(w, "other_ports");
+	jsonw_object(w);
+	for (size_t i = 0; i < c->nother; i++) {
+		char port[8];
+
+		snprintf(port, sizeof(port), "%u", c->other[i].port);
+		put_count(w, port, c->other[i].n);
+	}
+	if (c->other_more > 0)
+		put_count(w, "others", c->other_more);
 	jsonw_end_object(w);
 }
 
@@ -459,6 +500,7 @@ analysis_report(struct analysis *a)
 
 	report_refused(a);
 	report_layouts(a);
+	report_other_ports(a);
 	report_notes(a);
 	log_info("%u hosts: %llu take part, %llu without a key, %llu outside the country, %llu of "
 		 "unknown country",

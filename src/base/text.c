@@ -38,6 +38,23 @@ text_plain(struct buf *out, const char *s, size_t len, size_t max)
 	}
 }
 
+size_t
+text_width(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+void
+text_pad(struct buf *out, size_t n)
+{
+	while (n-- > 0)
+		buf_addc(out, ' ');
+}
+
 void
 text_count(struct buf *out, unsigned long long n)
 {

@@ -2,11 +2,13 @@
 #include <string.h>
 
 #include "survey/analyze.h"
+#include "survey/buf.h"
 #include "survey/config.h"
 #include "survey/dns.h"
 #include "survey/graph.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/port.h"
 #include "survey/rfc3339.h"
 
 #include "copy.h"
@@ -23,6 +25,7 @@ enum {
 	MMDB,
 	SCAN_DATE,
 	PAIRS,
+	PORT,
 	MAX_LINE,
 	THREADS,
 	GRAPH,
@@ -55,6 +58,7 @@ static const struct command_option options[] = {
 	    "judge certificates by this date, not the records' own" },
 	[PAIRS] = { "pairs-up-to", 0, "N",
 	    "list all pairs of clusters up to N hosts (default 2000)" },
+	[PORT] = { "port", 'p', "N", "port of ZGrab2 lines of one module that do not name it" },
 	[MAX_LINE] = { "max-line", 0, "BYTES", "refuse longer lines (default 16777216)" },
 	[THREADS] = { "threads", 'j', "N", "parsing threads (default: one a processor)" },
 	[GRAPH] = { "graph", 'g', NULL, "draw the clusters too" },
@@ -70,9 +74,8 @@ const struct command command_analyze = {
 	.name = "analyze",
 	.summary = "Cluster existing records again and write all results",
 	.detail =
-	    "RUNDIR is the directory of a run, FILE a record file (plain, gzip or zstd; any of "
-	    "the\n"
-	    "three known layouts), - is standard input.  Results of a FILE go to ./FILE.survey\n"
+	    "RUNDIR is the directory of a run, FILE a record file (plain, gzip or zstd; survey(1)\n"
+	    "tells what is read), - is standard input.  Results of a FILE go to ./FILE.survey\n"
 	    "unless -o names another directory.  Needs no config, no network and no privileges.",
 	.operands = { { "RUNDIR|FILE|-", ARG_RECORDS, 1, 1 } },
 	.options = options,
@@ -103,6 +106,25 @@ add_country(const char *text, void *arg)
 	mem_grow(&r->countries, &r->ccap, r->o.ncountries + 1, sizeof(*r->countries));
 	r->countries[r->o.ncountries++] = xstrdup(cc);
 	return 0;
+}
+
+static int
+choose_port(struct request *r, const char *text)
+{
+	long long n;
+	struct buf known;
+
+	if (command_number(&command_analyze, "port", text, 1, 65535, &n) == -1)
+		return -1;
+	r->o.port = (unsigned)n;
+	if (port_index(r->o.port) >= 0)
+		return 0;
+	buf_init(&known);
+	for (int i = 0; i < NPORTS; i++)
+		buf_printf(&known, "%s%u", i > 0 ? ", " : "", port_table[i].port);
+	log_error("analyze: --port %lld: survey looks at the ports %s", n, known.data);
+	buf_fini(&known);
+	return -1;
 }
 
 static int
@@ -146,6 +168,8 @@ take_option(struct request *r, int option, const struct command_args *a)
 			return -1;
 		r->o.pairs_up_to = (uint32_t)n;
 		return 0;
+	case PORT:
+		return choose_port(r, value);
 	case MAX_LINE:
 		if (command_number(&command_analyze, "max-line", value, 1024, 1 << 30, &n) == -1)
 			return -1;

@@ -16,6 +16,8 @@
 	X(report)   \
 	X(stats)    \
 	X(find)     \
+	X(cluster)  \
+	X(compare)  \
 	X(help)
 
 #define X(name) extern const struct command command_##name;

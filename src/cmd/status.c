@@ -77,6 +77,46 @@ print_ports(const struct manifest_counts *n)
 	}
 }
 
+struct files {
+	uint64_t n, bytes, personal, foreign, open;
+	char example[128]; /* of those that others can read */
+};
+
+static int
+count_file(const char *path, const struct rundir_file *file, const struct stat *st, void *arg)
+{
+	struct files *f = arg;
+
+	f->n++;
+	f->bytes += (uint64_t)st->st_size;
+	f->foreign += file == NULL;
+	f->personal += file != NULL && file->personal;
+	if (file != NULL && file->personal && S_ISREG(st->st_mode) &&
+	    (st->st_mode & S_IROTH) != 0 && f->open++ == 0)
+		snprintf(f->example, sizeof(f->example), "%s", path);
+	return 0;
+}
+
+/* What lies there, and how much of it is about people. */
+static void
+print_files(const char *directory)
+{
+	struct files f = { .n = 0 };
+	struct stat st;
+
+	if (rundir_walk(directory, count_file, &f) == -1)
+		return;
+	printf("%-12s %llu, %.1f MB; %llu with personal data", "files", (unsigned long long)f.n,
+	    (double)f.bytes / 1e6, (unsigned long long)f.personal);
+	if (f.foreign > 0)
+		printf("; %llu that survey did not make", (unsigned long long)f.foreign);
+	printf("\n");
+	if (f.open > 0 && stat(directory, &st) == 0 && (st.st_mode & S_IXOTH) != 0)
+		log_warn("%s: everybody on this machine can read %llu files with personal data, "
+			 "such as %s; chmod -R o= mends it",
+		    directory, (unsigned long long)f.open, f.example);
+}
+
 static void
 print_manifest(const struct manifest *m, const char *directory, bool locked)
 {
@@ -144,6 +184,7 @@ print_status(const char *directory, bool json)
 		return print_json(directory);
 	}
 	print_manifest(&m, directory, rundir_is_locked(directory));
+	print_files(directory);
 	manifest_fini(&m);
 	return EXIT_COMPLETE;
 }

@@ -164,7 +164,8 @@ module_ini(const struct module *m, const struct config *c, struct buf *out)
 	if (strcmp(pd->module, "imap") == 0)
 		buf_adds(out, pd->tls == TLS_IMPLICIT ? "imaps=true\n" : "starttls=true\n");
 	if (strcmp(pd->module, "http") == 0) {
-		buf_adds(out, "use-https=true\n");
+		/* What another host says is not this one's. */
+		buf_adds(out, "use-https=true\nmax-redirects=0\n");
 		buf_printf(out, "max-size=%ld\n", c->grab.http_max_size);
 		if (c->grab.user_agent[0] != '\0')
 			quoted(out, "user-agent", c->grab.user_agent);

@@ -1,4 +1,3 @@
-#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -9,6 +8,8 @@
 
 /* A parser grown past this for one long line gives its memory back. */
 #define KEEP_CAPACITY ((size_t)4 << 20)
+/* Numbers of fewer characters than this fit 64 bits, or a double. */
+#define NUMBER_LONG 5
 
 using simdjson::dom::element;
 
@@ -16,11 +17,17 @@ static_assert(SIMD_PADDING >= simdjson::SIMDJSON_PADDING, "callers pad for simdj
 static_assert(sizeof(element) == sizeof(struct simd_node), "nodes are elements by value");
 static_assert(std::is_trivially_copyable<element>::value, "nodes are elements by value");
 
+/* Room for a text and SIMD_PADDING. */
+struct simd_text_buffer {
+	char *data;
+	size_t cap;
+};
+
 struct simd_parser {
 	simdjson::dom::parser dom;
 	size_t max_len;
-	char *copy;
-	size_t copy_cap;
+	struct simd_text_buffer copy; /* of a text without padding */
+	struct simd_text_buffer quoted; /* of a text with numbers that the parser refuses */
 };
 
 static element
@@ -41,13 +48,32 @@ to_node(const element &e)
 	return n;
 }
 
+static void
+text_room(struct simd_text_buffer *b, size_t len)
+{
+	if (b->cap >= len + SIMD_PADDING)
+		return;
+	std::free(b->data);
+	b->cap = len + len / 2 + SIMD_PADDING;
+	b->data = static_cast<char *>(std::calloc(1, b->cap));
+	if (b->data == nullptr)
+		std::abort();
+}
+
 static const struct simd_node none = { nullptr, 0 };
+
+/* A text grows when numbers are put in quotes: by two bytes for NUMBER_LONG or more. */
+static size_t
+parser_limit(size_t max_len)
+{
+	return max_len + max_len / NUMBER_LONG * 2 + 2;
+}
 
 struct simd_parser *
 simd_parser_new(size_t max_len)
 {
 	simd_parser *p = new (std::nothrow)
-	    simd_parser{ simdjson::dom::parser(max_len), max_len, nullptr, 0 };
+	    simd_parser{ simdjson::dom::parser(parser_limit(max_len)), max_len, {}, {} };
 
 	if (p == nullptr)
 		std::abort();
@@ -59,7 +85,8 @@ simd_parser_free(struct simd_parser *p)
 {
 	if (p == nullptr)
 		return;
-	std::free(p->copy);
+	std::free(p->copy.data);
+	std::free(p->quoted.data);
 	delete p;
 }
 
@@ -86,9 +113,122 @@ to_error(simdjson::error_code e)
 		return SIMD_TRUNCATED;
 	case simdjson::MEMALLOC:
 		std::abort();
-	default:
+	case simdjson::TAPE_ERROR:
 		return SIMD_SYNTAX;
+	default:
+		/* Later versions of simdjson have an error of their own for long integers. */
+		return std::string_view(simdjson::error_message(e)).find("integer") !=
+			       std::string_view::npos
+			   ? SIMD_BAD_NUMBER
+			   : SIMD_SYNTAX;
 	}
+}
+
+static size_t
+digits(const char *s, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && s[n] >= '0' && s[n] <= '9')
+		n++;
+	return n;
+}
+
+/*
+ * How long the number at s is, by RFC 8259, 6; 0: it is none.  *refused gets whether it
+ * may be one that the parser does not take: past 64 bits, or past a double.
+ */
+static size_t
+number_length(const char *s, size_t len, bool *refused)
+{
+	size_t at = len > 0 && s[0] == '-', whole = digits(s + at, len - at), n;
+	bool integer = true;
+
+	*refused = false;
+	if (whole == 0 || (whole > 1 && s[at] == '0'))
+		return 0;
+	at += whole;
+	if (at < len && s[at] == '.') {
+		if ((n = digits(s + at + 1, len - at - 1)) == 0)
+			return 0;
+		at += 1 + n;
+		integer = false;
+	}
+	if (at < len && (s[at] | 0x20) == 'e') {
+		at++;
+		at += at < len && (s[at] == '-' || s[at] == '+');
+		if ((n = digits(s + at, len - at)) == 0)
+			return 0;
+		at += n;
+		integer = false;
+		*refused = n >= 3;
+	}
+	/* 19 digits and more may be past 2^63, 309 past the largest double. */
+	*refused = *refused || whole >= (integer ? 19 : 300);
+	return at;
+}
+
+static bool
+is_word(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '.' || c == '-' || c == '+';
+}
+
+/* Does what follows end a value of an array or object?  A number before a colon is no key. */
+static bool
+ends_value(const char *s, size_t len)
+{
+	while (len > 0 && (*s == ' ' || *s == '\t' || *s == '\n' || *s == '\r')) {
+		s++;
+		len--;
+	}
+	return len == 0 || *s == ',' || *s == ']' || *s == '}';
+}
+
+/*
+ * Copy the text with each number that the parser may refuse as a string of the same
+ * characters; false: there is none.  A wrong text stays one: nothing but whole numbers is quoted.
+ */
+static bool
+quote_numbers(const char *buf, size_t len, struct simd_text_buffer *out, size_t *out_len)
+{
+	bool quoted = false, inside = false, refused;
+	char *to;
+
+	text_room(out, parser_limit(len));
+	to = out->data;
+	for (size_t i = 0; i < len;) {
+		size_t n = 1;
+
+		if (inside) {
+			if (buf[i] == '\\' && i + 1 < len)
+				n = 2;
+			inside = buf[i] != '"';
+		} else if (buf[i] == '"') {
+			inside = true;
+		} else if (buf[i] == '-' || (buf[i] >= '0' && buf[i] <= '9')) {
+			n = number_length(buf + i, len - i, &refused);
+			if (n > 0 && refused && ends_value(buf + i + n, len - i - n)) {
+				*to++ = '"';
+				std::memcpy(to, buf + i, n);
+				to += n;
+				*to++ = '"';
+				i += n;
+				quoted = true;
+				continue;
+			}
+			/* Whatever it is, it is taken as it stands and as a whole. */
+			for (n = 1; i + n < len && is_word(buf[i + n]); n++)
+				;
+		}
+		std::memcpy(to, buf + i, n);
+		to += n;
+		i += n;
+	}
+	*out_len = static_cast<size_t>(to - out->data);
+	std::memset(to, 0, SIMD_PADDING);
+	return quoted;
 }
 
 /* simdjson says TAPE_ERROR for every kind of bad structure; a text that just stops leaves an object or array open. */
@@ -123,11 +263,15 @@ simd_parse(struct simd_parser *p, const char *buf, size_t len, struct simd_node 
 	if (len > p->max_len)
 		return SIMD_TOO_LONG;
 	if (p->dom.capacity() > KEEP_CAPACITY && len < KEEP_CAPACITY / 4) {
-		simdjson::dom::parser fresh(p->max_len);
+		simdjson::dom::parser fresh(parser_limit(p->max_len));
 
 		p->dom = std::move(fresh);
 	}
 	err = p->dom.parse(buf, len, false).get(e);
+	if (to_error(err) == SIMD_BAD_NUMBER && quote_numbers(buf, len, &p->quoted, &len)) {
+		buf = p->quoted.data;
+		err = p->dom.parse(buf, len, false).get(e);
+	}
 	if (err == simdjson::SUCCESS) {
 		*root = to_node(e);
 		return SIMD_OK;
@@ -144,16 +288,10 @@ simd_parse_copy(struct simd_parser *p, const char *buf, size_t len, struct simd_
 		*root = none;
 		return SIMD_TOO_LONG;
 	}
-	if (p->copy_cap < len + SIMD_PADDING) {
-		std::free(p->copy);
-		p->copy_cap = len + len / 2 + SIMD_PADDING;
-		p->copy = static_cast<char *>(std::calloc(1, p->copy_cap));
-		if (p->copy == nullptr)
-			std::abort();
-	}
+	text_room(&p->copy, len);
 	if (len > 0)
-		std::memcpy(p->copy, buf, len);
-	return simd_parse(p, p->copy, len, root);
+		std::memcpy(p->copy.data, buf, len);
+	return simd_parse(p, p->copy.data, len, root);
 }
 
 const char *
@@ -256,24 +394,31 @@ simd_path(struct simd_node object, const char *dotted)
 	return member(object, dotted);
 }
 
-void
-simd_get_all(struct simd_node n, const char *const *key, size_t nkeys, struct simd_node *value)
+struct simd_node
+simd_at(struct simd_node n, const struct simd_key *path)
 {
-	std::array<std::string_view, 64> wanted;
+	for (; n.doc != nullptr && path->s != nullptr; path++)
+		n = member(n, std::string_view(path->s, path->len));
+	return n;
+}
+
+void
+simd_get_all(struct simd_node n, const struct simd_key *key, size_t nkeys, struct simd_node *value)
+{
 	simdjson::dom::object o;
 	size_t missing = nkeys;
 
-	for (size_t i = 0; i < nkeys; i++) {
-		wanted[i] = key[i];
+	for (size_t i = 0; i < nkeys; i++)
 		value[i] = none;
-	}
 	if (n.doc == nullptr || to_element(n).get_object().get(o) != simdjson::SUCCESS)
 		return;
 	for (auto it = o.begin(); missing > 0 && it != o.end(); ++it) {
 		std::string_view found = it.key();
 
 		for (size_t i = 0; i < nkeys; i++) {
-			if (value[i].doc == nullptr && found == wanted[i]) {
+			if (found.size() == key[i].len && found[0] == key[i].s[0] &&
+			    value[i].doc == nullptr &&
+			    std::memcmp(found.data(), key[i].s, key[i].len) == 0) {
 				value[i] = to_node(it.value());
 				missing--;
 				break;

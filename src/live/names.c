@@ -162,7 +162,7 @@ resolve_record(struct resolve *r, const char *line, size_t len)
 	memcpy(padded, line, len);
 	memset(padded + len, 0, SIMD_PADDING);
 	memset(&counts, 0, sizeof(counts));
-	if (record_extract(r->parser, padded, len, &r->arena, &h, &counts) == REFUSED_NO) {
+	if (record_extract(r->parser, NULL, padded, len, &r->arena, &h, &counts) == REFUSED_NO) {
 		names = arena_alloc(&r->arena, (h.nnames + 1) * sizeof(*names));
 		keys = arena_alloc(&r->arena, (h.nnames + 1) * sizeof(*keys));
 		for (uint32_t i = 0; i < h.nnames; i++)

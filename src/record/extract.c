@@ -1,21 +1,12 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "survey/mem.h"
 #include "survey/record.h"
 
-#include "facts.h"
-#include "layout.h"
+#include "take.h"
 
-#define SEARCH_MAX 100000 /* values looked at for a key that no row finds */
-
-/* What one line is turned into, and with what. */
-struct extract {
-	struct facts f;
-	struct host *h;
-	struct simd_text ip;
-	bool ip_seen;
-	bool port_seen;
-};
+#define WRAPPERS_DEEP 2 /* levels of `result` and `host` around a record */
 
 const char *
 record_refusal_name(enum record_refusal r)
@@ -32,7 +23,8 @@ record_note_name(enum record_note n)
 {
 	static const char *const name[RECORD_NNOTES] = { "sans-not-a-list", "san-not-text",
 		"sans-over-100", "name-unusable", "bad-fingerprint", "ssh-key-without-algorithm",
-		"bad-date", "bad-fact", "bad-port-number", "grabs-over-64", "port-repeated" };
+		"bad-date", "bad-fact", "bad-port-number", "grabs-over-64", "port-repeated",
+		"ssh-certificate-without-key", "bad-certificate" };
 
 	return name[n];
 }
@@ -47,309 +39,44 @@ record_counts_add(struct record_counts *sum, const struct record_counts *more)
 		sum->refused[i] += more->refused[i];
 	for (int i = 0; i < RECORD_NNOTES; i++)
 		sum->note[i] += more->note[i];
-	for (int i = 0; i <= NPORTS; i++) {
+	for (int i = 0; i < NPORTS; i++) {
 		sum->success[i] += more->success[i];
+		sum->taken[i] += more->taken[i];
+	}
+	for (int i = 0; i <= NPORTS; i++) {
 		if (sum->unknown_layout[i] == 0)
 			memcpy(
 			    sum->unknown_example[i], more->unknown_example[i], RECORD_EXAMPLE_MAX);
 		sum->unknown_layout[i] += more->unknown_layout[i];
 	}
+	for (size_t i = 0; i < more->nother; i++)
+		record_other_add(sum, more->other[i].port, more->other[i].n);
+	sum->other_more += more->other_more;
+}
+
+void
+record_other_add(struct record_counts *c, unsigned port, uint64_t n)
+{
+	for (size_t i = 0; i < c->nother; i++) {
+		if (c->other[i].port == port) {
+			c->other[i].n += n;
+			return;
+		}
+	}
+	if (c->nother == RECORD_OTHER_MAX) {
+		c->other_more += n;
+		return;
+	}
+	c->other[c->nother++] = (struct record_other){ (uint16_t)port, n };
 }
 
 bool
 record_layout_unknown(const struct record_counts *c, int row)
 {
-	return c->unknown_layout[row] * 100 > c->success[row];
-}
-
-static bool
-is_key(struct simd_text t, const char *key)
-{
-	return t.s != NULL && t.len == strlen(key) && memcmp(t.s, key, t.len) == 0;
-}
-
-static void
-put_name(struct extract *x, struct host *h, uint8_t port, enum name_source source, size_t san,
-    const char *s, size_t len)
-{
-	struct host_name name = { .source = (uint8_t)source, .port = port, .san = (uint16_t)san };
-
-	if (len > HOST_NAME_BYTES)
-		goto unusable;
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
-			goto unusable;
-	}
-	name.text = arena_strndup(x->f.a, s, len);
-	host_put_name(h, &name, x->f.a);
-	return;
-unusable:
-	x->f.counts->note[NOTE_NAME_UNUSABLE]++;
-}
-
-/* The greeting's host name: "220 NAME …" or "220-NAME". */
-static void
-take_banner(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
-{
-	struct simd_text t = simd_string(n);
-	size_t end;
-
-	if (t.s == NULL || t.len < 5 || memcmp(t.s, "220", 3) != 0 ||
-	    (t.s[3] != ' ' && t.s[3] != '-'))
-		return;
-	for (end = 4; end < t.len && memchr(" \t\r\n", t.s[end], 4) == NULL; end++)
-		;
-	if (end > 4)
-		put_name(x, h, port, NAME_BANNER, 0, t.s + 4, end - 4);
-}
-
-/* The text after the DN's first "CN=" up to the next comma; "" where it has none. */
-static void
-take_dn(
-    struct extract *x, struct host *h, uint8_t port, struct simd_node dn, struct simd_node subject)
-{
-	struct simd_text t = simd_string(dn);
-	const char *cn = NULL, *comma;
-	size_t len = 0;
-
-	if (simd_type(dn) == SIMD_NONE) {
-		struct simd_node name = simd_get(subject, "common_name");
-		struct simd_iter it = simd_iterate(name);
-
-		if (simd_type(name) == SIMD_ARRAY && !simd_next(&it, NULL, &name))
-			return;
-		t = simd_string(name);
-		if (t.s != NULL)
-			put_name(x, h, port, NAME_DN, 0, t.s, t.len);
-		return;
-	}
-	if (t.s != NULL)
-		cn = memmem(t.s, t.len, "CN=", 3);
-	if (cn != NULL) {
-		cn += 3;
-		len = t.len - (size_t)(cn - t.s);
-		comma = memchr(cn, ',', len);
-		if (comma != NULL)
-			len = (size_t)(comma - cn);
-	}
-	put_name(x, h, port, NAME_DN, 0, len > 0 ? cn : "", len);
-}
-
-static void
-take_sans(struct extract *x, struct host *h, uint8_t port, struct simd_node extensions)
-{
-	struct simd_node sans = simd_path(extensions, "subject_alt_name.dns_names"), san;
-	struct simd_iter it = simd_iterate(sans);
-	size_t n = 0;
-
-	if (simd_type(sans) != SIMD_ARRAY) {
-		x->f.counts->note[NOTE_SANS_NOT_LIST] += simd_type(sans) > SIMD_NULL;
-		return;
-	}
-	for (; simd_next(&it, NULL, &san); n++) {
-		struct simd_text t = simd_string(san);
-
-		if (n >= HOST_SANS_MAX) {
-			x->f.counts->note[NOTE_SANS_OVER_MAX]++;
-		} else if (t.s == NULL) {
-			x->f.counts->note[NOTE_SAN_NOT_TEXT]++;
-		} else {
-			put_name(x, h, port, NAME_SAN, n, t.s, t.len);
-		}
-	}
-}
-
-/* What the record shows of a key: once for all ports of the line that have it. */
-static const struct host_public *
-take_public(struct extract *x, const struct host *h, const struct host_grab *g,
-    struct simd_node key, struct simd_node from, const char *raw)
-{
-	for (uint32_t i = 0; i < h->ngrabs; i++) {
-		if (h->grabs[i].public_key != NULL && h->grabs[i].kind == g->kind &&
-		    memcmp(h->grabs[i].fp, g->fp, KEY_LEN) == 0)
-			return h->grabs[i].public_key;
-	}
-	return fact_public(&x->f, (enum key_kind)g->kind, key, from, raw);
-}
-
-/* How a grab is taken up: the last outcome that applies. */
-enum taken {
-	TAKEN_NOTHING, /* no row of the table leads anywhere */
-	TAKEN_PLACE, /* a row leads to where a key has to be, but what is there is none */
-	TAKEN_KEY
-};
-
-static enum taken
-take_ssh(struct extract *x, struct host *h, enum layout layout, struct simd_node root,
-    struct host_grab *g)
-{
-	const struct layout_ssh *at = &layout_ssh[layout];
-	struct simd_node key = simd_path(root, at->key), alg = simd_get(key, at->algorithm);
-	struct simd_node fp = simd_get(key, "fingerprint_sha256");
-
-	if (simd_type(alg) == SIMD_NONE || simd_type(fp) == SIMD_NONE)
-		return TAKEN_NOTHING;
-	g->alg = fact_text(&x->f, alg);
-	if (g->alg == NULL) {
-		x->f.counts->note[NOTE_NO_ALGORITHM]++;
-		return TAKEN_PLACE;
-	}
-	if ((g->fp = fact_fingerprint(&x->f, fp)) == NULL)
-		return TAKEN_PLACE;
-	g->key_bits = fact_number(&x->f, simd_path(key, "rsa_public_key.length"), 1 << 20);
-	g->curve = fact_text(&x->f, simd_path(key, "ecdsa_public_key.curve"));
-	g->version = fact_text(&x->f, simd_path(root, at->version));
-	g->software = fact_text(&x->f, simd_path(root, at->software));
-	g->kex = fact_text(&x->f, simd_path(root, at->kex));
-	g->public_key = take_public(x, h, g, key, key, "raw");
-	host_put_grab(h, g, x->f.a);
-	return TAKEN_KEY;
-}
-
-/* One certificate names a port: that of the grab which shows its key first, see struct host. */
-static bool
-names_port(const struct host *h, const struct host_grab *g)
-{
-	for (uint32_t i = 0; i < h->ngrabs; i++) {
-		if (h->grabs[i].port == g->port)
-			return g->fp != NULL && strcmp(g->grab, h->grabs[i].grab) <= 0;
-	}
-	return true;
-}
-
-static enum taken
-take_tls(struct extract *x, struct host *h, enum layout layout, struct simd_node root,
-    struct host_grab *g)
-{
-	enum { SPKI, DN, NAME, ISSUER, EXTENSIONS, SIGNATURE, VALIDITY, SERIAL, DIGEST, NMEMBERS };
-	static const char *const member[NMEMBERS] = { "subject_key_info", "subject_dn", "subject",
-		"issuer_dn", "extensions", "signature", "validity", "serial_number",
-		"fingerprint_sha256" };
-	const struct layout_tls *at = &layout_tls[layout];
-	struct simd_node leaf = simd_path(root, at->leaf), m[NMEMBERS], fp;
-
-	if (simd_type(leaf) != SIMD_OBJECT)
-		return TAKEN_NOTHING;
-	simd_get_all(leaf, member, NMEMBERS, m);
-	fp = simd_get(m[SPKI], "fingerprint_sha256");
-	g->fp = fact_fingerprint(&x->f, fp);
-	if (names_port(h, g)) {
-		host_drop_names(h, g->port, false);
-		take_dn(x, h, g->port, m[DN], m[NAME]);
-		take_sans(x, h, g->port, m[EXTENSIONS]);
-	}
-	if (g->fp == NULL)
-		return simd_type(fp) == SIMD_NONE ? TAKEN_NOTHING : TAKEN_PLACE;
-	g->alg = fact_text(&x->f, simd_path(m[SPKI], "key_algorithm.name"));
-	g->curve = fact_text(&x->f, simd_path(m[SPKI], "ecdsa_public_key.curve"));
-	g->key_bits = fact_number(&x->f, simd_path(m[SPKI], "rsa_public_key.length"), 1 << 20);
-	g->trusted = fact_bool(&x->f, simd_path(root, at->trusted));
-	g->self_signed = fact_bool(&x->f, simd_get(m[SIGNATURE], "self_signed"));
-	g->cipher_suite = fact_cipher(&x->f, simd_path(root, at->cipher));
-	g->version = fact_text(&x->f, simd_path(root, at->version));
-	g->issuer = fact_text(&x->f, m[ISSUER]);
-	g->subject = fact_text(&x->f, m[DN]);
-	g->serial = fact_digits(&x->f, m[SERIAL]);
-	g->cert = fact_digest(&x->f, m[DIGEST]);
-	g->not_before = fact_time(&x->f, simd_get(m[VALIDITY], "start"));
-	g->not_after = fact_time(&x->f, simd_get(m[VALIDITY], "end"));
-	g->public_key = take_public(x, h, g, m[SPKI], root, at->raw);
-	host_put_grab(h, g, x->f.a);
-	return TAKEN_KEY;
-}
-
-/*
- * Look for a fingerprint in its usual place under n, wherever that is; path
- * gets the way to it.  Depth is bounded by the parser, the number of values
- * by SEARCH_MAX.
- */
-static bool
-find_key(struct simd_node n, char *path, size_t at, size_t *budget)
-{
-	struct simd_iter it = simd_iterate(n);
-	struct simd_text key;
-	struct simd_node v;
-	uint8_t fp[KEY_LEN];
-
-	while (simd_next(&it, &key, &v) && *budget > 0) {
-		size_t n_here = at;
-
-		(*budget)--;
-		if (simd_type(v) != SIMD_OBJECT && simd_type(v) != SIMD_ARRAY)
-			continue;
-		if (key.s != NULL && key.len + 1 < RECORD_EXAMPLE_MAX - at) {
-			path[n_here++] = '.';
-			memcpy(path + n_here, key.s, key.len);
-			n_here += key.len;
-		}
-		path[n_here] = '\0';
-		if (key.s != NULL &&
-		    ((key.len == 16 && memcmp(key.s, "subject_key_info", 16) == 0) ||
-			(key.len == 15 && memcmp(key.s, "server_host_key", 15) == 0)) &&
-		    fact_parse_fingerprint(simd_string(simd_get(v, "fingerprint_sha256")), fp))
-			return true;
-		if (find_key(v, path, n_here, budget))
-			return true;
-	}
-	return false;
-}
-
-static void
-count_unknown(struct extract *x, int row, const char *name, struct simd_node n)
-{
-	char path[RECORD_EXAMPLE_MAX];
-	size_t budget = SEARCH_MAX, at = strlen(name);
-
-	memcpy(path, name, at + 1);
-	if (!find_key(n, path, at, &budget))
-		return;
-	if (x->f.counts->unknown_layout[row]++ == 0)
-		memcpy(x->f.counts->unknown_example[row], path, sizeof(path));
-}
-
-/* One grab of one port, which ended so: the object that the table's paths start from. */
-static void
-take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, const char *grab,
-    struct simd_node n, enum port_outcome outcome, int64_t at)
-{
-	const struct port_def *def = &port_table[port];
-	enum taken taken = TAKEN_NOTHING;
-
-	host_put_outcome(h, port, grab[0] == '\0', outcome);
-	for (const struct layout_row *row = layout_rows[layout];
-	     row->root != NULL && taken == TAKEN_NOTHING; row++) {
-		struct host_grab g;
-		struct simd_node root;
-
-		if (row->port != def->port && row->port != 0)
-			continue;
-		if (row->banner != NULL)
-			take_banner(x, h, port, simd_path(n, row->banner));
-		if (h->ngrabs >= HOST_GRABS_MAX) {
-			x->f.counts->note[NOTE_GRABS_OVER_MAX]++;
-			return;
-		}
-		g = (struct host_grab){ .port = port,
-			.kind = (uint8_t)def->kind,
-			.grab = grab,
-			.trusted = FACT_UNKNOWN,
-			.self_signed = FACT_UNKNOWN,
-			.cipher_suite = -1,
-			.key_bits = -1,
-			.not_before = TIME_UNKNOWN,
-			.not_after = TIME_UNKNOWN,
-			.at = at };
-		root = simd_path(n, row->root);
-		taken = def->kind == KEY_SSH_HOST ? take_ssh(x, h, layout, root, &g)
-						  : take_tls(x, h, layout, root, &g);
-	}
-	if (taken == TAKEN_KEY)
-		host_put_outcome(h, port, grab[0] == '\0', OUTCOME_KEY);
-	if (outcome != OUTCOME_OPEN)
-		return;
-	x->f.counts->success[port]++;
-	if (taken == TAKEN_NOTHING)
-		count_unknown(x, port, def->name, n);
+	if (c->unknown_layout[row] == 0)
+		return false;
+	return row == NPORTS || c->taken[row] == 0 ||
+	       c->unknown_layout[row] * 100 > c->success[row];
 }
 
 /* zgrab2's own object for one grab; name is what follows the port or module name. */
@@ -376,7 +103,7 @@ failure(struct simd_node error)
 {
 	struct simd_text t = simd_string(error);
 
-	if (is_key(t, OUTCOME_GIVEN_UP_TEXT))
+	if (text_is(t, OUTCOME_GIVEN_UP_TEXT))
 		return OUTCOME_GIVEN_UP;
 	return port_outcome_of(grab_end_from(NULL, 0, t.s, t.len));
 }
@@ -442,9 +169,20 @@ take_port(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
 		    fact_time(&x->f, simd_get(n, "timestamp")));
 }
 
+/* A service of Censys Search 2. */
+static void
+take_service(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
+{
+	take_grab(x, h, LAYOUT_SERVICES, port, "", n, OUTCOME_OPEN,
+	    fact_time(&x->f, simd_get(n, "observed_at")));
+}
+
+enum form { FORM_PORT, FORM_RAW, FORM_SERVICE };
+
 /* A port's record: straight into the line's host, or merged when the line has that port already. */
 static void
-take_port_once(struct extract *x, uint8_t port, const char *grab, struct simd_node n, bool raw)
+take_port_once(
+    struct extract *x, uint8_t port, const char *grab, struct simd_node n, enum form form)
 {
 	struct host again = { .time = TIME_UNKNOWN };
 	struct host *h = x->h;
@@ -456,8 +194,10 @@ take_port_once(struct extract *x, uint8_t port, const char *grab, struct simd_no
 			h = &again;
 		h->seen |= (uint16_t)(1U << port);
 	}
-	if (raw)
+	if (form == FORM_RAW)
 		take_raw(x, h, port, grab, n);
+	else if (form == FORM_SERVICE)
+		take_service(x, h, port, n);
 	else
 		take_port(x, h, port, n);
 	if (h == &again) {
@@ -467,7 +207,58 @@ take_port_once(struct extract *x, uint8_t port, const char *grab, struct simd_no
 	}
 }
 
-/* zgrab2 multiple's own lines: data.p22, data.p22-rsa; or data.ssh, where the port member tells. */
+/* "p25" and the like, or a number that stands elsewhere; 0: none. */
+static unsigned
+port_number(const char *name, size_t len)
+{
+	unsigned port = 0;
+
+	if (len < 2 || len > 6 || name[0] != 'p')
+		return 0;
+	for (size_t i = 1; i < len; i++) {
+		if (name[i] < '0' || name[i] > '9')
+			return 0;
+		port = port * 10 + (unsigned)(name[i] - '0');
+	}
+	return port < 65536 ? port : 0;
+}
+
+static unsigned
+node_port(struct extract *x, struct simd_node n)
+{
+	int64_t number;
+
+	if (simd_type(n) <= SIMD_NULL)
+		return 0;
+	if (simd_int(n, &number) && number > 0 && number < 65536)
+		return (unsigned)number;
+	x->f.counts->note[NOTE_BAD_PORT]++;
+	return 0;
+}
+
+/*
+ * The port of a member of zgrab2's `data`: its name says it, p22 or p22-rsa, or its own
+ * `port`; in older lines that of the line, and else the caller knows it, or it is SSH's.
+ */
+static unsigned
+module_port(struct extract *x, struct simd_text name, struct simd_node n)
+{
+	const char *dash = memchr(name.s, '-', name.len);
+	size_t len = dash != NULL ? (size_t)(dash - name.s) : name.len;
+	unsigned named = port_number(name.s, len), own = node_port(x, simd_get(n, "port"));
+
+	if (named != 0)
+		return named;
+	if (own != 0)
+		return own;
+	if (x->port != 0)
+		return x->port;
+	if (len == 3 && memcmp(name.s, "ssh", 3) == 0)
+		return 22;
+	return x->o != NULL ? x->o->port : 0;
+}
+
+/* zgrab2's own lines. */
 static void
 take_data(struct extract *x, struct simd_node data)
 {
@@ -476,40 +267,96 @@ take_data(struct extract *x, struct simd_node data)
 	struct simd_node v;
 
 	while (simd_next(&it, &name, &v)) {
-		const char *dash;
-		int64_t number;
+		unsigned number;
 		int port;
 
 		if (name.s == NULL || simd_type(v) != SIMD_OBJECT)
 			continue;
-		dash = memchr(name.s, '-', name.len);
-		port = port_index_by_name(
-		    name.s, dash != NULL ? (size_t)(dash - name.s) : name.len);
-		if (simd_type(simd_get(v, "port")) > SIMD_NULL &&
-		    !simd_int(simd_get(v, "port"), &number))
-			x->f.counts->note[NOTE_BAD_PORT]++;
-		else if (port < 0 && simd_int(simd_get(v, "port"), &number) && number > 0 &&
-			 number < 65536)
-			port = port_index((unsigned)number);
-		if (port >= 0)
-			take_port_once(x, (uint8_t)port, grab_suffix(x, name), v, true);
+		number = module_port(x, name, v);
+		port = port_index(number);
+		if (port >= 0) {
+			take_port_once(x, (uint8_t)port, grab_suffix(x, name), v, FORM_RAW);
+		} else if (number != 0) {
+			x->port_seen = true;
+			take_other_port(x, number, v);
+		} else {
+			char path[RECORD_EXAMPLE_MAX];
+
+			x->port_seen = true;
+			snprintf(path, sizeof(path), ".data.%.*s",
+			    (int)(name.len < 32 ? name.len : 32), name.s);
+			take_unplaced(x, path, v);
+		}
 	}
+}
+
+/* Censys Search 2: a list, each with the number of its port. */
+static void
+take_services(struct extract *x, struct simd_node services)
+{
+	struct simd_iter it = simd_iterate(services);
+	struct simd_node v;
+
+	while (simd_next(&it, NULL, &v)) {
+		struct simd_text transport = simd_string(simd_get(v, "transport_protocol"));
+		unsigned number = node_port(x, simd_get(v, "port"));
+		int port = port_index(number);
+
+		if (simd_type(v) != SIMD_OBJECT)
+			continue;
+		/* Another service than the one that TCP leads to. */
+		if (transport.s != NULL && !text_is(transport, "TCP") && !text_is(transport, "tcp"))
+			continue;
+		if (port >= 0) {
+			take_port_once(x, (uint8_t)port, "", v, FORM_SERVICE);
+		} else if (number != 0) {
+			x->port_seen = true;
+			take_other_port(x, number, v);
+		}
+	}
+}
+
+/* 64500, "64500" or "AS64500"; false: none of these. */
+static bool
+as_number(struct simd_node n, uint32_t *asn)
+{
+	struct simd_text t = simd_string(n);
+	int64_t v = 0;
+	size_t at;
+
+	if (simd_int(n, &v)) {
+		*asn = (uint32_t)v;
+		return v >= 0 && v <= UINT32_MAX;
+	}
+	at = t.len >= 2 && (t.s[0] | 0x20) == 'a' && (t.s[1] | 0x20) == 's' ? 2 : 0;
+	if (at == t.len)
+		return false;
+	for (; at < t.len; at++) {
+		if (t.s[at] < '0' || t.s[at] > '9')
+			return false;
+		v = v * 10 + (t.s[at] - '0');
+		if (v > UINT32_MAX)
+			return false;
+	}
+	*asn = (uint32_t)v;
+	return true;
 }
 
 static void
 take_as(struct extract *x, struct simd_node n)
 {
+	struct simd_node number = simd_get(n, "asn");
 	const char *name = fact_text(&x->f, simd_get(n, "name"));
-	int64_t asn;
+	uint32_t asn = 0;
 
-	if (!simd_int(simd_get(n, "asn"), &asn) || asn < 0 || asn > UINT32_MAX) {
-		x->f.counts->note[NOTE_BAD_FACT] += simd_type(simd_get(n, "asn")) > SIMD_NULL;
+	if (!as_number(number, &asn)) {
+		x->f.counts->note[NOTE_BAD_FACT] += simd_type(number) > SIMD_NULL;
 		asn = 0;
 	}
 	if (asn == 0 && name == NULL)
 		return;
 	x->h->own_as = true;
-	x->h->asn = (uint32_t)asn;
+	x->h->asn = asn;
 	x->h->as_name = name;
 }
 
@@ -540,34 +387,79 @@ take_country(struct extract *x, struct simd_node n)
 static void
 take_member(struct extract *x, struct simd_text key, struct simd_node v)
 {
-	int port;
+	unsigned number = port_number(key.s, key.len);
+	int port = port_index(number);
 
-	if (key.len > 1 && key.s[0] == 'p' && (port = port_index_by_name(key.s, key.len)) >= 0) {
-		take_port_once(x, (uint8_t)port, "", v, false);
-	} else if (is_key(key, "ip")) {
-		x->ip = simd_string(v);
-		x->ip_seen = true;
-	} else if (is_key(key, "data")) {
+	if (port >= 0) {
+		take_port_once(x, (uint8_t)port, "", v, FORM_PORT);
+	} else if (number != 0) {
+		x->port_seen = true;
+		take_other_port(x, number, v);
+	} else if (text_is(key, "data")) {
 		take_data(x, v);
-	} else if (is_key(key, "writer")) {
+	} else if (text_is(key, "services")) {
+		take_services(x, v);
+	} else if (text_is(key, "writer")) {
 		x->h->writer = fact_text(&x->f, v);
-	} else if (is_key(key, "autonomous_system")) {
+	} else if (text_is(key, "autonomous_system")) {
 		take_as(x, v);
-	} else if (is_key(key, "location")) {
+	} else if (text_is(key, "location")) {
 		take_country(x, v);
-	} else if (is_key(key, "time")) {
+	} else if (text_is(key, "time")) {
 		x->h->time = fact_time(&x->f, v);
 	}
 }
 
+/*
+ * The object with the address: the line's own, or one that an answer of Censys's wraps in
+ * `result` or `host`.  The address first: a line without one is to leave no trace in the counts.
+ */
+static struct simd_node
+find_host(struct extract *x, struct simd_node n)
+{
+	struct simd_node v, port = { NULL, 0 }, inner;
+	struct simd_text key;
+
+	for (int deep = 0; deep <= WRAPPERS_DEEP; deep++) {
+		inner = (struct simd_node){ NULL, 0 };
+		for (struct simd_iter it = simd_iterate(n); simd_next(&it, &key, &v);) {
+			if (text_is(key, "ip")) {
+				x->ip = simd_string(v);
+				x->ip_seen = true;
+			} else if (text_is(key, "port")) {
+				port = v;
+			} else if (text_is(key, "result") || text_is(key, "host")) {
+				inner = v;
+			}
+		}
+		if (x->ip_seen || simd_type(inner) != SIMD_OBJECT)
+			break;
+		n = inner;
+	}
+	if (x->ip_seen)
+		x->port = node_port(x, port);
+	return n;
+}
+
+static struct simd_text
+trimmed(struct simd_text t)
+{
+	while (t.len > 0 && memchr(" \t\r\n\v\f", t.s[0], 6) != NULL) {
+		t.s++;
+		t.len--;
+	}
+	while (t.len > 0 && memchr(" \t\r\n\v\f", t.s[t.len - 1], 6) != NULL)
+		t.len--;
+	return t;
+}
+
 enum record_refusal
-record_extract(struct simd_parser *p, const char *line, size_t len, struct arena *a, struct host *h,
-    struct record_counts *counts)
+record_extract(struct simd_parser *p, const struct record_options *o, const char *line, size_t len,
+    struct arena *a, struct host *h, struct record_counts *counts)
 {
 	struct record_counts none = { 0 };
-	struct extract x = { .f = { a, counts != NULL ? counts : &none }, .h = h };
+	struct extract x = { .f = { a, counts != NULL ? counts : &none }, .o = o, .h = h };
 	struct simd_node root, v;
-	struct simd_iter it;
 	struct simd_text key, ip;
 	enum simd_error e;
 
@@ -577,30 +469,16 @@ record_extract(struct simd_parser *p, const char *line, size_t len, struct arena
 		return (enum record_refusal)e;
 	if (simd_type(root) != SIMD_OBJECT)
 		return REFUSED_NOT_OBJECT;
-	/* The address first: a line without one is to leave no trace in the counts. */
-	for (it = simd_iterate(root); simd_next(&it, &key, &v);) {
-		if (is_key(key, "ip")) {
-			x.ip = simd_string(v);
-			x.ip_seen = true;
-		}
-	}
+	root = find_host(&x, root);
 	if (!x.ip_seen)
 		return REFUSED_NO_IP;
-	ip = x.ip;
-	while (ip.len > 0 && memchr(" \t\r\n\v\f", ip.s[0], 6) != NULL) {
-		ip.s++;
-		ip.len--;
-	}
-	while (ip.len > 0 && memchr(" \t\r\n\v\f", ip.s[ip.len - 1], 6) != NULL)
-		ip.len--;
+	ip = trimmed(x.ip);
 	if (ip.s == NULL || !ip_parse(ip.s, ip.len, &h->ip))
 		return REFUSED_BAD_IP;
-	for (it = simd_iterate(root); simd_next(&it, &key, &v);)
+	for (struct simd_iter it = simd_iterate(root); simd_next(&it, &key, &v);)
 		take_member(&x, key, v);
 	h->own_country = h->country[0] != '\0';
-	if (!x.port_seen) {
-		x.f.counts->success[NPORTS]++;
-		count_unknown(&x, NPORTS, "", root);
-	}
+	if (!x.port_seen)
+		take_unplaced(&x, "", root);
 	return REFUSED_NO;
 }

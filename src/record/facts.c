@@ -172,9 +172,8 @@ fact_digits(const struct facts *f, struct simd_node n)
 	return arena_strndup(f->a, digits, (size_t)len);
 }
 
-/* Base64 of a key: not looked into. */
-static const char *
-key_text(const struct facts *f, struct simd_node n)
+const char *
+fact_base64(const struct facts *f, struct simd_node n)
 {
 	struct simd_text t = simd_string(n);
 
@@ -185,38 +184,16 @@ key_text(const struct facts *f, struct simd_node n)
 	return t.len > 0 ? arena_strndup(f->a, t.s, t.len) : NULL;
 }
 
-const struct host_public *
-fact_public(const struct facts *f, enum key_kind kind, struct simd_node key, struct simd_node from,
-    const char *raw)
+const char *
+fact_version(const struct facts *f, struct simd_node n)
 {
-	struct host_public p = { 0 }, *copy;
-	struct simd_node n, e;
+	const char *version = fact_text(f, n);
+	char *dotted;
 
-	if (kind == KEY_SSH_HOST && (p.raw = key_text(f, simd_path(from, raw))) != NULL)
-		goto found; /* the hashed bytes themselves */
-	if (simd_type(n = simd_get(key, "rsa_public_key")) == SIMD_OBJECT) {
-		p.modulus = key_text(f, simd_get(n, "modulus"));
-		e = simd_get(n, "exponent");
-		if (p.modulus != NULL)
-			p.exponent = simd_type(e) == SIMD_STRING ? key_text(f, e)
-								 : fact_digits(f, e);
-		if (p.exponent != NULL)
-			goto found;
-	} else if (simd_type(n = simd_get(key, "ecdsa_public_key")) == SIMD_OBJECT) {
-		if ((p.point = key_text(f, simd_get(n, "pub"))) != NULL)
-			goto found;
-		p.x = key_text(f, simd_get(n, "x"));
-		p.y = p.x != NULL ? key_text(f, simd_get(n, "y")) : NULL;
-		if (p.y != NULL)
-			goto found;
-	} else if (simd_type(n = simd_get(key, "ed25519_public_key")) == SIMD_OBJECT) {
-		if ((p.bytes = key_text(f, simd_get(n, "public_bytes"))) != NULL)
-			goto found;
-	}
-	if (kind != KEY_TLS_SPKI || (p.raw = key_text(f, simd_path(from, raw))) == NULL)
-		return NULL;
-found:
-	copy = arena_alloc(f->a, sizeof(*copy));
-	*copy = p;
-	return copy;
+	if (version == NULL || strncmp(version, "TLSv", 4) != 0 || strchr(version, '_') == NULL)
+		return version;
+	dotted = arena_strndup(f->a, version, strlen(version));
+	for (char *c = dotted; (c = strchr(c, '_')) != NULL;)
+		*c = '.';
+	return dotted;
 }

@@ -23,14 +23,12 @@ int64_t fact_time(const struct facts *f, struct simd_node n); /* or TIME_UNKNOWN
 const uint8_t *fact_fingerprint(const struct facts *f, struct simd_node n);
 /* The same of a certificate, which may lack it. */
 const uint8_t *fact_digest(const struct facts *f, struct simd_node n);
+/* "TLSv1.2"; Censys writes TLSv1_2. */
+const char *fact_version(const struct facts *f, struct simd_node n);
+/* Base64 of a key or certificate, at most HOST_PUBLIC_TEXT bytes and not looked into; or NULL. */
+const char *fact_base64(const struct facts *f, struct simd_node n);
 /* Digits: of a text, or of an integer, which 64 bits hold; else NULL. */
 const char *fact_digits(const struct facts *f, struct simd_node n);
-/*
- * A key object as the record has it: rsa_public_key and the like, and its raw bytes, at a
- * path from another node, which for TLS are looked at only when there is nothing else.  NULL: no key.
- */
-const struct host_public *fact_public(const struct facts *f, enum key_kind kind,
-    struct simd_node key, struct simd_node from, const char *raw);
 /* The same for looking around: nothing is counted. */
 bool fact_parse_fingerprint(struct simd_text t, uint8_t fp[static KEY_LEN]);
 

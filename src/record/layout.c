@@ -1,67 +1,144 @@
-/* Pure. */
 #include <stddef.h>
 
 #include "layout.h"
 
+#define PATH1(a)                  \
+	(const struct simd_key[]) \
+	{                         \
+		SIMD_KEY(a),      \
+		{                 \
+			NULL, 0   \
+		}                 \
+	}
+#define PATH2(a, b)                       \
+	(const struct simd_key[])         \
+	{                                 \
+		SIMD_KEY(a), SIMD_KEY(b), \
+		{                         \
+			NULL, 0           \
+		}                         \
+	}
+#define PATH3(a, b, c)                                 \
+	(const struct simd_key[])                      \
+	{                                              \
+		SIMD_KEY(a), SIMD_KEY(b), SIMD_KEY(c), \
+		{                                      \
+			NULL, 0                        \
+		}                                      \
+	}
+
+#define ZGRAB_TLS                                                                         \
+	{                                                                                 \
+		.leaf = PATH3("server_certificates", "certificate", "parsed"),            \
+		.raw = PATH3("server_certificates", "certificate", "raw"),                \
+		.key = SIMD_KEY("subject_key_info"), .sans = SIMD_KEY("extensions"),      \
+		.digest = SIMD_KEY("fingerprint_sha256"),                                 \
+		.trusted = PATH3("server_certificates", "validation", "browser_trusted"), \
+		.cipher = PATH3("server_hello", "cipher_suite", "value"),                 \
+		.version = PATH3("server_hello", "version", "name"),                      \
+	}
+#define ZGRAB_SSH                                                                   \
+	{                                                                           \
+		.key = PATH2("key_exchange", "server_host_key"), .algorithm = true, \
+		.version = PATH2("server_id", "version"),                           \
+		.software = PATH2("server_id", "software"),                         \
+		.kex = PATH2("algorithm_selection", "dh_kex_algorithm"),            \
+	}
+
 const struct layout_ssh layout_ssh[NLAYOUTS] = {
-	[LAYOUT_RAW] = { "key_exchange.server_host_key", "algorithm", "server_id.version",
-	    "server_id.software", "algorithm_selection.dh_kex_algorithm" },
-	[LAYOUT_V1] = { "key_exchange.server_host_key", "algorithm", "server_id.version",
-	    "server_id.software", "algorithm_selection.dh_kex_algorithm" },
-	[LAYOUT_CENSYS] = { "server_host_key", "key_algorithm", "banner.version", "banner.software",
-	    "selected.kex_algorithm" },
+	[LAYOUT_RAW] = ZGRAB_SSH,
+	[LAYOUT_V1] = ZGRAB_SSH,
+	[LAYOUT_CENSYS] = { .key = PATH1("server_host_key"),
+	    .algorithm = true,
+	    .version = PATH2("banner", "version"),
+	    .software = PATH2("banner", "software"),
+	    .kex = PATH2("selected", "kex_algorithm") },
+	[LAYOUT_SERVICES] = { .key = PATH1("server_host_key"),
+	    .version = PATH2("endpoint_id", "protocol_version"),
+	    .software = PATH2("endpoint_id", "software_version"),
+	    .kex = PATH2("algorithm_selection", "kex_algorithm") },
 };
 
 const struct layout_tls layout_tls[NLAYOUTS] = {
-	[LAYOUT_RAW] = { "server_certificates.certificate.parsed",
-	    "server_certificates.certificate.raw", "server_certificates.validation.browser_trusted",
-	    "server_hello.cipher_suite.value", "server_hello.version.name" },
-	[LAYOUT_V1] = { "server_certificates.certificate.parsed",
-	    "server_certificates.certificate.raw", "server_certificates.validation.browser_trusted",
-	    "server_hello.cipher_suite.value", "server_hello.version.name" },
-	[LAYOUT_CENSYS] = { "certificate.parsed", "certificate.raw", "validation.browser_trusted",
-	    "cipher_suite.id", "version" },
+	[LAYOUT_RAW] = ZGRAB_TLS,
+	[LAYOUT_V1] = ZGRAB_TLS,
+	[LAYOUT_CENSYS] = { .leaf = PATH2("certificate", "parsed"),
+	    .raw = PATH2("certificate", "raw"),
+	    .key = SIMD_KEY("subject_key_info"),
+	    .sans = SIMD_KEY("extensions"),
+	    .digest = SIMD_KEY("fingerprint_sha256"),
+	    .trusted = PATH2("validation", "browser_trusted"),
+	    .cipher = PATH2("cipher_suite", "id"),
+	    .version = PATH1("version") },
+	[LAYOUT_SERVICES] = { .leaf = PATH2("certificates", "leaf_data"),
+	    .raw = PATH2("certificates", "leaf_raw"),
+	    .key = SIMD_KEY("public_key"),
+	    .sans = SIMD_KEY("names"),
+	    .digest = SIMD_KEY("fingerprint"),
+	    .version = PATH1("version_selected") },
 };
 
 static const struct layout_row raw[] = {
-	{ 22, "result", NULL },
-	{ 25, "result.tls.handshake_log", "result.banner" },
-	{ 110, "result.tls.handshake_log", NULL },
-	{ 143, "result.tls.handshake_log", NULL },
-	{ 443, "result.response.request.tls_log.handshake_log", NULL },
-	{ 587, "result.tls.handshake_log", NULL },
-	{ 993, "result.tls.handshake_log", NULL },
-	{ 465, "result.tls.handshake_log", NULL },
-	{ 995, "result.tls.handshake_log", NULL },
-	{ 0, "result.handshake_log", NULL }, /* zgrab2's tls module */
-	{ 0, NULL, NULL },
+	{ .port = 22, .from = PATH1("result") },
+	{ .port = 25,
+	    .from = PATH3("result", "tls", "handshake_log"),
+	    .banner = PATH2("result", "banner") },
+	{ .port = 110, .from = PATH3("result", "tls", "handshake_log") },
+	{ .port = 143, .from = PATH3("result", "tls", "handshake_log") },
+	{ .port = 443,
+	    .from = PATH2("result", "response"),
+	    .chain = PATH2("result", "redirect_response_chain"),
+	    .root = PATH3("request", "tls_log", "handshake_log") },
+	{ .port = 587, .from = PATH3("result", "tls", "handshake_log") },
+	{ .port = 993, .from = PATH3("result", "tls", "handshake_log") },
+	{ .port = 465, .from = PATH3("result", "tls", "handshake_log") },
+	{ .port = 995, .from = PATH3("result", "tls", "handshake_log") },
+	{ .port = 0, .from = PATH2("result", "handshake_log") }, /* zgrab2's tls module */
+	{ .from = NULL },
 };
 
 static const struct layout_row v1[] = {
-	{ 22, "xssh", NULL },
-	{ 25, "tls", "banner" },
-	{ 110, "tls", NULL },
-	{ 143, "tls", NULL },
-	{ 443, "http.response.request.tls_handshake", NULL },
-	{ 587, "tls", NULL },
-	{ 993, "tls", NULL },
-	{ 465, "tls", NULL },
-	{ 995, "tls", NULL },
-	{ 0, NULL, NULL },
+	{ .port = 22, .from = PATH1("xssh") },
+	{ .port = 25, .from = PATH1("tls"), .banner = PATH1("banner") },
+	{ .port = 110, .from = PATH1("tls") },
+	{ .port = 143, .from = PATH1("tls") },
+	{ .port = 443,
+	    .from = PATH2("http", "response"),
+	    .chain = PATH2("http", "redirect_response_chain"),
+	    .root = PATH2("request", "tls_handshake") },
+	{ .port = 587, .from = PATH1("tls") },
+	{ .port = 993, .from = PATH1("tls") },
+	{ .port = 465, .from = PATH1("tls") },
+	{ .port = 995, .from = PATH1("tls") },
+	{ .from = NULL },
 };
 
 static const struct layout_row censys[] = {
-	{ 22, "ssh.v2", NULL },
-	{ 25, "smtp.starttls.tls", "smtp.starttls.banner" },
-	{ 110, "pop3.starttls.tls", NULL },
-	{ 143, "imap.starttls.tls", NULL },
-	{ 443, "https.tls", NULL },
-	{ 993, "imaps.tls.tls", NULL },
-	{ 0, NULL, NULL },
+	{ .port = 22, .from = PATH2("ssh", "v2") },
+	{ .port = 25,
+	    .from = PATH3("smtp", "starttls", "tls"),
+	    .banner = PATH3("smtp", "starttls", "banner") },
+	{ .port = 110, .from = PATH3("pop3", "starttls", "tls") },
+	{ .port = 143, .from = PATH3("imap", "starttls", "tls") },
+	{ .port = 443, .from = PATH2("https", "tls") },
+	{ .port = 587, .from = PATH3("smtp", "starttls", "tls") },
+	{ .port = 993, .from = PATH3("imaps", "tls", "tls") },
+	{ .port = 465, .from = PATH3("smtp", "tls", "tls") },
+	{ .port = 995, .from = PATH3("pop3s", "tls", "tls") },
+	{ .port = 995, .from = PATH2("pop3s", "tls") },
+	{ .from = NULL },
+};
+
+static const struct layout_row services[] = {
+	{ .port = 22, .from = PATH1("ssh") },
+	{ .port = 25, .from = PATH1("tls"), .banner = PATH2("smtp", "banner") },
+	{ .port = 0, .from = PATH1("tls") },
+	{ .from = NULL },
 };
 
 const struct layout_row *const layout_rows[NLAYOUTS] = {
 	[LAYOUT_RAW] = raw,
 	[LAYOUT_V1] = v1,
 	[LAYOUT_CENSYS] = censys,
+	[LAYOUT_SERVICES] = services,
 };

@@ -5,34 +5,42 @@
 #ifndef RECORD_LAYOUT_H
 #define RECORD_LAYOUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "survey/simd.h"
 
 enum layout {
 	LAYOUT_RAW, /* (a) zgrab2's own objects: from the grab, the object with `status` */
 	LAYOUT_V1, /* (b) FreshGrab.py: from the port's `data` */
-	LAYOUT_CENSYS, /* (c) from the port */
+	LAYOUT_CENSYS, /* (c) Censys until 2020: from the port */
+	LAYOUT_SERVICES, /* (d) Censys Search 2: from the service */
 	NLAYOUTS
 };
 
 /* Paths from the place that a row names. */
 struct layout_ssh {
-	const char *key; /* the host key object */
-	const char *algorithm; /* member of it */
-	const char *version, *software, *kex;
+	const struct simd_key *key; /* the host key object */
+	bool algorithm; /* a key without the name of its algorithm is none */
+	const struct simd_key *version, *software, *kex;
 };
 
 struct layout_tls {
-	const char *leaf; /* the parsed certificate */
-	const char *raw; /* its DER in base64 */
-	const char *trusted;
-	const char *cipher; /* a number, or "0xC02F" */
-	const char *version;
+	const struct simd_key *leaf; /* the parsed certificate */
+	const struct simd_key *raw; /* its DER in base64 */
+	struct simd_key key, sans, digest; /* members of the leaf */
+	const struct simd_key *trusted; /* or NULL */
+	const struct simd_key *cipher; /* a number, or "0xC02F"; or NULL */
+	const struct simd_key *version;
 };
 
 struct layout_row {
 	uint16_t port; /* number; 0: every TLS port */
-	const char *root; /* of the ssh result or TLS handshake; NULL: no more rows */
-	const char *banner; /* of the server's greeting, or NULL */
+	const struct simd_key *from; /* of what the server said; NULL: no more rows */
+	const struct simd_key *chain; /* of HTTP responses before that one, first first; or NULL */
+	const struct simd_key
+	    *root; /* from there to the ssh result or TLS handshake; NULL: that is it */
+	const struct simd_key *banner; /* of the server's greeting, or NULL */
 };
 
 extern const struct layout_ssh layout_ssh[NLAYOUTS];

@@ -256,14 +256,14 @@ cut_batch(struct reader *r, bool wait)
 }
 
 static void
-parse_batch(struct simd_parser *p, struct batch *b)
+parse_batch(struct simd_parser *p, const struct record_options *o, struct batch *b)
 {
 	for (size_t i = 0; i < b->nlines; i++) {
 		struct line *l = &b->lines[i];
 
 		if (l->refusal == REFUSED_NO)
 			l->refusal = record_extract(
-			    p, b->text + l->at, l->len, &b->arena, &l->host, &b->counts);
+			    p, o, b->text + l->at, l->len, &b->arena, &l->host, &b->counts);
 		if (l->refusal != REFUSED_NO)
 			b->counts.refused[l->refusal]++;
 	}
@@ -281,7 +281,7 @@ read_batch(struct reader *r, struct simd_parser *p, bool wait, struct spent *spe
 	spent->cut_ns += cut - start;
 	if (b == NULL)
 		return false;
-	parse_batch(p, b);
+	parse_batch(p, r->o, b);
 	spent->parse_ns += thread_cpu_ns() - cut;
 	pthread_mutex_lock(&r->lock);
 	b->parsed = true;

@@ -224,24 +224,6 @@ cell_raw(const struct cell *c, struct buf *out)
 	}
 }
 
-/* Columns that a terminal gives the text: its characters. */
-static size_t
-width(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s != '\0'; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
-
-static void
-pad(struct buf *out, size_t n)
-{
-	while (n-- > 0)
-		buf_addc(out, ' ');
-}
-
 static void
 plain_label(const char *label, struct buf *out)
 {
@@ -251,31 +233,31 @@ plain_label(const char *label, struct buf *out)
 static void
 table_text(const struct table *t, struct buf *out)
 {
-	size_t *w = xcalloc(t->ncolumns + 1, sizeof(*w)), first = width(t->corner);
+	size_t *w = xcalloc(t->ncolumns + 1, sizeof(*w)), first = text_width(t->corner);
 	struct buf b;
 
 	buf_init(&b);
 	for (size_t c = 0; c < t->ncolumns; c++)
-		w[c] = width(t->columns[c]);
+		w[c] = text_width(t->columns[c]);
 	for (size_t r = 0; r < t->nrows; r++) {
 		buf_clear(&b);
 		plain_label(t->rows[r].label, &b);
-		if (width(b.data) > first)
-			first = width(b.data);
+		if (text_width(b.data) > first)
+			first = text_width(b.data);
 		for (size_t c = 0; c < t->ncolumns; c++) {
 			buf_clear(&b);
 			cell_plain(&t->rows[r].cells[c], &b);
-			if (width(b.data) > w[c])
-				w[c] = width(b.data);
+			if (text_width(b.data) > w[c])
+				w[c] = text_width(b.data);
 		}
 	}
 	buf_printf(out, "%s\n", t->title);
 	for (const char *p = t->title; *p != '\0'; p++)
 		buf_addc(out, '=');
 	buf_printf(out, "\n%s", t->corner);
-	pad(out, first - width(t->corner));
+	text_pad(out, first - text_width(t->corner));
 	for (size_t c = 0; c < t->ncolumns; c++) {
-		pad(out, 2 + w[c] - width(t->columns[c]));
+		text_pad(out, 2 + w[c] - text_width(t->columns[c]));
 		plain_label(t->columns[c], out);
 	}
 	buf_adds(out, "\n");
@@ -283,11 +265,11 @@ table_text(const struct table *t, struct buf *out)
 		buf_clear(&b);
 		plain_label(t->rows[r].label, &b);
 		buf_adds(out, b.data);
-		pad(out, first - width(b.data));
+		text_pad(out, first - text_width(b.data));
 		for (size_t c = 0; c < t->ncolumns; c++) {
 			buf_clear(&b);
 			cell_plain(&t->rows[r].cells[c], &b);
-			pad(out, 2 + w[c] - width(b.data));
+			text_pad(out, 2 + w[c] - text_width(b.data));
 			buf_adds(out, b.data);
 		}
 		buf_adds(out, t->rows[r].alarm ? "  !\n" : "\n");

@@ -89,7 +89,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		end = nl != NULL ? (size_t)(nl - data) : len;
 		line = xcalloc(end - at + SIMD_PADDING, 1);
 		memcpy(line, data + at, end - at);
-		if (record_extract(p, line, end - at, &a, &h, &counts) == REFUSED_NO) {
+		if (record_extract(p, NULL, line, end - at, &a, &h, &counts) == REFUSED_NO) {
 			check_host(&h);
 			i = study_builder_line(b, &h, number, &is_new);
 			check_host(study_builder_merged(b, i));

@@ -127,6 +127,7 @@ go)
 	case $* in
 	'env GOVERSION') echo "go$version" ;;
 	'env GOARCH') echo amd64 ;;
+	'env GOROOT') mkdir -p "$host/goroot" && echo licence >"$host/goroot/LICENSE" && echo "$host/goroot" ;;
 	version) echo "go version go$version linux/amd64" ;;
 	'mod download -json '*)
 		[[ $fake != *,noproxy,* ]] || exit 1
@@ -155,7 +156,21 @@ python3)
 	ln -s "${BASH_SOURCE[0]}" "$dir/bin/go"
 	;;
 pip) [[ $fake != *,no-pypi,* ]] ;;
-cmake) [[ $fake == *,builds,* ]] ;;
+cmake)
+	[[ $fake == *,builds,* ]]
+	case $* in
+	*' -B build-package/zgrab2 '*) mkdir -p build-package/zgrab2 ;;
+	'--preset package') mkdir -p build-package ;;
+	esac
+	;;
+cpack)
+	[[ $fake != *,no-cpack,* ]] || exit 1
+	mkdir -p packages
+	case $PWD in
+	*/zgrab2) : >packages/zgrab2_1_amd64.deb ;;
+	*) : >packages/survey_1_amd64.deb ;;
+	esac
+	;;
 getent) printf 'ann:x:%s:%s::%s:/bin/sh\n' "$2" "$2" "$host/home/ann" ;;
 *)
 	echo "no fake for $name" >&2

@@ -32,14 +32,14 @@ make_host()
 	: >"$host/installed"
 	: >"$host/calls"
 	for name in apt-get apt-cache dpkg dpkg-query systemctl deb-systemd-helper update-rc.d \
-	    apparmor_parser geoipupdate npm go python3 cmake getent; do
+	    apparmor_parser geoipupdate npm go python3 cmake cpack getent; do
 		ln -s "$here/fakes.sh" "$host/bin/$name"
 	done
 	ln -s "$here/fakes.sh" "$host/usr/bin/python3"
 	# Beside the fakes only what cannot do harm: nothing of this machine that
 	# a case takes away or a fake forgets is found by accident.
 	for name in awk basename bash cat chmod cmp comm cp cut dirname find grep gzip head id \
-	    install ln ls mkdir mktemp mv paste readlink rm rmdir sed setpriv sh sleep sort stat tail tar tr \
+	    install ln ls mkdir mktemp mv paste readlink rm rmdir sed setpriv sh sha256sum sleep sort stat tail tar tr \
 	    uniq wc; do
 		ln -s "$(command -v "$name")" "$host/bin/$name"
 	done
@@ -188,18 +188,47 @@ case_lab_servers()
 	as_safe_as_before
 }
 
+# The script in a source tree of its own, where it may build.
+own_top()
+{
+	mkdir -p "$host/top/tests/lab" "$host/top/config"
+	cp -r "$here/../../config/zgrab2" "$host/top/config"
+	cp "$here/../requirements.txt" "$host/top/tests"
+	cp "$script" "$host/top"
+	script=$host/top/install-deps.sh
+}
+
+case_package()
+{
+	local dir=$host/top/build-package/packages
+
+	own_top
+	mkdir -p "$dir" && : >"$dir/survey_0.9.0_amd64.deb"
+	FAKE=builds run 0 --package
+	called "^apt-get .* install .*$dir/survey_1_amd64.deb $dir/zgrab2_1_amd64.deb" ||
+	    fail 'the packages were not installed, or others with them'
+	called '^built with 1.26.1, GOTOOLCHAIN=go1.25.8' || fail "zgrab2's package depends on this host's Go"
+	[ ! -e "$host/usr/local/bin/zgrab2" ] || fail 'a second zgrab2 was installed'
+	grep -qx dpkg-dev "$host/installed" || fail 'no dpkg-dev'
+	! grep -qxE 'clang|unbound|nginx' "$host/installed" || fail 'more was installed than is needed to build'
+	as_safe_as_before
+	: >"$host/calls"
+	FAKE=builds run 0 --package
+	! called '^go build' || fail 'zgrab2 was built again'
+	FAKE=no-cpack,builds run 1 --package
+	said 'the packages could not be made'
+}
+
 # The demo says which file to open; whoever called sudo gets one.
 case_demo()
 {
 	local mine=$host/home/ann/survey-lab-report.html
 
 	[ "$(id -u)" -eq 0 ] || { echo 'skipped: needs root'; exit 77; }
-	mkdir -p "$host/top/tests/lab" "$host/top/config" "$host/home/ann"
+	own_top
+	mkdir -p "$host/home/ann"
 	chmod 711 "$host"
 	chown 4242:4243 "$host/home/ann"
-	cp -r "$here/../../config/zgrab2" "$host/top/config"
-	cp "$script" "$host/top"
-	script=$host/top/install-deps.sh
 	printf '#!/bin/sh\nset -e\nmkdir -p %s/runs/lab-1/graphs %s/runs/lab-1/report\ncd %s/runs\n' \
 	    "$host/top" "$host/top" "$host/top" >"$host/top/tests/lab/lab"
 	cat >>"$host/top/tests/lab/lab" <<'EOF'

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""documented.py SURVEY SOURCE: the manuals and the example config name exactly
-the commands, options and keys that the program has."""
+"""documented.py SURVEY SOURCE: the manuals, the example config and formats.md name
+exactly the commands, options, keys and files that the program has."""
 import pathlib
 import re
 import subprocess
@@ -87,6 +87,17 @@ compare("survey.conf.example", set(example), set(keys))
 for key, (value, is_comment) in example.items():
     if is_comment and key in keys and value.strip('"') != keys[key]:
         wrong.append(f"survey.conf.example: {key} = {value}, but the default is {keys[key]}")
+
+# The files of a run directory: the first table of formats.md against the program's.
+files = {row[0]: row[1:] for row in dump("--dump-files")}
+told = {}
+for line in (source / "docs/formats.md").read_text().split("## run.json")[0].splitlines():
+    cells = [cell.strip() for cell in line.strip("|").split(" |")]
+    for name in re.findall(r"`([^`]+)`", cells[0]) if line.startswith("| `") else []:
+        told[name] = cells[2:]
+compare("formats.md", set(told), set(files))
+wrong.extend(f"formats.md: {name}: {told[name]}, but the program says {files[name]}"
+             for name in files if told.get(name, files[name]) != files[name])
 
 print("\n".join(wrong))
 sys.exit(bool(wrong))

@@ -49,6 +49,8 @@ test_ini(void **state)
 	    "max-size=16\nuser-agent=\"survey/1.0 (+https://example.org/\\\"scan\\\")\"\n"));
 	assert_non_null(strstr(b.data, "port=993\nconnect-timeout=\"5000ms\"\n"
 				       "target-timeout=\"5000ms\"\nmax-version=771\nimaps=true\n"));
+	/* A redirect leads to another host, whose key is not this one's. */
+	assert_non_null(strstr(b.data, "use-https=true\nmax-redirects=0\n"));
 	assert_null(strstr(b.data, "smtps"));
 	assert_null(strstr(b.data, "tls13"));
 	buf_fini(&b);
@@ -180,6 +182,32 @@ test_garbage(void **state)
 		assert_non_null(read_one(lines[i], &c, &r));
 }
 
+/* Newer ZGrab2 prints RSA exponents of any length as numbers: such a host must not hide. */
+static void
+test_giant_numbers(void **state)
+{
+	static const char line[] =
+	    "{\"ip\":\"198.18.1.1\",\"data\":{\"p25\":{\"status\":\"success\",\"x\":"
+	    "7777777777777777777777777777777777777777777777777777777777}}}";
+	static const char record[] =
+	    "{\"ip\":\"198.18.1.1\",\"p25\":{\"data\":{\"smtp\":{\"status\":\"success\","
+	    "\"x\":7777777777777777777777777777777777777777777777777777777777}}}}";
+	struct simd_parser *p = simd_parser_new(1 << 20);
+	struct config c = study_config();
+	struct grab_seen seen;
+	struct result r;
+
+	(void)state;
+	assert_null(read_one(line, &c, &r));
+	assert_int_equal(r.end, GRAB_SUCCESS);
+	/* What goes into the record is what ZGrab2 said. */
+	assert_int_equal(r.json.len, strlen("{\"status\":\"success\",\"x\":}") + 58);
+	assert_memory_equal(r.json.s + r.json.len - 6, "77777}", 6);
+	assert_true(grab_read_record(p, record, strlen(record), &seen));
+	assert_int_equal(seen.end[port_index(25)], GRAB_SUCCESS);
+	simd_parser_free(p);
+}
+
 /* What the first look could not see is asked for, and nothing else. */
 static void
 test_follow_ups(void **state)
@@ -284,6 +312,7 @@ main(void)
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_results),
 		cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_giant_numbers),
 		cmocka_unit_test(test_follow_ups),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_read_record),

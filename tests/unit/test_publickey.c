@@ -91,7 +91,8 @@ test_forms(void **state)
 		assert_int_equal(simd_parse(p, line, (size_t)(next - line), &root), SIMD_OK);
 		want = expected(simd_get(root, "expect"));
 		assert_int_equal(
-		    record_extract(p, line, (size_t)(next - line), &a, &h, &counts), REFUSED_NO);
+		    record_extract(p, NULL, line, (size_t)(next - line), &a, &h, &counts),
+		    REFUSED_NO);
 		assert_int_equal(h.ngrabs, 1);
 		got = describe(public_key_decode(h.grabs[0].public_key,
 				   (enum key_kind)h.grabs[0].kind, h.grabs[0].fp, &a, &key),
@@ -128,7 +129,8 @@ test_prefixes(void **state)
 		char *raw;
 
 		assert_int_equal(
-		    record_extract(p, line, (size_t)(next - line), &a, &h, &counts), REFUSED_NO);
+		    record_extract(p, NULL, line, (size_t)(next - line), &a, &h, &counts),
+		    REFUSED_NO);
 		if (h.grabs[0].public_key == NULL || h.grabs[0].public_key->raw == NULL)
 			continue;
 		raw = xstrdup(h.grabs[0].public_key->raw);

@@ -81,7 +81,7 @@ read_study(const char *dir)
 {
 	struct reading r = { study_builder_new() };
 	struct record_counts counts;
-	struct record_options o = { 0, 1 };
+	struct record_options o = { .threads = 1 };
 	struct answers *answers = some_answers();
 	struct study_run_facts f;
 	struct study *st;

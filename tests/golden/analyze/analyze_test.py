@@ -233,12 +233,45 @@ def check_verdicts(out, hosts):
 
 def check_digests(out, name):
     """Byte for byte what was found right before; survey.db is left out, SQLite's version is in it."""
+    check_line_layout(out)
     path = HERE / f"{name}.sha256"
     names = [n for n in OUTPUTS if n != "survey.db"]
     got = "".join(f"{d}  {n}\n" for n, d in digests(out, names).items())
     if not path.exists():
         fail(f"{path} is missing; it would be\n{got}")
     equal(f"bytes of {name}", got, path.read_text())
+
+
+def studies_reader(path):
+    """The hosts of a file by the rules of the studies' own reader, and by nothing else: a line that is exactly "{"
+    begins a host, one that is exactly "}" ends it."""
+    hosts, lines = [], None
+    with open(path) as f:
+        for line in f:
+            line = line.rstrip("\n")
+            if line == "{":
+                lines = []
+            elif line == "}" and lines is not None:
+                hosts.append(json.loads("{" + "".join(lines) + "}"))
+                lines = None
+            elif lines is not None:
+                lines.append(line)
+    return hosts
+
+
+def check_line_layout(out):
+    for name in ("fingerprints.json", "all-key-fingerprints.json", "collisions.json"):
+        text = (out / name).read_text()
+        equal(f"first and last line of {name}", (text.splitlines()[0], text.splitlines()[-1]), ("[", "]"))
+        equal(f"hosts of {name}", studies_reader(out / name), json.loads(text))
+    text = (out / "fingerprints.json").read_text().splitlines()
+    hosts = load(out / "fingerprints.json")
+    equal("lines with an address", [l for l in text if l.startswith('  "ip": ')], [f'  "ip": "{h["ip"]}",' for h in hosts])
+    equal("lines with a print of port 25", sum(l.startswith('    "p25": "') for l in text), sum("p25" in h["fprints"] for h in hosts))
+    dodgy = (out / "dodgy.json").read_text()
+    equal("lines of dodgy.json with an address", sum(l.startswith('    "ip": "') for l in dodgy.splitlines()), len(json.loads(dodgy)))
+    for record in json.loads(dodgy).values():
+        equal("order of members", list(record), sorted(record))
 
 
 def case_same_bytes(tmp):
@@ -422,7 +455,7 @@ def case_bad_lines(tmp):
         "bad-string": good.replace(b"ssh-rsa", b"ssh-\x00"),
         "bad-string ": good.replace(b"ssh-rsa", b"\\ud800"),
         "bad-string  ": good.replace(b"ssh-rsa", b"x\\udc00y"),
-        "bad-number": good.replace(b"2048", b"123456789012345678901234567890"),
+        "bad-number": good.replace(b"2048", b"0123456789012345678901234567890"),
         "not-object": b"null",
         "not-object ": b"[" + good + b"]",
         "not-object  ": b'"text"',
@@ -585,7 +618,7 @@ def case_unknown_layout(tmp):
     check_base(hosts, "unknown layout")
     equal("counted", summary["unknown_layout"], {"p25": {"count": 1, "of": 3,
           "example": "p25.result.tls_v2.log.server_certificates.certificate.parsed.subject_key_info"}})
-    if "needs a row" not in words or "result.tls_v2.log" not in words:
+    if "does not know the layout" not in words or "result.tls_v2.log" not in words:
         fail("no clear sentence:", words)
     # Nor one whose certificates and host keys are where they were, with something else in them.
     moved, renamed = strange(2), record("192.0.3.3", p22=ssh(3))
@@ -794,6 +827,34 @@ def case_unheard(tmp):
         equal(f"{args} | true", run(*args, out="gone")[::2], (0, ""))
         status, _, said = run(*args, out="/dev/full")
         equal(f"{args} >/dev/full", (status, said.count("standard output: ")), (1, 1))
+
+
+# ---- what lies in the directory ----
+
+def case_status(tmp):
+    """survey status counts the files of a directory and says when others can read personal data."""
+    (tmp / "in").write_bytes(text(*BASE))
+    run = tmp / "out"
+    survey("analyze", tmp / "in", "-o", run)
+
+    def status():
+        done = subprocess.run([SURVEY, "status", run], capture_output=True, text=True, check=True)
+        return done.stdout, done.stderr
+    out, warned = status()
+    n = len(list(run.iterdir()))
+    if f"files        {n}, " not in out or "did not make" in out or warned:
+        fail(out, warned)
+    (run / "notes").mkdir()
+    (run / "notes/mine.txt").write_text("x")
+    (run / "clusters.json").chmod(0o644)
+    (run / "run.json").chmod(0o644)
+    out, warned = status()
+    if f"files        {n + 1}, " not in out or "; 1 that survey did not make" not in out or warned:
+        fail(out, warned)  # nobody else gets into the directory
+    run.chmod(0o755)
+    _, warned = status()
+    if "can read 1 files with personal data, such as clusters.json" not in warned:
+        fail(warned)
 
 
 # ---- arguments ----
