@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "survey/buf.h"
+#include "survey/hex.h"
 #include "survey/mem.h"
 #include "survey/port.h"
 #include "survey/text.h"
@@ -119,19 +120,11 @@ drawing_ip(struct buf *b, const struct study *st, uint32_t host)
 	buf_adds(b, ip_format(&st->hosts[host].ip, ip));
 }
 
-/* The first bytes of a fingerprint in hex. */
-static void
-add_hex(struct buf *b, const struct study_key *k, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		buf_printf(b, "%02x", k->fp[i]);
-}
-
 void
 drawing_key_name(struct buf *b, const struct study *st, uint32_t key)
 {
 	if (st->keys[key].named)
-		add_hex(b, &st->keys[key], KEY_LEN);
+		hex_add(b, st->keys[key].fp, KEY_LEN);
 	else
 		buf_adds(b, "a key that the file does not name");
 }
@@ -181,7 +174,7 @@ drawing_host_tip(struct buf *b, const struct study *st, uint32_t host)
 			continue;
 		buf_printf(b, "\nport %u: key ", port_table[g->port].port);
 		if (k->named)
-			add_hex(b, k, 8);
+			hex_add(b, k->fp, 8);
 		else
 			buf_adds(b, "not named");
 		if (k->nhosts > 1)

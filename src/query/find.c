@@ -18,6 +18,7 @@
 #include "survey/host.h"
 #include "survey/ip.h"
 #include "survey/jsonw.h"
+#include "survey/hex.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/name.h"
@@ -97,8 +98,7 @@ ssh_digits(const char *s)
 	if (strlen(s) > 64 || !base64_decode(s, strlen(s), bytes, &n) || n != KEY_LEN)
 		return NULL;
 	buf_init(&b);
-	for (size_t i = 0; i < n; i++)
-		buf_printf(&b, "%02x", bytes[i]);
+	hex_add(&b, bytes, n);
 	hex = buf_steal(&b);
 	buf_fini(&b);
 	return hex;

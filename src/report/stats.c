@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "survey/buf.h"
+#include "survey/hex.h"
 #include "survey/mem.h"
 #include "survey/port.h"
 #include "survey/text.h"
@@ -833,8 +834,7 @@ top_keys(struct tables *ts, const struct study *st)
 		if (k->nhosts < 2)
 			break;
 		buf_init(&b);
-		for (size_t byte = 0; byte < KEY_LEN / 2; byte++)
-			buf_printf(&b, "%02x", k->fp[byte]);
+		hex_add(&b, k->fp, KEY_LEN / 2);
 		r = table_row(t, "%s", k->named ? b.data : "not named in the file");
 		row_count(r, 0, k->nhosts);
 		row_count(r, 1, k->uses.n);

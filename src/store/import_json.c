@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "survey/hex.h"
 #include "survey/mem.h"
 #include "survey/name.h"
 #include "survey/simd.h"
@@ -120,31 +121,6 @@ read_as(struct gather *im, uint32_t host, struct simd_node e, const char *number
 		gather_as(im, host, asn, t.s != NULL ? t.s : "", t.len);
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static bool
-get_fingerprint(struct simd_text t, uint8_t fp[static KEY_LEN])
-{
-	if (t.len != 2 * (size_t)KEY_LEN)
-		return false;
-	for (size_t i = 0; i < KEY_LEN; i++) {
-		int hi = hex_digit(t.s[2 * i]), lo = hex_digit(t.s[2 * i + 1]);
-
-		if (hi == -1 || lo == -1)
-			return false;
-		fp[i] = (uint8_t)(hi << 4 | lo);
-	}
-	return true;
-}
-
 /* ["198.18.10.11","p25"] */
 static void
 read_use(struct gather *im, struct simd_node at, uint32_t key)
@@ -185,7 +161,7 @@ read_key(struct gather *im, struct simd_node key)
 		im->bad++;
 		return;
 	}
-	if (get_fingerprint(fp, bytes)) {
+	if (hex_parse(fp.s, fp.len, bytes, KEY_LEN)) {
 		number = study_builder_key(im->b, bytes, kind);
 	} else {
 		number = study_builder_unnamed_key(im->b, kind);
@@ -428,7 +404,7 @@ read_fingerprint(struct gather *im, uint32_t host, int row, struct simd_text fp)
 	struct slot *s = gather_slot(im, host, row);
 	uint8_t bytes[KEY_LEN];
 
-	if (get_fingerprint(fp, bytes)) {
+	if (hex_parse(fp.s, fp.len, bytes, KEY_LEN)) {
 		s->key = study_builder_key(im->b, bytes, (uint8_t)port_table[row].kind);
 	} else if (!s->odd) {
 		s->odd = true;

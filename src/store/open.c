@@ -7,6 +7,7 @@
 
 #include "survey/buf.h"
 #include "survey/file.h"
+#include "survey/hex.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/publickey.h"
@@ -384,31 +385,6 @@ read_host(struct reading *r, sqlite3_stmt *s)
 }
 
 static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static bool
-hex_bytes(const char *t, size_t len, uint8_t out[static 32])
-{
-	if (len != 64)
-		return false;
-	for (size_t i = 0; i < 32; i++) {
-		int hi = hex_value(t[2 * i]), lo = hex_value(t[2 * i + 1]);
-
-		if (hi == -1 || lo == -1)
-			return false;
-		out[i] = (uint8_t)(hi << 4 | lo);
-	}
-	return true;
-}
-
-static int
 public_result_of(const char *t, size_t len)
 {
 	const char *words[NPUBLIC_RESULTS];
@@ -441,7 +417,7 @@ read_key(struct reading *r, sqlite3_stmt *s)
 	kind = len == 3 && memcmp(t, "ssh", 3) == 0 ? KEY_SSH_HOST : KEY_TLS_SPKI;
 	curve = text_number(r, s, 6);
 	t = column_text(s, 1, &len);
-	if (hex_bytes(t, len, fp)) {
+	if (hex_parse(t, len, fp, KEY_LEN)) {
 		number = study_builder_key(r->b, fp, kind);
 	} else {
 		r->bad += len > 0;
@@ -473,7 +449,7 @@ read_cert(struct reading *r, sqlite3_stmt *s)
 	memset(&c, 0, sizeof(c));
 	if (key != STUDY_NONE) {
 		t = column_text(s, 1, &len);
-		c.has_sha256 = hex_bytes(t, len, c.sha256);
+		c.has_sha256 = hex_parse(t, len, c.sha256, sizeof(c.sha256));
 		c.key = r->key_number[key];
 		c.serial = text_number(r, s, 3);
 		c.subject = text_number(r, s, 4);

@@ -7,6 +7,7 @@
 
 #include "survey/buf.h"
 #include "survey/file.h"
+#include "survey/hex.h"
 #include "survey/log.h"
 #include "survey/pseudonym.h"
 
@@ -27,13 +28,6 @@ pseudonym_hash(const unsigned char key[PSEUDONYM_KEY], const char *kind, const v
 	crypto_auth_hmacsha256_final(&state, out);
 }
 
-static void
-hex(const unsigned char *p, size_t len, struct buf *out)
-{
-	for (size_t i = 0; i < len; i++)
-		buf_printf(out, "%02x", p[i]);
-}
-
 void
 pseudonym_text(const unsigned char key[PSEUDONYM_KEY], const char *kind, const char *prefix,
     const char *text, struct buf *out)
@@ -42,7 +36,7 @@ pseudonym_text(const unsigned char key[PSEUDONYM_KEY], const char *kind, const c
 
 	pseudonym_hash(key, kind, text, strlen(text), sum);
 	buf_adds(out, prefix);
-	hex(sum, PSEUDONYM_BYTES, out);
+	hex_add(out, sum, PSEUDONYM_BYTES);
 }
 
 struct ip
@@ -59,21 +53,6 @@ pseudonym_address(const unsigned char key[PSEUDONYM_KEY], const struct ip *ip)
 	return alias;
 }
 
-static int
-parse_key(const char *text, size_t len, unsigned char key[PSEUDONYM_KEY])
-{
-	if (len < 2 * PSEUDONYM_KEY)
-		return -1;
-	for (size_t i = 0; i < PSEUDONYM_KEY; i++) {
-		unsigned byte;
-
-		if (sscanf(text + 2 * i, "%2x", &byte) != 1)
-			return -1;
-		key[i] = (unsigned char)byte;
-	}
-	return 0;
-}
-
 int
 pseudonym_key(const char *dir, unsigned char key[PSEUDONYM_KEY])
 {
@@ -84,14 +63,17 @@ pseudonym_key(const char *dir, unsigned char key[PSEUDONYM_KEY])
 
 	buf_init(&b);
 	if ((text = file_read(path, 4096, &len)) != NULL) {
-		if ((rc = parse_key(text, len, key)) == -1)
+		if (len >= 2 * PSEUDONYM_KEY &&
+		    hex_parse(text, 2 * PSEUDONYM_KEY, key, PSEUDONYM_KEY))
+			rc = 0;
+		else
 			log_error("%s is no key of %d hex digits; remove it for a new one", path,
 			    2 * PSEUDONYM_KEY);
 	} else if (errno != ENOENT) {
 		log_error("cannot read %s: %s", path, strerror(errno));
 	} else {
 		randombytes_buf(key, PSEUDONYM_KEY);
-		hex(key, PSEUDONYM_KEY, &b);
+		hex_add(&b, key, PSEUDONYM_KEY);
 		buf_addc(&b, '\n');
 		if ((rc = file_write(path, b.data, b.len)) == -1)
 			log_error("cannot write %s: %s", path, strerror(errno));
