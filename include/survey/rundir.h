@@ -79,6 +79,7 @@ struct manifest {
 	unsigned machine, machines;
 	uint64_t seed;
 	char *interface, *source_ip, *gateway_ip, *gateway_mac;
+	char *lists_digest; /* SHA-256 of the target lists that the shards' states belong to */
 	double rate_pps, rate_hosts; /* of this machine */
 	unsigned shards_total; /* of all machines */
 	struct scan_shard *shards;
@@ -107,6 +108,10 @@ void manifest_init(struct manifest *m);
 void manifest_fini(struct manifest *m);
 /* Write directory/run.json, atomically.  Returns 0, or -1 with errno set. */
 int manifest_write(struct manifest *m, const char *directory);
+#define MANIFEST_MAX (64 << 20) /* bytes of a run.json */
+
+/* A run.json as text.  Returns 0, or -1 with errno EINVAL when it is none. */
+int manifest_parse(struct manifest *m, const char *text);
 /* Returns 0; -1 with errno set; EINVAL: it is no manifest. */
 int manifest_read(struct manifest *m, const char *directory);
 void manifest_set(char **field, const char *value);

@@ -42,9 +42,10 @@ struct scan_opts {
 	struct scan_shard *shards; /* borrowed; those that are SHARD_DONE are left out */
 	size_t nshards;
 	unsigned max_failures; /* in a row for one shard before it is given up */
-	const struct guard_broker
-	    *broker; /* that starts zmap as its tool number `tool`; NULL: we do */
+	/* That starts zmap as its tool of that number and has the lists; NULL: we do. */
+	const struct guard_broker *broker;
 	unsigned tool;
+	const int *lists; /* then: descriptors of ZMAP_ALLOW_FILE and ZMAP_BLOCK_FILE, or NULL */
 	uint64_t start_ms; /* first progress must come within, 0 = default */
 	uint64_t stall_ms; /* and further progress within, 0 = default */
 	void (*on_hit)(const struct ip *ip, void *arg);

@@ -12,8 +12,6 @@
 #include "survey/rfc3339.h"
 #include "survey/rundir.h"
 
-#define MAX_SIZE (64 << 20)
-
 const char *const survey_stage_names[] = { [STAGE_GEO] = "geo",
 	[STAGE_SCAN] = "scan",
 	[STAGE_GRAB] = "grab",
@@ -95,7 +93,7 @@ manifest_fini(struct manifest *m)
 {
 	char **texts[] = { &m->name, &m->config_path, &m->config_digest, &m->state_text,
 		&m->interface, &m->source_ip, &m->gateway_ip, &m->gateway_mac, &m->analysis,
-		&m->dns };
+		&m->dns, &m->lists_digest };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(*texts[i]);
@@ -248,6 +246,7 @@ put_scan(struct jsonw *w, const struct manifest *m)
 	put_text(w, "gateway_mac", m->gateway_mac);
 	put_number(w, "rate_pps", m->rate_pps);
 	put_number(w, "rate_hosts", m->rate_hosts);
+	put_text(w, "lists_sha256", m->lists_digest);
 	jsonw_key(w, "shards");
 	jsonw_array(w);
 	for (size_t i = 0; i < m->nshards; i++) {
@@ -498,6 +497,7 @@ get_scan(json_object *o, struct manifest *m)
 	manifest_set(&m->source_ip, get_text(o, "source_ip"));
 	manifest_set(&m->gateway_ip, get_text(o, "gateway_ip"));
 	manifest_set(&m->gateway_mac, get_text(o, "gateway_mac"));
+	manifest_set(&m->lists_digest, get_text(o, "lists_sha256"));
 	m->nshards = n;
 	m->shards = xcalloc(n + 1, sizeof(*m->shards));
 	for (size_t i = 0; i < n; i++) {
@@ -575,18 +575,10 @@ get_sessions(json_object *root, struct manifest *m)
 }
 
 int
-manifest_read(struct manifest *m, const char *directory)
+manifest_parse(struct manifest *m, const char *text)
 {
-	char *path = path_join(directory, "run.json"), *text;
-	json_object *root, *analysis, *dns;
-	size_t len;
+	json_object *root = json_tokener_parse(text), *analysis, *dns;
 
-	text = file_read(path, MAX_SIZE, &len);
-	free(path);
-	if (text == NULL)
-		return -1;
-	root = json_tokener_parse(text);
-	free(text);
 	if (!json_object_is_type(root, json_type_object) || get_text(root, "state") == NULL) {
 		json_object_put(root);
 		errno = EINVAL;
@@ -616,4 +608,19 @@ manifest_read(struct manifest *m, const char *directory)
 		    &m->analysis, json_object_to_json_string_ext(analysis, JSON_C_TO_STRING_PLAIN));
 	json_object_put(root);
 	return 0;
+}
+
+int
+manifest_read(struct manifest *m, const char *directory)
+{
+	char *path = path_join(directory, "run.json");
+	char *text = file_read(path, MANIFEST_MAX, NULL);
+	int rc;
+
+	free(path);
+	if (text == NULL)
+		return -1;
+	rc = manifest_parse(m, text);
+	free(text);
+	return rc;
 }
