@@ -242,6 +242,19 @@ report_notes(const struct analysis *a)
 }
 
 static void
+report_form(const struct analysis *a)
+{
+	const char *name = strcmp(a->in.source, "-") == 0 ? "standard input" : a->in.source;
+
+	if (a->in.counts.form == RECORD_ARRAY)
+		log_info("%s is a JSON array: each element of it was read as a record", name);
+	if (a->in.counts.form == RECORD_TEXTS)
+		log_info("%s is JSON over several lines: each object in it was read as a record "
+			 "(jq -c . puts one on a line, which is faster)",
+		    name);
+}
+
+static void
 report_layouts(const struct analysis *a)
 {
 	const struct record_counts *c = &a->in.counts;
@@ -499,6 +512,7 @@ analysis_report(struct analysis *a)
 	struct verdict_counts verdicts = count_verdicts(st);
 
 	report_refused(a);
+	report_form(a);
 	report_layouts(a);
 	report_other_ports(a);
 	report_notes(a);
