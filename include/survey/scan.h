@@ -51,7 +51,7 @@ struct scan_opts {
 	void (*on_hit)(const struct ip *ip, void *arg);
 	/* A shard was started or has ended: time to write the manifest. */
 	void (*on_shard)(const struct scan_shard *shard, void *arg);
-	/* error: NULL, or an errno that forbids to go on (disk full).  Called once; the scan may be freed then. */
+	/* error: 0, or the errno that forbids to go on (disk full).  Called once; the scan may be freed then. */
 	void (*on_done)(int error, void *arg);
 	void *arg;
 };

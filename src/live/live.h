@@ -68,7 +68,7 @@ int targets_make(struct survey *s);
 int targets_write(struct survey *s);
 /* Read the opt-outs; -1, after a message if it is to be said aloud: those of before stay. */
 int targets_read_opt_out(struct survey *s, bool aloud);
-/* Why an address must not be asked; NULL when it may. */
+/* May an address be asked?  If not, why. */
 enum target_verdict {
 	TARGET_OK,
 	TARGET_NOT_ALLOWED,
