@@ -89,14 +89,19 @@ outfile_open_named(struct outfile *o, const char *path)
 	return open_at(o, path, is_stream(path));
 }
 
-/* On the disk, closed, and still under its temporary name. */
+/*
+ * On the disk, and still under its temporary name.  That file stays open, and so
+ * locked, until it has its own: a sweep would take it.
+ */
 static int
 finish(struct outfile *o)
 {
 	FILE *f = o->f;
 
-	if (fflush(f) != 0 || ferror(f) || (o->tmp != NULL && fsync(fileno(f)) != 0))
+	if (fflush(f) != 0 || ferror(f))
 		return -1;
+	if (o->tmp != NULL)
+		return fsync(fileno(f));
 	o->f = NULL;
 	return fclose(f);
 }

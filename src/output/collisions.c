@@ -126,7 +126,6 @@ collisions_begin(struct writer *o, char **error)
 	const struct study *s = o->st;
 	struct collisions *c = xcalloc(1, sizeof(*c));
 
-	(void)error;
 	o->state = c;
 	arena_init(&c->a);
 	hashtab_init(&c->mask_numbers);
@@ -139,8 +138,7 @@ collisions_begin(struct writer *o, char **error)
 	c->stamp = xcalloc((size_t)c->pairs->ngroups + 1, sizeof(*c->stamp));
 	sort_members(c, s);
 	list_lowest(c, s);
-	jsonw_array(&o->w);
-	return 0;
+	return array_begin(o, error);
 }
 
 static void
@@ -370,19 +368,8 @@ collisions_host(struct writer *o, const struct output_host *h, char **error)
 		}
 	}
 	buf_addc(&c->rcs, '}');
-	buf_adds(&o->w.out, o->n++ == 0 ? "\n" : ",\n");
-	o->w.comma = false;
+	array_next(o);
 	host_write(&o->w, o->st, h, FORM_PAIRS, &c->rcs, truncated);
-	return 0;
-}
-
-static int
-collisions_end(struct writer *o, char **error)
-{
-	(void)error;
-	buf_adds(&o->w.out, "\n");
-	jsonw_end_array(&o->w);
-	jsonw_newline(&o->w);
 	return 0;
 }
 
@@ -391,5 +378,5 @@ const struct output_kind output_collisions = { .file = "collisions.json",
 	.in_copy = true,
 	.begin = collisions_begin,
 	.host = collisions_host,
-	.end = collisions_end,
+	.end = array_end,
 	.abort = collisions_abort };

@@ -1,10 +1,12 @@
 /* dodgy.json: the records that take no part, as they came, each with the reason. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "survey/mem.h"
 
+#include "pretty.h"
 #include "writer.h"
 
 static int
@@ -34,7 +36,9 @@ static int
 dodgy_begin(struct writer *o, char **error)
 {
 	(void)error;
-	jsonw_object(&o->w);
+	o->state = xcalloc(1, sizeof(struct jsonw));
+	jsonw_init(o->state, NULL);
+	buf_adds(&o->w.out, "{");
 	return 0;
 }
 
@@ -44,19 +48,16 @@ dodgy_host(struct writer *o, const struct output_host *oh, char **error)
 {
 	const struct study_host *h = oh->h;
 	const struct output_lines *lines = o->o->lines;
-	struct jsonw *w = &o->w;
+	struct jsonw *w = o->state;
 	uint32_t at = lines != NULL ? lines->first[oh->i] : 0;
-	char number[24];
 	struct buf line;
 	int rc = -1;
 
 	if (h->out == OUT_NONE)
 		return 0;
 	buf_init(&line);
-	buf_adds(&w->out, o->n == 0 ? "\n" : ",\n");
+	buf_clear(&w->out);
 	w->comma = false;
-	snprintf(number, sizeof(number), "%llu", (unsigned long long)o->n++);
-	jsonw_key(w, number);
 	jsonw_object(w);
 	if (at == 0) {
 		char ip[IP_STRLEN];
@@ -97,7 +98,10 @@ dodgy_host(struct writer *o, const struct output_host *oh, char **error)
 	jsonw_key(w, "reason");
 	jsonw_string(w, host_out_name((enum host_out)h->out));
 	jsonw_end_object(w);
-	rc = 0;
+	buf_printf(&o->w.out, "%s  \"%llu\": ", o->n == 0 ? "\n" : ",\n", (unsigned long long)o->n);
+	o->n++;
+	json_pretty(&o->w.out, w->out.data, w->out.len, 1);
+	rc = jsonw_flush(&o->w);
 out:
 	buf_fini(&line);
 	return rc;
@@ -107,14 +111,23 @@ static int
 dodgy_end(struct writer *o, char **error)
 {
 	(void)error;
-	buf_adds(&o->w.out, "\n");
-	jsonw_end_object(&o->w);
-	jsonw_newline(&o->w);
-	return 0;
+	buf_adds(&o->w.out, "\n}\n");
+	return jsonw_flush(&o->w);
+}
+
+static void
+dodgy_abort(struct writer *o)
+{
+	if (o->state == NULL)
+		return;
+	jsonw_fini(o->state);
+	free(o->state);
+	o->state = NULL;
 }
 
 const struct output_kind output_dodgy = { .file = "dodgy.json",
 	.personal = true,
 	.begin = dodgy_begin,
 	.host = dodgy_host,
-	.end = dodgy_end };
+	.end = dodgy_end,
+	.abort = dodgy_abort };

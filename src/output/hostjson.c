@@ -260,6 +260,7 @@ host_write(struct jsonw *w, const struct study *st, const struct output_host *oh
 
 	buf_init(&scratch);
 	jsonw_object(w);
+	buf_addc(&w->out, '\n');
 	jsonw_key(w, "analysis");
 	jsonw_raw(w, oh->analysis, oh->analysis_len);
 	write_text(w, "asn", host_as_name(st, h, &scratch));
@@ -284,6 +285,8 @@ host_write(struct jsonw *w, const struct study *st, const struct output_host *oh
 		jsonw_bool(w, true);
 	}
 	write_text(w, "writer", writer != NULL ? writer : "unknown");
+	buf_addc(&w->out, '\n');
 	jsonw_end_object(w);
+	jsonw_newline(w);
 	buf_fini(&scratch);
 }

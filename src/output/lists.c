@@ -5,42 +5,48 @@
 #include "survey/mem.h"
 #include "survey/name.h"
 
+#include "pretty.h"
 #include "writer.h"
 
-/* A JSON array with one element a line. */
-static int
+int
 array_begin(struct writer *o, char **error)
 {
 	(void)error;
-	jsonw_array(&o->w);
+	buf_adds(&o->w.out, "[\n");
 	return 0;
 }
 
-static void
+void
 array_next(struct writer *o)
 {
-	buf_adds(&o->w.out, o->n++ == 0 ? "\n" : ",\n");
+	if (o->n++ > 0)
+		buf_adds(&o->w.out, ",\n");
 	o->w.comma = false;
 }
 
-static int
+int
 array_end(struct writer *o, char **error)
 {
 	(void)error;
-	buf_adds(&o->w.out, "\n");
-	jsonw_end_array(&o->w);
-	jsonw_newline(&o->w);
-	return 0;
+	buf_adds(&o->w.out, "]\n");
+	return jsonw_flush(&o->w);
 }
 
+/* One member a line: scripts look for "p25": and addresses line by line. */
 static int
 fingerprints_host(struct writer *o, const struct output_host *h, char **error)
 {
+	struct jsonw w;
+
 	(void)error;
 	if (h->h->out != OUT_NONE)
 		return 0;
 	array_next(o);
-	host_write(&o->w, o->st, h, FORM_BEFORE, NULL, false);
+	jsonw_init(&w, NULL);
+	host_write(&w, o->st, h, FORM_BEFORE, NULL, false);
+	json_pretty(&o->w.out, w.out.data, w.out.len, 0);
+	jsonw_newline(&o->w);
+	jsonw_fini(&w);
 	return 0;
 }
 

@@ -59,9 +59,17 @@ void analysis_write(struct jsonw *w, const struct study *st, const struct output
 /* How far a host object goes beyond the clustering. */
 enum host_form { FORM_BEFORE, FORM_AFTER, FORM_PAIRS };
 
-/* One host object; rcs, with FORM_PAIRS, holds the pairs as JSON text. */
+/*
+ * One host object; rcs, with FORM_PAIRS, holds the pairs as JSON text.  Its braces
+ * stand on lines of their own: the studies' scripts cut hosts out of a file by such lines.
+ */
 void host_write(struct jsonw *w, const struct study *st, const struct output_host *h,
     enum host_form form, const struct buf *rcs, bool truncated);
+
+/* An array of such objects: brackets and commas on lines of their own, too. */
+int array_begin(struct writer *o, char **error);
+void array_next(struct writer *o);
+int array_end(struct writer *o, char **error);
 
 /* The AS name as the files show it: in lower case if it came with the record. */
 const char *host_as_name(const struct study *st, const struct study_host *h, struct buf *scratch);
