@@ -737,10 +737,12 @@ EOF
 # the summary of what failed, or that of the whole suite.
 run_tests()
 {
+	local jobs=$((4 * $(nproc)))	# most of them wait; see tests/CMakeLists.txt
+
 	cd "$top"
 	build release asan
-	ctest --preset asan
-	ctest --preset release
+	ctest --preset asan -j "$jobs"
+	ctest --preset release -j "$jobs"
 }
 
 main()

@@ -13,6 +13,7 @@ import sys
 
 STAGES = "geo scan grab record dns output weak graph report".split()
 JOBS = "analyze query".split()
+KINDS = "study picture rundir".split()
 LAYER = {
     "base": 0, "model": 1, "io": 2, "study": 3, "picture": 3, "rundir": 3, "store": 4,
     **{s: 5 for s in STAGES}, **{s: 6 for s in JOBS}, "live": 7, "doctor": 8, "cmd": 9, ".": 10,
@@ -70,12 +71,23 @@ def check(root):
                 there = None
             if there is None or there == here:
                 continue
-            if LAYER[there] > LAYER[here] or any(here in peers and there in peers for peers in (STAGES, JOBS)):
+            if LAYER[there] > LAYER[here] or any(here in peers and there in peers for peers in (STAGES, JOBS, KINDS)):
                 bad.append(f"{path}: {here} must not include {inc} ({there})")
     return bad
 
 
+def check_table(root):
+    """Does the table of docs/design.md name the folders that there are, in the order of their layers?"""
+    text = (root / "docs/design.md").read_text().split("| folder | holds |", 1)[1].split("\n\n", 1)[0]
+    told = re.findall(r"`src/(\w+)`", text)
+    there = {p.name for p in (root / "src").iterdir() if p.is_dir()}
+    bad = [f"docs/design.md: src/{f} is not in the table of layers" for f in sorted(there - set(told))]
+    bad += [f"docs/design.md: there is no src/{f}" for f in sorted(set(told) - there)]
+    layers = [LAYER[f] for f in told if f in LAYER]
+    return bad + (["docs/design.md: the table is not in the order of layers"] if layers != sorted(layers) else [])
+
+
 if __name__ == "__main__":
-    problems = check(pathlib.Path(sys.argv[1]))
+    problems = check(pathlib.Path(sys.argv[1])) + check_table(pathlib.Path(sys.argv[1]))
     print("\n".join(problems) or "include order holds")
     sys.exit(1 if problems else 0)

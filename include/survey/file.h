@@ -40,6 +40,9 @@ void outfile_abort(struct outfile *o);
 void outfile_sweep(const char *path);
 /* The same for one name that stands in the directory dir, if it is a temporary name of the file called of. */
 void outfile_sweep_at(int dir, const char *name, const char *of);
+/* The temporary name of a file that these six characters make; the caller frees it. */
+#define OUTFILE_RANDOM 6
+char *outfile_temporary(const char *of, const char random[static OUTFILE_RANDOM + 1]);
 /* Is name (without a directory) such a temporary name of the file called of? */
 bool outfile_is_temporary(const char *name, const char *of);
 
@@ -48,6 +51,10 @@ int file_unnamed(const char *dir);
 
 /* The whole file in memory (NUL-terminated, the caller frees), or NULL with errno set; EFBIG over max. */
 char *file_read(const char *path, size_t max, size_t *len);
+/* The same for what is left of an open file. */
+char *file_read_fd(int fd, size_t max, size_t *len);
+/* Write all of it to an open file, pipe or device.  Returns 0, or -1 with errno set. */
+int file_write_fd(int fd, const void *data, size_t len);
 /* Write len bytes as path, atomically.  Returns 0, or -1 with errno set. */
 int file_write(const char *path, const void *data, size_t len);
 int file_write_named(const char *path, const void *data, size_t len); /* as outfile_open_named() */

@@ -12,6 +12,8 @@
 #include "survey/geodb.h"
 #include "survey/ip.h"
 
+#define GEO_CSV_FILES 5 /* of a directory of GeoLite2's CSVs, at most */
+
 /*
  * Where the networks come from.  A path may be NULL; what a query needs and
  * no path gives is an error.  The MMDB paths win over csv_dir, that over
@@ -21,6 +23,8 @@ struct geo_source {
 	const char *country_mmdb;
 	const char *asn_mmdb;
 	const char *csv_dir; /* GeoLite2 Blocks and Locations, or a folder of GeoLite2-*-CSV_* */
+	const char *const
+	    *csv_files; /* paths to read in place of what geo_csv_files() gives, or NULL */
 	const char *legacy_file; /* GeoIPCountryWhois.csv: countries only */
 };
 
@@ -66,10 +70,10 @@ int geo_write_legacy(const struct geo_source *src, const struct geo_query *q, co
 struct geo_db *geo_source_open(const struct geo_source *src, struct geo_stats *stats, char **error);
 
 /*
- * The files of a csv_dir that are read, as many as there are; the caller frees
- * each.  A directory with copies of them, by the same names, is as good.
+ * The files of a csv_dir that are read, NULL for those that it lacks; the
+ * caller frees each.  Returns how many there are.  A directory with copies of
+ * them, by the same names, is as good.
  */
-#define GEO_CSV_FILES 5
 size_t geo_csv_files(const char *dir, char *paths[GEO_CSV_FILES]);
 
 /* Take the reserved ranges out of s, but for what allow (normalised) names. */

@@ -40,7 +40,4 @@ struct isolate_options {
 int isolate(int (*fn)(int out, void *arg), void *arg, const struct isolate_options *o,
     struct buf *answer, char **why);
 
-/* Write all of it.  Returns 0, or -1 with errno set. */
-int isolate_answer(int out, const void *data, size_t len);
-
 #endif

@@ -39,6 +39,7 @@ struct output_lines {
 struct output_options {
 	const struct output_lines *lines; /* NULL: dodgy.json names addresses and reasons only */
 	const volatile sig_atomic_t *stop; /* set: give up, with *error NULL; may be NULL */
+	const char *const *only; /* names of the files that are wanted, ends with NULL; NULL: all */
 	bool copy; /* of an anonymised study: only what a copy holds (output_table) */
 	/*
 	 * Called when all files are whole, before any has its name: more files that shall

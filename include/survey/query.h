@@ -80,4 +80,23 @@ struct compare_options {
 };
 int query_compare(const struct compare_options *o, struct buf *out);
 
+/*
+ * export: the study in formats that others expect.  Exactly one of studies, csv and graphml is
+ * given.  Returns 0, 2 after a message about what was asked for, 1 after other failures.
+ */
+struct export_options {
+	const char *path;
+	const char *studies; /* a directory in which the published studies' scripts run */
+	const char *csv; /* a directory of tables, or "-" with table */
+	const char *table; /* only this one */
+	const char *graphml; /* a file of hosts and keys; "-" is standard output */
+	const uint32_t *clusters; /* only hosts of these */
+	size_t nclusters;
+	const uint32_t *asns; /* only hosts of these ASes */
+	size_t nasns;
+};
+int query_export(const struct export_options *o, struct buf *out);
+/* The tables of --csv; ends with NULL. */
+extern const char *const export_tables[];
+
 #endif

@@ -41,6 +41,14 @@ enum record_note {
 	RECORD_NNOTES
 };
 
+/* How the records stand in a file. */
+enum record_form {
+	RECORD_LINES, /* one a line */
+	RECORD_ARRAY, /* one an element of a JSON array */
+	RECORD_TEXTS, /* one after the other, each over several lines */
+	RECORD_OTHER /* no records */
+};
+
 #define RECORD_EXAMPLE_MAX 256
 #define RECORD_OTHER_MAX 16
 
@@ -51,6 +59,7 @@ struct record_other {
 };
 
 struct record_counts {
+	enum record_form form;
 	uint64_t lines; /* all that were not blank */
 	uint64_t blank;
 	uint64_t bytes; /* of the text, decompressed */
@@ -100,9 +109,10 @@ enum record_refusal record_extract(struct simd_parser *p, const struct record_op
  * by a few batches per thread, each of one long line or many short ones.
  */
 struct record_line {
-	uint64_t number; /* of the line, from 0; blank and refused ones count */
+	uint64_t number; /* of the line or element, from 0; blank and refused ones count */
 	uint64_t offset; /* of its first byte in the decompressed text */
-	const char *text; /* as it stands in the file, without the end of line */
+	/* As it stands in the file, without the end of line; within an element these are blanks. */
+	const char *text;
 	size_t len;
 	enum record_refusal refusal;
 	const struct host *host; /* NULL when refused */
@@ -111,11 +121,14 @@ struct record_line {
 /* Returns 0 to go on; anything else stops the reading and is returned. The line lives only during the call. */
 typedef int (*record_fn)(const struct record_line *line, void *arg);
 
+#define RECORD_NO_RECORDS (-2)
+
 /*
- * Read path ("-" is standard input): plain, gzip or zstd, which its first
- * bytes tell.  Returns 0, a non-zero result of fn, or -1 with a message in
- * *error (the caller frees it).  A compressed file that is damaged is an
- * error after the lines before the damage.
+ * Read path ("-" is standard input): plain, gzip or zstd, one record a line, an array of
+ * records, or records over several lines, all of which its first bytes tell.  Returns 0, a
+ * non-zero result of fn, or -1 with a message in *error (the caller frees it).  A compressed
+ * file that is damaged, and an array that does not end, is an error after what stands before
+ * that.  RECORD_NO_RECORDS: the file is something else, as *error says.
  */
 int record_read(const char *path, const struct record_options *o, record_fn fn, void *arg,
     struct record_counts *counts, char **error);

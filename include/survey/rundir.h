@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "survey/file.h"
+#include "survey/host.h"
 #include "survey/outcome.h"
 #include "survey/port.h"
 #include "survey/shard.h"
@@ -30,6 +32,7 @@ enum stage_id {
 
 struct stage_record {
 	enum stage_state state;
+	bool told; /* run.json has it; a new run's has all */
 	int64_t started, ended; /* seconds of the epoch, 0 = not yet */
 	double wall_s, cpu_s; /* summed over all sessions */
 	long maxrss_kb;
@@ -71,7 +74,29 @@ struct manifest_counts {
 	uint64_t dns_asked, dns_answered, dns_failed;
 };
 
+struct manifest_reason {
+	char *name;
+	uint64_t n;
+};
+
+/* What the last analysis of the records counted; UINT64_MAX: not told. */
+struct manifest_analysis {
+	bool there;
+	char *source; /* the record file */
+	char *dns; /* where answers came from: "cached", "fill", "refresh" */
+	int64_t at, scan_date; /* seconds since 1970; scan_date TIME_UNKNOWN: the records' own */
+	char **countries; /* "XX": any */
+	size_t ncountries;
+	uint64_t hosts, hosts_in, keys, clusters, hosts_in_clusters, largest_cluster;
+	uint64_t hosts_out[HOST_NOUTS];
+	struct manifest_reason *refused; /* lines that could not be read, by reason */
+	size_t nrefused;
+};
+
 struct manifest {
+	bool anonymised; /* of a copy */
+	bool has_scan; /* a survey ran here; false: results of an analysis alone */
+	char *version; /* of the survey that wrote it last; NULL: not told */
 	char *name, *config_path, *config_digest, *state_text;
 	enum run_state state;
 	int64_t created, updated, ended;
@@ -79,6 +104,7 @@ struct manifest {
 	unsigned machine, machines;
 	uint64_t seed;
 	char *interface, *source_ip, *gateway_ip, *gateway_mac;
+	char *lists_digest; /* SHA-256 of the target lists that the shards' states belong to */
 	double rate_pps, rate_hosts; /* of this machine */
 	unsigned shards_total; /* of all machines */
 	struct scan_shard *shards;
@@ -91,8 +117,11 @@ struct manifest {
 	struct manifest_session *sessions;
 	size_t nsessions;
 	struct manifest_counts counts;
+	uint64_t told; /* which of them run.json has: see manifest_count() */
 	struct stage_record stages[NSTAGES];
 	char *analysis; /* the object that analyze made of it, as text, or NULL */
+	struct manifest_analysis found; /* what was read of it */
+	char *more; /* members that we do not know, as text: ",\"a\":1", or NULL */
 	char *dns; /* the same for what the last session asked a resolver */
 	double own_cpu_s; /* of survey itself, this session */
 	long own_maxrss_kb;
@@ -103,10 +132,27 @@ extern const char *const survey_stage_names[];
 extern const char *const stage_state_name[];
 extern const char *const run_state_name[];
 
-void manifest_init(struct manifest *m);
+void manifest_init(struct manifest *m); /* of a survey */
+void manifest_init_results(struct manifest *m); /* of results that no survey made here */
 void manifest_fini(struct manifest *m);
-/* Write directory/run.json, atomically.  Returns 0, or -1 with errno set. */
+/* A survey at work writes its directory/run.json, atomically.  Returns 0, or -1 with errno set. */
 int manifest_write(struct manifest *m, const char *directory);
+/*
+ * The same without saying that a survey was at work: out is complete but for
+ * its commit.  Returns 0, or -1 with errno set and nothing left.
+ */
+int manifest_prepare(const struct manifest *m, const char *directory, struct outfile *out);
+/* Leave only what names no host, network, person or place: counts, rates, times, versions. */
+void manifest_anonymise(struct manifest *m);
+
+#define MANIFEST_UNKNOWN UINT64_MAX
+/* The count at an offset in struct manifest_counts; MANIFEST_UNKNOWN when run.json does not tell it. */
+uint64_t manifest_count(const struct manifest *m, size_t offset);
+
+#define MANIFEST_MAX (64 << 20) /* bytes of a run.json */
+
+/* A run.json as text.  Returns 0, or -1 with errno EINVAL when it is none. */
+int manifest_parse(struct manifest *m, const char *text);
 /* Returns 0; -1 with errno set; EINVAL: it is no manifest. */
 int manifest_read(struct manifest *m, const char *directory);
 void manifest_set(char **field, const char *value);

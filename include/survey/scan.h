@@ -42,15 +42,16 @@ struct scan_opts {
 	struct scan_shard *shards; /* borrowed; those that are SHARD_DONE are left out */
 	size_t nshards;
 	unsigned max_failures; /* in a row for one shard before it is given up */
-	const struct guard_broker
-	    *broker; /* that starts zmap as its tool number `tool`; NULL: we do */
+	/* That starts zmap as its tool of that number and has the lists; NULL: we do. */
+	const struct guard_broker *broker;
 	unsigned tool;
+	const int *lists; /* then: descriptors of ZMAP_ALLOW_FILE and ZMAP_BLOCK_FILE, or NULL */
 	uint64_t start_ms; /* first progress must come within, 0 = default */
 	uint64_t stall_ms; /* and further progress within, 0 = default */
 	void (*on_hit)(const struct ip *ip, void *arg);
 	/* A shard was started or has ended: time to write the manifest. */
 	void (*on_shard)(const struct scan_shard *shard, void *arg);
-	/* error: NULL, or an errno that forbids to go on (disk full).  Called once; the scan may be freed then. */
+	/* error: 0, or the errno that forbids to go on (disk full).  Called once; the scan may be freed then. */
 	void (*on_done)(int error, void *arg);
 	void *arg;
 };

@@ -9,6 +9,10 @@
 
 #include "survey/config.h"
 
+/* The lists as zmap opens them: the first two descriptors that its guard hands over (guard.h). */
+#define ZMAP_ALLOW_FILE "/proc/self/fd/4"
+#define ZMAP_BLOCK_FILE "/proc/self/fd/5"
+
 /* What zmap is told, apart from the shard.  Strings are borrowed. */
 struct zmap_params {
 	const char *zmap; /* path or name */
@@ -26,7 +30,7 @@ struct zmap_params {
 	unsigned shards; /* of the whole survey, over all machines */
 };
 
-/* The whole argv for one shard (0-based); argv_free() it.  Understood by zmap 2.1 to 4.x. */
+/* The whole argv for one shard (0-based); zmap_argv_free() frees it.  Understood by zmap 2.1 to 4.x. */
 char **zmap_argv(const struct zmap_params *p, unsigned shard);
 void zmap_argv_free(char **argv);
 
@@ -48,16 +52,20 @@ struct zmap_progress {
 /* Read one line of zmap's stderr.  False, *p unchanged, when it is not a progress line. */
 bool zmap_progress_parse(const char *line, size_t len, struct zmap_progress *p);
 
-/* The request that scan sends to a privileged guard, and the guard's side of it. */
+/* What survey asks of a guard that runs zmap with root's rights: which shard of what; nothing else is its to say. */
 struct zmap_request {
-	uint32_t magic;
+	uint32_t magic; /* zmap_request_make() sets it */
 	uint32_t shard;
 	uint32_t shards;
 	uint32_t pad;
 	uint64_t seed;
 };
 
-/* A guard_build_fn: arg is the struct zmap_params with which the guard was started. */
+/*
+ * The guard's side, a guard_build_fn: arg is the struct zmap_params with which
+ * the guard was started.  Returns an argv to free, or NULL for what is no
+ * request or asks for a shard that cannot be.
+ */
 char **zmap_request_build(const void *req, size_t len, void *arg);
 struct zmap_request zmap_request_make(const struct zmap_params *p, unsigned shard);
 

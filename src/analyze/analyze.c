@@ -248,6 +248,11 @@ read_records(struct analysis *a)
 	rc = record_reading_run(in, a->records, &o, &error);
 	if (rc == READING_STOPPED)
 		return stopped(a);
+	if (rc == RECORD_NO_RECORDS && in->error == NULL) {
+		log_error("%s", error);
+		free(error);
+		return EXIT_USAGE;
+	}
 	if (in->error == NULL && rc != 0 && in->counts.lines > 0) {
 		/* What was read is good; the rest cannot be had. */
 		log_error("%s", error);

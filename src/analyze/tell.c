@@ -1,6 +1,5 @@
 /* What an analysis found, what was wrong with its input and what it cost. */
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,8 +13,6 @@
 #include "survey/rfc3339.h"
 
 #include "analysis.h"
-
-#define ANALYZE_JSON_MAX ((size_t)64 << 20)
 
 struct cost *
 analysis_cost(struct analysis *a, const char *name)
@@ -78,41 +75,16 @@ analysis_countries_text(const struct analysis *a)
 	return buf_steal(&b);
 }
 
-/* run.json as an object, or NULL when there is none that can be read. */
-static json_object *
-read_run_json(const char *dir)
-{
-	char *path = path_join(dir, "run.json"), *text;
-	json_object *root = NULL;
-	size_t len;
-
-	if ((text = file_read(path, ANALYZE_JSON_MAX, &len)) != NULL)
-		root = json_tokener_parse(text);
-	if (root != NULL && !json_object_is_type(root, json_type_object)) {
-		json_object_put(root);
-		root = NULL;
-	}
-	free(text);
-	free(path);
-	return root;
-}
-
 void
 analysis_recall_countries(struct analysis *a)
 {
-	json_object *root = read_run_json(a->rundir), *list, *cc;
-	json_object *earlier = json_object_object_get(root, "analysis");
+	struct manifest m;
 
-	list = json_object_object_get(earlier, "countries");
-	if (json_object_is_type(list, json_type_array)) {
-		for (size_t i = 0; i < json_object_array_length(list); i++) {
-			cc = json_object_array_get_idx(list, i);
-			if (json_object_is_type(cc, json_type_string) &&
-			    json_object_get_string_len(cc) == 2)
-				analysis_add_country(a, json_object_get_string(cc));
-		}
-	}
-	json_object_put(root);
+	if (manifest_read(&m, a->rundir) == -1)
+		return;
+	for (size_t i = 0; i < m.found.ncountries; i++)
+		analysis_add_country(a, m.found.countries[i]);
+	manifest_fini(&m);
 }
 
 void
@@ -239,6 +211,19 @@ report_notes(const struct analysis *a)
 	if (parts.len > 0)
 		log_info("parts of records left out or unusual (%s)", parts.data);
 	buf_fini(&parts);
+}
+
+static void
+report_form(const struct analysis *a)
+{
+	const char *name = strcmp(a->in.source, "-") == 0 ? "standard input" : a->in.source;
+
+	if (a->in.counts.form == RECORD_ARRAY)
+		log_info("%s is a JSON array: each element of it was read as a record", name);
+	if (a->in.counts.form == RECORD_TEXTS)
+		log_info("%s is JSON over several lines: each object in it was read as a record "
+			 "(jq -c . puts one on a line, which is faster)",
+		    name);
 }
 
 static void
@@ -499,6 +484,7 @@ analysis_report(struct analysis *a)
 	struct verdict_counts verdicts = count_verdicts(st);
 
 	report_refused(a);
+	report_form(a);
 	report_layouts(a);
 	report_other_ports(a);
 	report_notes(a);
@@ -523,46 +509,25 @@ analysis_report(struct analysis *a)
 	log_info("results are in %s", a->dir);
 }
 
-/* A run directory that only an analysis made: what others need to take it for one. */
-static json_object *
-new_run_json(const struct analysis *a)
-{
-	json_object *root = json_object_new_object();
-	char time[TIME_SIZE];
-
-	json_object_object_add(root, "writer", json_object_new_string("survey"));
-	json_object_object_add(root, "version", json_object_new_int(1));
-	json_object_object_add(root, "name", json_object_new_string(a->in.source));
-	json_object_object_add(
-	    root, "created", json_object_new_string(time_format((int64_t)a->whole.started, time)));
-	return root;
-}
-
 int
 analysis_run_json(struct analysis *a, struct outfile *out)
 {
-	json_object *root = read_run_json(a->dir), *summary = json_tokener_parse(a->summary);
-	bool ours = root == NULL || json_object_object_get(root, "config_sha256") == NULL;
-	char *path = path_join(a->dir, "run.json");
-	const char *text;
-	size_t len;
-	int rc;
+	struct manifest m;
+	bool there = manifest_read(&m, a->dir) == 0;
+	int rc, saved;
 
 	/* Results elsewhere than in the run's own directory still tell of its scan. */
-	if (root == NULL && a->rundir != NULL)
-		root = read_run_json(a->rundir);
-	if (root == NULL)
-		root = new_run_json(a);
-	if (ours)
-		json_object_object_add(root, "state",
-		    json_object_new_string(a->incomplete ? "incomplete" : "complete"));
-	json_object_object_add(root, "analysis", summary);
-	text = json_object_to_json_string_length(
-	    root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-	rc = outfile_open(out, path);
-	if (rc == 0 && (fwrite(text, 1, len, out->f) != len || fflush(out->f) != 0))
-		rc = -1;
-	json_object_put(root);
-	free(path);
+	if (!there && (a->rundir == NULL || manifest_read(&m, a->rundir) == -1)) {
+		manifest_init_results(&m);
+		manifest_set(&m.name, a->in.source);
+		m.created = (int64_t)a->whole.started;
+	}
+	if (!there || m.config_digest == NULL) /* of a run it is the run's own */
+		m.state = a->incomplete ? RUN_INCOMPLETE : RUN_COMPLETE;
+	manifest_set(&m.analysis, a->summary);
+	rc = manifest_prepare(&m, a->dir, out);
+	saved = errno;
+	manifest_fini(&m);
+	errno = saved;
 	return rc;
 }

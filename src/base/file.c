@@ -16,7 +16,6 @@
 
 /* Between a file's name and six random characters: no other program makes such names, no user types them. */
 #define TEMPORARY ".survey-tmp-"
-#define RANDOM_LEN 6
 #define COPY_SIZE ((size_t)1 << 20) /* bytes of a step */
 
 /* A device, a pipe, or a name of an open file, which may be either: nothing may take its place. */
@@ -160,13 +159,19 @@ outfile_abort(struct outfile *o)
 	o->path = o->tmp = NULL;
 }
 
+char *
+outfile_temporary(const char *of, const char random[static OUTFILE_RANDOM + 1])
+{
+	return xasprintf("%s" TEMPORARY "%s", of, random);
+}
+
 bool
 outfile_is_temporary(const char *name, const char *of)
 {
 	size_t len = strlen(of), mark = strlen(TEMPORARY);
 
 	return strncmp(name, of, len) == 0 && strncmp(name + len, TEMPORARY, mark) == 0 &&
-	       strlen(name) == len + mark + RANDOM_LEN;
+	       strlen(name) == len + mark + OUTFILE_RANDOM;
 }
 
 void
@@ -216,35 +221,65 @@ file_unnamed(const char *dir)
 }
 
 char *
-file_read(const char *path, size_t max, size_t *len)
+file_read_fd(int fd, size_t max, size_t *len)
 {
 	char *data = NULL;
-	size_t cap = 0, used = 0, n;
-	FILE *f;
-	int saved = 0;
+	size_t cap = 0, used = 0;
+	int error = 0;
+	ssize_t n = 1;
 
-	if ((f = fopen(path, "re")) == NULL)
-		return NULL;
-	do {
+	while (n != 0 && error == 0) {
 		mem_grow(&data, &cap, used + (1 << 14) + 1, 1);
-		errno = 0;
-		n = fread(data + used, 1, cap - used - 1, f);
-		used += n;
-		if (ferror(f))
-			saved = errno != 0 ? errno : EIO;
-		else if (used > max)
-			saved = EFBIG;
-	} while (n > 0 && saved == 0);
-	fclose(f);
-	if (saved != 0) {
+		n = read(fd, data + used, cap - used - 1);
+		if (n == -1)
+			error = errno != EINTR ? errno : 0;
+		else
+			used += (size_t)n;
+		if (used > max)
+			error = EFBIG;
+	}
+	if (error != 0) {
 		free(data);
-		errno = saved;
+		errno = error;
 		return NULL;
 	}
 	data[used] = '\0';
 	if (len != NULL)
 		*len = used;
 	return data;
+}
+
+char *
+file_read(const char *path, size_t max, size_t *len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), saved;
+	char *data;
+
+	if (fd == -1)
+		return NULL;
+	data = file_read_fd(fd, max, len);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return data;
+}
+
+int
+file_write_fd(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
 }
 
 static int
@@ -281,21 +316,17 @@ static int
 copy_rest(int from, int to, off_t at)
 {
 	char *buf = xmalloc(COPY_SIZE);
-	ssize_t n, done = 0;
+	int rc = 0;
+	ssize_t n;
 
-	while ((n = pread(from, buf, COPY_SIZE, at)) > 0 || (n == -1 && errno == EINTR)) {
-		for (ssize_t put = 0; put < n; put += done) {
-			done = write(to, buf + put, (size_t)(n - put));
-			if (done == -1 && errno == EINTR)
-				done = 0;
-			if (done == -1)
-				goto out;
-		}
-		at += n > 0 ? n : 0;
+	while (rc == 0 && (n = pread(from, buf, COPY_SIZE, at)) != 0) {
+		if (n == -1 && errno == EINTR)
+			continue;
+		rc = n == -1 ? -1 : file_write_fd(to, buf, (size_t)n);
+		at += n;
 	}
-out:
 	free(buf);
-	return n == -1 || done == -1 ? -1 : 0;
+	return rc;
 }
 
 int

@@ -1,13 +1,10 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "survey/mem.h"
+#include "survey/file.h"
 #include "survey/memfile.h"
-
-#define BLOCK (1 << 20)
 
 #ifndef MFD_NOEXEC_SEAL /* Linux 6.3 */
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -22,22 +19,6 @@ create(const char *name)
 	if (fd == -1 && errno == EINVAL)
 		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	return fd;
-}
-
-static int
-write_all(int fd, const char *p, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
 }
 
 /* Seal it and rewind it, or close it when rc says that something failed. */
@@ -60,26 +41,13 @@ memfile_new(const char *name, const void *data, size_t len)
 {
 	int fd = create(name);
 
-	return fd == -1 ? -1 : finish(fd, write_all(fd, data, len));
+	return fd == -1 ? -1 : finish(fd, file_write_fd(fd, data, len));
 }
 
 int
 memfile_copy(const char *name, int source)
 {
-	int fd = create(name), rc = 0;
-	off_t at = 0;
-	ssize_t n;
-	char *buf;
+	int fd = create(name);
 
-	if (fd == -1)
-		return -1;
-	buf = xmalloc(BLOCK);
-	while (rc == 0 && (n = pread(source, buf, BLOCK, at)) != 0) {
-		if (n == -1 && errno == EINTR)
-			continue;
-		rc = n == -1 ? -1 : write_all(fd, buf, (size_t)n);
-		at += n;
-	}
-	free(buf);
-	return finish(fd, rc);
+	return fd == -1 ? -1 : finish(fd, file_copy(source, fd));
 }

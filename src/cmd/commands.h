@@ -18,6 +18,7 @@
 	X(find)     \
 	X(cluster)  \
 	X(compare)  \
+	X(export)   \
 	X(help)
 
 #define X(name) extern const struct command command_##name;

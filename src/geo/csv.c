@@ -301,34 +301,50 @@ csv_find(const char *dir, const char *prefix, const char *file)
 	return found;
 }
 
-static const char *const csv_prefix[GEO_NKINDS] = { "GeoLite2-Country-CSV", "GeoLite2-ASN-CSV" };
-static const char *const csv_file[GEO_NKINDS][2] = {
-	{ "GeoLite2-Country-Blocks-IPv4.csv", "GeoLite2-Country-Blocks-IPv6.csv" },
-	{ "GeoLite2-ASN-Blocks-IPv4.csv", "GeoLite2-ASN-Blocks-IPv6.csv" },
+/* The files of a directory, by slot. */
+static const struct {
+	const char *prefix, *file;
+} csv_slots[GEO_CSV_FILES] = {
+	{ "GeoLite2-Country-CSV", "GeoLite2-Country-Locations-en.csv" },
+	{ "GeoLite2-Country-CSV", "GeoLite2-Country-Blocks-IPv4.csv" },
+	{ "GeoLite2-Country-CSV", "GeoLite2-Country-Blocks-IPv6.csv" },
+	{ "GeoLite2-ASN-CSV", "GeoLite2-ASN-Blocks-IPv4.csv" },
+	{ "GeoLite2-ASN-CSV", "GeoLite2-ASN-Blocks-IPv6.csv" },
 };
 
-static const char locations_file[] = "GeoLite2-Country-Locations-en.csv";
+enum { SLOT_LOCATIONS, SLOT_BLOCKS };
+
+/* The slot of the networks of one family. */
+static size_t
+blocks_slot(enum geo_kind kind, bool v6)
+{
+	return SLOT_BLOCKS + 2 * (size_t)kind + v6;
+}
+
+/* The caller frees; NULL when there is no such file. */
+static char *
+csv_path(const struct geo_source *src, size_t slot)
+{
+	if (src->csv_files != NULL)
+		return src->csv_files[slot] != NULL ? xstrdup(src->csv_files[slot]) : NULL;
+	return csv_find(src->csv_dir, csv_slots[slot].prefix, csv_slots[slot].file);
+}
 
 size_t
 geo_csv_files(const char *dir, char *paths[GEO_CSV_FILES])
 {
+	const struct geo_source src = { .csv_dir = dir };
 	size_t n = 0;
 
-	if ((paths[n] = csv_find(dir, csv_prefix[GEO_COUNTRY], locations_file)) != NULL)
-		n++;
-	for (int kind = GEO_COUNTRY; kind < GEO_NKINDS; kind++) {
-		for (int i = 0; i < 2; i++) {
-			paths[n] = csv_find(dir, csv_prefix[kind], csv_file[kind][i]);
-			n += paths[n] != NULL;
-		}
-	}
+	for (size_t slot = 0; slot < GEO_CSV_FILES; slot++)
+		n += (paths[slot] = csv_path(&src, slot)) != NULL;
 	return n;
 }
 
 bool
-geo_csv_has_asn(const char *dir)
+geo_csv_has_asn(const struct geo_source *src)
 {
-	char *path = csv_find(dir, csv_prefix[GEO_ASN], csv_file[GEO_ASN][0]);
+	char *path = csv_path(src, blocks_slot(GEO_ASN, false));
 	bool has = path != NULL;
 
 	free(path);
@@ -336,7 +352,7 @@ geo_csv_has_asn(const char *dir)
 }
 
 int
-geo_walk_csv(const struct geo_walk *w, const char *dir, char **error)
+geo_walk_csv(const struct geo_walk *w, const struct geo_source *src, char **error)
 {
 	const bool wanted[2] = { w->v4, w->v6 };
 	struct locations l = { 0 };
@@ -344,24 +360,24 @@ geo_walk_csv(const struct geo_walk *w, const char *dir, char **error)
 	int rc = 0, found = 0;
 
 	if (w->kind == GEO_COUNTRY) {
-		path = csv_find(dir, csv_prefix[w->kind], locations_file);
-		if (path == NULL) {
-			*error = xasprintf("%s: no %s in it", dir, locations_file);
+		if ((path = csv_path(src, SLOT_LOCATIONS)) == NULL) {
+			*error = xasprintf(
+			    "%s: no %s in it", src->csv_dir, csv_slots[SLOT_LOCATIONS].file);
 			return -1;
 		}
 		rc = locations_read(&l, path, w->stats, error);
 		free(path);
 	}
 	for (int i = 0; rc == 0 && i < 2; i++) {
-		if (!wanted[i] ||
-		    (path = csv_find(dir, csv_prefix[w->kind], csv_file[w->kind][i])) == NULL)
+		if (!wanted[i] || (path = csv_path(src, blocks_slot(w->kind, i == 1))) == NULL)
 			continue;
 		found++;
 		rc = blocks_read(w, path, &l, error);
 		free(path);
 	}
 	if (rc == 0 && found == 0) {
-		*error = xasprintf("%s: no %s in it", dir, csv_file[w->kind][w->v4 ? 0 : 1]);
+		*error = xasprintf(
+		    "%s: no %s in it", src->csv_dir, csv_slots[blocks_slot(w->kind, !w->v4)].file);
 		rc = -1;
 	}
 	free(l.row);

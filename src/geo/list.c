@@ -56,7 +56,7 @@ walk(const struct geo_source *src, const struct geo_walk *w, char **error)
 	if (mmdb != NULL)
 		return geo_walk_mmdb(w, mmdb, error);
 	if (src->csv_dir != NULL)
-		return geo_walk_csv(w, src->csv_dir, error);
+		return geo_walk_csv(w, src, error);
 	if (src->legacy_file != NULL && w->kind == GEO_COUNTRY)
 		return geo_walk_legacy(w, src->legacy_file, error);
 	*error = xasprintf(
@@ -119,7 +119,7 @@ geo_source_open(const struct geo_source *src, struct geo_stats *stats, char **er
 		if (mmdb[k] != NULL) {
 			if (geo_db_add_mmdb(db, f.kind, mmdb[k], error) == -1)
 				goto fail;
-		} else if (!csv || (k == GEO_ASN && !geo_csv_has_asn(src->csv_dir))) {
+		} else if (!csv || (k == GEO_ASN && !geo_csv_has_asn(src))) {
 			continue;
 		} else {
 			if (walk(src, &w, error) == -1)

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,12 @@
 #include "survey/identity.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define LEAKS_ARE_LOOKED_FOR 1 /* by a debugger of our own */
+#else
+#define LEAKS_ARE_LOOKED_FOR 0
+#endif
 
 int
 identity_find(struct identity *id, const char *name)
@@ -47,15 +54,26 @@ identity_take(const struct identity *id)
 		log_error("cannot become %s: %s", id->name, strerror(errno));
 		return EXIT_FAILED;
 	}
-	/* Ours again for debuggers and /proc/self, as for any process of that user. */
-	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	/*
+	 * We may hold what that user's other processes must not have, the socket of zmap's
+	 * guard above all: no debugger of theirs gets hold of us (ptrace(2)).
+	 */
+	prctl(PR_SET_DUMPABLE, LEAKS_ARE_LOOKED_FOR, 0, 0, 0);
 	return 0;
 }
+
+/* Root's own groups while another identity is assumed: they would open what that user cannot. */
+static gid_t own_groups[NGROUPS_MAX];
+static int nown_groups;
 
 int
 identity_assume(const struct identity *id)
 {
-	if (id->drop && (setegid(id->gid) == -1 || seteuid(id->uid) == -1)) {
+	if (!id->drop)
+		return 0;
+	if ((nown_groups = getgroups(NGROUPS_MAX, own_groups)) == -1 ||
+	    initgroups(id->name, id->gid) == -1 || setegid(id->gid) == -1 ||
+	    seteuid(id->uid) == -1) {
 		log_error("cannot become %s: %s", id->name, strerror(errno));
 		return EXIT_USAGE;
 	}
@@ -65,6 +83,10 @@ identity_assume(const struct identity *id)
 void
 identity_resume(const struct identity *id)
 {
-	if (id->drop && (seteuid(0) == -1 || setegid(0) == -1))
+	int saved = errno;
+
+	if (id->drop && (seteuid(0) == -1 || setegid(0) == -1 ||
+			    setgroups((size_t)nown_groups, own_groups) == -1))
 		abort(); /* half a change of identity must not go on */
+	errno = saved;
 }

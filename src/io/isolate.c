@@ -23,24 +23,6 @@ enum { OWN_UID_MAX = 65533, OWN_UID_MIN = 65000 };
 /* What the child's exit status says. */
 enum { DONE = 0, FAILED = 1, NO_IDENTITY = 2, NO_SANDBOX = 3, NOTHING = 4 };
 
-int
-isolate_answer(int out, const void *data, size_t len)
-{
-	const char *p = data;
-
-	while (len > 0) {
-		ssize_t n = write(out, p, len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* A user id without an account; 0 when there is none. */
 static uid_t
 own_uid(void)
@@ -52,17 +34,11 @@ own_uid(void)
 	return 0;
 }
 
-static void
-limit(int resource, rlim_t most, rlim_t hard)
-{
-	struct rlimit l = { most, hard };
-
-	setrlimit(resource, &l);
-}
-
 static bool
 become(const struct isolate_options *o, uid_t own)
 {
+	const struct rlimit none = { 0, 0 };
+	const struct rlimit cpu = { o->cpu_s, o->cpu_s + 1 }; /* SIGXCPU, then SIGKILL */
 	pid_t parent = getppid();
 
 	if (o->id != NULL) {
@@ -77,9 +53,9 @@ become(const struct isolate_options *o, uid_t own)
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		return false;
-	limit(RLIMIT_CORE, 0, 0);
-	limit(RLIMIT_FSIZE, 0, 0);
-	limit(RLIMIT_CPU, o->cpu_s, o->cpu_s + 1); /* SIGXCPU, then SIGKILL */
+	setrlimit(RLIMIT_CORE, &none);
+	setrlimit(RLIMIT_FSIZE, &none);
+	setrlimit(RLIMIT_CPU, &cpu);
 	return true;
 }
 

@@ -1,7 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ldns/sha2.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,18 +11,139 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "survey/buf.h"
+#include "survey/beneath.h"
 #include "survey/command.h"
 #include "survey/diff.h"
 #include "survey/file.h"
+#include "survey/isolate.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/signals.h"
+#include "survey/trust.h"
 
 #include "choose.h"
 
 #define CONFIG_MAX (4 << 20)
 enum { LOCK_TRIES = 20, LOCK_STEP_MS = 50 };
 #define STAMP_LEN 15 /* 20260615-120000 */
+#define LOOK_AT 100 /* directories whose run.json one child looks at */
+#define LOOK_CPU_S 60
+
+void
+rundir_init(struct rundir *d)
+{
+	*d = (struct rundir){ .fd = -1, .parent = -1, .lock = -1, .choice = -1 };
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
+/* ---- what lies in the directories ---- */
+
+/* What a run.json says of its run. */
+struct glance {
+	uint32_t at; /* which of the directories */
+	int32_t error; /* 0, ENOENT: there is none, EINVAL: it is no manifest, … */
+	bool complete;
+	bool
+	    began; /* something has been sent: an attempt that ended before is not worth continuing */
+	bool same_config;
+	int64_t created;
+};
+
+struct look {
+	const char *config_path; /* of the run that is looked for; NULL: any */
+	const int *dirs;
+	size_t n;
+	int files[LOOK_AT]; /* run.json of each, or -1 */
+	int errors[LOOK_AT];
+};
+
+static int
+open_manifests(void *arg)
+{
+	struct look *l = arg;
+
+	for (size_t i = 0; i < l->n; i++) {
+		l->files[i] = beneath_open(l->dirs[i], "run.json", O_RDONLY, 0);
+		l->errors[i] = errno;
+	}
+	return 0;
+}
+
+static struct glance
+glance_at(const struct look *l, size_t i)
+{
+	struct glance g = { .at = (uint32_t)i, .error = l->errors[i] };
+	struct manifest m;
+	char *text;
+
+	if (l->files[i] == -1)
+		return g;
+	g.error = 0;
+	if ((text = file_read_fd(l->files[i], MANIFEST_MAX, NULL)) == NULL ||
+	    manifest_parse(&m, text) == -1) {
+		g.error = errno;
+		return g;
+	}
+	g.complete = m.state == RUN_COMPLETE;
+	g.began = m.stages[STAGE_SCAN].started != 0;
+	g.created = m.created;
+	g.same_config = m.config_path != NULL && l->config_path != NULL &&
+			strcmp(m.config_path, l->config_path) == 0;
+	return g;
+}
+
+/* The first run of that config, or the first of all. */
+static int
+find_run(int out, void *arg)
+{
+	const struct look *l = arg;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct glance g = glance_at(l, i);
+
+		if (l->config_path == NULL || (g.error == 0 && g.same_config))
+			return file_write_fd(out, &g, sizeof(g));
+	}
+	return 0;
+}
+
+/*
+ * Look at directories as run.user, who owns them.  Returns 1, 0 when there is no
+ * such run, or -1 after a message.
+ */
+static int
+look_at(
+    const char *config_path, const int *dirs, size_t n, const struct identity *id, struct glance *g)
+{
+	const struct isolate_options o = { .id = id,
+		.profile = SANDBOX_PARSE,
+		.cpu_s = LOOK_CPU_S,
+		.max = sizeof(*g),
+		.stop = signals_stop(),
+		.open = open_manifests };
+	struct look l = { .config_path = config_path, .dirs = dirs, .n = n };
+	struct buf answer;
+	char *why;
+	int rc;
+
+	buf_init(&answer);
+	if ((rc = isolate(find_run, &l, &o, &answer, &why)) == -1) {
+		log_error("run.json cannot be looked at: %s", why);
+		free(why);
+	} else if (answer.len == sizeof(*g)) {
+		memcpy(g, answer.data, sizeof(*g));
+		rc = g->at < n ? 1 : 0;
+	}
+	buf_fini(&answer);
+	return rc;
+}
 
 static bool
 is_run_name(const char *name, const char *prefix)
@@ -34,216 +155,390 @@ is_run_name(const char *name, const char *prefix)
 	       strspn(name + n + 1, "0123456789-") == strlen(name + n + 1);
 }
 
-/* The name of the newest run, finished or not, of this config; NULL when there is none. */
-static char *
-newest_run(const struct config *c, struct manifest *m)
+static int
+newest_first(const void *a, const void *b)
 {
-	DIR *dir = opendir(c->run.directory);
-	struct dirent *de;
-	char *best = NULL;
+	return strcmp(*(char *const *)b, *(char *const *)a);
+}
 
+/* Names of runs in a directory, the newest first; the caller frees them. */
+static char **
+run_names(int parent, const char *prefix, size_t *n)
+{
+	int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd != -1 ? fdopendir(fd) : NULL;
+	const struct dirent *de;
+	char **names = NULL;
+	size_t cap = 0;
+
+	*n = 0;
 	while (dir != NULL && (de = readdir(dir)) != NULL) {
-		struct manifest one;
-		char *path;
-
-		if (!is_run_name(de->d_name, c->run.name) ||
-		    (best != NULL && strcmp(de->d_name, best) < 0))
+		if (!is_run_name(de->d_name, prefix))
 			continue;
-		path = path_join(c->run.directory, de->d_name);
-		if (manifest_read(&one, path) == 0) {
-			if (one.config_path != NULL && strcmp(one.config_path, c->path) == 0) {
-				free(best);
-				best = xstrdup(de->d_name);
-				manifest_fini(m);
-				*m = one;
-			} else {
-				manifest_fini(&one);
-			}
-		}
-		free(path);
+		mem_grow(&names, &cap, *n + 1, sizeof(*names));
+		names[(*n)++] = xstrdup(de->d_name);
 	}
 	if (dir != NULL)
 		closedir(dir);
-	return best;
-}
-
-static bool
-finished(const struct manifest *m)
-{
-	return m->state == RUN_COMPLETE;
-}
-
-/*
- * Has anything been sent?  An attempt that ended before, on a wrong country
- * or a damaged database say, is not worth continuing: its directory is used
- * again, with the config and the databases of now.
- */
-static bool
-began(const struct manifest *m)
-{
-	return m->stages[STAGE_SCAN].started != 0;
+	else if (fd != -1)
+		close(fd);
+	if (*n > 0)
+		qsort(names, *n, sizeof(*names), newest_first);
+	return names;
 }
 
 /*
- * Make a directory that we have just made run.user's.  Through a descriptor
- * and never through a link: what lies above may be that user's already, and
- * chown() by name would give away whatever the name has come to mean.
+ * Is a directory that has no run.json one for a run: empty, or left by one that
+ * died before it had a manifest?
  */
+static bool
+is_free(int at)
+{
+	static const char *const early[] = { "scan", "geo", "lock", "survey.conf", "survey.log",
+		"lists.sha256", "run.json" };
+	int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd != -1 ? fdopendir(fd) : NULL;
+	const struct dirent *de;
+	bool ours = dir != NULL;
+
+	while (ours && (de = readdir(dir)) != NULL) {
+		ours = strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0;
+		for (size_t i = 0; !ours && i < sizeof(early) / sizeof(early[0]); i++)
+			ours = strcmp(de->d_name, early[i]) == 0 ||
+			       outfile_is_temporary(de->d_name, early[i]);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	else if (fd != -1)
+		close(fd);
+	return ours;
+}
+
+/*
+ * The newest run, finished or not, of this config in d->parent: its name, which
+ * the caller frees, or NULL when there is none.  *rc is an exit_status after a
+ * message.  *unused, which the caller frees as well, is what a run that failed
+ * at its very beginning has left, or NULL.
+ */
+static char *
+newest_run(const struct rundir *d, const struct config *c, const struct identity *id,
+    struct glance *g, char **unused, int *rc)
+{
+	size_t n;
+	char **names = run_names(d->parent, c->run.name, &n), *found = NULL;
+	int dirs[LOOK_AT], got = 0;
+	struct stat st;
+
+	for (size_t at = 0; at < n && got == 0; at += LOOK_AT) {
+		size_t batch = n - at < LOOK_AT ? n - at : LOOK_AT;
+
+		for (size_t i = 0; i < batch; i++)
+			dirs[i] = openat(d->parent, names[at + i],
+			    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (at == 0 && fstat(dirs[0], &st) == 0 && st.st_uid == id->uid &&
+		    fstatat(dirs[0], "run.json", &st, AT_SYMLINK_NOFOLLOW) == -1 &&
+		    errno == ENOENT && is_free(dirs[0]))
+			*unused = xstrdup(names[0]);
+		if ((got = look_at(c->path, dirs, batch, id, g)) == 1)
+			found = xstrdup(names[at + g->at]);
+		for (size_t i = 0; i < batch; i++)
+			close_fd(&dirs[i]);
+	}
+	for (size_t i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+	if (got == -1)
+		*rc = EXIT_FAILED;
+	return found;
+}
+
+/* ---- the ways there ---- */
+
+/* What others decide is refused where it would be root who follows them. */
+static unsigned
+trust_flags(const struct identity *id)
+{
+	return id->drop ? 0 : TRUST_LINKS | TRUST_ANYBODY;
+}
+
+/* A folder of run.user's is changed by run.user, others by us. */
+static bool
+as_user(int parent, const struct identity *id)
+{
+	struct stat st;
+
+	return id->drop && fstat(parent, &st) == 0 && st.st_uid == id->uid;
+}
+
 static int
-give_directory(const char *path, uid_t uid, gid_t gid)
+make_as(int parent, const char *name, mode_t mode, const struct identity *id)
 {
-	int fd, rc, saved;
+	bool user = as_user(parent, id);
+	int rc, saved;
 
-	if (geteuid() != 0)
-		return 0;
-	if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+	if (user && identity_assume(id) != 0) {
+		errno = EPERM;
 		return -1;
-	rc = fchown(fd, uid, gid) == -1 || fchmod(fd, 0700) == -1 ? -1 : 0;
+	}
+	rc = mkdirat(parent, name, mode);
 	saved = errno;
-	close(fd);
+	if (user)
+		identity_resume(id);
 	errno = saved;
 	return rc;
 }
 
+/* A trust_make_fn: arg is the struct identity. */
 static int
-make_directory(struct rundir *d, const struct config *c, uid_t uid, gid_t gid)
+make_folder(int parent, const char *name, void *arg)
 {
-	time_t now = time(NULL);
-	char stamp[32];
-	struct tm tm;
-
-	gmtime_r(&now, &tm);
-	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
-	for (int i = 1; i < 1000; i++) {
-		char *name = i == 1 ? xasprintf("%s-%s", c->run.name, stamp)
-				    : xasprintf("%s-%s-%03d", c->run.name, stamp, i);
-
-		d->path = path_join(c->run.directory, name);
-		free(name);
-		if (mkdir(d->path, 0700) == 0) {
-			if (give_directory(d->path, uid, gid) == -1)
-				break;
-			return 0;
-		}
-		if (errno != EEXIST)
-			break;
-		free(d->path);
-	}
-	log_error(
-	    "%s: %s; set run.directory to a place that can be written", d->path, strerror(errno));
-	return EXIT_USAGE;
+	return make_as(parent, name, 0755, arg);
 }
 
 /*
- * Is a directory that has no run.json one for a run: not there, empty, or
- * left by one that died before it had a manifest?
+ * A directory that root has made, or that was empty, becomes run.user's.
+ * Through a descriptor: a name would give away whatever it has come to mean.
  */
-static bool
-is_free(const char *path)
+static int
+give(int fd, const struct identity *id)
 {
-	static const char *const early[] = { ".", "..", "scan", "geo", "lock", "survey.conf",
-		"survey.log", "run.json" };
-	DIR *dir = opendir(path);
-	const struct dirent *de;
-	bool ours = true;
+	struct stat st;
 
-	if (dir == NULL)
-		return errno == ENOENT;
-	while (ours && (de = readdir(dir)) != NULL) {
-		ours = false;
-		for (size_t i = 0; !ours && i < sizeof(early) / sizeof(early[0]); i++) {
-			ours = strcmp(de->d_name, early[i]) == 0 ||
-			       outfile_is_temporary(de->d_name, early[i]);
+	if (fstat(fd, &st) == -1)
+		return -1;
+	if (id->drop && st.st_uid != id->uid) {
+		if (st.st_uid != 0) {
+			errno = EPERM;
+			return -1;
 		}
+		if (fchown(fd, id->uid, id->gid) == -1)
+			return -1;
 	}
-	closedir(dir);
-	return ours;
+	return fchmod(fd, 0700);
+}
+
+/* The directory called name in d->parent becomes d->fd.  Returns 0, or -1 with errno set. */
+static int
+make_run(struct rundir *d, const char *name, const struct identity *id)
+{
+	if (make_as(d->parent, name, 0700, id) == -1)
+		return -1;
+	d->fd = openat(d->parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return d->fd == -1 || give(d->fd, id) == -1 ? -1 : 0;
+}
+
+/* Is an existing run's directory that of whom we will be?  Returns 0, or an exit_status after a message. */
+static int
+check_owner(const struct rundir *d, const struct identity *id)
+{
+	struct stat st;
+
+	if (!id->drop || (fstat(d->fd, &st) == 0 && st.st_uid == id->uid))
+		return 0;
+	log_error("%s does not belong to %s (run.user): chown -R it, or start a new run", d->path,
+	    id->name);
+	return EXIT_USAGE;
 }
 
 static int
-use_directory(struct rundir *d, const char *path, uid_t uid, gid_t gid)
+open_run(struct rundir *d, const char *name, const struct identity *id)
 {
-	struct manifest m;
+	d->fd = openat(d->parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (d->fd != -1)
+		return check_owner(d, id);
+	log_error("%s: %s", d->path, strerror(errno));
+	return EXIT_USAGE;
+}
+
+/* The directory above path, "." and ".." at its end understood; the caller frees it and *name. */
+static char *
+split(const char *path, char **name)
+{
+	char *copy = xstrdup(path), *dir;
+	size_t len = strlen(copy);
+
+	while (len > 1 && copy[len - 1] == '/')
+		copy[--len] = '\0';
+	dir = path_dir(copy);
+	*name = xstrdup(strrchr(copy, '/') != NULL ? strrchr(copy, '/') + 1 : copy);
+	free(copy);
+	return dir;
+}
+
+/* ---- --dir ---- */
+
+static int
+find_named(struct rundir *d, const char *path, const struct identity *id)
+{
+	char *why;
+	int fd = trust_open(path, id->uid, trust_flags(id), NULL, NULL, &why), got;
+	struct glance g;
 
 	d->path = xstrdup(path);
-	if (manifest_read(&m, path) == 0) {
-		d->resumed = began(&m);
-		manifest_fini(&m);
-		return 0;
+	if (fd == -1 && errno == ENOENT) {
+		free(why);
+		return 0; /* it will be made */
 	}
-	if (errno != ENOENT) {
-		log_error("%s/run.json: %s", path,
-		    errno == EINVAL ? "not a manifest of survey" : strerror(errno));
+	if (fd == -1) {
+		log_error("--dir: %s", why);
+		free(why);
 		return EXIT_USAGE;
 	}
-	if (!is_free(path)) {
-		log_error("%s holds other things than a run; --dir names a run's directory, or one "
-			  "that is empty or will be made",
-		    path);
-		return EXIT_USAGE;
-	}
-	if (file_mkdirs(path, 0700) == -1 || (geteuid() != 0 && chmod(path, 0700) == -1) ||
-	    give_directory(path, uid, gid) == -1) {
+	d->fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (d->fd == -1) {
 		log_error("%s: %s", path, strerror(errno));
+		close(fd);
 		return EXIT_USAGE;
 	}
-	return 0;
+	got = look_at(NULL, &fd, 1, id, &g);
+	close(fd);
+	if (got != 1)
+		return EXIT_FAILED;
+	d->resumed = g.error == 0 && g.began;
+	if (g.error == 0)
+		return check_owner(d, id);
+	/* Root's own directory need not be open to run.user. */
+	if (g.error != ENOENT && !(id->drop && g.error == EACCES && is_free(d->fd))) {
+		log_error("%s/run.json: %s", path,
+		    g.error == EINVAL ? "not a manifest of survey" : strerror(g.error));
+		return EXIT_USAGE;
+	}
+	if (is_free(d->fd))
+		return 0;
+	log_error("%s holds other things than a run; --dir names a run's directory, or one "
+		  "that is empty or will be made",
+	    path);
+	return EXIT_USAGE;
 }
+
+static int
+make_named(struct rundir *d, const struct identity *id)
+{
+	char *name, *above = split(d->path, &name), *why = NULL;
+	int rc = -1;
+
+	if (d->fd != -1) {
+		if ((rc = give(d->fd, id)) == -1)
+			log_error("%s: %s", d->path, strerror(errno));
+	} else {
+		d->parent = trust_open(
+		    above, id->uid, trust_flags(id), make_folder, (void *)(uintptr_t)id, &why);
+		if (d->parent == -1)
+			log_error("--dir: %s", why);
+		else if ((rc = make_run(d, name, id)) == -1)
+			log_error("%s: %s", d->path, strerror(errno));
+	}
+	free(why);
+	free(above);
+	free(name);
+	return rc == 0 ? 0 : EXIT_USAGE;
+}
+
+/* ---- run.directory ---- */
 
 /* Two that start at the same moment must not both find that there is no run yet. */
 static int
-hold_choice(struct rundir *d, const struct config *c)
+hold_choice(struct rundir *d, const struct config *c, const struct identity *id)
 {
-	if (file_mkdirs(c->run.directory, 0755) == -1) {
-		log_error("%s: %s; set run.directory to a place that can be written",
-		    c->run.directory, strerror(errno));
+	char *why;
+
+	d->parent = trust_open(
+	    c->run.directory, id->uid, trust_flags(id), make_folder, (void *)(uintptr_t)id, &why);
+	if (d->parent == -1) {
+		log_error("run.directory: %s; set it to a place that can be written, and by "
+			  "nobody else",
+		    why);
+		free(why);
 		return EXIT_USAGE;
 	}
-	d->choice = open(c->run.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d->choice = openat(d->parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	while (d->choice != -1 && flock(d->choice, LOCK_EX) == -1 && errno == EINTR)
 		;
 	return 0;
 }
 
-void
-rundir_chosen(struct rundir *d)
+static int
+find_newest(struct rundir *d, const struct config *c, const struct run_options *o,
+    const struct identity *id)
 {
-	if (d->choice == -1)
-		return;
-	(void)flock(d->choice, LOCK_UN); /* zmap's guard has inherited the descriptor */
-	close(d->choice);
-	d->choice = -1;
+	char *name, *unused = NULL;
+	struct glance g = { 0 };
+	int rc;
+
+	if ((rc = hold_choice(d, c, id)) != 0)
+		return rc;
+	name = newest_run(d, c, id, &g, &unused, &rc);
+	if (o->start_new) {
+		free(name);
+		name = NULL;
+	}
+	if (rc == 0 && name != NULL && !g.complete &&
+	    time(NULL) - g.created <= (int64_t)c->run.max_age_days * 86400) {
+		d->path = path_join(c->run.directory, name);
+		d->resumed = g.began;
+		rc = open_run(d, name, id);
+	} else if (rc == 0 && name != NULL && !g.complete) {
+		log_warn("%s/%s is unfinished and older than %ld days (run.max_age_days): not "
+			 "continued; a new run starts",
+		    c->run.directory, name, c->run.max_age_days);
+	}
+	if (rc == 0 && d->path == NULL && unused != NULL) {
+		d->path = path_join(c->run.directory, unused);
+		rc = open_run(d, unused, id);
+	}
+	free(unused);
+	free(name);
+	if (rc == 0 && d->path == NULL)
+		d->path = path_join(c->run.directory, c->run.name); /* what rundir_make() adds to */
+	return rc;
+}
+
+static int
+make_newest(struct rundir *d, const struct identity *id)
+{
+	char *prefix = d->path, *base = strrchr(prefix, '/');
+	time_t now = time(NULL);
+	char stamp[32];
+	struct tm tm;
+	int rc = -1;
+
+	if (d->fd != -1)
+		return 0;
+	base = base != NULL ? base + 1 : prefix;
+	gmtime_r(&now, &tm);
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
+	for (int i = 1; i < 1000 && rc == -1; i++) {
+		char *name = i == 1 ? xasprintf("%s-%s", base, stamp)
+				    : xasprintf("%s-%s-%03d", base, stamp, i);
+
+		rc = make_run(d, name, id);
+		d->path = xasprintf("%.*s%s", (int)(base - prefix), prefix, name);
+		free(name);
+		if (rc == 0 || errno != EEXIST)
+			break;
+		free(d->path);
+	}
+	free(prefix);
+	if (rc == 0)
+		return 0;
+	log_error(
+	    "%s: %s; set run.directory to a place that can be written", d->path, strerror(errno));
+	return EXIT_USAGE;
 }
 
 int
-rundir_choose(
-    struct rundir *d, const struct config *c, const struct run_options *o, uid_t uid, gid_t gid)
+rundir_find(struct rundir *d, const struct config *c, const struct run_options *o,
+    const struct identity *id)
 {
-	struct manifest m;
-	char *name, *absolute;
-	int rc;
+	return o->directory != NULL ? find_named(d, o->directory, id) : find_newest(d, c, o, id);
+}
 
-	*d = (struct rundir){ .lock = -1, .choice = -1 };
-	manifest_init(&m);
-	if (o->directory != NULL) {
-		rc = use_directory(d, o->directory, uid, gid);
-	} else if ((rc = hold_choice(d, c)) == 0) {
-		name = o->start_new ? NULL : newest_run(c, &m);
-		if (name != NULL && !finished(&m) &&
-		    time(NULL) - m.created <= (int64_t)c->run.max_age_days * 86400) {
-			d->path = path_join(c->run.directory, name);
-			d->resumed = began(&m);
-			rc = 0;
-		} else {
-			if (name != NULL && !finished(&m))
-				log_warn("%s/%s is unfinished and older than %ld days "
-					 "(run.max_age_days): not continued; a new run starts",
-				    c->run.directory, name, c->run.max_age_days);
-			rc = make_directory(d, c, uid, gid);
-		}
-		free(name);
-	}
-	manifest_fini(&m);
+int
+rundir_make(struct rundir *d, const struct run_options *o, const struct identity *id)
+{
+	int rc = o->directory != NULL ? make_named(d, id) : make_newest(d, id);
+	char *absolute;
+
 	if (rc == 0 && (absolute = realpath(d->path, NULL)) != NULL) {
 		free(d->path);
 		d->path = absolute;
@@ -253,21 +548,59 @@ rundir_choose(
 	return rc;
 }
 
+void
+rundir_latest(const struct rundir *d, const struct config *c, const struct identity *id)
+{
+	const char *base = strrchr(d->path, '/') + 1;
+	char *tmp = outfile_temporary("latest", "000000"), *why;
+	struct stat at, st;
+	bool user;
+	int dir = trust_open(c->run.directory, id->uid, trust_flags(id), NULL, NULL, &why);
+
+	free(why);
+	/* A run in a directory of its own (--dir) is nobody's latest. */
+	if (dir == -1 || fstatat(dir, base, &at, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    fstat(d->fd, &st) == -1 || at.st_ino != st.st_ino || at.st_dev != st.st_dev)
+		goto out;
+	if (fstatat(dir, "latest", &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode)) {
+		log_warn("%s/latest is no link of ours: left as it is", c->run.directory);
+		goto out;
+	}
+	user = as_user(dir, id);
+	if (user && identity_assume(id) != 0)
+		goto out;
+	unlinkat(dir, tmp, 0);
+	if (symlinkat(base, dir, tmp) == -1 || renameat(dir, tmp, dir, "latest") == -1)
+		log_warn("%s/latest: %s", c->run.directory, strerror(errno));
+	if (user)
+		identity_resume(id);
+out:
+	if (dir != -1)
+		close(dir);
+	free(tmp);
+}
+
+void
+rundir_chosen(struct rundir *d)
+{
+	if (d->choice == -1)
+		return;
+	(void)flock(d->choice, LOCK_UN); /* zmap's guard has inherited the descriptor */
+	close_fd(&d->choice);
+}
+
 int
 run_directory_lock(struct rundir *d)
 {
-	char *path = path_join(d->path, "lock");
 	char pid[32];
 	ssize_t n;
-	int held;
+	int held, error;
 
-	d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (d->lock == -1) {
-		log_error("%s: %s", path, strerror(errno));
-		free(path);
-		return errno == EACCES || errno == EROFS ? EXIT_USAGE : EXIT_FAILED;
+	if ((d->lock = beneath_open(d->fd, RUNDIR_LOCK, O_RDWR | O_CREAT, 0600)) == -1) {
+		error = errno;
+		log_error("%s/" RUNDIR_LOCK ": %s", d->shown, strerror(error));
+		return error == EACCES || error == EROFS ? EXIT_USAGE : EXIT_FAILED;
 	}
-	free(path);
 	/* One that was killed a moment ago still ends, and survey status looks for an instant. */
 	for (int i = 0; (held = flock(d->lock, LOCK_EX | LOCK_NB)) == -1 && i < LOCK_TRIES; i++)
 		poll(NULL, 0, LOCK_STEP_MS);
@@ -286,18 +619,8 @@ run_directory_lock(struct rundir *d)
 	return 0;
 }
 
-static void
-digest_of(const char *text, size_t len, char digest[65])
-{
-	unsigned char sum[LDNS_SHA256_DIGEST_LENGTH];
-
-	ldns_sha256((unsigned char *)(uintptr_t)text, (unsigned int)len, sum);
-	for (size_t i = 0; i < sizeof(sum); i++)
-		snprintf(digest + 2 * i, 3, "%02x", sum[i]);
-}
-
 int
-rundir_config(struct rundir *d, const struct config *c, bool force, char digest[65])
+rundir_config(struct rundir *d, const struct config *c, bool force, char digest[static DIGEST_SIZE])
 {
 	char *copy = path_join(d->path, "survey.conf"), *then = NULL, *diff;
 	const char *now = c->text;
@@ -326,61 +649,20 @@ rundir_config(struct rundir *d, const struct config *c, bool force, char digest[
 		log_error("%s: %s", copy, strerror(errno));
 		rc = EXIT_FAILED;
 	}
-	digest_of(now, now_len, digest);
+	digest_sha256(now, now_len, digest);
 	free(then);
 	free(copy);
 	return rc;
-}
-
-int
-rundir_keep(const struct rundir *d, int source, const char *copy)
-{
-	struct outfile out;
-	char *dir;
-	int rc, saved;
-
-	if (d->resumed && access(copy, F_OK) == 0)
-		return 0; /* the run's own since its beginning */
-	dir = path_dir(copy);
-	rc = mkdir(dir, 0700) == -1 && errno != EEXIST ? -1 : 0;
-	free(dir);
-	if (rc == -1 || outfile_open(&out, copy) == -1)
-		return -1;
-	if (file_copy(source, fileno(out.f)) == 0)
-		return outfile_commit(&out);
-	saved = errno;
-	outfile_abort(&out);
-	errno = saved;
-	return -1;
-}
-
-void
-rundir_latest(const struct rundir *d, const struct config *c)
-{
-	char *base = strrchr(d->path, '/') + 1;
-	char *parent = path_dir(d->path), *want = realpath(c->run.directory, NULL);
-	char *link_path = path_join(c->run.directory, "latest");
-	char *tmp = xasprintf("%s.%d", link_path, (int)getpid());
-
-	/* A run in a directory of its own (--dir) is nobody's latest. */
-	if (want != NULL && strcmp(parent, want) == 0) {
-		unlink(tmp);
-		if (symlink(base, tmp) == -1 || rename(tmp, link_path) == -1)
-			log_warn("%s: %s", link_path, strerror(errno));
-	}
-	free(tmp);
-	free(link_path);
-	free(want);
-	free(parent);
 }
 
 void
 rundir_fini(struct rundir *d)
 {
 	rundir_chosen(d);
-	if (d->lock != -1)
-		close(d->lock);
+	close_fd(&d->lock);
+	close_fd(&d->fd);
+	close_fd(&d->parent);
 	free(d->path);
 	free(d->shown);
-	*d = (struct rundir){ .lock = -1, .choice = -1 };
+	rundir_init(d);
 }

@@ -21,6 +21,7 @@
 #define SAVE_MS 10000
 #define DRAIN_MS 30000
 #define QUIET_MS 1000
+#define OPT_OUT_MS 5000 /* between two tries to read the opt-outs */
 
 static const int stop_signals[3] = { SIGINT, SIGTERM, SIGHUP };
 
@@ -226,13 +227,49 @@ end_if_done(struct collect *c)
 	uv_close((uv_handle_t *)&c->save, NULL);
 	uv_close((uv_handle_t *)&c->show, NULL);
 	uv_close((uv_handle_t *)&c->quiet, NULL);
+	uv_close((uv_handle_t *)&c->opt_out, NULL);
+}
+
+/* Hosts are asked unless something speaks against it. */
+static void
+pause_grab(struct collect *c)
+{
+	if (c->grab != NULL && !c->grab_done)
+		grab_pause(c->grab, c->is_quiet || c->opt_out_unknown);
+}
+
+static void on_opt_out_timer(uv_timer_t *t);
+
+/*
+ * Somebody has opted out.  Until it is known who, nobody is asked: the safe
+ * side is silence.
+ */
+static void
+reread_opt_out(struct collect *c)
+{
+	const struct survey *s = c->s;
+	const char *path = s->c->scan.opt_out_file;
+	bool was = c->opt_out_unknown;
+
+	if (path[0] == '\0')
+		return;
+	c->opt_out_unknown = targets_read_opt_out(c->s, !was) != 0;
+	if (!c->opt_out_unknown)
+		log_info("%s read again: %zu ranges%s", path, s->opt_out.n,
+		    was ? "; hosts are asked again" : "");
+	else if (!was)
+		log_error("%s: no host is asked any more until it can be read; mend it, or stop "
+			  "survey (it goes on later)",
+		    path);
+	if (c->opt_out_unknown)
+		uv_timer_start(&c->opt_out, on_opt_out_timer, OPT_OUT_MS, 0);
+	pause_grab(c);
 }
 
 static void
-reread_opt_out(struct survey *s)
+on_opt_out_timer(uv_timer_t *t)
 {
-	if (s->c->scan.opt_out_file[0] != '\0' && targets_read_opt_out(s) == 0)
-		log_info("%s read again: %zu ranges", s->c->scan.opt_out_file, s->opt_out.n);
+	reread_opt_out(t->data);
 }
 
 static void
@@ -242,7 +279,7 @@ on_signal(uv_signal_t *h, int sig)
 	uint64_t drain = c->s->stopped ? 0 : DRAIN_MS;
 
 	if (sig == SIGHUP) {
-		reread_opt_out(c->s);
+		reread_opt_out(c);
 		return;
 	}
 	log_info(c->s->stopped
@@ -335,15 +372,13 @@ on_quiet(uv_timer_t *t)
 	struct collect *c = t->data;
 	struct tm tm;
 	time_t now = time(NULL);
-	bool quiet;
 
 	localtime_r(&now, &tm);
-	quiet = quiet_now(
+	c->is_quiet = quiet_now(
 	    c->s->c->scan.quiet_from_min, c->s->c->scan.quiet_to_min, tm.tm_hour * 60 + tm.tm_min);
 	if (c->scan != NULL && !c->scan_done)
-		scan_pause(c->scan, quiet);
-	if (c->grab != NULL && !c->grab_done)
-		grab_pause(c->grab, quiet);
+		scan_pause(c->scan, c->is_quiet);
+	pause_grab(c);
 }
 
 /* A seed, and the shards that this machine runs; kept for the life of the run. */
@@ -405,7 +440,8 @@ start_timers(struct collect *c)
 	uv_timer_init(loop, &c->save);
 	uv_timer_init(loop, &c->show);
 	uv_timer_init(loop, &c->quiet);
-	c->save.data = c->show.data = c->quiet.data = c;
+	uv_timer_init(loop, &c->opt_out);
+	c->save.data = c->show.data = c->quiet.data = c->opt_out.data = c;
 	uv_timer_start(&c->save, on_save, SAVE_MS, SAVE_MS);
 	if (c->s->c->scan.quiet_hours[0] != '\0')
 		uv_timer_start(&c->quiet, on_quiet, QUIET_MS, QUIET_MS);
@@ -430,7 +466,7 @@ start_signals(struct collect *c)
 	for (size_t i = 0; i < 3; i++)
 		uv_signal_start(&c->signals[i], on_signal, stop_signals[i]);
 	if (signals_hangup())
-		reread_opt_out(c->s);
+		reread_opt_out(c);
 	c->s->stopped = c->s->stopped || *signals_stop() != 0;
 }
 
@@ -444,6 +480,7 @@ start_scan(struct collect *c)
 		.nshards = s->m.nshards,
 		.max_failures = (unsigned)s->c->grab.restarts,
 		.broker = s->broker.fd != -1 ? &s->broker : NULL,
+		.lists = s->lists.fd,
 		.on_hit = collect_hit,
 		.on_shard = on_shard,
 		.on_done = on_scan_done,

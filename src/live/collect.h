@@ -26,7 +26,7 @@ struct collect {
 	size_t known_cap;
 	struct spool hits, abroad, records, bad;
 	uv_signal_t signals[3];
-	uv_timer_t save, show, quiet;
+	uv_timer_t save, show, quiet, opt_out;
 	struct grab_stats before; /* of earlier sessions */
 	uint64_t opted_out; /* addresses that were not even queued */
 	uint64_t started_ms;
@@ -35,6 +35,8 @@ struct collect {
 	bool do_grab, do_dns;
 	bool list_was_read; /* by an earlier session, to its end */
 	bool scan_done, grab_done, dns_done;
+	bool is_quiet; /* quiet hours */
+	bool opt_out_unknown; /* the opt-outs could not be read again: nobody may be asked */
 	bool ending;
 	int error;
 };

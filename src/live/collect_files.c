@@ -206,6 +206,8 @@ read_records(struct collect *c)
 			continue; /* analyze reports it */
 		if (!seen.second && (seen.ports & wanted) != wanted)
 			continue; /* not all that is configured now: asked again */
+		if (c->resolve != NULL)
+			resolve_record(c->resolve, line, (size_t)n);
 		id = iptab_add(&c->hosts, &seen.ip, &is_new);
 		old = retry_cap;
 		mem_grow(&retry, &retry_cap, (size_t)id + 1, sizeof(*retry));
@@ -231,8 +233,6 @@ read_records(struct collect *c)
 		}
 		c->before.given_up += gave_up;
 		retry[id] = (uint16_t)seen.retry;
-		if (c->resolve != NULL)
-			resolve_record(c->resolve, line, (size_t)n);
 	}
 	if (f == NULL || !feof(f)) {
 		/* Those that it does not show would be grabbed again. */

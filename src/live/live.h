@@ -16,6 +16,8 @@
 #include "survey/scan.h"
 
 #include "choose.h"
+#include "databases.h"
+#include "lists.h"
 
 struct survey {
 	const struct config *c;
@@ -31,12 +33,15 @@ struct survey {
 	char source_ip[IP_STRLEN]; /* that of the route, "" when it names none */
 	struct ip source; /* our address towards the targets */
 	struct zmap_params zmap_params;
-	char *allow_file, *block_file, *block_all_file, *ini_file, *scan_dir, *rate_text;
+	char *block_all_file, *ini_file, *scan_dir;
 	struct guard_broker broker; /* fd -1: none */
 
 	char *country_mmdb, *asn_mmdb, *csv_dir; /* the run's own copies, NULL = none */
+	struct databases databases; /* as they are now; gone once the run has its copies */
 	struct geo_db *geo;
 	bool any_country;
+	struct lists lists; /* of zmap; not made when none is run */
+	char *lists_differ; /* from those with which the run began: what; or NULL */
 	struct ipset allow, block,
 	    opt_out; /* normalised; allow has no reserved or blocked address */
 
@@ -52,13 +57,18 @@ int preflight_check(struct survey *s);
 /* Does the file give CAP_NET_RAW to whoever executes it (capabilities(7))? */
 bool tool_has_net_raw(const char *path);
 
-/* targets.c: the ranges. Returns 0 or an exit_status. */
-int targets_read_lists(
-    struct survey *s); /* block list, opt-outs, targets: local files, before privileges go */
-int targets_make(struct survey *s); /* the geo stage */
-int targets_read_opt_out(
-    struct survey *s); /* again, on SIGHUP; -1: unreadable, the old one stays */
-/* Why an address must not be asked; NULL when it may. */
+/*
+ * targets.c: who is asked.  Returns 0 or an exit_status after a message.
+ * targets_read_lists() reads block lists, opt-outs and targets; targets_make()
+ * takes the databases and makes what zmap is told.  Both do so before
+ * privileges go.  targets_write() is the geo stage.
+ */
+int targets_read_lists(struct survey *s);
+int targets_make(struct survey *s);
+int targets_write(struct survey *s);
+/* Read the opt-outs; -1, after a message if it is to be said aloud: those of before stay. */
+int targets_read_opt_out(struct survey *s, bool aloud);
+/* May an address be asked?  If not, why. */
 enum target_verdict {
 	TARGET_OK,
 	TARGET_NOT_ALLOWED,

@@ -97,7 +97,6 @@ check_lists(const struct config *c)
 	for (size_t i = 0; i < c->run.target_files.n; i++)
 		rc |= check_file(
 		    "run.target_files", c->run.target_files.v[i], "see survey.conf(5)");
-	rc |= check_file("scan.opt_out_file", c->scan.opt_out_file, "an empty file will do");
 	return rc;
 }
 
@@ -158,6 +157,10 @@ check_as_user(struct survey *s)
 	if (s->c->scan.mode == SCAN_LIST && strcmp(s->c->scan.list, "-") != 0)
 		rc |= check_file("scan.list", s->c->scan.list,
 		    "it holds one address a line, and is read as run.user");
+	rc |= check_file("scan.opt_out_file", s->c->scan.opt_out_file,
+	    s->id.drop ? "run.user reads it again when SIGHUP comes, so chmod o+r it (an empty "
+			 "file will do)"
+		       : "an empty file will do");
 	if (s->until >= STAGE_GRAB)
 		rc |= check_tool("grab.zgrab2", s->c->grab.zgrab2, &s->zgrab2);
 	if (s->until >= STAGE_DNS)

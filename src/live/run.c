@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "survey/analyze.h"
+#include "survey/beneath.h"
 #include "survey/command.h"
 #include "survey/file.h"
 #include "survey/georanges.h"
@@ -51,7 +52,7 @@ static const struct stage {
 static int
 stage_geo(struct survey *s)
 {
-	return targets_make(s);
+	return targets_write(s);
 }
 
 static int
@@ -211,8 +212,6 @@ static void
 free_paths(struct survey *s)
 {
 	free(s->scan_dir);
-	free(s->allow_file);
-	free(s->block_file);
 	free(s->block_all_file);
 	free(s->ini_file);
 	free(s->country_mmdb);
@@ -224,8 +223,6 @@ static void
 make_paths(struct survey *s)
 {
 	s->scan_dir = path_join(s->dir.path, "scan");
-	s->allow_file = path_join(s->dir.path, "cidrs.v4");
-	s->block_file = path_join(s->scan_dir, "block.v4");
 	s->block_all_file = path_join(s->scan_dir, "block");
 	s->ini_file = path_join(s->scan_dir, "zgrab2.ini");
 	s->country_mmdb = s->c->geo.country_mmdb[0] != '\0'
@@ -247,8 +244,8 @@ make_zmap_params(struct survey *s)
 		.interface = s->gateway.interface,
 		.gateway_mac = s->gateway.mac,
 		.source_ip = s->c->scan.source_ip[0] != '\0' ? s->c->scan.source_ip : s->source_ip,
-		.allow_file = s->allow_file,
-		.block_file = s->block_file,
+		.allow_file = ZMAP_ALLOW_FILE,
+		.block_file = ZMAP_BLOCK_FILE,
 		.conf_file = "/dev/null",
 		.port = (unsigned)s->c->scan.port,
 		.rate_pps = rate > 0 ? (unsigned)rate : 1,
@@ -256,95 +253,51 @@ make_zmap_params(struct survey *s)
 		.cooldown_s = (unsigned)s->c->scan.cooldown_s };
 }
 
-/* The files of geo.csv, which run.user can read (preflight.c). */
-static int
-keep_csv(const struct rundir *d, const char *dir)
-{
-	char *paths[GEO_CSV_FILES], *copy;
-	size_t n = dir[0] != '\0' ? geo_csv_files(dir, paths) : 0;
-	int fd, rc = 0;
-
-	if (n > 0 && mkdir("geo", 0700) == -1 && errno != EEXIST) {
-		log_error("geo: %s", strerror(errno));
-		rc = EXIT_FAILED;
-	}
-	for (size_t i = 0; i < n; i++) {
-		copy = path_join("geo/csv", strrchr(paths[i], '/') + 1);
-		fd = open(paths[i], O_RDONLY | O_CLOEXEC);
-		if (rc == 0 && (fd == -1 || rundir_keep(d, fd, copy) == -1)) {
-			log_error(
-			    "%s: cannot be copied to %s: %s", paths[i], copy, strerror(errno));
-			rc = EXIT_FAILED;
-		}
-		if (fd != -1)
-			close(fd);
-		free(copy);
-		free(paths[i]);
-	}
-	return rc;
-}
-
 /*
- * The run's own folders and databases, made in the directory that we are in.
- * That is run.user's, who may have put links there: so it is done as run.user.
+ * What must be done while we still may: a record that only root can write, the
+ * run's own databases, and zmap's guard, which holds the lists that it will read.
  */
-static int
-furnish(const struct rundir *d, const char *const from[2], const int source[2],
-    const char *const to[2], const char *csv)
-{
-	if (mkdir("scan", 0700) == -1 && errno != EEXIST) {
-		log_error("scan: %s", strerror(errno));
-		return EXIT_FAILED;
-	}
-	for (int i = 0; i < 2; i++) {
-		if (source[i] != -1 && rundir_keep(d, source[i], to[i]) == -1) {
-			log_error(
-			    "%s: cannot be copied to %s: %s", from[i], to[i], strerror(errno));
-			return EXIT_FAILED;
-		}
-	}
-	return keep_csv(d, csv);
-}
-
-/* What must be done while we still may: the broker, and files that only root reads. */
 static int
 before_dropping(struct survey *s)
 {
-	static const char *const to[2] = { "geo/country.mmdb", "geo/asn.mmdb" };
-	const struct guard_tool zmap = { .build = zmap_request_build, .arg = &s->zmap_params };
+	const struct guard_tool zmap = { .build = zmap_request_build,
+		.arg = &s->zmap_params,
+		.fds = s->lists.fd,
+		.nfds = NLISTS };
 	const struct guard_table table = { .tools = &zmap, .ntools = 1 };
-	const struct config *c = s->c;
-	const char *const from[2] = { c->geo.country_mmdb, c->geo.asn_mmdb };
-	int source[2] = { -1, -1 }, rc = 0;
+	bool scans = s->c->scan.mode == SCAN_ZMAP && s->until >= STAGE_SCAN;
+	bool lists = s->lists.fd[LIST_ALLOWED] != -1;
+	char *error, *record;
 
-	for (int i = 0; rc == 0 && i < 2; i++) {
-		if (from[i][0] == '\0' || (source[i] = open(from[i], O_RDONLY | O_CLOEXEC)) != -1)
-			continue;
-		log_error("%s: %s", from[i], strerror(errno));
-		rc = EXIT_USAGE;
+	if (lists && s->dir.resumed) {
+		record = lists_recorded(s->dir.fd);
+		s->lists_differ = lists_compare(&s->lists, record);
+		free(record);
 	}
-	if (rc == 0 && (rc = identity_assume(&s->id)) == 0) {
-		rc = furnish(&s->dir, from, source, to, c->geo.csv);
-		identity_resume(&s->id);
+	if (databases_keep(&s->databases, s->dir.fd, &s->id,
+		!s->dir.resumed || s->lists_differ != NULL, &error) == -1) {
+		log_error("%s", error);
+		free(error);
+		return EXIT_FAILED;
 	}
-	for (int i = 0; i < 2; i++) {
-		if (source[i] != -1)
-			close(source[i]);
+	if (lists && (!s->dir.resumed || s->lists_differ != NULL) &&
+	    lists_record(&s->lists, &s->databases, s->dir.fd) == -1) {
+		log_error("%s/lists.sha256: %s", s->dir.shown, strerror(errno));
+		return EXIT_FAILED;
 	}
-	s->broker.fd = -1;
-	if (rc == 0 && s->id.drop && c->scan.mode == SCAN_ZMAP && s->until >= STAGE_SCAN &&
-	    guard_broker_start(&s->broker, &table) == -1) {
+	databases_fini(&s->databases);
+	if (s->id.drop && scans && guard_broker_start(&s->broker, &table) == -1) {
 		log_error("zmap's guard could not be started: %s", strerror(errno));
-		rc = EXIT_FAILED;
+		return EXIT_FAILED;
 	}
-	return rc;
+	return 0;
 }
 
 static int
 enter_directory(struct survey *s)
 {
-	if (chdir(s->dir.path) == -1) {
-		log_error("%s: %s", s->dir.path, strerror(errno));
+	if (fchdir(s->dir.fd) == -1) {
+		log_error("%s: %s", s->dir.shown, strerror(errno));
 		return EXIT_FAILED;
 	}
 	return 0;
@@ -409,6 +362,35 @@ find_source(struct survey *s)
 	free(error);
 }
 
+/*
+ * zmap's order of addresses depends on its lists, so with other lists the parts
+ * of a scan would not fit together: all of it is done again, with those of now.
+ */
+static void
+begin_anew(struct survey *s)
+{
+	struct manifest *m = &s->m;
+	const char *before = m->lists_digest != NULL ? m->lists_digest : "";
+	const char *why = s->lists_differ;
+
+	if (s->lists.fd[LIST_ALLOWED] == -1)
+		return;
+	if (why == NULL && s->dir.resumed && strcmp(before, s->lists.digest) != 0)
+		why = "run.json tells of others";
+	if (why != NULL && m->nshards > 0) {
+		log_warn("the target lists are not those with which this run began (%s): all %zu "
+			 "shards begin anew; the %llu known hits stay%s",
+		    why, m->nshards, (unsigned long long)m->counts.hits,
+		    m->machines > 1 ? "; the other machines need the same lists" : "");
+		for (size_t i = 0; i < m->nshards; i++) {
+			m->shards[i].state = SHARD_TODO;
+			m->shards[i].sent = m->shards[i].received = 0;
+		}
+		m->stages[STAGE_SCAN].state = STAGE_TODO;
+	}
+	manifest_set(&m->lists_digest, s->lists.digest);
+}
+
 static int
 open_manifest(struct survey *s, const char *digest)
 {
@@ -429,6 +411,7 @@ open_manifest(struct survey *s, const char *digest)
 	manifest_set(&m->name, s->c->run.name);
 	manifest_set(&m->config_path, s->c->path);
 	manifest_set(&m->config_digest, digest);
+	begin_anew(s);
 	manifest_set(&m->state_text, NULL);
 	m->state = RUN_RUNNING;
 	m->ended = 0;
@@ -456,14 +439,12 @@ open_manifest(struct survey *s, const char *digest)
 static void
 open_log(struct survey *s)
 {
-	char *path = path_join(s->dir.path, "survey.log");
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	int fd = beneath_open(s->dir.fd, "survey.log", O_WRONLY | O_CREAT | O_APPEND, 0600);
 
 	if (fd != -1 && (s->log = fdopen(fd, "a")) != NULL)
 		log_init(LOG_INFO, s->log);
 	else
-		log_warn("%s: %s", path, strerror(errno));
-	free(path);
+		log_warn("%s/survey.log: %s", s->dir.shown, strerror(errno));
 }
 
 static void
@@ -512,7 +493,7 @@ close_manifest(struct survey *s, int rc)
 static int
 run_in_directory(struct survey *s)
 {
-	char digest[65];
+	char digest[DIGEST_SIZE];
 	int rc;
 
 	shorten_path(s);
@@ -558,15 +539,22 @@ survey_begin(struct survey *s)
 	if ((rc = preflight_identity(s)) != 0 || (rc = preflight_check(s)) != 0 ||
 	    (rc = targets_read_lists(s)) != 0)
 		return rc;
-	if ((rc = rundir_choose(&s->dir, s->c, s->o, s->id.uid, s->id.gid)) != 0)
+	if ((rc = rundir_find(&s->dir, s->c, s->o, &s->id)) != 0 ||
+	    (rc = rundir_make(&s->dir, s->o, &s->id)) != 0)
 		return rc;
 	umask(077);
-	rundir_latest(&s->dir, s->c);
+	rundir_latest(&s->dir, s->c, &s->id);
 	make_paths(s);
+	if ((rc = targets_make(s)) != 0)
+		return rc;
 	make_zmap_params(s);
 	if ((rc = enter_directory(s)) != 0 || (rc = before_dropping(s)) != 0 ||
 	    (rc = identity_take(&s->id)) != 0)
 		return rc;
+	if (mkdirat(s->dir.fd, "scan", 0700) == -1 && errno != EEXIST) {
+		log_error("%s: %s", s->scan_dir, strerror(errno));
+		return EXIT_FAILED;
+	}
 	uv_loop_init(&s->loop);
 	rc = run_in_directory(s);
 	uv_run(&s->loop, UV_RUN_NOWAIT); /* close callbacks that are still due */
@@ -577,9 +565,7 @@ survey_begin(struct survey *s)
 int
 survey_run(const struct run_options *o)
 {
-	struct survey s = {
-		.o = o, .until = NSTAGES - 1, .broker.fd = -1, .dir.lock = -1, .dir.choice = -1
-	};
+	struct survey s = { .o = o, .until = NSTAGES - 1, .broker.fd = -1 };
 	struct config *c;
 	int rc, id;
 
@@ -597,6 +583,9 @@ survey_run(const struct run_options *o)
 		return EXIT_USAGE;
 	s.c = c;
 	signals_catch();
+	rundir_init(&s.dir);
+	databases_init(&s.databases);
+	lists_init(&s.lists);
 	ipset_init(&s.allow);
 	ipset_init(&s.block);
 	ipset_init(&s.opt_out);
@@ -609,6 +598,9 @@ survey_run(const struct run_options *o)
 	geo_db_close(s.geo);
 	manifest_fini(&s.m);
 	rundir_fini(&s.dir);
+	databases_fini(&s.databases);
+	lists_fini(&s.lists);
+	free(s.lists_differ);
 	ipset_fini(&s.allow);
 	ipset_fini(&s.block);
 	ipset_fini(&s.opt_out);

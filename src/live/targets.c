@@ -9,18 +9,45 @@
 #include "survey/iplist.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/signals.h"
+#include "survey/trust.h"
 
 #include "live.h"
 
+/*
+ * Does root read a file as run.user?  Yes, unless nobody else could have put
+ * there what lies there: a link, say, to a file that is not theirs to read, of
+ * which messages quote lines.
+ */
+static bool
+reads_as_user(const struct survey *s, const char *path)
+{
+	char *why;
+	int fd;
+
+	if (!s->id.drop || geteuid() != 0)
+		return false;
+	if ((fd = trust_open(path, 0, TRUST_LINKS, NULL, NULL, &why)) != -1)
+		close(fd);
+	free(why);
+	return fd == -1;
+}
+
 static int
-read_list(struct ipset *set, const char *path)
+read_list(const struct survey *s, struct ipset *set, const char *path, bool as_user, bool aloud)
 {
 	struct refusals bad = { 0 };
 	char *error = NULL;
-	int rc = iplist_read_set(set, path, &bad, &error);
+	int rc;
 
-	refusals_log(&bad, log_error);
-	if (rc == -1)
+	if (as_user && (rc = identity_assume(&s->id)) != 0)
+		return rc;
+	rc = iplist_read_set(set, path, &bad, &error);
+	if (as_user)
+		identity_resume(&s->id);
+	if (aloud)
+		refusals_log(&bad, log_error);
+	if (aloud && rc == -1)
 		log_error("%s", error);
 	refusals_fini(&bad);
 	free(error);
@@ -44,14 +71,16 @@ read_cidrs(struct ipset *set, const struct config_list *l, const char *key)
 }
 
 int
-targets_read_opt_out(struct survey *s)
+targets_read_opt_out(struct survey *s, bool aloud)
 {
 	struct ipset fresh;
 
 	if (s->c->scan.opt_out_file[0] == '\0')
 		return 0;
 	ipset_init(&fresh);
-	if (read_list(&fresh, s->c->scan.opt_out_file) != 0) {
+	/* As who will read it again, on SIGHUP. */
+	if (read_list(s, &fresh, s->c->scan.opt_out_file, s->id.drop && geteuid() == 0, aloud) !=
+	    0) {
 		ipset_fini(&fresh);
 		return -1;
 	}
@@ -69,15 +98,19 @@ targets_read_lists(struct survey *s)
 	int rc;
 
 	for (size_t i = 0; i < c->scan.block_files.n; i++) {
-		if ((rc = read_list(&s->block, c->scan.block_files.v[i])) != 0)
+		const char *path = c->scan.block_files.v[i];
+
+		if ((rc = read_list(s, &s->block, path, reads_as_user(s, path), true)) != 0)
 			return rc;
 	}
-	if (targets_read_opt_out(s) == -1)
+	if (targets_read_opt_out(s, true) == -1)
 		return EXIT_USAGE;
 	if ((rc = read_cidrs(&s->allow, &c->run.targets, "run.targets")) != 0)
 		return rc;
 	for (size_t i = 0; i < c->run.target_files.n; i++) {
-		if ((rc = read_list(&s->allow, c->run.target_files.v[i])) != 0)
+		const char *path = c->run.target_files.v[i];
+
+		if ((rc = read_list(s, &s->allow, path, reads_as_user(s, path), true)) != 0)
 			return rc;
 	}
 	ipset_init(&reserved);
@@ -96,19 +129,11 @@ targets_read_lists(struct survey *s)
 	return rc;
 }
 
-static struct geo_source
-database_source(const struct survey *s)
-{
-	return (struct geo_source){
-		.country_mmdb = s->country_mmdb, .asn_mmdb = s->asn_mmdb, .csv_dir = s->csv_dir
-	};
-}
-
+/* What the databases have of run.countries and run.asns.  Returns 0, or an exit_status after a message. */
 static int
-add_database_ranges(struct survey *s)
+add_database_ranges(struct survey *s, const struct databases *d, struct ipset *set)
 {
 	const struct config *c = s->c;
-	const struct geo_source src = database_source(s);
 	struct geo_query q = { .countries = (const char *const *)c->run.countries.v,
 		.ncountries = s->any_country ? 0 : c->run.countries.n,
 		.v4 = true,
@@ -121,9 +146,9 @@ add_database_ranges(struct survey *s)
 		return 0; /* any country: the targets are those listed */
 	q.asns = c->run.asn;
 	q.nasns = c->run.nasns;
-	if (geo_list(&src, &q, &s->allow, &stats, &error) == -1) {
+	if (databases_ranges(d, &q, set, &stats, signals_stop(), &error) == -1) {
 		log_error("%s", error);
-		rc = EXIT_USAGE;
+		rc = errno == EINTR ? EXIT_STOPPED : EXIT_USAGE;
 	} else if (q.ncountries > 0 && stats.matched == 0) {
 		log_error("the databases have no network of run.countries; are the codes right?");
 		rc = EXIT_USAGE;
@@ -136,6 +161,85 @@ add_database_ranges(struct survey *s)
 	free(stats.first_bad);
 	free(error);
 	return rc;
+}
+
+/* A run that goes on has its own copies, should the config's be damaged. */
+static int
+find_database_ranges(struct survey *s, struct ipset *set)
+{
+	struct databases kept;
+	char *record;
+	int rc = add_database_ranges(s, &s->databases, set);
+
+	if (rc != EXIT_USAGE || !s->dir.resumed)
+		return rc;
+	databases_init(&kept);
+	record = lists_recorded(s->dir.fd);
+	if (record != NULL && databases_take_kept(&kept, s->c, s->dir.fd) == 0 &&
+	    lists_databases_recorded(record, &kept)) {
+		free(record);
+		log_warn("going on with the run's own copies of the databases");
+		ipset_fini(set);
+		ipset_init(set);
+		databases_fini(&s->databases);
+		s->databases = kept;
+		return add_database_ranges(s, &s->databases, set);
+	}
+	free(record);
+	databases_fini(&kept);
+	return rc;
+}
+
+static int
+seal_lists(struct survey *s)
+{
+	struct ipset refuse;
+	int rc;
+
+	ipset_init(&refuse);
+	ipset_add_set(&refuse, &s->block);
+	ipset_add_set(&refuse, &s->opt_out);
+	ipset_normalise(&refuse);
+	if ((rc = lists_seal(&s->lists, &s->allow, &refuse)) == -1)
+		log_error("the target lists cannot be kept in memory: %s", strerror(errno));
+	ipset_fini(&refuse);
+	return rc == 0 ? 0 : EXIT_FAILED;
+}
+
+int
+targets_make(struct survey *s)
+{
+	struct ipset found;
+	char *error;
+	int rc;
+
+	if (databases_take(&s->databases, s->c, &s->id, &error) == -1) {
+		log_error("%s", error);
+		free(error);
+		return EXIT_USAGE;
+	}
+	if (s->c->scan.mode != SCAN_ZMAP)
+		return 0;
+	ipset_normalise(&s->allow);
+	lists_note(&s->lists, LIST_TARGETS, &s->allow);
+	lists_note(&s->lists, LIST_BLOCK, &s->block);
+	lists_note(&s->lists, LIST_OPT_OUT, &s->opt_out);
+	ipset_init(&found);
+	rc = find_database_ranges(s, &found);
+	lists_note(&s->lists, LIST_DATABASE, &found);
+	ipset_add_set(&s->allow, &found);
+	ipset_fini(&found);
+	if (rc != 0)
+		return rc;
+	ipset_normalise(&s->allow);
+	ipset_subtract(&s->allow, &s->block);
+	ipset_subtract(&s->allow, &s->opt_out);
+	if (ipset_count(&s->allow, 4) < 1) {
+		log_error("no IPv4 address is left to scan; see run.countries, run.targets and "
+			  "run.asns, and what scan.block_files takes away");
+		return EXIT_USAGE;
+	}
+	return seal_lists(s);
 }
 
 static int
@@ -156,80 +260,74 @@ fail:
 	return EXIT_FAILED;
 }
 
-/*
- * zmap's permutation depends on its lists: those of an unfinished scan must
- * stay, or its shards would no longer be disjoint.  What has been blocked
- * since is left out by the feeder.
- */
+/* For whoever wants to know; zgrab2 alone reads one of them, zmap has lists.h's. */
 static int
 write_lists(struct survey *s)
 {
-	char *v6 = path_join(s->dir.path, "cidrs.v6");
+	char *v4 = path_join(s->dir.path, "cidrs.v4"), *v6 = path_join(s->dir.path, "cidrs.v6");
+	char *block = path_join(s->scan_dir, "block.v4");
 	struct ipset refuse;
-	int rc = 0;
+	int rc;
 
 	ipset_init(&refuse);
 	ipset_add_set(&refuse, &s->block);
 	ipset_add_set(&refuse, &s->opt_out);
 	ipset_normalise(&refuse);
-	if (!s->dir.resumed || access(s->allow_file, F_OK) == -1 ||
-	    access(s->block_file, F_OK) == -1) {
-		rc = write_cidrs(&refuse, s->block_file, 4);
-		if (rc == 0)
-			rc = write_cidrs(&s->allow, v6, 6);
-		if (rc == 0)
-			rc = write_cidrs(&s->allow, s->allow_file, 4);
-	}
+	rc = write_cidrs(&refuse, block, 4);
 	if (rc == 0)
 		rc = write_cidrs(&refuse, s->block_all_file, 0);
+	if (rc == 0)
+		rc = write_cidrs(&s->allow, v6, 6);
+	if (rc == 0)
+		rc = write_cidrs(&s->allow, v4, 4);
 	ipset_fini(&refuse);
+	free(v4);
 	free(v6);
+	free(block);
 	return rc;
 }
 
-int
-targets_make(struct survey *s)
+/* The run's own databases, to ask for single addresses.  Returns 0, or an exit_status after a message. */
+static int
+open_databases(struct survey *s)
 {
-	const struct geo_source src = database_source(s);
+	const struct geo_source src = {
+		.country_mmdb = s->country_mmdb, .asn_mmdb = s->asn_mmdb, .csv_dir = s->csv_dir
+	};
 	struct geo_stats stats = { 0 };
 	char *error;
-	int rc;
 
 	s->geo = NULL;
-	if (src.country_mmdb != NULL || src.asn_mmdb != NULL || src.csv_dir != NULL) {
-		s->geo = geo_source_open(&src, &stats, &error);
-		free(stats.first_bad);
-		if (s->geo == NULL) {
-			log_error("%s", error);
-			free(error);
-			return EXIT_USAGE;
-		}
+	if (src.country_mmdb == NULL && src.asn_mmdb == NULL && src.csv_dir == NULL)
+		return 0;
+	s->geo = geo_source_open(&src, &stats, &error);
+	free(stats.first_bad);
+	if (s->geo == NULL) {
+		log_error("%s", error);
+		free(error);
+		return EXIT_USAGE;
 	}
-	for (int i = 0; s->geo != NULL && i < GEO_NKINDS; i++) {
+	for (int i = 0; i < GEO_NKINDS; i++) {
 		if (geo_db_path(s->geo, (enum geo_kind)i) == NULL)
 			continue;
 		manifest_set(&s->m.databases[i].path, geo_db_path(s->geo, (enum geo_kind)i));
 		manifest_set(&s->m.databases[i].type, geo_db_type(s->geo, (enum geo_kind)i));
 		s->m.databases[i].built = geo_db_built(s->geo, (enum geo_kind)i);
 	}
-	if (s->c->scan.mode == SCAN_ZMAP && (rc = add_database_ranges(s)) != 0)
+	return 0;
+}
+
+int
+targets_write(struct survey *s)
+{
+	int rc;
+
+	if ((rc = open_databases(s)) != 0)
 		return rc;
-	ipset_normalise(&s->allow);
-	ipset_subtract(&s->allow, &s->block);
-	ipset_subtract(&s->allow, &s->opt_out);
 	s->m.counts.targets_v4 = (uint64_t)ipset_count(&s->allow, 4);
 	s->m.counts.targets_v6 = ipset_count(&s->allow, 6);
-	if (s->c->scan.mode == SCAN_ZMAP) {
-		if (s->m.counts.targets_v4 == 0) {
-			log_error(
-			    "no IPv4 address is left to scan; see run.countries, run.targets and "
-			    "run.asns, and what scan.block_files takes away");
-			return EXIT_USAGE;
-		}
-		if (s->m.counts.targets_v6 > 0)
-			log_info("IPv6 ranges are written to cidrs.v6 and not scanned: zmap has no "
-				 "IPv6");
-	}
+	if (s->c->scan.mode == SCAN_ZMAP && s->m.counts.targets_v6 > 0)
+		log_info("IPv6 ranges are written to cidrs.v6 and not scanned: zmap has no IPv6");
 	return write_lists(s);
 }
 

@@ -109,7 +109,12 @@ write_early(struct writer *o)
 static bool
 is_ours(const struct pass *p, size_t k)
 {
-	return kinds[k].lane == p->lane && (!p->o->copy || kinds[k].kind->in_copy);
+	const char *const *only = p->o->only;
+
+	while (only != NULL && *only != NULL && strcmp(*only, kinds[k].kind->file) != 0)
+		only++;
+	return kinds[k].lane == p->lane && (!p->o->copy || kinds[k].kind->in_copy) &&
+	       (only == NULL || *only != NULL);
 }
 
 static int

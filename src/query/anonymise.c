@@ -14,13 +14,12 @@
 #include "survey/anonymise.h"
 #include "survey/buf.h"
 #include "survey/file.h"
-#include "survey/jsonw.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/output.h"
 #include "survey/pseudonym.h"
 #include "survey/publickey.h"
-#include "survey/simd.h"
+#include "survey/rundir.h"
 #include "survey/transform.h"
 
 #define MARKER "ANONYMISED"
@@ -172,120 +171,6 @@ keep_host(void *arg, const struct study *st, uint32_t host)
 	return st->hosts[host].out == OUT_NONE;
 }
 
-/*
- * Members of an object that are numbers, with texts also short texts, and the
- * same of objects in it, down to a depth.  No array passes.
- */
-static void
-copy_members(struct jsonw *w, const char *name, struct simd_node from, bool texts, unsigned depth)
-{
-	struct simd_iter it = simd_iterate(from);
-	struct simd_text key;
-	struct simd_node v;
-
-	jsonw_key(w, name);
-	jsonw_object(w);
-	while (simd_next(&it, &key, &v)) {
-		char *k = xstrndup(key.s, key.len);
-		struct simd_text t = simd_string(v);
-		uint64_t n;
-
-		if (simd_uint(v, &n)) {
-			jsonw_key(w, k);
-			jsonw_uint(w, n);
-		} else if (simd_type(v) == SIMD_OBJECT && depth > 0) {
-			copy_members(w, k, v, texts, depth - 1);
-		} else if (texts && t.s != NULL && t.len < 80) {
-			jsonw_key(w, k);
-			jsonw_stringn(w, t.s, t.len);
-		}
-		free(k);
-	}
-	jsonw_end_object(w);
-}
-
-static void
-copy_text(struct jsonw *w, const char *key, struct simd_node root)
-{
-	struct simd_text t = simd_string(simd_get(root, key));
-
-	if (t.s == NULL)
-		return;
-	jsonw_key(w, key);
-	jsonw_stringn(w, t.s, t.len);
-}
-
-static void
-copy_scan(struct jsonw *w, struct simd_node root)
-{
-	static const char *const rates[] = { "rate_pps", "rate_hosts" };
-
-	jsonw_key(w, "scan");
-	jsonw_object(w);
-	for (size_t i = 0; i < 2; i++) {
-		double rate;
-
-		if (!simd_double(simd_get(simd_get(root, "scan"), rates[i]), &rate))
-			continue;
-		jsonw_key(w, rates[i]);
-		jsonw_double(w, rate, 3);
-	}
-	jsonw_end_object(w);
-}
-
-static void
-copy_analysis(struct jsonw *w, struct simd_node analysis)
-{
-	uint64_t n;
-
-	if (simd_type(analysis) != SIMD_OBJECT)
-		return;
-	jsonw_key(w, "analysis");
-	jsonw_object(w);
-	copy_text(w, "scan_date", analysis);
-	copy_text(w, "dns", analysis);
-	if (simd_uint(simd_get(analysis, "hosts"), &n)) {
-		jsonw_key(w, "hosts");
-		jsonw_uint(w, n);
-	}
-	copy_members(w, "hosts_out", simd_get(analysis, "hosts_out"), false, 0);
-	copy_members(w, "refused", simd_get(analysis, "refused"), false, 0);
-	jsonw_end_object(w);
-}
-
-/* What run.json tells of scan and versions; nothing of networks, paths and names. */
-static void
-write_run(struct jsonw *w, const char *dir)
-{
-	struct simd_parser *p = simd_parser_new((size_t)64 << 20);
-	char *path = path_join(dir, "run.json"), *text;
-	struct simd_node root;
-	size_t len;
-
-	jsonw_object(w);
-	jsonw_key(w, "writer");
-	jsonw_string(w, "survey");
-	jsonw_key(w, "version");
-	jsonw_uint(w, 1);
-	jsonw_key(w, "anonymised");
-	jsonw_bool(w, true);
-	if ((text = file_read(path, (size_t)64 << 20, &len)) != NULL &&
-	    simd_parse_copy(p, text, len, &root) == SIMD_OK) {
-		copy_text(w, "state", root);
-		copy_text(w, "created", root);
-		copy_text(w, "ended", root);
-		copy_members(w, "versions", simd_get(root, "versions"), true, 0);
-		copy_members(w, "counts", simd_get(root, "counts"), false, 2);
-		copy_scan(w, root);
-		copy_analysis(w, simd_get(root, "analysis"));
-	}
-	jsonw_end_object(w);
-	jsonw_newline(w);
-	free(text);
-	free(path);
-	simd_parser_free(p);
-}
-
 static int
 save(const char *dir, const char *name, const void *data, size_t len)
 {
@@ -385,18 +270,32 @@ write_map(
 	return rc;
 }
 
+/* What run.json tells of scan and versions; nothing of networks, paths and names. */
+static int
+write_run(const char *dir, const char *from)
+{
+	struct manifest m;
+	struct outfile out;
+	int rc;
+
+	if (manifest_read(&m, from) == -1)
+		manifest_init_results(&m);
+	manifest_anonymise(&m);
+	if ((rc = manifest_prepare(&m, dir, &out)) == 0)
+		rc = outfile_commit(&out);
+	if (rc == -1)
+		log_error("cannot write %s/run.json: %s", dir, strerror(errno));
+	manifest_fini(&m);
+	return rc;
+}
+
 static int
 write_copy(const struct study *copy, const char *dir, const char *from)
 {
 	struct output_options o = { .copy = true };
 	char *error = NULL;
-	struct jsonw w;
-	int rc;
+	int rc = write_run(dir, from);
 
-	jsonw_init(&w, NULL);
-	write_run(&w, from);
-	rc = save(dir, "run.json", w.out.data, w.out.len);
-	jsonw_fini(&w);
 	if (rc == 0)
 		rc = save(dir, MARKER, MARKER_TEXT, strlen(MARKER_TEXT));
 	if (rc == 0 && (rc = output_write(copy, dir, &o, &error)) == -1)

@@ -32,6 +32,8 @@ record_note_name(enum record_note n)
 void
 record_counts_add(struct record_counts *sum, const struct record_counts *more)
 {
+	if (more->form != RECORD_LINES)
+		sum->form = more->form;
 	sum->lines += more->lines;
 	sum->blank += more->blank;
 	sum->bytes += more->bytes;

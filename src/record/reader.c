@@ -14,6 +14,7 @@
 #include "survey/mem.h"
 #include "survey/record.h"
 
+#include "form.h"
 #include "source.h"
 
 #define BATCH_BYTES ((size_t)256 << 10)
@@ -42,6 +43,14 @@ struct spent {
 	uint64_t cut_ns, parse_ns; /* CPU time */
 };
 
+/* Where in a text of elements the cutting is; an element begins where the uncut text does. */
+struct text_state {
+	size_t depth; /* of open objects and arrays within an element */
+	bool array; /* in an array: elements are separated by commas, until its bracket */
+	bool element, scalar; /* in an element; in one without brackets */
+	bool quoted, escaped; /* in a string of it; after a backslash */
+};
+
 struct reader {
 	const struct record_options *o;
 	size_t max_line;
@@ -64,6 +73,9 @@ struct reader {
 	uint64_t number, offset;
 	bool skipping; /* inside a line over the limit, of which a prefix is kept already */
 	bool eof;
+	bool told; /* form is known */
+	enum record_form form;
+	struct text_state text; /* unless the form is lines */
 };
 
 static uint64_t
@@ -106,6 +118,13 @@ is_blank(const char *s, size_t len)
 	return len == 0;
 }
 
+/* What is kept of n bytes. */
+static size_t
+prefix(size_t n, bool too_long)
+{
+	return too_long && n > LONG_PREFIX ? LONG_PREFIX : n;
+}
+
 /* The line b->text[at..at+len), len without its newline; taken is what it took up in the file. */
 static void
 add_line(struct reader *r, struct batch *b, size_t at, size_t len, size_t taken, bool too_long)
@@ -121,7 +140,8 @@ add_line(struct reader *r, struct batch *b, size_t at, size_t len, size_t taken,
 	}
 	if (len > 0 && b->text[at + len - 1] == '\r')
 		len--;
-	if (is_blank(b->text + at, len)) {
+	/* Of a line over the limit this is the beginning. */
+	if (!too_long && is_blank(b->text + at, len)) {
 		b->counts.blank++;
 		r->number++;
 		return;
@@ -155,7 +175,7 @@ cut_lines(struct reader *r, struct batch *b, size_t *start, size_t scanned, size
 			b->counts.bytes += n + 1;
 			r->skipping = false;
 		} else if (n > r->max_line + 1) {
-			add_line(r, b, *start, n < LONG_PREFIX ? n : LONG_PREFIX, n + 1, true);
+			add_line(r, b, *start, prefix(n, true), n + 1, true);
 		} else {
 			add_line(r, b, *start, n, n + 1, false);
 		}
@@ -169,21 +189,178 @@ cut_lines(struct reader *r, struct batch *b, size_t *start, size_t scanned, size
 	} else if (len - *start > r->max_line + 1) {
 		size_t n = len - *start;
 
-		add_line(r, b, *start, n < LONG_PREFIX ? n : LONG_PREFIX, n, true);
+		add_line(r, b, *start, prefix(n, true), n, true);
 		r->skipping = true;
 		*start = len;
 	}
+}
+
+/* Pass over n bytes that belong to no element. */
+static void
+pass_over(struct reader *r, struct batch *b, size_t *start, size_t n)
+{
+	*start += n;
+	r->offset += n;
+	b->counts.bytes += n;
+}
+
+/* An element ends before b->text[end]. */
+static void
+end_element(struct reader *r, struct batch *b, size_t *start, size_t end)
+{
+	size_t n = end - *start;
+
+	r->text = (struct text_state){ .array = r->text.array };
+	if (r->skipping) {
+		r->skipping = false;
+		pass_over(r, b, start, n);
+		return;
+	}
+	/* A line of its own, as for all that follows: in JSON only white space can be here. */
+	for (size_t i = *start; i < end; i++) {
+		if (b->text[i] == '\n' || b->text[i] == '\r')
+			b->text[i] = ' ';
+	}
+	add_line(r, b, *start, prefix(n, n > r->max_line), n, n > r->max_line);
+	*start = end;
+}
+
+/* One byte between elements.  Returns whether an element begins with it. */
+static bool
+between_elements(struct text_state *t, char c)
+{
+	if (strchr(" \t\r\n", c) != NULL && c != '\0')
+		return false;
+	if (t->array && (c == ',' || c == ']')) {
+		t->array = c == ',';
+		return false;
+	}
+	if (!t->array && c == '[') {
+		t->array = true;
+		return false;
+	}
+	t->element = true;
+	t->scalar = c != '{' && c != '[';
+	t->depth = t->scalar ? 0 : 1;
+	t->quoted = c == '"';
+	return true;
+}
+
+/* One byte of an element.  Returns 1 when the element ends with it, -1 when it ended before it. */
+static int
+within_element(struct text_state *t, char c)
+{
+	if (t->quoted) {
+		if (t->escaped)
+			t->escaped = false;
+		else if (c == '\\')
+			t->escaped = true;
+		else if (c == '"')
+			t->quoted = false;
+		return 0;
+	}
+	if (c == '"') {
+		t->quoted = true;
+	} else if (t->scalar) {
+		if ((c != '\0' && strchr(" \t\r\n", c) != NULL) ||
+		    (t->array && (c == ',' || c == ']')) || c == '{' || c == '[')
+			return -1;
+	} else if (c == '{' || c == '[') {
+		t->depth++;
+	} else if ((c == '}' || c == ']') && --t->depth == 0) {
+		return 1;
+	}
+	return 0;
+}
+
+/*
+ * The same for texts that are not one a line: the elements of an array, or objects one after
+ * the other.  Brackets and quotes tell where each ends; whether it is JSON, the parser does.
+ */
+static void
+cut_texts(struct reader *r, struct batch *b, size_t *start, size_t scanned, size_t len)
+{
+	struct text_state *t = &r->text;
+
+	for (size_t i = scanned; i < len;) {
+		int ends;
+
+		if (!t->element) {
+			if (r->offset == 0 && len - i >= 3 &&
+			    memcmp(b->text + i, "\xef\xbb\xbf", 3) == 0) {
+				pass_over(r, b, start, 3);
+				i += 3;
+				continue;
+			}
+			if (!between_elements(t, b->text[i]))
+				pass_over(r, b, start, 1);
+			i++;
+			continue;
+		}
+		ends = within_element(t, b->text[i]);
+		i += ends >= 0;
+		if (ends != 0)
+			end_element(r, b, start, i);
+	}
+	if (r->skipping) {
+		pass_over(r, b, start, len - *start);
+	} else if (len - *start > r->max_line) {
+		add_line(r, b, *start, prefix(len - *start, true), len - *start, true);
+		r->skipping = true;
+		*start = len;
+	}
+}
+
+/* False: there are no records in this file. */
+static bool
+tell_form(struct reader *r, struct batch *b, size_t len)
+{
+	const char *what;
+
+	r->told = true;
+	r->form = form_tell(b->text, len, &what);
+	b->counts.form = r->form;
+	if (r->form != RECORD_OTHER)
+		return true;
+	free(r->error); /* of a file that is damaged, too */
+	r->error = xasprintf("%s is %s", source_name(r->source), what);
+	return false;
+}
+
+static void
+cut(struct reader *r, struct batch *b, size_t *start, size_t scanned, size_t len)
+{
+	if (r->form == RECORD_LINES)
+		cut_lines(r, b, start, scanned, len);
+	else
+		cut_texts(r, b, start, scanned, len);
+}
+
+/* After the last byte of the file: what was begun ends here. */
+static void
+end_text(struct reader *r, struct batch *b, size_t *start, size_t len)
+{
+	bool within = r->text.element;
+
+	if (*start < len) {
+		add_line(r, b, *start, len - *start, len - *start, false);
+		*start = len;
+	}
+	if (r->form != RECORD_LINES && r->text.array && !within)
+		r->error = xasprintf("%s: the array ends without its bracket, so records may be "
+				     "missing; those before that were read",
+		    source_name(r->source));
 }
 
 /* Fill b with whole lines: BATCH_BYTES of text, more only for one long line. */
 static void
 fill_batch(struct reader *r, struct batch *b)
 {
-	size_t start = 0, len = r->rest_len;
+	size_t start = 0, len = r->rest_len, scanned = len;
 
 	batch_room(b, len > BATCH_BYTES ? len : BATCH_BYTES);
 	if (len > 0)
-		memcpy(b->text, r->rest, len); /* no newline in it */
+		memcpy(b->text, r->rest, len); /* known to hold no whole line */
 	r->rest_len = 0;
 	while (!r->eof && (len < BATCH_BYTES || b->nlines == 0)) {
 		size_t want = len < BATCH_BYTES ? BATCH_BYTES - len : BATCH_BYTES;
@@ -192,21 +369,27 @@ fill_batch(struct reader *r, struct batch *b)
 		if (b->nlines == 0 && start > 0) { /* blank or dropped so far */
 			memmove(b->text, b->text + start, len - start);
 			len -= start;
+			scanned -= start;
 			start = 0;
 		}
 		batch_room(b, len + want);
 		n = source_read(r->source, b->text + len, want, &r->error);
-		if (n <= 0) {
+		if (n <= 0)
+			r->eof = true;
+		else
+			len += (size_t)n;
+		/* A pipe may hand over its first bytes one by one. */
+		if (!r->told && !r->eof && len < FORM_BYTES)
+			continue;
+		if (!r->told && !tell_form(r, b, len)) {
 			r->eof = true;
 			break;
 		}
-		cut_lines(r, b, &start, len, len + (size_t)n);
-		len += (size_t)n;
+		cut(r, b, &start, scanned, len);
+		scanned = len;
 	}
-	if (r->eof && start < len && r->error == NULL) {
-		add_line(r, b, start, len - start, len - start, false);
-		start = len;
-	}
+	if (r->eof && r->error == NULL)
+		end_text(r, b, &start, len);
 	if (start < len && !r->eof) {
 		r->rest_len = len - start;
 		if (r->rest_cap < r->rest_len || r->rest_cap > KEEP_BYTES) {
@@ -406,7 +589,7 @@ record_read(const char *path, const struct record_options *o, record_fn fn, void
 	if (rc == 0 && r.error != NULL) {
 		*error = r.error;
 		r.error = NULL;
-		rc = -1;
+		rc = r.form == RECORD_OTHER ? RECORD_NO_RECORDS : -1;
 	}
 	for (unsigned i = 0; i < r.nring; i++) {
 		free(r.ring[i].text);

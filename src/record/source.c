@@ -203,6 +203,12 @@ fail:
 	return NULL;
 }
 
+const char *
+source_name(const struct source *s)
+{
+	return s->name;
+}
+
 void
 source_close(struct source *s)
 {

@@ -8,6 +8,8 @@ struct source;
 
 /* path or "-"; NULL with a message in *error that the caller frees. */
 struct source *source_open(const char *path, char **error);
+/* The path, or words for standard input. */
+const char *source_name(const struct source *s);
 void source_close(struct source *s);
 /*
  * Up to cap bytes of text into buf.  Returns the number, 0 at the end, and -1

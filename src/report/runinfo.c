@@ -1,164 +1,130 @@
+#include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
-#include "survey/simd.h"
+#include "survey/rfc3339.h"
+#include "survey/rundir.h"
 
 #include "runinfo.h"
 
-#define MAX_SIZE ((size_t)64 << 20)
-
-static char *
-text(struct simd_node o, const char *path)
-{
-	struct simd_text t = simd_string(simd_path(o, path));
-
-	return t.s != NULL ? xstrndup(t.s, t.len) : NULL;
-}
-
-static uint64_t
-count(struct simd_node counts, const char *key)
-{
-	uint64_t n;
-
-	return simd_uint(simd_get(counts, key), &n) ? n : RUNINFO_UNKNOWN;
-}
-
 static void
-add_pair(struct runinfo_pair **v, size_t *n, struct simd_text name, char *value)
+add_pair(struct runinfo_pair **v, size_t *n, const char *name, char *value)
 {
 	*v = xreallocarray(*v, *n + 1, sizeof(**v));
-	(*v)[(*n)++] = (struct runinfo_pair){ xstrndup(name.s, name.len), value };
+	(*v)[(*n)++] = (struct runinfo_pair){ xstrdup(name), value };
 }
 
 static void
-read_pairs(struct runinfo *r, struct simd_node root)
+take_pairs(struct runinfo *r, const struct manifest *m)
 {
-	struct simd_iter it = simd_iterate(simd_get(root, "versions"));
-	struct simd_text key;
-	struct simd_node v;
+	if (m->version != NULL)
+		add_pair(&r->versions, &r->nversions, "survey", xstrdup(m->version));
+	for (size_t i = 0; i < m->ntools; i++)
+		add_pair(
+		    &r->versions, &r->nversions, m->tools[i].name, xstrdup(m->tools[i].version));
+	for (int i = 0; i < NSTAGES; i++) {
+		const struct stage_record *s = &m->stages[i];
+		const char *state = stage_state_name[s->state];
 
-	while (simd_next(&it, &key, &v)) {
-		struct simd_text t = simd_string(v);
-
-		if (t.s != NULL)
-			add_pair(&r->versions, &r->nversions, key, xstrndup(t.s, t.len));
-	}
-	it = simd_iterate(simd_get(root, "stages"));
-	while (simd_next(&it, &key, &v)) {
-		char *state = text(v, "state");
-		double s;
-
-		if (state != NULL && simd_double(simd_get(v, "wall_s"), &s) && s > 0)
-			add_pair(&r->stages, &r->nstages, key, xasprintf("%s in %.1f s", state, s));
-		else if (state != NULL)
-			add_pair(&r->stages, &r->nstages, key, xstrdup(state));
-		free(state);
+		if (s->told)
+			add_pair(&r->stages, &r->nstages, survey_stage_names[i],
+			    s->wall_s > 0 ? xasprintf("%s in %.1f s", state, s->wall_s)
+					  : xstrdup(state));
 	}
 }
 
 /* Of each port: how many hosts were asked, and how many spoke its protocol ("success"). */
 static void
-read_ports(struct runinfo *r, struct simd_node ports)
+take_ports(struct runinfo *r, const struct manifest_counts *c)
 {
 	for (int row = 0; row < NPORTS; row++) {
-		struct simd_node port = simd_get(ports, port_table[row].name), v;
-		struct simd_iter it = simd_iterate(port);
-		uint64_t n;
+		uint64_t asked = 0;
 
-		r->asked[row] = r->answered[row] = RUNINFO_UNKNOWN;
-		if (simd_type(port) != SIMD_OBJECT)
-			continue;
-		r->asked[row] = 0;
-		while (simd_next(&it, NULL, &v)) {
-			if (simd_uint(v, &n))
-				r->asked[row] += n;
-		}
-		r->answered[row] = count(port, "success");
+		for (int end = 0; end < GRAB_NENDS; end++)
+			asked += c->ports[row][end];
+		r->asked[row] = asked > 0 ? asked : RUNINFO_UNKNOWN;
+		r->answered[row] = asked > 0 ? c->ports[row][GRAB_SUCCESS] : RUNINFO_UNKNOWN;
 	}
 }
 
 /* What the last analysis of the records counted. */
 static void
-read_analysis(struct runinfo *r, struct simd_node a)
+take_analysis(struct runinfo *r, const struct manifest_analysis *a)
 {
-	struct simd_node out = simd_get(a, "hosts_out"), v;
-	struct simd_iter it = simd_iterate(simd_get(a, "refused"));
-	uint64_t n;
+	char when[TIME_SIZE];
 
-	if (simd_type(a) != SIMD_OBJECT)
+	if (!a->there)
 		return;
-	r->scan_date = text(a, "scan_date");
-	r->dns = text(a, "dns");
-	r->records = count(a, "hosts");
-	r->no_key = count(out, "no-key");
-	r->wrong_country = count(out, "wrong-country");
-	r->no_country = count(out, "no-country");
+	if (a->scan_date != TIME_UNKNOWN)
+		r->scan_date = xstrdup(time_format(a->scan_date, when));
+	r->dns = a->dns != NULL ? xstrdup(a->dns) : NULL;
+	r->records = a->hosts;
+	r->no_key = a->hosts_out[OUT_NO_KEY];
+	r->wrong_country = a->hosts_out[OUT_WRONG_COUNTRY];
+	r->no_country = a->hosts_out[OUT_NO_COUNTRY];
 	r->lines_refused = 0;
-	while (simd_next(&it, NULL, &v)) {
-		if (simd_uint(v, &n))
-			r->lines_refused += n;
-	}
+	for (size_t i = 0; i < a->nrefused; i++)
+		r->lines_refused += a->refused[i].n;
 }
 
-/* Where the counts are that are not told until read. */
-static const size_t counts_of[] = {
-	offsetof(struct runinfo, targets),
-	offsetof(struct runinfo, probed),
-	offsetof(struct runinfo, hits),
-	offsetof(struct runinfo, out_of_country),
-	offsetof(struct runinfo, refused),
-	offsetof(struct runinfo, opted_out),
-	offsetof(struct runinfo, records),
-	offsetof(struct runinfo, given_up),
-	offsetof(struct runinfo, no_key),
-	offsetof(struct runinfo, wrong_country),
-	offsetof(struct runinfo, no_country),
-	offsetof(struct runinfo, lines_refused),
-};
+static char *
+time_text(int64_t t)
+{
+	char when[TIME_SIZE];
+
+	return t != 0 ? xstrdup(time_format(t, when)) : NULL;
+}
+
+#define COUNT(m, field) manifest_count(m, offsetof(struct manifest_counts, field))
+
+static void
+take_manifest(struct runinfo *r, const struct manifest *m)
+{
+	r->there = true;
+	r->anonymised = m->anonymised;
+	r->name = m->name != NULL ? xstrdup(m->name) : NULL;
+	r->state = xstrdup(run_state_name[m->state]);
+	r->created = time_text(m->created);
+	r->ended = time_text(m->ended);
+	r->targets = COUNT(m, targets_v4);
+	r->probed = COUNT(m, probed);
+	r->hits = COUNT(m, hits);
+	r->out_of_country = COUNT(m, out_of_country);
+	r->refused = COUNT(m, refused);
+	r->opted_out = COUNT(m, opted_out);
+	r->records = COUNT(m, records);
+	r->given_up = COUNT(m, given_up);
+	r->rate_pps = m->rate_pps;
+	r->rate_hosts = m->rate_hosts;
+	take_ports(r, &m->counts);
+	take_pairs(r, m);
+	take_analysis(r, &m->found);
+}
 
 void
 runinfo_read(struct runinfo *r, const char *dir)
 {
-	char *path = path_join(dir, "run.json"), *data;
-	struct simd_parser *p = simd_parser_new(MAX_SIZE);
-	struct simd_node root, counts;
-	size_t len;
+	struct manifest m;
 
 	*r = (struct runinfo){ .there = false };
-	for (size_t i = 0; i < sizeof(counts_of) / sizeof(counts_of[0]); i++)
-		*(uint64_t *)(void *)((char *)r + counts_of[i]) = RUNINFO_UNKNOWN;
-	read_ports(r, (struct simd_node){ NULL, 0 });
-	data = file_read(path, MAX_SIZE, &len);
-	if (data != NULL && simd_parse_copy(p, data, len, &root) == SIMD_OK) {
-		r->there = true;
-		simd_bool(simd_get(root, "anonymised"), &r->anonymised);
-		r->name = text(root, "name");
-		r->state = text(root, "state");
-		r->created = text(root, "created");
-		r->ended = text(root, "ended");
-		counts = simd_get(root, "counts");
-		r->targets = count(counts, "targets_v4");
-		r->probed = count(counts, "probed");
-		r->hits = count(counts, "hits");
-		r->out_of_country = count(counts, "out_of_country");
-		r->refused = count(counts, "refused");
-		r->opted_out = count(counts, "opted_out");
-		r->records = count(counts, "records");
-		r->given_up = count(counts, "given_up");
-		read_ports(r, simd_get(counts, "ports"));
-		simd_double(simd_path(root, "scan.rate_pps"), &r->rate_pps);
-		simd_double(simd_path(root, "scan.rate_hosts"), &r->rate_hosts);
-		read_pairs(r, root);
-		read_analysis(r, simd_get(root, "analysis"));
-	} else if (data != NULL) {
-		log_warn("%s is not understood: what was scanned stays unknown", path);
+	if (manifest_read(&m, dir) == -1) {
+		if (errno == EINVAL)
+			log_warn(
+			    "%s/run.json is not understood: what was scanned stays unknown", dir);
+		manifest_init_results(&m);
+		take_manifest(r, &m);
+		r->there = false;
+		free(r->state);
+		r->state = NULL;
+	} else {
+		take_manifest(r, &m);
 	}
-	free(data);
-	simd_parser_free(p);
-	free(path);
+	if (!m.found.there)
+		r->no_key = r->wrong_country = r->no_country = r->lines_refused = RUNINFO_UNKNOWN;
+	manifest_fini(&m);
 }
 
 bool

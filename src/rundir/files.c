@@ -17,6 +17,7 @@ const struct rundir_file rundir_files[] = {
 	{ "survey.conf", MADE_BY_RUN },
 	{ "survey.log", MADE_BY_RUN, .personal = true },
 	{ "geo/", MADE_BY_RUN },
+	{ "lists.sha256", MADE_BY_RUN },
 	{ "cidrs.v4", MADE_BY_RUN },
 	{ "cidrs.v6", MADE_BY_RUN },
 	{ "scan/", MADE_BY_RUN, .personal = true },

@@ -6,13 +6,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "survey/buf.h"
+#include "survey/escape.h"
 #include "survey/file.h"
 #include "survey/jsonw.h"
 #include "survey/mem.h"
 #include "survey/rfc3339.h"
 #include "survey/rundir.h"
-
-#define MAX_SIZE (64 << 20)
 
 const char *const survey_stage_names[] = { [STAGE_GEO] = "geo",
 	[STAGE_SCAN] = "scan",
@@ -32,6 +32,19 @@ manifest_init(struct manifest *m)
 {
 	memset(m, 0, sizeof(*m));
 	m->machines = 1;
+	m->has_scan = true;
+	m->told = UINT64_MAX;
+	for (int i = 0; i < NSTAGES; i++)
+		m->stages[i].told = true;
+}
+
+void
+manifest_init_results(struct manifest *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->machines = 1;
+	m->state = RUN_COMPLETE;
+	m->found.scan_date = TIME_UNKNOWN;
 }
 
 void
@@ -90,12 +103,26 @@ manifest_note_shard(
 	}
 }
 
+static void
+found_fini(struct manifest_analysis *a)
+{
+	for (size_t i = 0; i < a->ncountries; i++)
+		free(a->countries[i]);
+	for (size_t i = 0; i < a->nrefused; i++)
+		free(a->refused[i].name);
+	free(a->countries);
+	free(a->refused);
+	free(a->source);
+	free(a->dns);
+	memset(a, 0, sizeof(*a));
+}
+
 void
 manifest_fini(struct manifest *m)
 {
 	char **texts[] = { &m->name, &m->config_path, &m->config_digest, &m->state_text,
 		&m->interface, &m->source_ip, &m->gateway_ip, &m->gateway_mac, &m->analysis,
-		&m->dns };
+		&m->dns, &m->lists_digest, &m->version, &m->more };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(*texts[i]);
@@ -113,6 +140,7 @@ manifest_fini(struct manifest *m)
 	free(m->sessions);
 	free(m->shards);
 	free(m->attempts);
+	found_fini(&m->found);
 	manifest_init(m);
 }
 
@@ -174,19 +202,23 @@ static const struct count_row {
 
 #define NCOUNTS (sizeof(count_rows) / sizeof(count_rows[0]))
 
-static void
-put_counts(struct jsonw *w, const struct manifest_counts *c)
-{
-	jsonw_key(w, "counts");
-	jsonw_object(w);
-	for (size_t i = 0; i < NCOUNTS; i++) {
-		uint64_t v;
+_Static_assert(NCOUNTS < 64, "told has a bit a row");
 
-		memcpy(&v, (const char *)c + count_rows[i].at, sizeof(v));
-		put_uint(w, count_rows[i].name, v);
+uint64_t
+manifest_count(const struct manifest *m, size_t offset)
+{
+	uint64_t v = MANIFEST_UNKNOWN;
+
+	for (size_t i = 0; i < NCOUNTS; i++) {
+		if (count_rows[i].at == offset && (m->told >> i & 1) != 0)
+			memcpy(&v, (const char *)&m->counts + offset, sizeof(v));
 	}
-	put_number(w, "targets_v6", c->targets_v6);
-	jsonw_key(w, "ports");
+	return v;
+}
+
+static void
+put_ports(struct jsonw *w, const struct manifest_counts *c)
+{
 	jsonw_object(w);
 	for (int row = 0; row < NPORTS; row++) {
 		uint64_t sum = 0;
@@ -202,6 +234,36 @@ put_counts(struct jsonw *w, const struct manifest_counts *c)
 		jsonw_end_object(w);
 	}
 	jsonw_end_object(w);
+}
+
+static void
+put_counts(struct jsonw *w, const struct manifest *m)
+{
+	const struct manifest_counts *c = &m->counts;
+	bool any = false;
+
+	if (m->told == 0)
+		return;
+	jsonw_key(w, "counts");
+	jsonw_object(w);
+	for (size_t i = 0; i < NCOUNTS; i++) {
+		uint64_t v;
+
+		if ((m->told >> i & 1) == 0)
+			continue;
+		memcpy(&v, (const char *)c + count_rows[i].at, sizeof(v));
+		put_uint(w, count_rows[i].name, v);
+	}
+	if (m->has_scan)
+		put_number(w, "targets_v6", c->targets_v6);
+	for (int row = 0; row < NPORTS; row++) {
+		for (int end = 0; end < GRAB_NENDS; end++)
+			any |= c->ports[row][end] > 0;
+	}
+	if (any || m->has_scan) {
+		jsonw_key(w, "ports");
+		put_ports(w, c);
+	}
 	jsonw_end_object(w);
 }
 
@@ -236,8 +298,16 @@ put_attempts(struct jsonw *w, const struct manifest *m)
 static void
 put_scan(struct jsonw *w, const struct manifest *m)
 {
+	if (!m->has_scan)
+		return;
 	jsonw_key(w, "scan");
 	jsonw_object(w);
+	if (m->anonymised) {
+		put_number(w, "rate_pps", m->rate_pps);
+		put_number(w, "rate_hosts", m->rate_hosts);
+		jsonw_end_object(w);
+		return;
+	}
 	put_uint(w, "seed", m->seed);
 	put_uint(w, "machine", m->machine);
 	put_uint(w, "machines", m->machines);
@@ -248,6 +318,7 @@ put_scan(struct jsonw *w, const struct manifest *m)
 	put_text(w, "gateway_mac", m->gateway_mac);
 	put_number(w, "rate_pps", m->rate_pps);
 	put_number(w, "rate_hosts", m->rate_hosts);
+	put_text(w, "lists_sha256", m->lists_digest);
 	jsonw_key(w, "shards");
 	jsonw_array(w);
 	for (size_t i = 0; i < m->nshards; i++) {
@@ -272,11 +343,19 @@ put_scan(struct jsonw *w, const struct manifest *m)
 static void
 put_stages(struct jsonw *w, const struct manifest *m)
 {
+	bool any = false;
+
+	for (int i = 0; i < NSTAGES; i++)
+		any |= m->stages[i].told;
+	if (!any)
+		return;
 	jsonw_key(w, "stages");
 	jsonw_object(w);
 	for (int i = 0; i < NSTAGES; i++) {
 		const struct stage_record *s = &m->stages[i];
 
+		if (!s->told)
+			continue;
 		jsonw_key(w, survey_stage_names[i]);
 		jsonw_object(w);
 		put_text(w, "state", stage_state_name[s->state]);
@@ -294,12 +373,17 @@ put_stages(struct jsonw *w, const struct manifest *m)
 static void
 put_versions(struct jsonw *w, const struct manifest *m)
 {
+	if (m->version == NULL && m->ntools == 0)
+		return;
 	jsonw_key(w, "versions");
 	jsonw_object(w);
-	put_text(w, "survey", SURVEY_VERSION);
+	if (m->version != NULL)
+		put_text(w, "survey", m->version);
 	for (size_t i = 0; i < m->ntools; i++)
 		put_text(w, m->tools[i].name, m->tools[i].version);
 	jsonw_end_object(w);
+	if (m->anonymised)
+		return;
 	jsonw_key(w, "databases");
 	jsonw_array(w);
 	for (size_t i = 0; i < 2; i++) {
@@ -337,51 +421,141 @@ put_sessions(struct jsonw *w, const struct manifest *m)
 	jsonw_end_array(w);
 }
 
+/* A text that is left out where there is no survey that could have it. */
+static void
+put_optional(struct jsonw *w, const struct manifest *m, const char *key, const char *value)
+{
+	if (value != NULL || (m->has_scan && !m->anonymised))
+		put_text(w, key, value);
+}
+
+static void
+put_manifest(struct jsonw *w, const struct manifest *m)
+{
+	char text[TIME_SIZE];
+
+	jsonw_object(w);
+	put_text(w, "writer", "survey");
+	jsonw_key(w, "version");
+	jsonw_int(w, 1);
+	if (m->anonymised) {
+		jsonw_key(w, "anonymised");
+		jsonw_bool(w, true);
+	}
+	put_optional(w, m, "name", m->name);
+	put_text(w, "state", run_state_name[m->state]);
+	put_optional(w, m, "state_text", m->state_text);
+	put_optional(w, m, "config_path", m->config_path);
+	put_optional(w, m, "config_sha256", m->config_digest);
+	put_optional(w, m, "created", m->created != 0 ? time_format(m->created, text) : NULL);
+	put_optional(w, m, "updated", m->updated != 0 ? time_format(m->updated, text) : NULL);
+	put_optional(w, m, "ended", m->ended != 0 ? time_format(m->ended, text) : NULL);
+	if (m->has_scan && !m->anonymised) {
+		put_uint(w, "pid", (uint64_t)m->pid);
+		put_double(w, "own_cpu_s", m->own_cpu_s);
+		put_uint(w, "own_maxrss_kb", (uint64_t)m->own_maxrss_kb);
+	}
+	put_versions(w, m);
+	put_counts(w, m);
+	put_stages(w, m);
+	put_scan(w, m);
+	if (m->has_scan && !m->anonymised)
+		put_sessions(w, m);
+	if (m->dns != NULL) {
+		jsonw_key(w, "dns");
+		jsonw_raw(w, m->dns, strlen(m->dns));
+	}
+	if (m->analysis != NULL) {
+		jsonw_key(w, "analysis");
+		jsonw_raw(w, m->analysis, strlen(m->analysis));
+	}
+	if (m->more != NULL)
+		buf_adds(&w->out, m->more);
+	jsonw_end_object(w);
+	jsonw_newline(w);
+}
+
+int
+manifest_prepare(const struct manifest *m, const char *directory, struct outfile *out)
+{
+	char *path = path_join(directory, "run.json");
+	int rc = outfile_open(out, path), saved;
+	struct jsonw w;
+
+	free(path);
+	if (rc == -1)
+		return -1;
+	jsonw_init(&w, out->f);
+	put_manifest(&w, m);
+	if (jsonw_flush(&w) == -1 || fflush(out->f) != 0) {
+		saved = errno;
+		outfile_abort(out);
+		errno = saved;
+		rc = -1;
+	}
+	jsonw_fini(&w);
+	return rc;
+}
+
 int
 manifest_write(struct manifest *m, const char *directory)
 {
-	char *path = path_join(directory, "run.json");
-	struct jsonw w;
-	int rc, saved;
+	struct outfile out;
 
 	m->updated = time(NULL);
-	jsonw_init(&w, NULL);
-	jsonw_object(&w);
-	put_text(&w, "writer", "survey");
-	jsonw_key(&w, "version");
-	jsonw_int(&w, 1);
-	put_text(&w, "name", m->name);
-	put_text(&w, "state", run_state_name[m->state]);
-	put_text(&w, "state_text", m->state_text);
-	put_text(&w, "config_path", m->config_path);
-	put_text(&w, "config_sha256", m->config_digest);
-	put_time(&w, "created", m->created);
-	put_time(&w, "updated", m->updated);
-	put_time(&w, "ended", m->ended);
-	put_uint(&w, "pid", (uint64_t)m->pid);
-	put_double(&w, "own_cpu_s", m->own_cpu_s);
-	put_uint(&w, "own_maxrss_kb", (uint64_t)m->own_maxrss_kb);
-	put_versions(&w, m);
-	put_counts(&w, &m->counts);
-	put_stages(&w, m);
-	put_scan(&w, m);
-	put_sessions(&w, m);
-	if (m->dns != NULL) {
-		jsonw_key(&w, "dns");
-		jsonw_raw(&w, m->dns, strlen(m->dns));
+	manifest_set(&m->version, SURVEY_VERSION);
+	if (manifest_prepare(m, directory, &out) == -1)
+		return -1;
+	return outfile_commit(&out);
+}
+
+static void
+put_anonymous_analysis(struct jsonw *w, const struct manifest_analysis *a)
+{
+	char text[TIME_SIZE];
+
+	jsonw_object(w);
+	if (a->scan_date != TIME_UNKNOWN)
+		put_text(w, "scan_date", time_format(a->scan_date, text));
+	if (a->dns != NULL)
+		put_text(w, "dns", a->dns);
+	if (a->hosts != MANIFEST_UNKNOWN)
+		put_uint(w, "hosts", a->hosts);
+	jsonw_key(w, "hosts_out");
+	jsonw_object(w);
+	for (int i = OUT_NO_KEY; i < HOST_NOUTS; i++) {
+		if (a->hosts_out[i] != MANIFEST_UNKNOWN)
+			put_uint(w, host_out_name((enum host_out)i), a->hosts_out[i]);
 	}
-	if (m->analysis != NULL) {
-		jsonw_key(&w, "analysis");
-		jsonw_raw(&w, m->analysis, strlen(m->analysis));
+	jsonw_end_object(w);
+	jsonw_key(w, "refused");
+	jsonw_object(w);
+	for (size_t i = 0; i < a->nrefused; i++)
+		put_uint(w, a->refused[i].name, a->refused[i].n);
+	jsonw_end_object(w);
+	jsonw_end_object(w);
+}
+
+void
+manifest_anonymise(struct manifest *m)
+{
+	char **texts[] = { &m->name, &m->config_path, &m->config_digest, &m->state_text,
+		&m->interface, &m->source_ip, &m->gateway_ip, &m->gateway_mac, &m->dns, &m->more,
+		&m->analysis };
+	struct jsonw w;
+
+	m->anonymised = true;
+	m->updated = 0;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		manifest_set(texts[i], NULL);
+	for (int i = 0; i < NSTAGES; i++)
+		m->stages[i].told = false;
+	if (m->found.there) {
+		jsonw_init(&w, NULL);
+		put_anonymous_analysis(&w, &m->found);
+		manifest_set(&m->analysis, w.out.data);
+		jsonw_fini(&w);
 	}
-	jsonw_end_object(&w);
-	jsonw_newline(&w);
-	rc = file_write(path, w.out.data, w.out.len);
-	saved = errno;
-	jsonw_fini(&w);
-	free(path);
-	errno = saved;
-	return rc;
 }
 
 static const char *
@@ -437,14 +611,18 @@ get_array(json_object *o, const char *key, size_t *n)
 }
 
 static void
-get_counts(json_object *o, struct manifest_counts *c)
+get_counts(json_object *o, struct manifest *m)
 {
 	json_object *ports = json_object_object_get(o, "ports");
+	struct manifest_counts *c = &m->counts;
 
+	m->told = 0;
 	for (size_t i = 0; i < NCOUNTS; i++) {
 		uint64_t v = get_uint(o, count_rows[i].name);
 
 		memcpy((char *)c + count_rows[i].at, &v, sizeof(v));
+		if (json_object_object_get_ex(o, count_rows[i].name, NULL))
+			m->told |= UINT64_C(1) << i;
 	}
 	c->targets_v6 = get_double(o, "targets_v6");
 	for (int row = 0; row < NPORTS; row++) {
@@ -488,6 +666,8 @@ get_scan(json_object *o, struct manifest *m)
 	size_t n;
 	json_object *shards = get_array(o, "shards", &n);
 
+	m->has_scan = o != NULL;
+
 	m->seed = get_uint(o, "seed");
 	m->machine = (unsigned)get_uint(o, "machine");
 	m->machines = (unsigned)get_uint(o, "machines");
@@ -498,6 +678,7 @@ get_scan(json_object *o, struct manifest *m)
 	manifest_set(&m->source_ip, get_text(o, "source_ip"));
 	manifest_set(&m->gateway_ip, get_text(o, "gateway_ip"));
 	manifest_set(&m->gateway_mac, get_text(o, "gateway_mac"));
+	manifest_set(&m->lists_digest, get_text(o, "lists_sha256"));
 	m->nshards = n;
 	m->shards = xcalloc(n + 1, sizeof(*m->shards));
 	for (size_t i = 0; i < n; i++) {
@@ -524,6 +705,7 @@ get_stages(json_object *o, struct manifest *m)
 		json_object *s = json_object_object_get(o, survey_stage_names[i]);
 		struct stage_record *to = &m->stages[i];
 
+		to->told = s != NULL;
 		to->state = (enum stage_state)get_choice(s, "state", stage_state_name);
 		to->started = get_time(s, "started");
 		to->ended = get_time(s, "ended");
@@ -542,8 +724,11 @@ get_versions(json_object *root, struct manifest *m)
 	if (json_object_is_type(versions, json_type_object)) {
 		json_object_object_foreach(versions, name, version)
 		{
-			if (strcmp(name, "survey") != 0 &&
-			    json_object_is_type(version, json_type_string))
+			if (!json_object_is_type(version, json_type_string))
+				continue;
+			if (strcmp(name, "survey") == 0)
+				manifest_set(&m->version, json_object_get_string(version));
+			else
 				manifest_add_tool(m, name, json_object_get_string(version));
 		}
 	}
@@ -574,19 +759,89 @@ get_sessions(json_object *root, struct manifest *m)
 	}
 }
 
-int
-manifest_read(struct manifest *m, const char *directory)
+/* A count that may be missing. */
+static uint64_t
+get_found(json_object *o, const char *key)
 {
-	char *path = path_join(directory, "run.json"), *text;
-	json_object *root, *analysis, *dns;
-	size_t len;
+	return json_object_object_get_ex(o, key, NULL) ? get_uint(o, key) : MANIFEST_UNKNOWN;
+}
 
-	text = file_read(path, MAX_SIZE, &len);
-	free(path);
-	if (text == NULL)
-		return -1;
-	root = json_tokener_parse(text);
-	free(text);
+static void
+get_analysis(json_object *o, struct manifest_analysis *a)
+{
+	json_object *out = json_object_object_get(o, "hosts_out");
+	json_object *refused = json_object_object_get(o, "refused"), *list;
+	const char *date = get_text(o, "scan_date");
+	size_t n;
+
+	a->there = json_object_is_type(o, json_type_object);
+	manifest_set(&a->source, get_text(o, "source"));
+	manifest_set(&a->dns, get_text(o, "dns"));
+	a->at = get_time(o, "at");
+	a->scan_date = date != NULL ? time_parse(date, strlen(date)) : TIME_UNKNOWN;
+	list = get_array(o, "countries", &n);
+	a->countries = xcalloc(n + 1, sizeof(*a->countries));
+	for (size_t i = 0; i < n; i++) {
+		json_object *cc = json_object_array_get_idx(list, i);
+
+		if (json_object_is_type(cc, json_type_string) &&
+		    json_object_get_string_len(cc) == 2)
+			a->countries[a->ncountries++] = xstrdup(json_object_get_string(cc));
+	}
+	a->hosts = get_found(o, "hosts");
+	a->hosts_in = get_found(o, "hosts_in");
+	a->keys = get_found(o, "keys");
+	a->clusters = get_found(o, "clusters");
+	a->hosts_in_clusters = get_found(o, "hosts_in_clusters");
+	a->largest_cluster = get_found(o, "largest_cluster");
+	for (int i = OUT_NO_KEY; i < HOST_NOUTS; i++)
+		a->hosts_out[i] = get_found(out, host_out_name((enum host_out)i));
+	if (!json_object_is_type(refused, json_type_object))
+		return;
+	a->refused = xcalloc((size_t)json_object_object_length(refused) + 1, sizeof(*a->refused));
+	json_object_object_foreach(refused, reason, count)
+	{
+		if (json_object_is_type(count, json_type_int))
+			a->refused[a->nrefused++] = (struct manifest_reason){ xstrdup(reason),
+				get_uint(refused, reason) };
+	}
+}
+
+/* What a later version, or somebody else, has put there stays there. */
+static void
+get_more(json_object *root, struct manifest *m)
+{
+	static const char *const ours[] = { "writer", "version", "anonymised", "name", "state",
+		"state_text", "config_path", "config_sha256", "created", "updated", "ended", "pid",
+		"own_cpu_s", "own_maxrss_kb", "versions", "databases", "counts", "stages", "scan",
+		"sessions", "dns", "analysis" };
+	struct buf b;
+
+	buf_init(&b);
+	json_object_object_foreach(root, key, value)
+	{
+		bool known = false;
+
+		for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+			known |= strcmp(key, ours[i]) == 0;
+		if (known)
+			continue;
+		buf_adds(&b, ",\"");
+		escape_json(&b, key, strlen(key));
+		buf_printf(&b, "\":%s",
+		    json_object_to_json_string_ext(
+			value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	}
+	if (b.len > 0)
+		manifest_set(&m->more, b.data);
+	buf_fini(&b);
+}
+
+int
+manifest_parse(struct manifest *m, const char *text)
+{
+	json_object *root = json_tokener_parse(text), *analysis, *dns;
+
 	if (!json_object_is_type(root, json_type_object) || get_text(root, "state") == NULL) {
 		json_object_put(root);
 		errno = EINVAL;
@@ -605,7 +860,7 @@ manifest_read(struct manifest *m, const char *directory)
 	m->own_cpu_s = get_double(root, "own_cpu_s");
 	m->own_maxrss_kb = (long)get_uint(root, "own_maxrss_kb");
 	get_versions(root, m);
-	get_counts(json_object_object_get(root, "counts"), &m->counts);
+	get_counts(json_object_object_get(root, "counts"), m);
 	get_stages(json_object_object_get(root, "stages"), m);
 	get_scan(json_object_object_get(root, "scan"), m);
 	get_sessions(root, m);
@@ -614,6 +869,24 @@ manifest_read(struct manifest *m, const char *directory)
 	if ((analysis = json_object_object_get(root, "analysis")) != NULL)
 		manifest_set(
 		    &m->analysis, json_object_to_json_string_ext(analysis, JSON_C_TO_STRING_PLAIN));
+	m->anonymised = json_object_get_boolean(json_object_object_get(root, "anonymised"));
+	get_analysis(analysis, &m->found);
+	get_more(root, m);
 	json_object_put(root);
 	return 0;
+}
+
+int
+manifest_read(struct manifest *m, const char *directory)
+{
+	char *path = path_join(directory, "run.json");
+	char *text = file_read(path, MANIFEST_MAX, NULL);
+	int rc;
+
+	free(path);
+	if (text == NULL)
+		return -1;
+	rc = manifest_parse(m, text);
+	free(text);
+	return rc;
 }

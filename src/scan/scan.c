@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "survey/child.h"
+#include "survey/guard.h"
 #include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
@@ -18,6 +19,8 @@
 #define BACKOFF_MAX 60000
 #define MAX_LINE 256
 #define SHARD_NAME "shard-%03u.ips"
+
+_Static_assert(GUARD_TOOL_FD == 4, "ZMAP_ALLOW_FILE and ZMAP_BLOCK_FILE name it");
 
 struct scan {
 	struct scan_opts o;
@@ -300,6 +303,8 @@ start_shard(struct scan *s)
 	} else {
 		argv = zmap_argv(&s->o.zmap, sh->number);
 		co.argv = (const char *const *)argv;
+		co.fds = s->o.lists;
+		co.nfds = s->o.lists != NULL ? 2 : 0;
 	}
 	s->progress = (struct zmap_progress){ .sent = 0 };
 	s->has_progress = false;

@@ -3,6 +3,7 @@
  * line; the rest is the file.  Lines must come in order, and the text of those
  * that are whole must be what stands at their offset.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,22 @@ struct seen {
 	uint64_t next, offset, lines;
 };
 
+/* As it stands in the file, but for ends of line within an element and a BOM before it. */
+static bool
+is_there(const struct seen *s, const struct record_line *l)
+{
+	const uint8_t *at = s->text + l->offset;
+
+	if (s->len - l->offset >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
+		return true;
+	for (size_t i = 0; i < l->len; i++) {
+		if (l->text[i] != (char)at[i] &&
+		    (l->text[i] != ' ' || (at[i] != '\n' && at[i] != '\r')))
+			return false;
+	}
+	return true;
+}
+
 static int
 on_line(const struct record_line *l, void *arg)
 {
@@ -29,8 +46,7 @@ on_line(const struct record_line *l, void *arg)
 		abort();
 	if (s->text != NULL && (l->offset >= s->len || l->len > s->len - l->offset))
 		abort();
-	if (s->text != NULL && memcmp(s->text + l->offset, l->text, l->len) != 0 &&
-	    memcmp(s->text + l->offset, "\xef\xbb\xbf", 3) != 0)
+	if (s->text != NULL && !is_there(s, l))
 		abort();
 	s->next = l->number + 1;
 	s->offset = l->offset + 1;
@@ -45,7 +61,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct record_options o = { .threads = 1 };
 	struct seen seen = { 0 };
 	char path[40], *error = NULL;
-	int fd;
+	int fd, rc;
 
 	if (len < 2)
 		return 0;
@@ -55,8 +71,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (len <= 3 || (data[2] != 0x1f && data[2] != 0x28 && (data[2] & 0xf0) != 0x50))
 		seen.text = data + 2;
 	fd = tempinput(data + 2, len - 2, path);
-	if (record_read(path, &o, on_line, &seen, &counts, &error) != 0 && error == NULL)
+	rc = record_read(path, &o, on_line, &seen, &counts, &error);
+	if (rc != 0 && error == NULL)
 		abort();
+	if (rc == RECORD_NO_RECORDS)
+		seen.text = NULL; /* not read to its end */
 	if (seen.lines != counts.lines || (seen.text != NULL && counts.bytes != seen.len))
 		abort();
 	close(fd);

@@ -39,7 +39,7 @@ make_host()
 	# Beside the fakes only what cannot do harm: nothing of this machine that
 	# a case takes away or a fake forgets is found by accident.
 	for name in awk basename bash cat chmod cmp comm cp cut dirname find grep gzip head id \
-	    install ln ls mkdir mktemp mv paste readlink rm rmdir sed setpriv sh sha256sum sleep sort stat tail tar tr \
+	    install ln ls mkdir mktemp mv nproc paste readlink rm rmdir sed setpriv sh sha256sum sleep sort stat tail tar tr \
 	    uniq wc; do
 		ln -s "$(command -v "$name")" "$host/bin/$name"
 	done

@@ -118,8 +118,9 @@ def check_hash(deb, name, path):
     check(told == digest, f"{path.name} is of another {name} than the package's")
 
 
-survey = packages / f"survey_{version}_amd64.deb"
-zgrab2 = next(packages.glob("zgrab2_*_amd64.deb"))
+architecture = output("dpkg", "--print-architecture").strip()
+survey = packages / f"survey_{version}_{architecture}.deb"
+zgrab2 = next(packages.glob(f"zgrab2_*_{architecture}.deb"))
 depends = check_survey(survey)
 check_zgrab2(zgrab2)
 # Each library that the package depends on, as dpkg-shlibdeps found it.

@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "survey/file.h"
 #include "survey/isolate.h"
 #include "survey/memfile.h"
 
@@ -58,7 +59,7 @@ look_around(int out, void *arg)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	fd = open(path, O_RDONLY);
 	l.memfile = fd != -1 && read(fd, text, 4) == 4 && memcmp(text, "text", 4) == 0;
-	return isolate_answer(out, &l, sizeof(l));
+	return file_write_fd(out, &l, sizeof(l));
 }
 
 static void
@@ -98,7 +99,7 @@ fill(int out, void *arg)
 
 	memset(block, 'x', sizeof(block));
 	for (int i = 0; i < *(int *)arg; i++) {
-		if (isolate_answer(out, block, sizeof(block)) == -1)
+		if (file_write_fd(out, block, sizeof(block)) == -1)
 			return -1;
 	}
 	return 0;
@@ -107,8 +108,11 @@ fill(int out, void *arg)
 static int
 spin(int out, void *arg)
 {
-	for (unsigned i = 0; out != -1; i++)
-		*(volatile int *)arg = (int)(i & 0xff);
+	unsigned i = 0;
+
+	do
+		*(volatile unsigned *)arg = ++i;
+	while (i != 0 || out != -1);
 	return 0;
 }
 
@@ -125,7 +129,7 @@ static int
 fail_it(int out, void *arg)
 {
 	(void)arg;
-	return isolate_answer(out, "half", 4) == 0 ? -1 : 0;
+	return file_write_fd(out, "half", 4) == 0 ? -1 : 0;
 }
 
 static int
@@ -185,8 +189,9 @@ static int
 wait_long(int out, void *arg)
 {
 	(void)arg;
-	while (out != -1)
+	do
 		poll(NULL, 0, 1000);
+	while (fcntl(out, F_GETFD) != -1);
 	return 0;
 }
 

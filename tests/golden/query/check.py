@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""find, cluster and compare on small runs with known content, and cluster on study-a.
+"""find, cluster, compare and export on small runs with known content, and cluster on study-a.
 
 usage: check.py SURVEY
 
@@ -14,6 +14,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from xml.etree import ElementTree
 
 SURVEY = sys.argv[1]
 STUDY = pathlib.Path(__file__).parents[1] / "analyze/study-a"
@@ -241,13 +242,56 @@ def test_compare(tmp):
     equal("across", [(k["fp"], [r["hosts"] for r in k["runs"]]) for k in across["keys"]], [(fp("both"), [1, 1])])
 
 
+def test_export(tmp):
+    survey("analyze", STUDY / "records.fresh.gz", "-o", tmp / "a", "--country", "IE", "-m", STUDY / "mmdb")
+    clusters = json.load(open(tmp / "a/clusters.json"))
+    hosts = {h["ip"] for c in clusters for h in c["hosts"]}
+
+    def table(name, *only):
+        return list(csv.DictReader(io.StringIO(survey("export", tmp / "a", "--csv", "-", "--table", name, *only))))
+    equal("hosts of clusters", {h["ip"] for h in table("hosts") if h["cluster"]}, hosts)
+    equal("clusters", sorted(int(c["cluster"]) for c in table("clusters")), sorted(c["id"] for c in clusters))
+    equal("hosts of one cluster", sorted(h["ip"] for h in table("hosts", "--cluster", 1)),
+          sorted(h["ip"] for c in clusters if c["id"] == 1 for h in c["hosts"]))
+    asn = table("hosts")[0]["asn"]
+    equal("hosts of an AS", {h["asn"] for h in table("hosts", "--asn", asn)}, {asn})
+    survey("export", tmp / "a", "--csv", tmp / "csv")
+    for name in sorted(p.stem for p in (tmp / "csv").glob("*.csv")):
+        equal(f"{name} to the directory and to the standard output", list(csv.DictReader(open(tmp / "csv" / f"{name}.csv", newline=""))),
+              table(name))
+    # What the studies' scripts expect: one file a cluster, read a host a line; records that give the same study again.
+    survey("export", tmp / "a", "--studies", tmp / "studies")
+    for c in clusters:
+        got = {h["ip"] for h in json.load(open(tmp / f"studies/cluster{c['id']}.json"))}
+        equal(f"cluster{c['id']}.json", got, {h["ip"] for h in c["hosts"]})
+    survey("analyze", tmp / "studies/records.fresh", "-o", tmp / "again", "--country", "XX")
+    again = json.load(open(tmp / "again/clusters.json"))
+    equal("clusters of the exported records", sorted(sorted(h["ip"] for h in c["hosts"]) for c in again),
+          sorted(sorted(h["ip"] for h in c["hosts"]) for c in clusters))
+    survey("export", tmp / "a", "--graphml", tmp / "g.graphml")
+    space = "{http://graphml.graphdrawing.org/xmlns}"
+    graph = ElementTree.parse(tmp / "g.graphml").getroot().find(f"{space}graph")
+    nodes = {n.get("id") for n in graph.findall(f"{space}node")}
+    if not all(e.get("source") in nodes and e.get("target") in nodes for e in graph.findall(f"{space}edge")):
+        sys.exit("an edge of a node that is not there")
+    # A cell that a spreadsheet would run.
+    evil = run(tmp / "evil", {"192.0.2.1": {"p25": tls("e", "=cmd|'/c calc'!A1")}, "192.0.2.2": {"p25": tls("e", "mx")}})
+    for name in (p.stem for p in (tmp / "csv").glob("*.csv")):
+        for row in csv.reader(io.StringIO(survey("export", evil, "--csv", "-", "--table", name))):
+            if any(cell[:1] in "=+-@" and cell[:1] for cell in row):
+                sys.exit(f"{name}: {row}")
+    survey("export", tmp / "a", status=2)
+    survey("export", tmp / "a", "--csv", "-", status=2)
+    survey("export", tmp / "a", "--csv", "-", "--graphml", "-", status=2)
+
+
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         tmp = pathlib.Path(tmp)
-        for test in (test_find, test_cluster, test_study, test_compare):
+        for test in (test_find, test_cluster, test_study, test_compare, test_export):
             (tmp / test.__name__).mkdir()
             test(tmp / test.__name__)
-    print("find, cluster and compare tell what is so")
+    print("find, cluster, compare and export tell what is so")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,13 @@ Each case analyses a file of records, as it was met (cases/) or made here beside
 compares every key with the port it was shown on, the clusters, names and AS numbers.
 """
 import base64
+import bz2
 import copy
+import gzip
 import hashlib
 import http.server
 import json
+import lzma
 import pathlib
 import shutil
 import sqlite3
@@ -41,6 +44,7 @@ class Result:
         self.clusters = sorted(sorted(h["ip"] for h in c["hosts"]) for c in json.loads((folder / "clusters.json").read_text()))
         self.hosts = {h["ip"]: h for h in json.loads((folder / "all-key-fingerprints.json").read_text()) if h}
         self.summary = json.loads((folder / "run.json").read_text())["analysis"]
+        self.dodgy = json.loads((folder / "dodgy.json").read_text())
         self.names = {}
         for line in (folder / "verdicts.ndjson").read_text().splitlines():
             v = json.loads(line)
@@ -411,6 +415,82 @@ def case_unknown():
     r.check("made", {"192.0.2.1": {"p22": fp(S["a"])}})
     equal("other ports", (r.summary["other_ports"]["8443"], r.summary["other_ports"]["10002"], r.summary["other_ports"]["others"],
                           len(r.summary["other_ports"])), (1, 1, 13, 17))
+
+
+def sample(name):
+    return gzip.decompress((HERE.parent / "analyze" / name).read_bytes())
+
+
+def case_arrays():
+    """An array of records, and records over several lines, are the same study."""
+    lines = sample("samples/zgrab2-lab-46.ndjson.gz")
+    records = [json.loads(line) for line in lines.splitlines()]
+    want = analyze(lines)
+    forms = {"compact": json.dumps(records), "pretty": json.dumps(records, indent=2), "a line each": "[\n%s\n]\n" % ",\n".join(
+        map(json.dumps, records)), "objects": "\n".join(json.dumps(r, indent=1) for r in records),
+        "BOM and CRLF": "\ufeff" + json.dumps(records, indent=1).replace("\n", "\r\n")}
+    for form, data in forms.items():
+        got = analyze(data.encode())
+        equal(f"{form}: hosts", {ip: {**h, "rcs": None} for ip, h in got.hosts.items()},
+              {ip: {**h, "rcs": None} for ip, h in want.hosts.items()})
+        got.check(form, {ip: {p: fps for p, fps in k.items()} for ip, k in want.keys.items()}, want.clusters)
+        sentence = "JSON over several lines" if form == "objects" else "is a JSON array"
+        if sentence not in got.words:
+            fail(f"{form}: not said:", got.words)
+    # Elements that are no records cost themselves; those without a key are kept whole.
+    keyless = {"ip": "192.0.2.9", "p25": {"data": {"smtp": {"status": "success", "result": {"banner": "220 x"}}}}}
+    r = analyze(json.dumps([*records, 5, "x", None, [1], {}, keyless], indent=1).encode(), status=3)
+    equal("refused", r.summary["refused"], {"not-object": 4, "no-ip": 1})
+    equal("put aside", [{k: v for k, v in d.items() if k != "reason"} for d in r.dodgy.values() if d["ip"] == "192.0.2.9"], [keyless])
+    # An array that was cut between elements is not whole, and says so.
+    r = analyze(json.dumps(records).encode()[:-1] + b",", status=3)
+    r.check("cut", want.keys, want.clusters)
+    if "ends without its bracket" not in r.words:
+        fail("not said:", r.words)
+
+
+def case_not_records():
+    """What is not records is told in one sentence, and with what to do."""
+    study = sample("study-a/records.fresh.gz")
+    with tempfile.TemporaryDirectory() as tmp:
+        tmp = pathlib.Path(tmp)
+        (tmp / "records").write_bytes(study + b"torn{\n")
+        (tmp / "dns.ndjson").write_text("".join(
+            json.dumps({"name": f"{n}.ie", "type": "A", "outcome": "nxdomain", "answers": [], "at": AT, "ms": 1}) + "\n" for n in "ab"))
+        subprocess.run([SURVEY, "analyze", str(tmp / "records"), "-o", str(tmp / "out")], capture_output=True)
+        found = sorted(p for p in (tmp / "out").iterdir() if p.is_file() and p.name not in ("lock", "survey.conf"))
+        names = {p.name for p in found}
+        for path in (*found, tmp / "dns.ndjson"):
+            data = path.read_bytes()
+            if len(data) < 10:
+                continue
+            words = analyze(data, status=2, name=path.name)
+            if len(words.splitlines()) != 1 or path.name not in words or "syntax" in words:
+                fail(f"{path.name}: not one sentence:", words)
+        equal("results", {"collisions.json", "clusters.json", "dodgy.json", "verdicts.ndjson", "survey.db", "run.json", "records.bad",
+                          "clustersizes.csv", "fingerprints.json", "all-key-fingerprints.json"} - names, set())
+        # dodgy.json's records are records: what the sentence advises works.
+        dodgy = json.loads((tmp / "out/dodgy.json").read_text())
+        r = analyze(text(*dodgy.values()))
+        equal("records of dodgy.json", r.summary["hosts"], len({d["ip"].strip() for d in dodgy.values()}))
+    lines = sample("samples/zgrab2-lab-46.ndjson.gz").decode()
+    for what, data, word in (
+            ("UTF-16", lines.encode("utf-16"), "iconv -f UTF-16"), ("big-endian", lines.encode("utf-16-be"), "iconv -f UTF-16"),
+            ("UTF-16 array", json.dumps([1]).encode("utf-16-le"), "iconv"), ("UTF-32", lines.encode("utf-32"), "iconv -f UTF-32"),
+            ("xz", lzma.compress(lines.encode()), "xz -dc"), ("bzip2", bz2.compress(lines.encode()), "bzip2 -dc"),
+            ("addresses", b"192.0.2.1\r\n192.0.2.2\r\n", "list of addresses"), ("page", b"<!DOCTYPE html><html></html>", "HTML"),
+            ("ZMap", b'{"saddr":"192.0.2.1"}\n', "ZMap"), ("masscan", b'[\n{ "ip": "192.0.2.1", "timestamp": "1", "ports": [] },\n]', "masscan"),
+            ("packed UTF-16", gzip.compress(lines.encode("utf-16")), "iconv")):
+        words = analyze(data, status=2)
+        if word not in words or len(words.splitlines()) != 1:
+            fail(f"{what}:", words)
+    # Standard input is looked at in the same way, even when it comes byte by byte.
+    with tempfile.TemporaryDirectory() as tmp:
+        p = subprocess.Popen([SURVEY, "analyze", "-", "-o", tmp], stdin=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+        for byte in b'{"saddr":"192.0.2.1"}\n':
+            p.stdin.write(bytes([byte]))
+        words = p.communicate()[1].decode()
+    equal("standard input", (p.returncode, "standard input is a list of addresses that ZMap found" in words), (2, True))
 
 
 if __name__ == "__main__":

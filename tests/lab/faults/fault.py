@@ -16,8 +16,8 @@ import threading
 import time
 from pathlib import Path
 
-from surveyor import (EXPECTED, FAST, LAB, SURVEY, TARGETS, Run, Wire, check_complete, kill_all,
-                      need, skip, tools, wait_for)
+from surveyor import (EXPECTED, FAST, LAB, SURVEY, TARGETS, Run, Wire, check_complete, in_tgt,
+                      kill_all, need, skip, tools, wait_for)
 
 HERE = Path(__file__).resolve().parent
 
@@ -109,23 +109,6 @@ def two_runs():
         need(out.returncode == 0 and "running" in out.stdout, f"status says {out.stdout}")
         need(p.wait(120) == 0, f"the first run ended with {p.returncode}")
         check_complete(run)
-
-
-def in_tgt(function):
-    """Run function in the servers' network namespace, in a process that dies with us."""
-    pid = os.fork()
-    if pid:
-        return pid
-    import ctypes
-    libc = ctypes.CDLL(None)
-    libc.prctl(1, 9, 0, 0, 0)
-    name = os.environ.get("LAB_TGT_NS") or next(
-        n for n in os.listdir("/run/netns") if n.startswith("tgt"))
-    fd = os.open(f"/run/netns/{name}", os.O_RDONLY)
-    if libc.setns(fd, 0x40000000) == -1:
-        os._exit(1)
-    function()
-    os._exit(0)
 
 
 def trickling():
@@ -293,6 +276,39 @@ def user_way():
         need(status(zgrab2, "NoNewPrivs") == ["1"], "zgrab2 may gain privileges")
         need(p.wait(120) == 0, f"exit status {p.returncode}\n{run.output()[-2000:]}")
         check_complete(run)
+
+
+def target_files():
+    """Networks and addresses that files name are probed, the block list aside, and nobody else."""
+    with Run() as run, Wire() as wire:
+        first, second = run.top / "first", run.top / "second"
+        first.write_text("# a network and a range\n198.18.10.0/26\n198.18.20.41-198.18.20.43\n")
+        second.write_text("198.18.30.11\n198.18.10.0/28\n")
+        for f in (first, second):
+            f.chmod(0o644)
+        run.settings["run"].update(countries=["XX"], targets=[], target_files=[str(first), str(second)])
+        run.settings["geo"] = {}
+        run.write(run.settings)
+        run.finish()
+        blocked = "198.18.10.61"
+        named = {f"198.18.10.{i}" for i in range(64)} | {"198.18.30.11"} | \
+            {f"198.18.20.{i}" for i in (41, 42, 43)}
+        need(blocked in (LAB / "block.txt").read_text(), "the lab blocks another address")
+        named.remove(blocked)
+        probed = {dst for _, dst, port in wire.syns() if port == 25}
+        need(probed == named, f"not asked {sorted(named - probed)}, too many {sorted(probed - named)}")
+        want = sorted(ip for ip in EXPECTED["hits"] if ip in named)
+        need(sorted(r["ip"] for r in run.records()) == want, "records")
+        need(run.manifest()["counts"]["targets_v4"] == len(named), f"{run.manifest()['counts']}")
+    for bad, said in (("198.18.10.1 or so/8\n", "1 line is refused"), ("", "no IPv4 address is left")):
+        with Run(geo={}) as run:
+            listed = run.top / "listed"
+            listed.write_text(bad)
+            listed.chmod(0o644)
+            run.settings["run"].update(countries=["XX"], targets=[], target_files=[str(listed)])
+            run.write(run.settings)
+            text = run.finish(status=2)
+            need(said in text, f"not said: {said}\n{text}")
 
 
 def preflight():
@@ -508,7 +524,7 @@ def per_network():
 
 CASES = {f.__name__: f for f in (
     stopped_zgrab2, stopped_zmap, disk_full, read_only, two_runs, trickling, opt_out, clock_jump,
-    root_way, lost_guard, planted_link, user_way, preflight, other_directory,
+    root_way, lost_guard, planted_link, user_way, target_files, preflight, other_directory,
     listed, lists, terminal, quiet, per_network)}
 
 CASES[sys.argv[2]]()

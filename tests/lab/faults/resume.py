@@ -5,11 +5,13 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 
-from surveyor import (EXPECTED, SURVEY, TARGETS, Run, Wire, check_complete, need, seeded, tools, wait_for)
+from surveyor import (EXPECTED, SURVEY, TARGETS, Run, Wire, check_complete, in_tgt, need, seeded,
+                      tools, wait_for)
 
 
 def until_records(run, p, n):
@@ -231,6 +233,54 @@ def unbegun():
         need(len(run.manifest()["sessions"]) == 1, "run.json tells of what was no session")
 
 
+def second_pass():
+    """What timed out is asked once more; a name that only the second pass shows is not forgotten."""
+    host, name = "198.18.30.210", "mx-late.lab.example"
+
+    def server():
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((host, 25))
+        s.listen(50)
+        kept = []
+        while True:
+            kept.append(s.accept()[0])
+            if len(kept) > 1:  # the first one is left without a word
+                kept[-1].sendall(f"220 {name} ESMTP\r\n".encode())
+
+    def asked():
+        lines = (run.dir / "dns.ndjson").read_text().splitlines()
+        return {json.loads(line)["name"] for line in lines}
+
+    pid = in_tgt(server)
+    try:
+        with Run(grab={"second_pass": True}) as run:
+            run.finish(until="dns")
+            records = [r for r in run.records() if r["ip"] == host]
+            need([r.get("pass") for r in records] == [None, 2], f"records: {records}")
+            ends = [r["p25"]["data"]["smtp"]["status"] for r in records]
+            need(ends[0] != "success" and ends[1] == "success", f"port 25: {ends}")
+            need(name in json.dumps(records[1]) and name not in json.dumps(records[0]), "its greeting")
+            counts = run.manifest()["counts"]
+            need(counts["second_pass"] >= 1 and counts["records"] == len(TARGETS) + 1, f"counts: {counts}")
+            need(name in asked(), "the name was not asked")
+            before = run.records()
+            state = run.manifest()
+            state["state"] = "running"
+            (run.dir / "run.json").write_text(json.dumps(state))
+            (run.dir / "dns.ndjson").write_text("")
+            with Wire() as wire:
+                run.finish(until="dns")
+                again = [dst for _, dst, port in wire.syns() if dst != "198.18.100.53"]
+            need(not again, f"asked again: {again[:5]}")
+            need(name in asked(), "a name that only the second pass shows was forgotten")
+            need(run.records() == before, "records were added")
+            need(run.manifest()["counts"]["second_pass"] == counts["second_pass"], "counts of the second pass")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
 def given_up():
     """A host that was given up by one session is not complete in the next one's eyes."""
     with Run() as run:
@@ -308,7 +358,7 @@ def piped():
 
 CASES = {f.__name__: f for f in (stopped, twice_stopped, torn, shards, machines, config, old,
                                  database, unbegun, given_up, together,
-                                 computing, piped)}
+                                 computing, piped, second_pass)}
 
 seeded()
 CASES[sys.argv[2]]()

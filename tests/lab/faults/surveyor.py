@@ -3,6 +3,7 @@
 Runs inside the lab (`lab run python3 TEST SURVEY`), in the scan namespace.
 """
 
+import ctypes
 import json
 import os
 import random
@@ -189,6 +190,22 @@ def wait_for(condition, text, limit=60):
             fail(f"waited {limit} s for {text}")
         time.sleep(0.01)
     return result
+
+
+def in_tgt(function):
+    """Run function in the servers' network namespace, in a process that dies with us."""
+    pid = os.fork()
+    if pid:
+        return pid
+    libc = ctypes.CDLL(None)
+    libc.prctl(1, 9, 0, 0, 0)
+    name = os.environ.get("LAB_TGT_NS") or next(
+        n for n in os.listdir("/run/netns") if n.startswith("tgt"))
+    fd = os.open(f"/run/netns/{name}", os.O_RDONLY)
+    if libc.setns(fd, 0x40000000) == -1:
+        os._exit(1)
+    function()
+    os._exit(0)
 
 
 class Wire:

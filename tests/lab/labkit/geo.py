@@ -33,20 +33,25 @@ def _country_record(net):
             "country": _country(net.country), "registered_country": _country(net.registered)}
 
 
+def write_country(networks, path):
+    country = mmdb.Writer("GeoLite2-Country", "Lab countries")
+    for net in networks:
+        country.insert(net.net, _country_record(net))
+    country.write(path)
+
+
 def write_mmdbs(table, path, flat_path):
     path, flat_path = Path(path), Path(flat_path)
     path.mkdir(parents=True, exist_ok=True)
     flat_path.mkdir(parents=True, exist_ok=True)
-    country = mmdb.Writer("GeoLite2-Country", "Lab countries")
     asn = mmdb.Writer("GeoLite2-ASN", "Lab autonomous systems")
     flat = mmdb.Writer("geo-whois-asn-country", "Lab countries, flat schema")
     for net in table.networks:
-        country.insert(net.net, _country_record(net))
         flat.insert(net.net, {"country_code": net.country or net.registered})
         if net.asn:
             asn.insert(net.net, {"autonomous_system_number": net.asn,
                                  "autonomous_system_organization": net.as_name})
-    country.write(path / "GeoLite2-Country.mmdb")
+    write_country(table.networks, path / "GeoLite2-Country.mmdb")
     asn.write(path / "GeoLite2-ASN.mmdb")
     flat.write(flat_path / "geo-whois-asn-country.mmdb")
 

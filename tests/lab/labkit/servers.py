@@ -99,7 +99,7 @@ def nginx_hosts(layout, hosts, files):
 def sshd(layout, name, listen, key_files, modern_only=False):
     lines = [*(f"ListenAddress {a}" for a in listen), *(f"HostKey {k}" for k in key_files),
              "PidFile none", "UsePAM no", "UseDNS no", "MaxStartups 2000:30:4000",
-             "LoginGraceTime 15", "LogLevel ERROR", "PasswordAuthentication no"]
+             "LoginGraceTime 60", "LogLevel ERROR", "PasswordAuthentication no"]
     if not modern_only:
         lines += ["HostKeyAlgorithms +ssh-rsa", "RequiredRSASize 1024"]
     path = layout.etc / "ssh" / f"{name}.conf"
