@@ -16,15 +16,17 @@
 struct anonymise_options {
 	const char *path; /* run directory or collisions.json */
 	const char *output; /* new directory, or one made by an earlier call */
-	const uint32_t *keep_as; /* hosts of these ASes keep what is theirs alone */
+	const uint32_t *keep_as; /* the copy holds hosts of these ASes as they are, and no other */
 	size_t nkeep_as;
 };
 
 /*
  * Write clusters.json, all-key-fingerprints.json, verdicts.ndjson,
  * clustersizes.csv, survey.db and a short run.json into output: a directory
- * for graph, report and stats.  Returns 0, or -1 after a message.
+ * for graph, report and stats; with keep_as others.json, too.  Returns 0, -1
+ * after a message, or ANONYMISE_USAGE after one that no host is of an AS of keep_as.
  */
+#define ANONYMISE_USAGE (-2)
 int anonymise_rundir(const struct anonymise_options *o);
 
 #endif

@@ -34,7 +34,8 @@ enum argument {
 	ARG_INPUT, /* a file, or "-" for standard input */
 	ARG_RECORDS, /* a run directory, a record file, or "-" */
 	ARG_RUNDIR, /* a directory with a run.json */
-	ARG_STUDY, /* a directory with results, a survey.db or a collisions.json */
+	ARG_OWN_RUN, /* the same, and no anonymised copy */
+	ARG_STUDY, /* a directory with results or with runs, a survey.db or a collisions.json */
 	/* What is made.  The directory of a file must be there; directories are made with their parents. */
 	ARG_NEW_FILE,
 	ARG_NEW_DIRECTORY,

@@ -2,20 +2,20 @@
  * What query commands print: text for people, JSON and CSV for programs.
  *
  * A command opens a print, writes its tables, headings and sentences in order,
- * and closes it.  Text has aligned columns; what comes from outside is cut to
- * size and made harmless; colour is used on a terminal, unless NO_COLOR is set
- * (no-color.org).  JSON is whatever the command writes to json, tables
- * included.  CSV has the quoting of RFC 4180, lines that end in LF, and no
- * cell that a spreadsheet takes for a formula; headings and sentences are left
- * out of it.
+ * and closes it; the result is appended to a buffer.  Text has aligned
+ * columns; what comes from outside is cut to size and made harmless; colour is
+ * for terminals (print_colour()).  JSON is whatever the command writes to
+ * json, tables included.  CSV has the quoting of RFC 4180, lines that end in
+ * LF, and no cell that a spreadsheet takes for a formula; headings and
+ * sentences are left out of it.
  *
- *	print_init(&p, format, stdout);
+ *	print_init(&p, format, &out, print_colour(stdout));
  *	print_table(&p, NULL, columns);
- *	print_text(&p, ip, strlen(ip));
+ *	print_string(&p, ip);
  *	print_uint(&p, asn);
  *	print_row(&p);			// … for each host
  *	print_table_end(&p);
- *	error = print_fini(&p);
+ *	print_fini(&p);
  */
 /* Layer: io */
 #ifndef SURVEY_PRINT_H
@@ -52,9 +52,8 @@ struct print_cell {
 struct print {
 	enum print_format format;
 	bool colour;
-	FILE *out; /* borrowed */
-	struct jsonw json; /* to out; of use only when the format is JSON */
-	int error; /* errno of the first write that failed */
+	struct buf *out; /* borrowed */
+	struct jsonw json; /* of use when the format is JSON */
 	enum print_style style; /* of the next cell */
 
 	/* The table at hand. */
@@ -62,25 +61,30 @@ struct print {
 	size_t ncolumns, cell; /* cell: of the next value in its row */
 	struct print_cell *cells; /* text: rows that wait for the widths of columns */
 	size_t ncells, cap_cells;
-	struct buf cells_text, line;
+	struct buf cells_text, cell_text;
 	size_t *widths; /* by column, once they are known; else NULL */
 };
 
-/* out is borrowed; whether it is a terminal decides about colour. */
-void print_init(struct print *p, enum print_format format, FILE *out);
-/* Write all out and free what p holds.  Returns 0, or the errno of the first failure. */
-int print_fini(struct print *p);
+/* Is f a terminal that wants colours?  NO_COLOR (no-color.org) and TERM=dumb do not. */
+bool print_colour(FILE *f);
+
+/* out is borrowed. */
+void print_init(struct print *p, enum print_format format, struct buf *out, bool colour);
+/* Append what is left, and free what p holds. */
+void print_fini(struct print *p);
 
 /*
  * A table.  JSON: the member name (NULL: a value of its own), an array with an
  * object a row.  Text: a line of titles and a line a row; columns are as wide
- * as the first thousand rows need, so that any number of rows needs little
- * memory.  columns is borrowed until print_table_end().
+ * as the first thousand rows need, so that few rows wait.  columns is borrowed until print_table_end().
  */
 void print_table(struct print *p, const char *name, const struct print_column *columns);
 /* The cells of a row, in the order of the columns; what is missing at its end is as print_none(). */
 void print_text(struct print *p, const char *s, size_t len);
+void print_string(struct print *p, const char *s); /* NULL: as print_none() */
+void print_hex(struct print *p, const uint8_t *bytes, size_t len);
 void print_uint(struct print *p, uint64_t n);
+void print_double(struct print *p, double v, int decimals);
 void print_bool(struct print *p, bool yes);
 void print_none(struct print *p); /* not known: a dash, null, nothing */
 void print_row(struct print *p);

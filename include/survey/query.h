@@ -7,12 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "survey/print.h"
+
 struct buf;
 struct sqlite3;
-
-/* How answers are written; words for command tables in query_formats. */
-enum query_format { QUERY_TEXT, QUERY_JSON, QUERY_CSV };
-extern const char *const query_formats[];
 
 /*
  * Runs that commands name: a run directory, an `analyze -o` directory, a
@@ -45,7 +43,7 @@ struct find_options {
 	const struct query_runs *runs;
 	const char *const *queries;
 	size_t nqueries;
-	enum query_format format;
+	enum print_format format;
 	bool colour;
 };
 int query_find(const struct find_options *o, struct buf *out);
@@ -61,7 +59,7 @@ struct cluster_options {
 	size_t nids;
 	bool repair;
 	bool by_domain; /* the plan goes by registrable domain, not by AS */
-	enum query_format format;
+	enum print_format format;
 	bool colour;
 };
 int query_cluster(const struct cluster_options *o, struct buf *out);
@@ -75,7 +73,7 @@ struct compare_options {
 	bool across; /* countries side by side: what stands in more than one of them */
 	bool quiet, changed;
 	const char *output; /* a directory for compare.json, tables, a page; or NULL */
-	enum query_format format;
+	enum print_format format;
 	bool colour;
 };
 int query_compare(const struct compare_options *o, struct buf *out);

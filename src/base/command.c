@@ -17,6 +17,7 @@
 #include "survey/nearest.h"
 
 #define HELP_VALUE 10000
+#define COPY_MARKER "ANONYMISED" /* rundir_files[] */
 
 static size_t
 count_options(const struct command *c)
@@ -51,11 +52,19 @@ path_fault(enum argument kind, const char *path)
 	}
 	free(dir);
 	is_dir = S_ISDIR(st.st_mode);
-	if (!is_dir && (kind == ARG_DIRECTORY || kind == ARG_RUNDIR))
+	if (!is_dir && (kind == ARG_DIRECTORY || kind == ARG_RUNDIR || kind == ARG_OWN_RUN))
 		return xasprintf("%s is no directory", path);
 	if (is_dir && (kind == ARG_CONF || kind == ARG_FILE || kind == ARG_INPUT))
 		return xasprintf("%s is a directory; a file is wanted", path);
-	if (kind == ARG_RUNDIR) {
+	if (kind == ARG_OWN_RUN) {
+		file = path_join(path, COPY_MARKER);
+		if (stat(file, &st) == 0)
+			fault = xasprintf(
+			    "%s is an anonymised copy; this needs the run that it was made of",
+			    path);
+		free(file);
+	}
+	if (fault == NULL && (kind == ARG_RUNDIR || kind == ARG_OWN_RUN)) {
 		file = path_join(path, "run.json");
 		if (stat(file, &st) == -1)
 			fault = errno == ENOENT
@@ -149,6 +158,7 @@ argument_fault(
 	case ARG_DIRECTORY:
 	case ARG_PATH:
 	case ARG_RUNDIR:
+	case ARG_OWN_RUN:
 	case ARG_STUDY:
 	case ARG_NEW_FILE: /* "-" passes: the working directory is there */
 		return path_fault(kind, text);

@@ -235,8 +235,10 @@ run(struct request *r)
 	}
 	rc = analyze_rundir(&r->o, &dir, NULL);
 	if (copy != NULL && (rc == EXIT_COMPLETE || rc == EXIT_INCOMPLETE)) {
-		if (copy_copy(&r->anonymised, dir, copy) == -1)
-			rc = EXIT_FAILED;
+		int failed = copy_copy(&r->anonymised, dir, copy);
+
+		if (failed != 0)
+			rc = failed;
 		free(dir);
 		dir = xstrdup(copy);
 	}

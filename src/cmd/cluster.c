@@ -58,7 +58,7 @@ static int
 cmd_cluster(int argc, char **argv)
 {
 	struct command_args a = { .command = &command_cluster, .argc = argc, .argv = argv };
-	struct cluster_options o = { .format = QUERY_TEXT, .colour = query_colour() };
+	struct cluster_options o = { .format = PRINT_TEXT, .colour = print_colour(stdout) };
 	struct ids ids = { NULL, 0, 0 };
 	struct buf out;
 	bool all = false;
@@ -72,7 +72,7 @@ cmd_cluster(int argc, char **argv)
 		else if (opt == BY)
 			o.by_domain = a.choice == 1;
 		else
-			o.format = (enum query_format)a.choice;
+			o.format = (enum print_format)a.choice;
 	}
 	if (opt != COMMAND_END)
 		return command_ended(opt);

@@ -29,7 +29,7 @@ const struct command command_compare = {
 	    "moved; clusters same, grown, shrunk, rekeyed, merged, split, regrouped, new, gone.\n"
 	    "Of more than two runs each is compared with the one before it; a directory of\n"
 	    "runs stands for all finished ones, in order of time.",
-	.operands = { { "RUNDIR|FILE", ARG_PATH, 1, 0 } },
+	.operands = { { "RUNDIR|FILE", ARG_STUDY, 1, 0 } },
 	.options = options,
 	.run = cmd_compare,
 };
@@ -38,7 +38,7 @@ static int
 cmd_compare(int argc, char **argv)
 {
 	struct command_args a = { .command = &command_compare, .argc = argc, .argv = argv };
-	struct compare_options o = { .format = QUERY_TEXT, .colour = query_colour() };
+	struct compare_options o = { .format = PRINT_TEXT, .colour = print_colour(stdout) };
 	struct query_runs runs = { NULL, 0, 0 };
 	struct buf out;
 	int opt, status = EXIT_USAGE;
@@ -53,7 +53,7 @@ cmd_compare(int argc, char **argv)
 		else if (opt == OUTPUT)
 			o.output = a.value;
 		else
-			o.format = (enum query_format)a.choice;
+			o.format = (enum print_format)a.choice;
 	}
 	if (opt != COMMAND_END)
 		return command_ended(opt);

@@ -273,6 +273,7 @@ offer_argument(const struct completion *k, enum argument kind, const char *const
 		offer_clusters(k);
 		return;
 	case ARG_RUNDIR:
+	case ARG_OWN_RUN:
 		offer_runs(k, false, ":directories");
 		return;
 	case ARG_STUDY:

@@ -56,7 +56,9 @@ copy_copy(const struct copy_request *a, const char *path, const char *output)
 		.path = path, .output = output, .keep_as = a->keep_as, .nkeep_as = a->n
 	};
 
-	return anonymise_rundir(&o);
+	int rc = anonymise_rundir(&o);
+
+	return rc == 0 ? 0 : rc == ANONYMISE_USAGE ? EXIT_USAGE : EXIT_FAILED;
 }
 
 void

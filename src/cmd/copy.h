@@ -9,7 +9,7 @@
 #include "survey/command.h"
 
 #define ANONYMISE_HELP "results and pictures without what names a host, in the new DIR of -o"
-#define KEEP_AS_HELP "with --anonymise: hosts of this AS keep what is theirs alone"
+#define KEEP_AS_HELP "with --anonymise: hosts of these ASes as they are, of others only numbers"
 
 struct copy_request {
 	bool wanted;
@@ -21,7 +21,7 @@ struct copy_request {
 int copy_keep_as(struct copy_request *, const struct command *, const char *list);
 /* Are the options complete?  Returns 0, or -1 after a message. */
 int copy_check(const struct copy_request *, const struct command *, const char *output);
-/* Write the copy of path to output.  Returns 0, or -1 after a message. */
+/* Write the copy of path to output.  Returns 0, or after a message the exit status. */
 int copy_copy(const struct copy_request *, const char *path, const char *output);
 void copy_fini(struct copy_request *);
 

@@ -34,7 +34,7 @@ const struct command command_find = {
 	    "and databases are runs, -- ends them; a directory of runs stands for all of them.\n"
 	    "An address that is in no row is told why, as far as the run directory knows.\n"
 	    "Exit status 1: no query has a row.",
-	.operands = { { "RUNDIR", ARG_PATH, 1, 0 }, { "QUERY", ARG_TEXT, 0, 0 } },
+	.operands = { { "RUNDIR", ARG_STUDY, 1, 0 }, { "QUERY", ARG_TEXT, 0, 0 } },
 	.options = options,
 	.run = cmd_find,
 };
@@ -87,7 +87,7 @@ static int
 cmd_find(int argc, char **argv)
 {
 	struct command_args a = { .command = &command_find, .argc = argc, .argv = argv };
-	struct find_options o = { .format = QUERY_TEXT, .colour = query_colour() };
+	struct find_options o = { .format = PRINT_TEXT, .colour = print_colour(stdout) };
 	struct query_runs runs = { NULL, 0, 0 };
 	struct queries q = { NULL, 0, 0 };
 	const char *input = NULL;
@@ -96,7 +96,7 @@ cmd_find(int argc, char **argv)
 
 	while ((opt = command_next(&a)) >= 0) {
 		if (opt == FORMAT)
-			o.format = (enum query_format)a.choice;
+			o.format = (enum print_format)a.choice;
 		else
 			input = a.value;
 	}

@@ -128,8 +128,12 @@ cmd_graph(int argc, char **argv)
 	r.o.path = argv[a.at];
 	r.o.clusters = r.clusters;
 	if (r.anonymised.wanted) {
-		if (copy_copy(&r.anonymised, r.o.path, r.o.output) == -1)
+		int failed = copy_copy(&r.anonymised, r.o.path, r.o.output);
+
+		if (failed != 0) {
+			status = failed;
 			goto out;
+		}
 		r.o.path = r.o.output;
 	}
 	if (graph_rundir(&r.o, &result) == 0) {

@@ -1,20 +1,11 @@
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include <stdbool.h>
 
 #include "survey/buf.h"
 #include "survey/command.h"
 
 #include "queries.h"
-
-bool
-query_colour(void)
-{
-	const char *no = getenv("NO_COLOR");
-
-	return isatty(STDOUT_FILENO) == 1 && (no == NULL || no[0] == '\0');
-}
 
 int
 query_print(const char *command, const struct buf *out)

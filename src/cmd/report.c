@@ -29,17 +29,18 @@ const struct command command_report = {
 	.run = cmd_report,
 };
 
-/* The pictures of the run itself name its hosts: the copy gets its own. */
+/* The pictures of the run itself name its hosts: the copy gets its own.  Returns 0 or the exit status. */
 static int
 copy_with_pictures(const struct copy_request *a, struct report_options *o)
 {
 	struct graph_options graph = { .path = o->output, .formats = GRAPH_SVG };
 	struct graph_result drawn = { 0 };
+	int status = copy_copy(a, o->path, o->output);
 
-	if (copy_copy(a, o->path, o->output) == -1)
-		return -1;
+	if (status != 0)
+		return status;
 	o->path = o->output;
-	return graph_rundir(&graph, &drawn);
+	return graph_rundir(&graph, &drawn) == 0 ? 0 : EXIT_FAILED;
 }
 
 static int
@@ -67,11 +68,9 @@ cmd_report(int argc, char **argv)
 	if (copy_check(&anonymised, &command_report, o.output) == -1)
 		goto out;
 	o.path = argv[a.at];
-	status = EXIT_FAILED;
-	if (anonymised.wanted && copy_with_pictures(&anonymised, &o) == -1)
+	if (anonymised.wanted && (status = copy_with_pictures(&anonymised, &o)) != 0)
 		goto out;
-	if (report_rundir(&o) == 0)
-		status = EXIT_COMPLETE;
+	status = report_rundir(&o) == 0 ? EXIT_COMPLETE : EXIT_FAILED;
 out:
 	copy_fini(&anonymised);
 	return status;

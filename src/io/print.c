@@ -1,4 +1,4 @@
-#include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,64 +31,53 @@ static const char *const codes[] = {
 };
 static const char code_end[] = "\033[0m";
 
-static bool
-wants_colour(FILE *out)
+bool
+print_colour(FILE *f)
 {
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	return isatty(fileno(out)) && (no == NULL || no[0] == '\0') && term != NULL &&
+	return isatty(fileno(f)) && (no == NULL || no[0] == '\0') && term != NULL &&
 	       strcmp(term, "dumb") != 0;
 }
 
 void
-print_init(struct print *p, enum print_format format, FILE *out)
+print_init(struct print *p, enum print_format format, struct buf *out, bool colour)
 {
 	memset(p, 0, sizeof(*p));
 	p->format = format;
 	p->out = out;
-	p->colour = format == PRINT_TEXT && wants_colour(out);
-	jsonw_init(&p->json, format == PRINT_JSON ? out : NULL);
+	p->colour = format == PRINT_TEXT && colour;
+	jsonw_init(&p->json, NULL);
 	buf_init(&p->cells_text);
-	buf_init(&p->line);
+	buf_init(&p->cell_text);
 }
 
-static void
-put(struct print *p, const struct buf *b)
-{
-	if (p->error == 0 && fwrite(b->data, 1, b->len, p->out) != b->len)
-		p->error = errno;
-}
-
-int
+void
 print_fini(struct print *p)
 {
 	if (p->format == PRINT_JSON) {
 		jsonw_newline(&p->json);
-		if (jsonw_flush(&p->json) == -1)
-			p->error = errno;
+		buf_add(p->out, p->json.out.data, p->json.out.len);
 	}
-	if (p->error == 0 && fflush(p->out) != 0)
-		p->error = errno;
 	jsonw_fini(&p->json);
 	buf_fini(&p->cells_text);
-	buf_fini(&p->line);
+	buf_fini(&p->cell_text);
 	free(p->cells);
 	free(p->widths);
-	return p->error;
 }
 
 static void
 begin_style(struct print *p, enum print_style style)
 {
 	if (p->colour)
-		buf_adds(&p->line, codes[style]);
+		buf_adds(p->out, codes[style]);
 }
 
 static void
 end_style(struct print *p, enum print_style style)
 {
 	if (p->colour && style != PRINT_PLAIN)
-		buf_adds(&p->line, code_end);
+		buf_adds(p->out, code_end);
 }
 
 /* ---- tables as text ---- */
@@ -97,22 +86,20 @@ end_style(struct print *p, enum print_style style)
 static void
 put_cells(struct print *p, const struct print_cell *cells)
 {
-	buf_clear(&p->line);
 	for (size_t c = 0; c < p->ncolumns; c++) {
 		size_t width = p->widths[c], own = cells[c].width;
 
 		if (c > 0)
-			text_pad(&p->line, 2);
+			text_pad(p->out, 2);
 		if (cells[c].right && own < width)
-			text_pad(&p->line, width - own);
+			text_pad(p->out, width - own);
 		begin_style(p, cells[c].style);
-		buf_add(&p->line, p->cells_text.data + cells[c].at, cells[c].len);
+		buf_add(p->out, p->cells_text.data + cells[c].at, cells[c].len);
 		end_style(p, cells[c].style);
 		if (!cells[c].right && own < width && c + 1 < p->ncolumns)
-			text_pad(&p->line, width - own);
+			text_pad(p->out, width - own);
 	}
-	buf_addc(&p->line, '\n');
-	put(p, &p->line);
+	buf_addc(p->out, '\n');
 }
 
 static void
@@ -189,12 +176,9 @@ print_table(struct print *p, const char *name, const struct print_column *column
 		jsonw_array(&p->json);
 		break;
 	case PRINT_CSV:
-		buf_clear(&p->line);
 		for (size_t c = 0; c < p->ncolumns; c++)
-			buf_printf(&p->line, "%s%s", c > 0 ? "," : "", columns[c].name);
-		buf_addc(&p->line, '\n');
-		put(p, &p->line);
-		buf_clear(&p->line);
+			buf_printf(p->out, "%s%s", c > 0 ? "," : "", columns[c].name);
+		buf_addc(p->out, '\n');
 		break;
 	}
 }
@@ -210,7 +194,7 @@ next_cell(struct print *p)
 			jsonw_object(&p->json);
 		jsonw_key(&p->json, p->columns[p->cell].name);
 	} else if (p->format == PRINT_CSV && p->cell > 0) {
-		buf_addc(&p->line, ',');
+		buf_addc(p->out, ',');
 	}
 	p->cell++;
 }
@@ -240,44 +224,74 @@ print_text(struct print *p, const char *s, size_t len)
 	switch (p->format) {
 	case PRINT_TEXT:
 		max = p->columns[p->cell - 1].max;
-		buf_clear(&p->line);
-		text_plain(&p->line, s, len, max != 0 ? max : MAX_CHARS);
-		add_cell(p, p->line.data, false);
+		buf_clear(&p->cell_text);
+		text_plain(&p->cell_text, s, len, max != 0 ? max : MAX_CHARS);
+		add_cell(p, p->cell_text.data, false);
 		break;
 	case PRINT_JSON:
 		jsonw_stringn(&p->json, s, len);
 		break;
 	case PRINT_CSV:
 		if (is_bare(s, len))
-			buf_add(&p->line, s, len);
+			buf_add(p->out, s, len);
 		else
-			escape_csv(&p->line, s, len);
+			escape_csv(p->out, s, len);
 		break;
 	}
 	p->style = PRINT_PLAIN;
 }
 
 void
-print_uint(struct print *p, uint64_t n)
+print_string(struct print *p, const char *s)
+{
+	if (s != NULL)
+		print_text(p, s, strlen(s));
+	else
+		print_none(p);
+}
+
+void
+print_hex(struct print *p, const uint8_t *bytes, size_t len)
 {
 	struct buf digits;
 
+	buf_init(&digits);
+	for (size_t i = 0; i < len; i++)
+		buf_printf(&digits, "%02x", bytes[i]);
+	print_text(p, digits.data, digits.len);
+	buf_fini(&digits);
+}
+
+/* Digits that stand as they are in every format. */
+static void
+add_number(struct print *p, const char *digits)
+{
 	next_cell(p);
-	switch (p->format) {
-	case PRINT_TEXT:
-		buf_init(&digits);
-		buf_printf(&digits, "%llu", (unsigned long long)n);
-		add_cell(p, digits.data, true);
-		buf_fini(&digits);
-		break;
-	case PRINT_JSON:
-		jsonw_uint(&p->json, n);
-		break;
-	case PRINT_CSV:
-		buf_printf(&p->line, "%llu", (unsigned long long)n);
-		break;
-	}
+	if (p->format == PRINT_TEXT)
+		add_cell(p, digits, true);
+	else if (p->format == PRINT_JSON)
+		jsonw_raw(&p->json, digits, strlen(digits));
+	else
+		buf_adds(p->out, digits);
 	p->style = PRINT_PLAIN;
+}
+
+void
+print_uint(struct print *p, uint64_t n)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%" PRIu64, n);
+	add_number(p, digits);
+}
+
+void
+print_double(struct print *p, double v, int decimals)
+{
+	char digits[400];
+
+	snprintf(digits, sizeof(digits), "%.*f", decimals, v);
+	add_number(p, digits);
 }
 
 void
@@ -291,7 +305,7 @@ print_bool(struct print *p, bool yes)
 	else if (p->format == PRINT_JSON)
 		jsonw_bool(&p->json, yes);
 	else
-		buf_adds(&p->line, word);
+		buf_adds(p->out, word);
 	p->style = PRINT_PLAIN;
 }
 
@@ -320,9 +334,7 @@ print_row(struct print *p)
 		jsonw_end_object(&p->json);
 		break;
 	case PRINT_CSV:
-		buf_addc(&p->line, '\n');
-		put(p, &p->line);
-		buf_clear(&p->line);
+		buf_addc(p->out, '\n');
 		break;
 	}
 }
@@ -368,14 +380,12 @@ print_heading(struct print *p, const char *fmt, ...)
 
 	if (p->format != PRINT_TEXT)
 		return;
-	buf_clear(&p->line);
 	begin_style(p, PRINT_BOLD);
 	va_start(ap, fmt);
-	add_harmless(&p->line, fmt, ap);
+	add_harmless(p->out, fmt, ap);
 	va_end(ap);
 	end_style(p, PRINT_BOLD);
-	buf_addc(&p->line, '\n');
-	put(p, &p->line);
+	buf_addc(p->out, '\n');
 }
 
 void
@@ -385,15 +395,13 @@ print_line(struct print *p, const char *fmt, ...)
 
 	if (p->format != PRINT_TEXT)
 		return;
-	buf_clear(&p->line);
 	begin_style(p, p->style);
 	va_start(ap, fmt);
-	add_harmless(&p->line, fmt, ap);
+	add_harmless(p->out, fmt, ap);
 	va_end(ap);
 	end_style(p, p->style);
 	p->style = PRINT_PLAIN;
-	buf_addc(&p->line, '\n');
-	put(p, &p->line);
+	buf_addc(p->out, '\n');
 }
 
 void
@@ -404,17 +412,15 @@ print_field(struct print *p, const char *label, const char *fmt, ...)
 
 	if (p->format != PRINT_TEXT)
 		return;
-	buf_clear(&p->line);
 	begin_style(p, PRINT_DIM);
-	buf_adds(&p->line, label);
+	buf_adds(p->out, label);
 	end_style(p, PRINT_DIM);
-	text_pad(&p->line, width < LABEL_WIDTH ? LABEL_WIDTH - width : 1);
+	text_pad(p->out, width < LABEL_WIDTH ? LABEL_WIDTH - width : 1);
 	begin_style(p, p->style);
 	va_start(ap, fmt);
-	add_harmless(&p->line, fmt, ap);
+	add_harmless(p->out, fmt, ap);
 	va_end(ap);
 	end_style(p, p->style);
 	p->style = PRINT_PLAIN;
-	buf_addc(&p->line, '\n');
-	put(p, &p->line);
+	buf_addc(p->out, '\n');
 }

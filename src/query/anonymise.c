@@ -22,6 +22,8 @@
 #include "survey/rundir.h"
 #include "survey/transform.h"
 
+#include "kept.h"
+
 #define MARKER "ANONYMISED"
 #define MARKER_TEXT                                                                             \
 	"An anonymised copy, made by survey: hosts, networks, names and keys are pseudonyms.\n" \
@@ -32,6 +34,22 @@ struct renaming {
 	const struct study *st;
 	unsigned char key[PSEUDONYM_KEY];
 };
+
+/* --keep-as: who is kept is kept as it is, everyone else is not there. */
+static bool
+keep_own(void *arg, const struct study *st, uint32_t host)
+{
+	return kept_host(arg, st, host);
+}
+
+/* Of the run nothing but the plain facts, as in every copy. */
+static void
+drop_run_text(void *arg, enum study_text_kind kind, const char *s, struct buf *out)
+{
+	(void)arg;
+	if (kind != TEXT_RUN)
+		buf_adds(out, s);
+}
 
 static struct ip
 map_address(void *arg, const struct ip *ip)
@@ -305,6 +323,21 @@ write_copy(const struct study *copy, const char *dir, const char *from)
 }
 
 static struct study *
+keep_study(const struct study *st, const struct kept *kept, uint32_t **host_of)
+{
+	struct kept own = *kept;
+	struct study_map map = { .arg = &own,
+		.keep = keep_own,
+		.text = drop_run_text,
+		.run = map_run,
+		.by_address = true,
+		.no_public = true,
+		.used_answers = true };
+
+	return study_transform(st, &map, host_of);
+}
+
+static struct study *
 anonymise_study(const struct study *st, const unsigned char key[PSEUDONYM_KEY], uint32_t **host_of)
 {
 	struct renaming r = { .st = st };
@@ -335,7 +368,8 @@ anonymise_rundir(const struct anonymise_options *o)
 {
 	unsigned char key[PSEUDONYM_KEY];
 	struct study *st, *copy = NULL;
-	uint32_t *host_of = NULL;
+	struct kept kept = { o->keep_as, o->nkeep_as };
+	uint32_t *host_of = NULL, missing;
 	char *dir, *made = NULL;
 	struct stat sb;
 	int rc = -1;
@@ -343,6 +377,11 @@ anonymise_rundir(const struct anonymise_options *o)
 	if ((st = study_open(o->path, STUDY_ALL, 0)) == NULL)
 		return -1;
 	dir = stat(o->path, &sb) == 0 && S_ISDIR(sb.st_mode) ? xstrdup(o->path) : path_dir(o->path);
+	if ((missing = kept_missing(&kept, st)) != 0) {
+		log_error("--keep-as: no host of AS%u takes part in %s", missing, o->path);
+		rc = ANONYMISE_USAGE;
+		goto out;
+	}
 	if (check_target(o->output) == -1 || pseudonym_key(dir, key) == -1)
 		goto out;
 	made = xasprintf("%s.survey-XXXXXX", o->output);
@@ -352,13 +391,19 @@ anonymise_rundir(const struct anonymise_options *o)
 		made = NULL;
 		goto out;
 	}
-	copy = anonymise_study(st, key, &host_of);
-	if (write_copy(copy, made, dir) == -1 || write_map(dir, st, copy, host_of) == -1)
+	copy = kept.n > 0 ? keep_study(st, &kept, &host_of) : anonymise_study(st, key, &host_of);
+	if (write_copy(copy, made, dir) == -1)
+		goto out;
+	if (kept.n > 0 && kept_write_others(&kept, st, made) == -1) {
+		log_error("cannot write %s/others.json: %s", made, strerror(errno));
+		goto out;
+	}
+	if (kept.n == 0 && write_map(dir, st, copy, host_of) == -1)
 		goto out;
 	if ((rc = install(made, o->output)) == -1)
 		log_error("cannot put the copy in the place of %s: %s", o->output, strerror(errno));
 out:
-	if (rc == -1 && made != NULL)
+	if (rc != 0 && made != NULL)
 		(void)file_remove_tree(made);
 	free(made);
 	free(host_of);

@@ -36,6 +36,7 @@ struct asking {
 	const psl_ctx_t *psl;
 	struct buf *out;
 	struct jsonw w;
+	struct print csv;
 	struct strpool texts;
 };
 
@@ -728,18 +729,37 @@ text_cluster(struct asking *k, uint32_t cluster, const struct facts *f)
 	buf_adds(out, "\n");
 }
 
+static const struct print_column cluster_columns[] = { { "cluster" }, { "size" }, { "shared_keys" },
+	{ "ases" }, { "countries" }, { "certificates" }, { "hosts_with_trusted_certificate" },
+	{ "hosts_with_wildcard_name" }, { "density" }, { "cut_hosts" }, { "cut_keys" },
+	{ "may_be" }, { "smelly" }, { NULL } };
+
+static const struct print_column plan_columns[] = { { "cluster" }, { "operator" }, { "key" },
+	{ "ip" }, { NULL } };
+
 static void
 csv_cluster(struct asking *k, uint32_t cluster, const struct facts *f)
 {
 	const struct study_cluster *c = f->c;
+	struct print *p = &k->csv;
 	uint32_t hosts = 0;
 
 	for (uint32_t i = 0; i < f->cuts.n; i++)
 		hosts += !f->cuts.v[i].is_key;
-	buf_printf(k->out, "%u,%u,%u,%u,%zu,%zu,%u,%u,%.4f,%u,%u,%s,%d\n", c->id, c->hosts.n,
-	    c->nshared, c->nases, f->countries.n, f->certs.n, f->trusted, f->wildcards, f->density,
-	    hosts, f->cuts.n - hosts, why_word(f->may_be[0].what),
-	    explain_is_smelly(k->st, cluster));
+	print_uint(p, c->id);
+	print_uint(p, c->hosts.n);
+	print_uint(p, c->nshared);
+	print_uint(p, c->nases);
+	print_uint(p, f->countries.n);
+	print_uint(p, f->certs.n);
+	print_uint(p, f->trusted);
+	print_uint(p, f->wildcards);
+	print_double(p, f->density, 4);
+	print_uint(p, hosts);
+	print_uint(p, f->cuts.n - hosts);
+	print_string(p, why_word(f->may_be[0].what));
+	print_uint(p, explain_is_smelly(k->st, cluster));
+	print_row(p);
 }
 
 /* One row a task. */
@@ -747,19 +767,21 @@ static void
 csv_plan(struct asking *k, const struct facts *f)
 {
 	const struct study *st = k->st;
-	struct buf *out = k->out;
+	struct print *out = &k->csv;
 	struct plan p;
 	char ip[IP_STRLEN];
 
 	make_plan(k, f->c, &p);
 	for (size_t i = 0; i < p.n; i++) {
 		for (uint32_t h = 0; h < p.v[i].n; h++) {
-			buf_printf(out, "%u,", f->c->id);
-			escape_csv(out, p.v[i].operator, strlen(p.v[i].operator));
-			buf_addc(out, ',');
+			print_uint(out, f->c->id);
+			print_string(out, p.v[i].operator);
 			if (st->keys[p.v[i].key].named)
-				hex(out, st->keys[p.v[i].key].fp);
-			buf_printf(out, ",%s\n", ip_format(&st->hosts[p.v[i].hosts[h]].ip, ip));
+				print_hex(out, st->keys[p.v[i].key].fp, KEY_LEN);
+			else
+				print_none(out);
+			print_string(out, ip_format(&st->hosts[p.v[i].hosts[h]].ip, ip));
+			print_row(out);
 		}
 	}
 	plan_fini(&p);
@@ -771,9 +793,9 @@ one_cluster(struct asking *k, uint32_t cluster)
 	struct facts f;
 
 	find_facts(k, cluster, &f);
-	if (k->o->format == QUERY_JSON)
+	if (k->o->format == PRINT_JSON)
 		json_cluster(k, cluster, &f);
-	else if (k->o->format == QUERY_TEXT)
+	else if (k->o->format == PRINT_TEXT)
 		text_cluster(k, cluster, &f);
 	else if (k->o->repair)
 		csv_plan(k, &f);
@@ -818,20 +840,18 @@ query_cluster(const struct cluster_options *o, struct buf *out)
 	k.psl = psl_builtin();
 	strpool_init(&k.texts);
 	jsonw_init(&k.w, NULL);
+	print_init(&k.csv, PRINT_CSV, out, false);
 	if (!choose(&k, &v, &n)) {
 		rc = 2;
 		goto out;
 	}
-	if (o->format == QUERY_JSON && (n != 1 || o->ids == NULL))
+	if (o->format == PRINT_JSON && (n != 1 || o->ids == NULL))
 		jsonw_array(&k.w);
-	if (o->format == QUERY_CSV)
-		buf_adds(out, o->repair ? "cluster,operator,key,ip\n"
-					: "cluster,size,shared_keys,ases,countries,certificates,"
-					  "hosts_with_trusted_certificate,hosts_with_wildcard_name,"
-					  "density,cut_hosts,cut_keys,may_be,smelly\n");
+	if (o->format == PRINT_CSV)
+		print_table(&k.csv, NULL, o->repair ? plan_columns : cluster_columns);
 	for (size_t i = 0; i < n; i++)
 		one_cluster(&k, v[i]);
-	if (o->format == QUERY_JSON) {
+	if (o->format == PRINT_JSON) {
 		if (n != 1 || o->ids == NULL)
 			jsonw_end_array(&k.w);
 		jsonw_newline(&k.w);
@@ -840,6 +860,7 @@ query_cluster(const struct cluster_options *o, struct buf *out)
 out:
 	free(v);
 	jsonw_fini(&k.w);
+	print_fini(&k.csv);
 	strpool_fini(&k.texts);
 	study_free(st);
 	return rc;

@@ -772,66 +772,73 @@ text_comparison(struct buf *out, const struct comparison *c, bool quiet)
 		buf_printf(out, "mind: %s", c->notes.data);
 }
 
+static const struct print_column change_columns[] = { { "a" }, { "b" }, { "what" }, { "change" },
+	{ "name" }, { "more" }, { NULL } };
+
 static void
-csv_host(struct buf *out, const struct comparison *c, const char *change, const struct study *st,
+csv_head(struct print *p, const struct comparison *c, const char *what, const char *change)
+{
+	print_string(p, c->run_a->name);
+	print_string(p, c->run_b->name);
+	print_string(p, what);
+	print_string(p, change);
+}
+
+static void
+csv_host(struct print *p, const struct comparison *c, const char *change, const struct study *st,
     const struct list *l)
 {
 	char ip[IP_STRLEN];
 
 	for (size_t i = 0; i < l->n; i++) {
-		escape_csv(out, c->run_a->name, strlen(c->run_a->name));
-		buf_addc(out, ',');
-		escape_csv(out, c->run_b->name, strlen(c->run_b->name));
-		buf_printf(out, ",host,%s,%s,%s\n", change, ip_format(&st->hosts[l->v[i]].ip, ip),
-		    l == &c->gone_hosts ? gone_reason(c, l->v[i]) : "");
+		csv_head(p, c, "host", change);
+		print_string(p, ip_format(&st->hosts[l->v[i]].ip, ip));
+		if (l == &c->gone_hosts)
+			print_string(p, gone_reason(c, l->v[i]));
+		print_row(p);
 	}
 }
 
 static void
-csv_key(struct buf *out, const struct comparison *c, const char *change, const struct study *st,
+csv_key(struct print *p, const struct comparison *c, const char *change, const struct study *st,
     const struct list *l)
 {
 	for (size_t i = 0; i < l->n; i++) {
-		escape_csv(out, c->run_a->name, strlen(c->run_a->name));
-		buf_addc(out, ',');
-		escape_csv(out, c->run_b->name, strlen(c->run_b->name));
-		buf_printf(out, ",key,%s,", change);
-		for (size_t k = 0; k < KEY_LEN; k++)
-			buf_printf(out, "%02x", st->keys[l->v[i]].fp[k]);
-		buf_adds(out, ",\n");
+		csv_head(p, c, "key", change);
+		print_hex(p, st->keys[l->v[i]].fp, KEY_LEN);
+		print_row(p);
 	}
 }
 
 static void
-csv_ids(struct buf *out, const struct study *st, const struct list *l)
+csv_ids(struct print *p, const struct study *st, const struct list *l)
 {
+	struct buf b;
+
+	buf_init(&b);
 	for (size_t i = 0; i < l->n; i++)
-		buf_printf(out, "%s%u", i > 0 ? " " : "", st->clusters[l->v[i]].id);
+		buf_printf(&b, "%s%u", i > 0 ? " " : "", st->clusters[l->v[i]].id);
+	print_text(p, b.data, b.len);
+	buf_fini(&b);
 }
 
 static void
-csv_comparison(struct buf *out, const struct comparison *c)
+csv_comparison(struct print *p, const struct comparison *c)
 {
-	csv_host(out, c, "new", c->b, &c->new_hosts);
-	csv_host(out, c, "gone", c->a, &c->gone_hosts);
-	csv_host(out, c, "changed", c->a, &c->changed);
-	csv_host(out, c, "repaired", c->a, &c->repaired);
-	csv_key(out, c, "new", c->b, &c->new_keys);
-	csv_key(out, c, "gone", c->a, &c->gone_keys);
-	csv_key(out, c, "spread", c->a, &c->spread);
-	csv_key(out, c, "shrunk", c->a, &c->shrunk);
-	csv_key(out, c, "moved", c->a, &c->moved);
+	csv_host(p, c, "new", c->b, &c->new_hosts);
+	csv_host(p, c, "gone", c->a, &c->gone_hosts);
+	csv_host(p, c, "changed", c->a, &c->changed);
+	csv_host(p, c, "repaired", c->a, &c->repaired);
+	csv_key(p, c, "new", c->b, &c->new_keys);
+	csv_key(p, c, "gone", c->a, &c->gone_keys);
+	csv_key(p, c, "spread", c->a, &c->spread);
+	csv_key(p, c, "shrunk", c->a, &c->shrunk);
+	csv_key(p, c, "moved", c->a, &c->moved);
 	for (size_t i = 0; i < c->ngroups; i++) {
-		const struct group *g = &c->groups[i];
-
-		escape_csv(out, c->run_a->name, strlen(c->run_a->name));
-		buf_addc(out, ',');
-		escape_csv(out, c->run_b->name, strlen(c->run_b->name));
-		buf_printf(out, ",cluster,%s,", change_names[g->change]);
-		csv_ids(out, c->a, &g->a);
-		buf_addc(out, ',');
-		csv_ids(out, c->b, &g->b);
-		buf_addc(out, '\n');
+		csv_head(p, c, "cluster", change_names[c->groups[i].change]);
+		csv_ids(p, c->a, &c->groups[i].a);
+		csv_ids(p, c->b, &c->groups[i].b);
+		print_row(p);
 	}
 }
 
@@ -923,53 +930,50 @@ across_json(const struct across *x, struct jsonw *w)
 	jsonw_newline(w);
 }
 
+/* As text and as CSV. */
 static void
-across_rows(const struct across *x, struct buf *out, bool csv)
+across_rows(const struct across *x, struct print *p)
 {
-	if (csv)
-		buf_adds(out, "key,run,hosts,cluster\n");
+	static const struct print_column columns[] = { { "key", NULL, 2 * KEY_LEN }, { "run" },
+		{ "hosts" }, { "cluster" }, { NULL } };
+
+	print_table(p, NULL, columns);
 	for (size_t i = 0; i < x->nkeys; i++) {
-		if (x->keys[i].runs.n < 2)
-			continue;
-		for (size_t r = 0; r < x->keys[i].runs.n; r++) {
+		for (size_t r = 0; x->keys[i].runs.n > 1 && r < x->keys[i].runs.n; r++) {
 			uint32_t run = x->keys[i].runs.v[r], key = x->keys[i].keys.v[r];
 			const struct study *st = x->studies[run];
 			uint32_t c = st->hosts[st->uses[st->keys[key].uses.at].host].cluster;
 
-			for (size_t k = 0; k < KEY_LEN; k++)
-				buf_printf(out, "%02x", x->keys[i].fp[k]);
-			buf_addc(out, csv ? ',' : ' ');
-			if (csv)
-				escape_csv(
-				    out, x->o->runs->v[run].name, strlen(x->o->runs->v[run].name));
-			else
-				buf_printf(out, "%s:", x->o->runs->v[run].name);
-			buf_printf(out, csv ? ",%u," : " %u hosts, cluster ", st->keys[key].nhosts);
+			print_hex(p, x->keys[i].fp, KEY_LEN);
+			print_string(p, x->o->runs->v[run].name);
+			print_uint(p, st->keys[key].nhosts);
 			if (c != STUDY_NONE)
-				buf_printf(out, "%u", st->clusters[c].id);
-			else if (!csv)
-				buf_adds(out, "–");
-			buf_addc(out, '\n');
+				print_uint(p, st->clusters[c].id);
+			print_row(p);
 		}
 	}
+	print_table_end(p);
 }
 
 static void
 compare_across(const struct compare_options *o, struct study **studies, struct buf *out)
 {
 	struct across x = { .o = o, .studies = studies };
+	struct print p;
 	struct jsonw w;
 
 	hashtab_init(&x.table);
 	for (uint32_t i = 0; i < o->runs->n; i++)
 		across_add(&x, i);
-	if (o->format == QUERY_JSON) {
+	if (o->format == PRINT_JSON) {
 		jsonw_init(&w, NULL);
 		across_json(&x, &w);
 		buf_add(out, w.out.data, w.out.len);
 		jsonw_fini(&w);
 	} else {
-		across_rows(&x, out, o->format == QUERY_CSV);
+		print_init(&p, o->format, out, o->colour);
+		across_rows(&x, &p);
+		print_fini(&p);
 	}
 	for (size_t i = 0; i < x.nkeys; i++) {
 		free(x.keys[i].runs.v);
@@ -993,18 +997,18 @@ save(const char *dir, const char *name, const struct buf *b)
 	return rc;
 }
 
-static const char *const csv_header = "a,b,what,change,name,more\n";
-
 static int
 compare_pairs(const struct compare_options *o, struct study **studies, struct buf *out)
 {
 	struct buf rows;
+	struct print csv;
 	struct jsonw w;
 	bool changed = false;
 	int rc = 0;
 
 	buf_init(&rows);
-	buf_adds(&rows, csv_header);
+	print_init(&csv, PRINT_CSV, &rows, false);
+	print_table(&csv, NULL, change_columns);
 	jsonw_init(&w, NULL);
 	if (o->runs->n > 2)
 		jsonw_array(&w);
@@ -1016,20 +1020,21 @@ compare_pairs(const struct compare_options *o, struct study **studies, struct bu
 
 		compare(&c);
 		changed = changed || is_change(&c);
-		if (o->format == QUERY_TEXT)
+		if (o->format == PRINT_TEXT)
 			text_comparison(out, &c, o->quiet);
-		if (o->format == QUERY_JSON || o->output != NULL)
+		if (o->format == PRINT_JSON || o->output != NULL)
 			json_comparison(&w, &c);
-		if (o->format == QUERY_CSV || o->output != NULL)
-			csv_comparison(&rows, &c);
+		if (o->format == PRINT_CSV || o->output != NULL)
+			csv_comparison(&csv, &c);
 		comparison_fini(&c);
 	}
 	if (o->runs->n > 2)
 		jsonw_end_array(&w);
 	jsonw_newline(&w);
-	if (o->format == QUERY_JSON)
+	print_fini(&csv);
+	if (o->format == PRINT_JSON)
 		buf_add(out, w.out.data, w.out.len);
-	if (o->format == QUERY_CSV)
+	if (o->format == PRINT_CSV)
 		buf_add(out, rows.data, rows.len);
 	if (o->output != NULL) {
 		if (file_mkdirs(o->output, 0700) == -1) {

@@ -59,6 +59,7 @@ struct finding {
 	const struct find_options *o;
 	struct buf *out;
 	struct jsonw w;
+	struct print csv;
 	sqlite3 **db; /* by run */
 	size_t nfound; /* queries with a row */
 };
@@ -578,57 +579,62 @@ text_host(struct finding *f, size_t run, int64_t host)
 		buf_printf(out, "    and of %d more ASes\n", more);
 }
 
-static const char *const csv_header =
-    "query,run,ip,asn,as_name,country,out,cluster,csize,verdict,rdns,port,grab,outcome,key,ssh_fp,"
-    "kind,key_hosts,version,key_type,key_bits,curve,browser_trusted,timely,software,cert,serial\n";
+static const struct print_column csv_columns[] = { { "query" }, { "run" }, { "ip" }, { "asn" },
+	{ "as_name" }, { "country" }, { "out" }, { "cluster" }, { "csize" }, { "verdict" },
+	{ "rdns" }, { "port" }, { "grab" }, { "outcome" }, { "key" }, { "ssh_fp" }, { "kind" },
+	{ "key_hosts" }, { "version" }, { "key_type" }, { "key_bits" }, { "curve" },
+	{ "browser_trusted" }, { "timely" }, { "software" }, { "cert" }, { "serial" }, { NULL } };
 
+/* What SQLite says of a column: a number stands as it is. */
 static void
-csv_text(struct buf *out, const char *s)
+csv_cell(struct print *p, sqlite3_stmt *s, int column)
 {
-	escape_csv(out, s != NULL ? s : "", s != NULL ? strlen(s) : 0);
+	if (sqlite3_column_type(s, column) == SQLITE_INTEGER &&
+	    sqlite3_column_int64(s, column) >= 0)
+		print_uint(p, (uint64_t)sqlite3_column_int64(s, column));
+	else
+		print_string(p, text_of(s, column));
+}
+
+/* The columns of the host itself. */
+static void
+csv_head(struct finding *f, size_t run, const char *query, sqlite3_stmt *host)
+{
+	static const int columns[] = { 0, 1, 2, 3, 4, 5, 6, 8, 9 };
+
+	print_string(&f->csv, query);
+	print_string(&f->csv, f->o->runs->v[run].name);
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		csv_cell(&f->csv, host, columns[i]);
 }
 
 /* A row a host and port; of a host that told nothing of any port one row without. */
 static void
-csv_host(struct finding *f, size_t run, const char *query, int64_t host)
+csv_host(struct finding *f, size_t run, const char *query, int64_t number)
 {
-	static const int host_columns[] = { 0, 1, 2, 3, 4, 5, 6, 8, 9 };
-	static const int port_columns[] = { 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14 };
-	sqlite3 *db = f->db[run];
-	sqlite3_stmt *s = prepare(db, HOST_SQL, host);
-	struct buf *out = f->out, head;
+	static const int columns[] = { 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14 };
+	sqlite3_stmt *host = prepare(f->db[run], HOST_SQL, number);
+	sqlite3_stmt *port = prepare(f->db[run], PORT_SQL, number);
+	bool there = host != NULL && sqlite3_step(host) == SQLITE_ROW;
 	size_t rows = 0;
 
-	buf_init(&head);
-	csv_text(&head, query);
-	buf_addc(&head, ',');
-	csv_text(&head, f->o->runs->v[run].name);
-	if (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
-		for (size_t i = 0; i < sizeof(host_columns) / sizeof(host_columns[0]); i++) {
-			buf_addc(&head, ',');
-			csv_text(&head, text_of(s, host_columns[i]));
-		}
-	}
-	sqlite3_finalize(s);
-	s = prepare(db, PORT_SQL, host);
-	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
-		buf_add(out, head.data, head.len);
-		buf_printf(out, ",%d,", sqlite3_column_int(s, 0));
-		csv_text(out, text_of(s, 1));
-		buf_adds(out, text_of(s, 2) != NULL ? ",key" : ",open");
-		for (size_t i = 0; i < sizeof(port_columns) / sizeof(port_columns[0]); i++) {
-			buf_addc(out, ',');
-			csv_text(out, text_of(s, port_columns[i]));
-		}
-		buf_addc(out, '\n');
+	while (there && port != NULL && sqlite3_step(port) == SQLITE_ROW) {
+		csv_head(f, run, query, host);
+		csv_cell(&f->csv, port, 0);
+		csv_cell(&f->csv, port, 1);
+		print_string(&f->csv, text_of(port, 2) != NULL ? "key" : "open");
+		csv_cell(&f->csv, port, 2);
+		for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+			csv_cell(&f->csv, port, columns[i]);
+		print_row(&f->csv);
 		rows++;
 	}
-	sqlite3_finalize(s);
-	if (rows == 0) {
-		buf_add(out, head.data, head.len);
-		buf_adds(out, ",,,,,,,,,,,,,,,,\n");
+	if (there && rows == 0) {
+		csv_head(f, run, query, host);
+		print_row(&f->csv);
 	}
-	buf_fini(&head);
+	sqlite3_finalize(port);
+	sqlite3_finalize(host);
 }
 
 /* --- the queries ----------------------------------------------------------- */
@@ -637,9 +643,9 @@ static void
 found(struct finding *f, size_t run, const struct find_query *q, const struct hosts *hosts)
 {
 	for (size_t i = 0; i < hosts->n; i++) {
-		if (f->o->format == QUERY_JSON)
+		if (f->o->format == PRINT_JSON)
 			json_host(f, run, hosts->v[i]);
-		else if (f->o->format == QUERY_CSV)
+		else if (f->o->format == PRINT_CSV)
 			csv_host(f, run, q->text, hosts->v[i]);
 		else
 			text_host(f, run, hosts->v[i]);
@@ -658,10 +664,10 @@ tell_absent(struct finding *f, size_t run, const struct find_query *q)
 		absent_reason(r->path, &q->ip, &b);
 	else
 		buf_adds(&b, "not in this study");
-	if (f->o->format == QUERY_JSON) {
+	if (f->o->format == PRINT_JSON) {
 		jsonw_key(&f->w, "absent");
 		jsonw_string(&f->w, b.data);
-	} else if (f->o->format == QUERY_TEXT) {
+	} else if (f->o->format == PRINT_TEXT) {
 		plain(f->out, q->text, 100);
 		buf_printf(f->out, ": %s\n", b.data);
 	}
@@ -681,7 +687,7 @@ one_query(struct finding *f, const char *text)
 		if ((rc = list_hosts(f->db[run], &q, &hosts)) == -1)
 			break;
 		any = any || hosts.n > 0;
-		if (f->o->format == QUERY_JSON) {
+		if (f->o->format == PRINT_JSON) {
 			jsonw_object(&f->w);
 			jsonw_key(&f->w, "query");
 			jsonw_string(&f->w, text);
@@ -691,15 +697,15 @@ one_query(struct finding *f, const char *text)
 			jsonw_string(&f->w, f->o->runs->v[run].path);
 			jsonw_key(&f->w, "hosts");
 			jsonw_array(&f->w);
-		} else if (f->o->format == QUERY_TEXT && f->o->runs->n > 1) {
+		} else if (f->o->format == PRINT_TEXT && f->o->runs->n > 1) {
 			buf_printf(f->out, "-- %s\n", f->o->runs->v[run].name);
 		}
 		found(f, run, &q, &hosts);
-		if (f->o->format == QUERY_JSON)
+		if (f->o->format == PRINT_JSON)
 			jsonw_end_array(&f->w);
 		if (hosts.n == 0)
 			tell_absent(f, run, &q);
-		if (f->o->format == QUERY_JSON)
+		if (f->o->format == PRINT_JSON)
 			jsonw_end_object(&f->w);
 	}
 	f->nfound += any;
@@ -720,18 +726,20 @@ query_find(const struct find_options *o, struct buf *out)
 			rc = -1;
 	}
 	jsonw_init(&f.w, NULL);
-	if (o->format == QUERY_JSON)
+	print_init(&f.csv, PRINT_CSV, out, false);
+	if (o->format == PRINT_CSV)
+		print_table(&f.csv, NULL, csv_columns);
+	if (o->format == PRINT_JSON)
 		jsonw_array(&f.w);
-	else if (o->format == QUERY_CSV)
-		buf_adds(out, csv_header);
 	for (size_t i = 0; i < o->nqueries && rc == 0; i++)
 		rc = one_query(&f, o->queries[i]);
-	if (o->format == QUERY_JSON) {
+	if (o->format == PRINT_JSON) {
 		jsonw_end_array(&f.w);
 		jsonw_newline(&f.w);
 		buf_add(out, f.w.out.data, f.w.out.len);
 	}
 	jsonw_fini(&f.w);
+	print_fini(&f.csv);
 	for (size_t i = 0; i < o->runs->n; i++)
 		sqlite3_close(f.db[i]);
 	free(f.db);

@@ -16,10 +16,6 @@
 #include "survey/rundir.h"
 #include "survey/store.h"
 
-const char *const query_formats[] = {
-	[QUERY_TEXT] = "text", [QUERY_JSON] = "json", [QUERY_CSV] = "csv", NULL
-};
-
 static bool
 holds(const char *dir, const char *name)
 {

@@ -48,6 +48,11 @@ CASES = {
     "graph run-b/survey.db --cluster 1,": {"1,2"},
     "report s": ["survey.db"],
     "graph odd\\ run": ["odd run"],
+    "cluster run-a ": {"1", "2"},
+    "cluster run-a 1,": {"1,2"},
+    "find run-": ["run-a", "run-b"],
+    "compare run-a run-": ["run-a", "run-b"],
+    "find run-a -f ": ["text", "json", "csv"],
 }
 # What the shell itself looks for: files, or directories only.
 PATHS = {

@@ -36,7 +36,7 @@ keep(const char *line, void *arg)
 
 /* What is there: a directory with a run, one without, a file. */
 static char there[] = "/tmp/test_command.XXXXXX";
-static char rundir[64], plain[64], file[64], absent[64];
+static char rundir[64], copy[64], plain[64], file[64], absent[64];
 
 /* The options of a command line as text, then its operands, by kind. */
 static const char *
@@ -164,6 +164,8 @@ test_paths(void **state)
 		{ NULL },
 	};
 	static const struct command with = { .name = "c", .options = paths };
+	static const struct command own = { .name = "c",
+		.operands = { { "RUNDIR", ARG_OWN_RUN, 1, 1 } } };
 	char below[96], within[96];
 
 	(void)state;
@@ -182,6 +184,11 @@ test_paths(void **state)
 	ASSERT_TOLD(&with, "c: --in: ", "c", "-i", absent);
 	ASSERT_TOLD(&with, "c: --dir: ", "c", "--dir", file);
 	ASSERT_TOLD(&with, ": its directory is not there\n", "c", "--out", below);
+	ASSERT_TOLD(&own, " is an anonymised copy; ", "c", copy);
+	ASSERT_TOLD(&own, " is no run directory: ", "c", plain);
+	ASSERT_TOLD(&own, " is no directory\n", "c", file);
+	assert_string_not_equal(PARSE_AS(&own, "c", rundir), "error");
+	assert_string_not_equal(PARSE_AS(&run, "c", copy), "error");
 	assert_string_not_equal(PARSE_AS(&with, "c", "-o", within), "error");
 	assert_string_not_equal(
 	    PARSE_AS(&with, "c", "-n", below, "-d", plain, "-i", file), "error");
@@ -296,20 +303,28 @@ test_lists(void **state)
 }
 
 static int
+put(const char *dir, const char *name)
+{
+	char *path = path_join(dir, name);
+	int rc = file_mkdirs(dir, 0700) | file_write(path, "{}", 2);
+
+	free(path);
+	return rc;
+}
+
+static int
 lay_out(void **state)
 {
-	char manifest[96];
-
 	(void)state;
 	if (mkdtemp(there) == NULL)
 		return -1;
 	snprintf(rundir, sizeof(rundir), "%s/run", there);
+	snprintf(copy, sizeof(copy), "%s/copy", there);
 	snprintf(plain, sizeof(plain), "%s/plain", there);
 	snprintf(file, sizeof(file), "%s/file", there);
 	snprintf(absent, sizeof(absent), "%s/absent", there);
-	snprintf(manifest, sizeof(manifest), "%s/run.json", rundir);
-	return file_mkdirs(rundir, 0700) | file_mkdirs(plain, 0700) | file_write(file, "x", 1) |
-	       file_write(manifest, "{}", 2);
+	return put(rundir, "run.json") | put(copy, "run.json") | put(copy, "ANONYMISED") |
+	       file_mkdirs(plain, 0700) | put(there, "file");
 }
 
 static int

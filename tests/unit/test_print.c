@@ -2,8 +2,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,26 +19,20 @@ static const struct print_column columns[] = {
 	{ NULL },
 };
 
-static char *text;
-static size_t len;
-
-static void
-begin(struct print *p, enum print_format format)
-{
-	print_init(p, format, open_memstream(&text, &len));
-}
+static struct buf out;
 
 static const char *
 end(struct print *p)
 {
-	static char kept[1 << 20];
+	print_fini(p);
+	return out.data;
+}
 
-	assert_int_equal(print_fini(p), 0);
-	fclose(p->out);
-	assert_true(len < sizeof(kept));
-	memcpy(kept, text, len + 1);
-	free(text);
-	return kept;
+static void
+begin(struct print *p, enum print_format format)
+{
+	buf_clear(&out);
+	print_init(p, format, &out, false);
 }
 
 static void
@@ -130,7 +124,7 @@ static void
 test_many_rows(void **state)
 {
 	static const struct print_column two[] = { { "n" }, { "word" }, { NULL } };
-	const char *out, *last;
+	const char *got, *last;
 	struct print p;
 
 	(void)state;
@@ -143,10 +137,10 @@ test_many_rows(void **state)
 		assert_true(p.ncells <= 2 * 1001);
 	}
 	print_table_end(&p);
-	out = end(&p);
-	assert_memory_equal(out, "   n  word\n   1  x\n", 18);
-	assert_non_null(strstr(out, "\n1000  x\n1001  x\n"));
-	assert_non_null(last = strstr(out, "\n19999  x\n"));
+	got = end(&p);
+	assert_memory_equal(got, "   n  word\n   1  x\n", 18);
+	assert_non_null(strstr(got, "\n1000  x\n1001  x\n"));
+	assert_non_null(last = strstr(got, "\n19999  x\n"));
 	assert_string_equal(last, "\n19999  x\n1234567  x\n");
 }
 
@@ -167,65 +161,67 @@ test_empty(void **state)
 	}
 }
 
-/* One line with a style, printed to a terminal. */
-static void
-on_terminal(char out[static 256])
-{
-	int terminal = posix_openpt(O_RDWR | O_NOCTTY), fd;
-	struct print p;
-	ssize_t n;
-	FILE *f;
-
-	assert_int_equal(grantpt(terminal) | unlockpt(terminal), 0);
-	assert_int_not_equal(fd = open(ptsname(terminal), O_RDWR | O_NOCTTY), -1);
-	assert_non_null(f = fdopen(fd, "w"));
-	print_init(&p, PRINT_TEXT, f);
-	print_style(&p, PRINT_ALARM);
-	print_line(&p, "weak");
-	assert_int_equal(print_fini(&p), 0);
-	n = read(terminal, out, 255);
-	out[n > 0 ? n : 0] = '\0';
-	fclose(f);
-	close(terminal);
-}
-
 static void
 test_colour(void **state)
 {
-	char out[256];
+	int terminal = posix_openpt(O_RDWR | O_NOCTTY), fd;
+	struct print p;
+	FILE *f, *file = tmpfile();
 
 	(void)state;
+	assert_int_equal(grantpt(terminal) | unlockpt(terminal), 0);
+	assert_int_not_equal(fd = open(ptsname(terminal), O_RDWR | O_NOCTTY), -1);
+	assert_non_null(f = fdopen(fd, "w"));
 	setenv("TERM", "xterm", 1);
 	unsetenv("NO_COLOR");
-	on_terminal(out);
-	assert_string_equal(out, "\033[1;31mweak\033[0m\r\n");
+	assert_true(print_colour(f));
+	assert_false(print_colour(file));
 	setenv("NO_COLOR", "", 1); /* empty: as if it were not set */
-	on_terminal(out);
-	assert_string_equal(out, "\033[1;31mweak\033[0m\r\n");
+	assert_true(print_colour(f));
 	setenv("NO_COLOR", "1", 1);
-	on_terminal(out);
-	assert_string_equal(out, "weak\r\n");
+	assert_false(print_colour(f));
 	unsetenv("NO_COLOR");
 	setenv("TERM", "dumb", 1);
-	on_terminal(out);
-	assert_string_equal(out, "weak\r\n");
+	assert_false(print_colour(f));
+	unsetenv("TERM");
+	assert_false(print_colour(f));
+	fclose(f);
+	fclose(file);
+	close(terminal);
+
+	buf_clear(&out);
+	print_init(&p, PRINT_TEXT, &out, true);
+	print_style(&p, PRINT_ALARM);
+	print_line(&p, "weak");
+	print_line(&p, "plain");
+	assert_string_equal(end(&p), "\033[1;31mweak\033[0m\nplain\n");
+	buf_clear(&out);
+	print_init(&p, PRINT_JSON, &out, true);
+	print_style(&p, PRINT_ALARM);
+	jsonw_string(&p.json, "weak");
+	assert_string_equal(end(&p), "\"weak\"\n");
 }
 
 static void
-test_errors(void **state)
+test_values(void **state)
 {
+	static const struct print_column three[] = { { "a" }, { "b" }, { "c" }, { NULL } };
+	static const uint8_t bytes[] = { 0xde, 0xad };
+	static const char *const wanted[] = { "a        b  c\ndead  0.50  \xe2\x80\x93\n",
+		"[{\"a\":\"dead\",\"b\":0.50,\"c\":null}]\n", "a,b,c\ndead,0.50,\n" };
+
 	(void)state;
 	for (int f = PRINT_TEXT; f <= PRINT_CSV; f++) {
-		FILE *full = fopen("/dev/full", "we");
 		struct print p;
 
-		assert_non_null(full);
-		print_init(&p, (enum print_format)f, full);
-		print_table(&p, NULL, columns);
-		row(&p, "198.18.0.1", 1, "x");
+		begin(&p, (enum print_format)f);
+		print_table(&p, NULL, three);
+		print_hex(&p, bytes, sizeof(bytes));
+		print_double(&p, 0.5, 2);
+		print_string(&p, NULL);
+		print_row(&p);
 		print_table_end(&p);
-		assert_int_equal(print_fini(&p), ENOSPC);
-		fclose(full);
+		assert_string_equal(end(&p), wanted[f]);
 	}
 }
 
@@ -239,8 +235,9 @@ main(void)
 		cmocka_unit_test(test_many_rows),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_colour),
-		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_values),
 	};
 
+	buf_init(&out);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
