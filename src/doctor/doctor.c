@@ -90,7 +90,7 @@ ignore_message(const char *line, void *arg)
 	(void)arg;
 }
 
-/* Find out whom a run would become; that there is nobody is told by check_privileges(). */
+/* Find out whom a run would become.  check_privileges() reports a missing user. */
 static void
 identify(struct doctor *d)
 {
