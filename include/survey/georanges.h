@@ -12,20 +12,24 @@
 #include "survey/geodb.h"
 #include "survey/ip.h"
 
-#define GEO_CSV_FILES 5 /* of a directory of GeoLite2's CSVs, at most */
+#define GEO_CSV_FILES 12 /* of a folder, at most */
 
 /*
- * Where the networks come from.  A path may be NULL; what a query needs and
- * no path gives is an error.  The MMDB paths win over csv_dir, that over
- * legacy_file.
+ * Where the networks come from.  Any may be NULL; what a query needs and nothing
+ * gives is an error.  A file is an MMDB or a CSV of networks, told by what is in
+ * it; in a folder the best is chosen.  The first two must have what they are
+ * named for; the others stand in for one that is not given, in this order, and
+ * need not have both.
  */
 struct geo_source {
-	const char *country_mmdb;
-	const char *asn_mmdb;
-	const char *csv_dir; /* GeoLite2 Blocks and Locations, or a folder of GeoLite2-*-CSV_* */
-	const char *const
-	    *csv_files; /* paths to read in place of what geo_csv_files() gives, or NULL */
-	const char *legacy_file; /* GeoIPCountryWhois.csv: countries only */
+	const char *country_mmdb; /* a file or folder, asked for countries only */
+	const char *asn_mmdb; /* asked for AS numbers only */
+	const char *database; /* a file or folder */
+	const char
+	    *csv_dir; /* a CSV file, or a folder with CSV files or MaxMind's archives of them */
+	/* GEO_CSV_FILES paths, or NULL, to read in place of what geo_csv_files() gives for csv_dir */
+	const char *const *csv_files;
+	const char *legacy_file; /* a CSV file */
 };
 
 /* What is wanted: the union of the countries and the ASes; neither is every network of every country. */
@@ -62,17 +66,23 @@ int geo_write_legacy(const struct geo_source *src, const struct geo_query *q, co
     struct geo_stats *stats, char **error);
 
 /*
- * A database to ask for single addresses, from the same source: the MMDBs that
- * are given, and for what they leave out the CSVs, which are read into memory
- * (64 bytes a network).  Returns NULL with the reason in *error when it has
- * nothing; a source without AS numbers is fine.
+ * Look at samples of what a source names.  Returns 0 when it has networks with
+ * country codes or AS numbers, else -1 with the reason in *error.
+ */
+int geo_source_look(const struct geo_source *src, char **error);
+
+/*
+ * A database to ask for single addresses, from the same source; CSVs are read
+ * into memory (40 to 80 bytes a network).  A sample of its networks has been
+ * looked at.  Returns NULL with the reason in *error when it has nothing; a
+ * source without AS numbers is fine.
  */
 struct geo_db *geo_source_open(const struct geo_source *src, struct geo_stats *stats, char **error);
 
 /*
- * The files of a csv_dir that are read, NULL for those that it lacks; the
- * caller frees each.  Returns how many there are.  A directory with copies of
- * them, by the same names, is as good.
+ * The files of a csv_dir that are read, by their names, NULL behind them; the
+ * caller frees each.  Returns how many there are.  Copies of them by whatever
+ * name, in this order, are as good.
  */
 size_t geo_csv_files(const char *dir, char *paths[GEO_CSV_FILES]);
 

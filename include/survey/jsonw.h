@@ -11,7 +11,7 @@
 
 /*
  * Separators are the generator's business: call the functions in document
- * order.  Compact output, one space nowhere.  With a stream the text is
+ * order.  Writes no white space.  With a stream the text is
  * passed on in large pieces and jsonw_flush() reports whether all of it was
  * taken; without one it stays in out.
  */

@@ -13,6 +13,7 @@
 #include "survey/config.h"
 #include "survey/dnsfile.h"
 #include "survey/file.h"
+#include "survey/georanges.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/rfc3339.h"
@@ -208,22 +209,27 @@ find_countries(struct analysis *a)
 static int
 open_geo(struct analysis *a)
 {
-	char *error, *dir = NULL;
+	struct geo_source src = { .database = a->o->mmdb };
+	struct geo_stats stats = { 0 };
+	char *error = NULL, *dir = NULL;
+	int rc = 0;
 
-	if (a->o->mmdb != NULL) {
-		if ((a->geo = geo_db_open_dir(a->o->mmdb, &error)) == NULL) {
-			log_error("--mmdb %s", error);
-			free(error);
-			return EXIT_USAGE;
-		}
-		return 0;
-	}
-	if (a->rundir != NULL)
+	if (src.database == NULL && a->rundir != NULL) {
 		dir = path_join(a->rundir, "geo");
-	if (dir != NULL && is_directory(dir) && (a->geo = geo_db_open_dir(dir, &error)) == NULL)
-		free(error); /* records have their own country and AS */
+		src.database = is_directory(dir) ? dir : NULL;
+	}
+	if (src.database != NULL && (a->geo = geo_source_open(&src, &stats, &error)) == NULL &&
+	    dir == NULL) { /* records of a run have their own country and AS */
+		log_error("--mmdb %s", error);
+		rc = EXIT_USAGE;
+	}
+	if (stats.bad > 0)
+		log_warn("%llu rows of the databases could not be read, the first: %s",
+		    (unsigned long long)stats.bad, stats.first_bad);
+	free(stats.first_bad);
+	free(error);
 	free(dir);
-	return 0;
+	return rc;
 }
 
 static int

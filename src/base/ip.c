@@ -179,9 +179,12 @@ struct ip
 cidr_last(const struct cidr *c)
 {
 	struct ip last = c->ip;
+	size_t whole = (c->len + 7u) / 8, bytes = ip_bytes(&c->ip);
 
-	for (unsigned bit = c->len; bit < ip_bytes(&c->ip) * 8; bit++)
-		last.a[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	if (c->len % 8 != 0)
+		last.a[whole - 1] |= (uint8_t)(0xff >> c->len % 8);
+	if (whole < bytes)
+		memset(last.a + whole, 0xff, bytes - whole);
 	return last;
 }
 

@@ -53,7 +53,7 @@ static const struct command_option options[] = {
 	[CONFIG] = { "config", 0, "CONF", "ask as the dns section of this config says", ARG_CONF },
 	[COUNTRY] = { "country", 'c', "CC[,CC…]", "take only hosts of these countries; XX is any",
 	    ARG_COUNTRIES },
-	[MMDB] = { "mmdb", 'm', "DIR", "folder with country, city or ASN *.mmdb", ARG_PATH },
+	[MMDB] = { "mmdb", 'm', "DIR", "folder with databases (*.mmdb, *.csv), or one", ARG_PATH },
 	[SCAN_DATE] = { "scan-date", 0, "RFC3339",
 	    "judge certificates by this date, not the records' own" },
 	[PAIRS] = { "pairs-up-to", 0, "N",

@@ -1,14 +1,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "survey/buf.h"
 #include "survey/country.h"
 #include "survey/file.h"
-#include "survey/geodb.h"
 #include "survey/georanges.h"
 #include "survey/iplist.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/text.h"
 
 #include "commands.h"
 
@@ -18,10 +20,10 @@ static const struct command_option options[] = {
 	[COUNTRY] = { "country", 'c', "CC[,CC…]", "networks of a country, two letters; XX is any",
 	    ARG_COUNTRIES },
 	[ASN] = { "asn", 'a', "N[,N…]", "networks of an AS" },
-	[MMDB] = { "mmdb", 'm', "DIR", "folder with country and ASN *.mmdb, or one such file",
+	[MMDB] = { "mmdb", 'm', "DIR", "folder with databases (*.mmdb, *.csv), or one such file",
 	    ARG_PATH },
-	[CSV] = { "csv", 0, "DIR", "folder with GeoLite2 Blocks and Locations CSV files",
-	    ARG_DIRECTORY },
+	[CSV] = { "csv", 0, "DIR", "folder with CSV files of networks, or one such file",
+	    ARG_PATH },
 	[LEGACY] = { "legacy", 0, "FILE", "GeoIPCountryWhois.csv", ARG_FILE },
 	[V4] = { "ipv4", '4', NULL, "IPv4 only" },
 	[V6] = { "ipv6", '6', NULL, "IPv6 only" },
@@ -58,7 +60,6 @@ struct request {
 	size_t acap;
 	struct ipset block, allow;
 	const char *out, *write_legacy;
-	char *found[GEO_NKINDS]; /* paths that we own */
 	bool any;
 };
 
@@ -123,28 +124,27 @@ add_allow(struct request *r, const char *text)
 	return 0;
 }
 
-/* A folder of databases, or one database of either kind. */
+/* Look before anything is listed: what is no database is a mistake of whoever called. */
 static int
-find_mmdb(struct request *r, const char *path)
+find_database(struct request *r, const char *path)
 {
-	char *error = NULL;
-	struct geo_db *db = geo_db_open_dir(path, &error);
+	char *error;
 
-	if (db == NULL) {
-		log_error("geo: %s", error);
-		free(error);
-		return -1;
-	}
-	for (int k = 0; k < GEO_NKINDS; k++) {
-		const char *p = geo_db_path(db, (enum geo_kind)k);
+	r->src.database = path;
+	if (geo_source_look(&r->src, &error) == 0)
+		return 0;
+	log_error("geo: %s", error);
+	free(error);
+	return -1;
+}
 
-		free(r->found[k]);
-		r->found[k] = p != NULL ? xstrdup(p) : NULL;
-	}
-	r->src.country_mmdb = r->found[GEO_COUNTRY];
-	r->src.asn_mmdb = r->found[GEO_ASN];
-	geo_db_close(db);
-	return 0;
+static int
+check_path(const char *path)
+{
+	if (access(path, F_OK) == 0)
+		return 0;
+	log_error("geo: %s: %m", path);
+	return -1;
 }
 
 static int
@@ -156,13 +156,13 @@ read_option(struct request *r, int option, const char *value)
 	case ASN:
 		return command_each(value, add_asn, r);
 	case MMDB:
-		return find_mmdb(r, value);
+		return find_database(r, value);
 	case CSV:
 		r->src.csv_dir = value;
-		return 0;
+		return check_path(value);
 	case LEGACY:
 		r->src.legacy_file = value;
-		return 0;
+		return check_path(value);
 	case V4:
 		r->q.v4 = true;
 		return 0;
@@ -199,8 +199,8 @@ read_operand(struct request *r, const char *text)
 static int
 check_request(struct request *r)
 {
-	int sources = (r->src.country_mmdb != NULL || r->src.asn_mmdb != NULL) +
-		      (r->src.csv_dir != NULL) + (r->src.legacy_file != NULL);
+	int sources = (r->src.database != NULL) + (r->src.csv_dir != NULL) +
+		      (r->src.legacy_file != NULL);
 
 	if (sources != 1) {
 		log_error("geo: give one of --mmdb, --csv and --legacy; see survey geo --help");
@@ -221,6 +221,30 @@ check_request(struct request *r)
 	r->q.asns = r->asns;
 	ipset_normalise(&r->allow);
 	return 0;
+}
+
+static int
+count_prefix(const struct cidr *c, void *arg)
+{
+	size_t *n = arg;
+
+	n[c->ip.family == 6]++;
+	return 0;
+}
+
+/* What a file now holds; a list that is printed speaks for itself. */
+static void
+say_totals(const struct ipset *s, const char *path)
+{
+	size_t n[2] = { 0, 0 };
+	struct buf v4;
+
+	ipset_each_cidr(s, count_prefix, n);
+	buf_init(&v4);
+	text_count(&v4, (unsigned long long)ipset_count(s, 4));
+	log_info("%s: %zu IPv4 prefixes with %s addresses, %zu IPv6 prefixes with %.3g", path, n[0],
+	    v4.data, n[1], ipset_count(s, 6));
+	buf_fini(&v4);
 }
 
 static int
@@ -246,6 +270,7 @@ write_list(const struct ipset *s, const char *path)
 		log_error("geo: %s: %m", path);
 		return -1;
 	}
+	say_totals(s, path);
 	return 0;
 }
 
@@ -312,8 +337,6 @@ out:
 	free(r.asns);
 	ipset_fini(&r.block);
 	ipset_fini(&r.allow);
-	free(r.found[GEO_COUNTRY]);
-	free(r.found[GEO_ASN]);
 	free(stats.first_bad);
 	free(error);
 	return status;

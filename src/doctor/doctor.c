@@ -19,7 +19,6 @@
 #include "survey/doctor.h"
 #include "survey/escape.h"
 #include "survey/file.h"
-#include "survey/geodb.h"
 #include "survey/georanges.h"
 #include "survey/iplist.h"
 #include "survey/log.h"
@@ -91,7 +90,7 @@ ignore_message(const char *line, void *arg)
 	(void)arg;
 }
 
-/* Find out whom a run would become; that there is nobody is told by check_privileges(). */
+/* Find out whom a run would become.  check_privileges() reports a missing user. */
 static void
 identify(struct doctor *d)
 {
@@ -215,18 +214,45 @@ check_network(struct doctor *d)
 		doctor_say(d, FINDING_OK, "gateway", NULL, "MAC address %s, as configured", g.mac);
 }
 
-static void
-say_database(struct doctor *d, const struct geo_db *db, enum geo_kind kind, const char *key,
-    const char *cure)
+/* Where databases come from. */
+#define GET_DATABASES                                                                           \
+	"geoipupdate fetches GeoLite2 with a free MaxMind account; install-deps.sh --free-geo " \
+	"puts dbip-country.mmdb, asn-ipv4.csv and asn-ipv6.csv into /var/lib/GeoIP"
+
+/* How to get a newer one of what is there. */
+static const char *
+newer_database(const char *path, const char *type)
 {
+	static const char *const pinned[] = { "dbip-country.mmdb", "asn-ipv4.csv", "asn-ipv6.csv",
+		"geo-whois-asn-country.mmdb" };
+	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+
+	for (size_t i = 0; i < sizeof(pinned) / sizeof(pinned[0]); i++) {
+		if (strcmp(name, pinned[i]) == 0)
+			return "install-deps.sh --free-geo brings this very one, its version is "
+			       "fixed; "
+			       "geoipupdate fetches GeoLite2, and db-ip.com has DB-IP Lite of this "
+			       "month";
+	}
+	if (strncmp(type, "Geo", 3) == 0)
+		return "geoipupdate fetches a newer one";
+	if (strncasecmp(type, "DBIP", 4) == 0 || strncasecmp(name, "dbip", 4) == 0)
+		return "db-ip.com has the one of this month";
+	return "fetch a newer one from where it came";
+}
+
+static void
+say_database(struct doctor *d, const struct geo_db *db, enum geo_kind kind, const char *key)
+{
+	const char *path = geo_db_path(db, kind), *type = geo_db_type(db, kind);
 	time_t built = geo_db_built(db, kind), now = time(NULL);
 	long days = (long)((now - built) / (24 * 60 * 60));
 	char date[32] = "";
 	struct tm tm;
 
 	strftime(date, sizeof(date), "%Y-%m-%d", gmtime_r(&built, &tm));
-	doctor_say(d, days > OLD_DATABASE_DAYS ? FINDING_WARN : FINDING_OK, key, cure,
-	    "%s, %s of %s, %ld days old", geo_db_path(db, kind), geo_db_type(db, kind), date,
+	doctor_say(d, days > OLD_DATABASE_DAYS ? FINDING_WARN : FINDING_OK, key,
+	    newer_database(path, type), "%s, %s of %s, %ld days old", path, type, date,
 	    days < 0 ? 0 : days);
 }
 
@@ -260,11 +286,23 @@ check_countries(struct doctor *d, const struct geo_source *src)
 	}
 }
 
+/* What to do about a file of the config that could not be used. */
+static const char *
+mend_databases(const struct config *c)
+{
+	const char *const path[] = { c->geo.country_mmdb, c->geo.asn_mmdb, c->geo.csv };
+
+	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++) {
+		if (path[i][0] == '\0' || access(path[i], R_OK) == 0)
+			continue;
+		return errno == ENOENT ? GET_DATABASES : "it must be readable for run.user";
+	}
+	return "does the config name the right file?";
+}
+
 static void
 check_databases(struct doctor *d)
 {
-	static const char cure[] =
-	    "geoipupdate fetches a newer one, or install-deps.sh --free-geo one without an account";
 	const struct config *c = d->c;
 	const struct geo_source src = {
 		.country_mmdb = c->geo.country_mmdb[0] != '\0' ? c->geo.country_mmdb : NULL,
@@ -276,25 +314,34 @@ check_databases(struct doctor *d)
 	char *error;
 
 	if (src.country_mmdb == NULL && src.asn_mmdb == NULL && src.csv_dir == NULL) {
-		doctor_say(
-		    d, FINDING_WARN, "databases", cure, "none configured: AS numbers stay unknown");
+		doctor_say(d, FINDING_WARN, "databases", GET_DATABASES,
+		    "none configured: AS numbers stay unknown");
 		return;
 	}
 	if ((db = geo_source_open(&src, &stats, &error)) == NULL) {
-		doctor_say(d, FINDING_FAIL, "databases", cure, "%s", error);
+		doctor_say(d, FINDING_FAIL, "databases", mend_databases(c), "%s", error);
 		free(error);
 		free(stats.first_bad);
 		return;
 	}
 	if (geo_db_path(db, GEO_COUNTRY) != NULL)
-		say_database(d, db, GEO_COUNTRY, "country database", cure);
+		say_database(d, db, GEO_COUNTRY, "country database");
+	else if (!config_any_country(c))
+		doctor_say(d, FINDING_FAIL, "country database",
+		    "set geo.country_mmdb; " GET_DATABASES, "none, and run.countries needs it");
 	if (geo_db_path(db, GEO_ASN) != NULL)
-		say_database(d, db, GEO_ASN, "AS database", cure);
+		say_database(d, db, GEO_ASN, "AS database");
 	else
-		doctor_say(d, FINDING_WARN, "AS database", "set geo.asn_mmdb",
+		doctor_say(d, FINDING_WARN, "AS database",
+		    "set geo.asn_mmdb, or geo.csv to a folder with CSV files of "
+		    "ASes; " GET_DATABASES,
 		    "none: pictures will say \"AS unknown\"");
 	if (!config_any_country(c) && geo_db_path(db, GEO_COUNTRY) != NULL)
 		check_countries(d, &src);
+	else if (stats.bad > 0)
+		doctor_say(d, FINDING_WARN, "databases", "fetch the CSV files again",
+		    "%llu rows could not be read, the first: %s", (unsigned long long)stats.bad,
+		    stats.first_bad);
 	free(stats.first_bad);
 	geo_db_close(db);
 }
@@ -372,7 +419,8 @@ check_scan_list(struct doctor *d, const char *path)
 		    "%s, %.0f addresses; %llu lines are refused, the first: %s", path, n,
 		    (unsigned long long)bad.n, bad.told[0]);
 	else
-		doctor_say(d, FINDING_OK, "scan.list", NULL, "%s, %.0f addresses", path, n);
+		doctor_say(d, FINDING_OK, "scan.list", NULL, "%s, %.0f address%s", path, n,
+		    n == 1 ? "" : "es");
 	refusals_fini(&bad);
 }
 

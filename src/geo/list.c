@@ -5,6 +5,7 @@
 #include "survey/country.h"
 #include "survey/file.h"
 #include "survey/mem.h"
+#include "geo/input.h"
 #include "geo/walk.h"
 #include "io/geofile.h"
 
@@ -48,20 +49,26 @@ take_net(const struct geo_net *net, void *arg)
 	ipset_add_range(w->out, &net->lo, &net->hi);
 }
 
+/* Find the database of a kind and give each of its networks to w->fn(). */
 static int
 walk(const struct geo_source *src, const struct geo_walk *w, char **error)
 {
-	const char *mmdb = w->kind == GEO_COUNTRY ? src->country_mmdb : src->asn_mmdb;
+	struct geo_input in;
+	int rc;
 
-	if (mmdb != NULL)
-		return geo_walk_mmdb(w, mmdb, error);
-	if (src->csv_dir != NULL)
-		return geo_walk_csv(w, src, error);
-	if (src->legacy_file != NULL && w->kind == GEO_COUNTRY)
-		return geo_walk_legacy(w, src->legacy_file, error);
-	*error = xasprintf(
-	    "no database of %s given", w->kind == GEO_COUNTRY ? "countries" : "AS numbers");
-	return -1;
+	if (geo_input_find(&in, src, w->kind, w->stats, error) == -1)
+		return -1;
+	if (in.path == NULL) {
+		*error = in.why != NULL
+			     ? in.why
+			     : xasprintf("no database of %s given", geo_kind_name(w->kind));
+		in.why = NULL;
+		rc = -1;
+	} else {
+		rc = in.mmdb ? geo_walk_mmdb(w, in.path, error) : geo_walk_csv(w, &in, error);
+	}
+	geo_input_fini(&in);
+	return rc;
 }
 
 int
@@ -101,39 +108,86 @@ fill_row(const struct geo_net *net, void *arg)
 	    f->kind == GEO_ASN ? net->name : NULL);
 }
 
+int
+geo_source_look(const struct geo_source *src, char **error)
+{
+	struct geo_stats stats = { 0 };
+	struct geo_input in;
+	char *why = NULL;
+	int found = 0, rc = 0;
+
+	for (int k = 0; k < GEO_NKINDS && rc == 0; k++) {
+		if ((rc = geo_input_find(&in, src, (enum geo_kind)k, &stats, error)) == -1)
+			break;
+		found += in.path != NULL;
+		if (why == NULL) {
+			why = in.why;
+			in.why = NULL;
+		}
+		geo_input_fini(&in);
+	}
+	free(stats.first_bad);
+	if (rc == 0 && found == 0) {
+		*error = why != NULL ? why : xstrdup("no geo database given");
+		return -1;
+	}
+	free(why);
+	return rc;
+}
+
+/* Add what a source has of a kind.  Returns 1, 0 when it has nothing, or -1 with the reason in *error. */
+static int
+add_kind(struct geo_db *db, const struct geo_source *src, enum geo_kind kind,
+    struct geo_stats *stats, char **error)
+{
+	struct fill f = { .db = db, .kind = kind };
+	struct geo_walk w = {
+		.kind = kind, .v4 = true, .v6 = true, .fn = fill_row, .arg = &f, .stats = stats
+	};
+	struct geo_input in;
+	int rc;
+
+	if (geo_input_find(&in, src, kind, stats, error) == -1)
+		return -1;
+	if (in.path == NULL) {
+		*error = in.why;
+		in.why = NULL;
+		rc = 0;
+	} else if (in.mmdb) {
+		rc = geo_db_add_mmdb(db, kind, in.path, error) == 0 ? 1 : -1;
+	} else {
+		rc = geo_walk_csv(&w, &in, error) == 0 ? 1 : -1;
+		if (rc == 1)
+			geo_db_seal(db, kind, in.path, in.built);
+	}
+	geo_input_fini(&in);
+	return rc;
+}
+
 struct geo_db *
 geo_source_open(const struct geo_source *src, struct geo_stats *stats, char **error)
 {
-	const char *mmdb[GEO_NKINDS] = { src->country_mmdb, src->asn_mmdb };
 	struct geo_db *db = geo_db_new();
-	struct fill f = { .db = db };
-	struct geo_walk w = { .v4 = true, .v6 = true, .fn = fill_row, .arg = &f, .stats = stats };
-	const char *path = src->csv_dir != NULL ? src->csv_dir : src->legacy_file;
-	bool any = false;
+	char *why[GEO_NKINDS] = { NULL };
+	int found = 0, rc = 0;
 
 	*error = NULL;
-	for (int k = 0; k < GEO_NKINDS; k++) {
-		bool csv = src->csv_dir != NULL || (path != NULL && k == GEO_COUNTRY);
-
-		f.kind = w.kind = (enum geo_kind)k;
-		if (mmdb[k] != NULL) {
-			if (geo_db_add_mmdb(db, f.kind, mmdb[k], error) == -1)
-				goto fail;
-		} else if (!csv || (k == GEO_ASN && !geo_csv_has_asn(src))) {
-			continue;
-		} else {
-			if (walk(src, &w, error) == -1)
-				goto fail;
-			geo_db_seal(db, f.kind, path);
-		}
-		any = true;
+	for (int k = 0; k < GEO_NKINDS && rc != -1; k++) {
+		rc = add_kind(db, src, (enum geo_kind)k, stats, &why[k]);
+		found += rc == 1;
 	}
-	if (any)
-		return db;
-	*error = xstrdup("no geo database given");
-fail:
-	geo_db_close(db);
-	return NULL;
+	if (rc == -1 || found == 0) {
+		*error = why[GEO_ASN] != NULL && rc == -1 ? why[GEO_ASN]
+			 : why[GEO_COUNTRY] != NULL	  ? why[GEO_COUNTRY]
+							  : xstrdup("no geo database given");
+		geo_db_close(db);
+		db = NULL;
+	}
+	for (int k = 0; k < GEO_NKINDS; k++) {
+		if (why[k] != *error)
+			free(why[k]);
+	}
+	return db;
 }
 
 void
@@ -159,8 +213,18 @@ struct legacy {
 	struct geo_stats *stats;
 	struct legacy_row *row;
 	size_t n, cap;
-	char *name[26][26]; /* as the database has it, by the letters of the code */
+	char *name
+	    [26]
+	    [36]; /* as the database has it, by the letters of the code, or a letter and a digit */
 };
+
+static char **
+legacy_name(struct legacy *l, const char *cc)
+{
+	int second = cc[1] >= 'A' ? cc[1] - 'A' : 26 + cc[1] - '0';
+
+	return &l->name[cc[0] - 'A'][second];
+}
 
 static void
 legacy_net(const struct geo_net *net, void *arg)
@@ -176,7 +240,7 @@ legacy_net(const struct geo_net *net, void *arg)
 	l->row[l->n].hi = ip_to_v4(&net->hi);
 	memcpy(l->row[l->n].country, net->country, sizeof(net->country));
 	l->n++;
-	name = &l->name[net->country[0] - 'A'][net->country[1] - 'A'];
+	name = legacy_name(l, net->country);
 	if (*name == NULL && net->name != NULL)
 		*name = xstrdup(net->name);
 }
@@ -204,9 +268,9 @@ print_name(FILE *f, const char *name)
 }
 
 static void
-legacy_print(FILE *f, const struct legacy *l, const struct legacy_row *row)
+legacy_print(FILE *f, struct legacy *l, const struct legacy_row *row)
 {
-	const char *name = l->name[row->country[0] - 'A'][row->country[1] - 'A'];
+	const char *name = *legacy_name(l, row->country);
 	struct ip lo = ip_from_v4(row->lo), hi = ip_from_v4(row->hi);
 	char a[IP_STRLEN], b[IP_STRLEN];
 
@@ -262,8 +326,8 @@ geo_write_legacy(const struct geo_source *src, const struct geo_query *q, const 
 		if ((rc = outfile_commit(&o)) == -1)
 			*error = xasprintf("%s: %m", path);
 	}
-	for (size_t i = 0; i < 26 * 26; i++)
-		free(l.name[i / 26][i % 26]);
+	for (size_t i = 0; i < sizeof(l.name) / sizeof(l.name[0][0]); i++)
+		free(l.name[i / 36][i % 36]);
 	free(l.row);
 	return rc;
 }

@@ -17,6 +17,7 @@ struct fact {
 struct tree {
 	const struct geo_walk *w;
 	const MMDB_s *db;
+	const struct geo_schema *schema;
 	unsigned bits; /* 32 or 128 */
 	uint64_t visits; /* nodes that may still be read */
 	struct fact *fact;
@@ -62,10 +63,7 @@ fact_grow(struct tree *t)
 static const struct fact *
 fact_get(struct tree *t, const MMDB_entry_s *entry)
 {
-	static const char *const en[][4] = {
-		{ "country", "names", "en", NULL },
-		{ "registered_country", "names", "en", NULL },
-	};
+	const struct geo_schema *s = t->schema;
 	struct fact *f;
 
 	if (t->nfact >= t->capfact / 2)
@@ -77,10 +75,9 @@ fact_get(struct tree *t, const MMDB_entry_s *entry)
 	f->offset = entry->offset;
 	t->nfact++;
 	if (t->w->kind == GEO_ASN)
-		geo_entry_asn(entry, &f->asn);
-	else if (geo_entry_country(entry, f->country) &&
-		 !geo_entry_text(entry, en[0], f->name, sizeof(f->name)))
-		geo_entry_text(entry, en[1], f->name, sizeof(f->name));
+		geo_entry_asn(s, entry, &f->asn);
+	else if (geo_entry_country(s, entry, f->country) == GEO_GOOD)
+		geo_entry_name(s, GEO_COUNTRY, entry, f->name, sizeof(f->name));
 	return f;
 }
 
@@ -218,7 +215,12 @@ geo_walk_mmdb(const struct geo_walk *w, const char *path, char **error)
 
 	if (geo_file_open(&file, path, error) == -1)
 		return -1;
+	if (geo_file_need(&file, w->kind, error) == -1) {
+		geo_file_close(&file);
+		return -1;
+	}
 	t.db = &file.mmdb;
+	t.schema = file.schema;
 	t.bits = file.mmdb.metadata.ip_version == 4 ? 32 : 128;
 	t.visits = UINT64_C(16) * file.mmdb.metadata.node_count + 1024;
 	rc = walk(&t, path, error);

@@ -26,10 +26,10 @@ struct geo_walk {
 	struct geo_stats *stats;
 };
 
+struct geo_input;
+
 /* Each returns 0, or -1 with the reason in *error. */
 int geo_walk_mmdb(const struct geo_walk *w, const char *path, char **error);
-int geo_walk_csv(const struct geo_walk *w, const struct geo_source *src, char **error);
-bool geo_csv_has_asn(const struct geo_source *src);
-int geo_walk_legacy(const struct geo_walk *w, const char *path, char **error);
+int geo_walk_csv(const struct geo_walk *w, const struct geo_input *in, char **error);
 
 #endif

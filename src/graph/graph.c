@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "survey/buf.h"
@@ -21,6 +22,7 @@
 
 #define FULL_UP_TO 40
 #define TIMEOUT_S 60
+#define PROGRESS_S 5 /* between two lines about how far it is */
 #define MEMORY_MB 1024
 #define MAX_WORKERS 64
 #define MOST_BYTES (UINT64_C(1) << 30) /* of the pictures of one cluster */
@@ -45,6 +47,8 @@ struct task {
 	uint32_t full_up_to;
 	struct arrivals arrivals[MAX_WORKERS];
 	struct graph_result result;
+	size_t njobs;
+	time_t told; /* when progress was told last, on the monotonic clock */
 };
 
 unsigned
@@ -174,6 +178,25 @@ drop_arrivals(struct arrivals *a)
 	a->n = 0;
 }
 
+static time_t
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/* The large clusters come first, so the rest is quicker than it looks. */
+static void
+tell_progress(struct task *t)
+{
+	if (now() - t->told < PROGRESS_S)
+		return;
+	t->told = now();
+	log_info("%zu of %zu clusters drawn", t->result.drawn, t->njobs);
+}
+
 /* A failed attempt is followed by a simpler one, down to the one that needs no layout. */
 static int
 done(void *arg, unsigned worker, struct pool_job *job, int rc)
@@ -186,6 +209,7 @@ done(void *arg, unsigned worker, struct pool_job *job, int rc)
 	if (rc == 0) {
 		t->result.drawn++;
 		t->result.simplified += job->level != level_of(t, job->number);
+		tell_progress(t);
 		return 0;
 	}
 	if (rc > 0) {
@@ -371,7 +395,8 @@ graph_rundir(const struct graph_options *o, struct graph_result *result)
 	p.timeout_s = o->timeout_s != 0 ? o->timeout_s : TIMEOUT_S;
 	p.memory_mb = o->memory_mb != 0 ? o->memory_mb : MEMORY_MB;
 	jobs = xcalloc((size_t)st->nclusters + 1, sizeof(*jobs));
-	n = choose_jobs(&t, jobs);
+	t.njobs = n = choose_jobs(&t, jobs);
+	t.told = now();
 	warn_unknown(&t);
 	picture_load_fonts();
 	if (pool_run(&p, jobs, n) == -1) {

@@ -22,8 +22,9 @@
 /* What the copies are called; CSV files keep their names. */
 static const char *const copies[GEO_NKINDS] = { "geo/country.mmdb", "geo/asn.mmdb" };
 
-const char *const database_names[NDATABASES] = { "country-mmdb", "asn-mmdb", "csv-locations",
-	"csv-country-v4", "csv-country-v6", "csv-asn-v4", "csv-asn-v6" };
+const char *const database_names[NDATABASES] = { "country-mmdb", "asn-mmdb", "csv-1", "csv-2",
+	"csv-3", "csv-4", "csv-5", "csv-6", "csv-7", "csv-8", "csv-9", "csv-10", "csv-11",
+	"csv-12" };
 
 void
 databases_init(struct databases *d)
@@ -110,6 +111,10 @@ databases_take(struct databases *d, const struct config *c, const struct identit
 		return -1;
 	}
 	name_files(d, c);
+	if (c->geo.csv[0] != '\0' && d->path[GEO_NKINDS] == NULL) {
+		*error = xasprintf("geo.csv: %s: no CSV file in it", c->geo.csv);
+		rc = -1;
+	}
 	for (size_t i = 0; i < NDATABASES && rc == 0; i++) {
 		if (d->path[i] != NULL)
 			rc = take(d, i, open(d->path[i], O_RDONLY | O_CLOEXEC));

@@ -12,7 +12,7 @@
 #include "survey/identity.h"
 #include "survey/ip.h"
 
-/* Two MMDBs and GeoLite2's CSV files. */
+/* Those of two keys, and the CSV files of a third. */
 #define NDATABASES (GEO_NKINDS + GEO_CSV_FILES)
 
 struct databases {

@@ -76,13 +76,14 @@ check_file(const char *key, const char *path, const char *cure)
 static int
 check_geo(const struct survey *s)
 {
+	static const char where[] = "survey doctor tells where databases come from";
 	const struct config *c = s->c;
 	int rc;
 
-	rc = check_file("geo.country_mmdb", c->geo.country_mmdb,
-	    "geoipupdate or install-deps.sh --free-geo fetches one");
-	rc |= check_file("geo.asn_mmdb", c->geo.asn_mmdb, "geoipupdate fetches one");
-	rc |= check_file("geo.csv", c->geo.csv, "the folder into which MaxMind's archives unpack");
+	rc = check_file("geo.country_mmdb", c->geo.country_mmdb, where);
+	rc |= check_file("geo.asn_mmdb", c->geo.asn_mmdb, where);
+	rc |= check_file(
+	    "geo.csv", c->geo.csv, "a folder with CSV files of networks, or such a file");
 	return rc;
 }
 

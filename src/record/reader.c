@@ -567,7 +567,7 @@ record_read(const char *path, const struct record_options *o, record_fn fn, void
 	r.nring = nthreads + 2;
 	r.ring = xcalloc(r.nring, sizeof(*r.ring));
 	p = simd_parser_new(r.max_line);
-	/* Those that cannot be had are done without. */
+	/* If a thread cannot be started, the others do its work. */
 	while (
 	    started + 1 < nthreads && pthread_create(&thread[started], NULL, read_thread, &r) == 0)
 		started++;

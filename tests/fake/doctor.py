@@ -9,6 +9,7 @@ those is in the lab's test.
 import os
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -127,6 +128,19 @@ def main():
         doctor(tmp, 2, [r'^fail +block list .*absent'], **dns, scan__block_files='{"absent"}')
         doctor(tmp, 2, [r'^fail +country .*no network of FR'], **dns, run__countries='{FR}')
         doctor(tmp, 2, [r'^fail +databases .*block: '], **dns, geo__country_mmdb='"block"')
+        # Advice that helps: what is not there can be fetched, what is the wrong file cannot.
+        doctor(tmp, 2, [r'^fail +databases .*absent: No such file.*geoipupdate .*--free-geo'], **dns,
+               geo__country_mmdb='"absent"')
+        doctor(tmp, 2, [r'^fail +databases .*GeoLite2-ASN.mmdb: .* no country codes but AS numbers; its '
+                        r'records hold autonomous_system_number.*does the config name the right file'],
+               **dns, geo__country_mmdb=f'"{FIXTURES}/mmdb/GeoLite2-ASN.mmdb"')
+        for name, cure in (('dbip-country.mmdb', 'its version is fixed; geoipupdate .*db-ip.com'),
+                           ('dbip-country-lite-2025-01.mmdb', 'db-ip.com has the one of this month$')):
+            shutil.copy(FIXTURES / 'ipdb/geo-whois-asn-country.mmdb', tmp / name)
+            doctor(tmp, 0, [rf'^warn +country database .*{name}, .* of 2026-01-01, \d+ days old; .*{cure}',
+                            r'^warn +AS database +none.*set geo.asn_mmdb, or geo.csv .*--free-geo'], **dns,
+                   geo__country_mmdb=f'"{name}"', geo__asn_mmdb='""')
+        doctor(tmp, 0, [r'^warn +country database .*; geoipupdate fetches a newer one$'], **dns)
         doctor(tmp, 2, [r'^fail +scan\.list .*No such file'], **dns, scan__list='"absent"')
         doctor(tmp, 2, [r'grab\.user_agent: not set', r'^fail +config .*1 fault'], **dns,
                grab__user_agent=None)

@@ -1,7 +1,4 @@
-/*
- * Input: a kind (1 byte: legacy file, or list of addresses) and a text of it.
- * The GeoLite2 files share the legacy reader's rows and are read as such.
- */
+/* Input: a kind (1 byte: CSV of networks, or list of addresses) and a text of it. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +42,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	char path[40], *error = NULL;
 	struct geo_source src = { .legacy_file = path };
-	struct geo_query q = { .v4 = true, .v6 = true };
+	const uint32_t asns[] = { 64501 };
+	struct geo_query q = { .asns = asns, .v4 = true, .v6 = true };
 	struct geo_stats stats = { 0 };
 	struct refusals bad = { 0 };
 	struct ipset set;
@@ -56,10 +54,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	split(data + 1, len - 1);
 	ipset_init(&set);
 	fd = tempinput(data + 1, len - 1, path);
-	if (data[0] % 2 == 0)
-		geo_list(&src, &q, &set, &stats, &error);
-	else
+	if (data[0] % 2 == 0) {
+		for (q.nasns = 0; q.nasns < 2; q.nasns++) {
+			free(error);
+			geo_list(&src, &q, &set, &stats, &error);
+		}
+		ipset_normalise(&set);
+	} else {
 		iplist_read_set(&set, path, &bad, &error);
+	}
 	check(&set);
 	close(fd);
 	free(error);

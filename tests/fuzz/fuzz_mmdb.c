@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "survey/escape.h"
-#include "survey/geodb.h"
 #include "survey/georanges.h"
 #include "tempinput.h"
 
@@ -41,7 +40,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const uint32_t asns[] = { 64501 };
 	char path[40], *error = NULL;
-	struct geo_source src = { .country_mmdb = path, .asn_mmdb = path };
+	struct geo_source src = { .database = path };
 	struct geo_query q = { .v4 = true, .v6 = true };
 	struct geo_stats stats = { 0 };
 	struct geo_db *db;
@@ -51,7 +50,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (len == 0)
 		return 0;
 	fd = tempinput(data, len, path);
-	db = geo_db_open(path, path, &error);
+	db = geo_source_open(&src, &stats, &error);
 	if (db != NULL)
 		look_up(db);
 	geo_db_close(db);
@@ -64,6 +63,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		free(error);
 		ipset_fini(&set);
 	}
+	free(stats.first_bad);
 	close(fd);
 	return 0;
 }

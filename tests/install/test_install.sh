@@ -17,6 +17,8 @@ for f in bin/survey share/man/man1/survey.1 share/man/man5/survey.conf.5 \
 	lib/sysusers.d/survey.conf lib/tmpfiles.d/survey.conf; do
 	[ -s "$f" ] || { echo "$f is not installed" >&2; exit 1; }
 done
+grep -qx 'ExecStart=/opt/survey/bin/survey run /etc/survey/%i.conf' lib/systemd/system/survey@.service ||
+	{ echo 'the unit starts something else' >&2; exit 1; }
 bin/survey --version >"$root/log"
 for tool in survey zmap zgrab2 unbound stubby; do
 	grep -qE "^$tool ([0-9]|is not installed)" "$root/log" || { cat "$root/log"; exit 1; }

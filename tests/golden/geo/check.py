@@ -14,6 +14,9 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 MMDB, CSV, IPDB, LISTS = HERE / 'mmdb', HERE / 'csv', HERE / 'ipdb', HERE / 'lists'
 TMP = pathlib.Path(tempfile.mkdtemp())
+EMPTY = TMP / 'empty'
+
+EMPTY.mkdir()
 
 (TMP / 'block').write_text('# a block list\n5.10.0.128/25 ; half of it\n\n2a00:2::/32\n'
                            '198.17.0.0-198.17.255.254\n5.10.16.2\n')
@@ -56,15 +59,16 @@ CASES = [
     ('nothing', 2, ['--mmdb', MMDB, '--asn', '0']),
     ('nothing', 2, ['--mmdb', MMDB, '--csv', CSV]),
     ('nothing', 2, ['--legacy', TMP / 'legacy.csv', '--asn', '1']),
-    ('nothing', 2, ['--mmdb', TMP]),
+    ('nothing', 2, ['--mmdb', EMPTY]),
     ('nothing', 2, []),
     ('nothing', 2, ['--mmdb', MMDB, 'IE']),
     ('nothing', 2, ['--mmdb', MMDB, '--no-such-option']),
     ('nothing', 1, ['--mmdb', MMDB, '-c', 'FR']),
     ('nothing', 1, ['--mmdb', MMDB, '-c', 'FR', '--write-legacy', TMP / 'none']),
     ('nothing', 1, ['--mmdb', IPDB, '--asn', '64501']),
-    ('nothing', 1, ['--csv', TMP, '-c', 'IE']),
+    ('nothing', 1, ['--csv', EMPTY, '-c', 'IE']),
     ('nothing', 2, ['--mmdb', MMDB, '-c', 'IE', '-o', TMP / 'absent' / 'list']),
+    *(('nothing', 2, [option, TMP / 'absent', '-c', 'IE']) for option in ('--mmdb', '--csv', '--legacy')),
 ]
 
 
@@ -129,8 +133,10 @@ def main():
     p = run(survey, ['--mmdb', MMDB, '-c', 'IE', '-o', TMP / 'list'])
     if p.stdout or (TMP / 'list').read_text() != (HERE / 'expected' / 'ie.txt').read_text():
         bad.append('-o: the file differs from the printed list')
+    if 'IPv4 prefixes with' not in p.stderr or 'IPv6 prefixes with' not in p.stderr:
+        bad.append(f'-o: no totals: {p.stderr}')
     if sorted(f.name for f in TMP.iterdir()) != \
-            ['badblock', 'badrows', 'block', 'legacy.csv', 'legacy2.csv', 'list', 'mapped']:
+            ['badblock', 'badrows', 'block', 'empty', 'legacy.csv', 'legacy2.csv', 'list', 'mapped']:
         bad.append(f'files left behind: {sorted(TMP.iterdir())}')
     shutil.rmtree(TMP)
     print('\n'.join(bad) or f'{len(CASES)} cases hold')

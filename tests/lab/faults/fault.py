@@ -16,6 +16,9 @@ import threading
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from labkit.mmdb import Writer  # noqa: E402
 from surveyor import (EXPECTED, FAST, LAB, SURVEY, TARGETS, Run, Wire, check_complete, in_tgt,
                       kill_all, need, skip, tools, wait_for)
 
@@ -443,6 +446,57 @@ def lists():
              "23 lines are refused" in said, said[-4000:])
 
 
+def databases():
+    """A run takes the databases that geo takes, and looks at them before it trusts them."""
+    def grab(status=0, **geo):
+        run.settings["geo"] = geo
+        run.write(run.settings)
+        said = run.finish("--new", status=status)
+        if status == 0:
+            need(sorted(r["ip"] for r in run.records()) == TARGETS[:3], "not all were grabbed")
+            systems = {(r["autonomous_system"]["asn"], r["autonomous_system"]["name"]) for r in run.records()}
+            return systems, {r["location"]["country_code"] for r in run.records()}
+        return said
+
+    with Run(scan={"mode": "list", "source_ip": "198.19.0.2"}) as run:
+        listing, folder = run.top / "list", run.top / "csv"
+        listing.write_text("".join(f"{ip}\n" for ip in TARGETS[:3]))
+        run.settings["scan"]["list"] = str(listing)
+        lite, ases = Writer("ipinfo lite", "test"), Writer("ip-to-asn", "test")
+        lite.insert("198.18.0.0/15", {"country_code": "IE", "country": "Ireland", "asn": "AS64500",
+                                      "as_name": "Lite"})
+        ases.insert("198.18.0.0/15", {"asn": "64501", "org": "Own", "country_code": "US"})
+        for writer, name in ((lite, "lite.mmdb"), (ases, "asn.mmdb")):
+            writer.write(run.top / name)
+            (run.top / name).chmod(0o644)
+        folder.mkdir()
+        (run.top / "empty").mkdir()
+        (folder / "asn-ipv4.csv").write_text('198.18.0.0,198.19.255.255,64502,"Rows, Ltd"\n')
+        (folder / "asn-ipv6.csv").write_text("2001:db8::,2001:db8::ffff,64503,Six\n")
+        (folder / "dbip-country.csv").write_text("198.18.0.0,198.19.255.255,IE\n")
+        country = str(LAB / "mmdb/GeoLite2-Country.mmdb")
+        for want, geo in (
+                ({(64500, "Lite")}, {"country_mmdb": str(run.top / "lite.mmdb"),
+                                     "asn_mmdb": str(run.top / "lite.mmdb")}),
+                ({(64501, "Own")}, {"country_mmdb": country, "asn_mmdb": str(run.top / "asn.mmdb")}),
+                ({(64502, "Rows, Ltd")}, {"country_mmdb": country, "csv": str(folder)}),
+                ({(64502, "Rows, Ltd")}, {"csv": str(folder)}),
+                ({(64502, "Rows, Ltd")}, {"country_mmdb": str(folder / "dbip-country.csv"),
+                                          "asn_mmdb": str(folder / "asn-ipv4.csv")})):
+            got = grab(**geo)
+            need(got == (want, {"IE"}), f"{geo}: {got}")
+        for said, geo in (
+                ("no country codes but AS numbers; its records hold asn, org, country_code",
+                 {"country_mmdb": str(run.top / "asn.mmdb")}),
+                ("no AS numbers but country codes; its records hold continent{",
+                 {"country_mmdb": country, "asn_mmdb": country}),
+                ("no AS numbers but country codes; its first row is 198.18.0.0",
+                 {"country_mmdb": country, "asn_mmdb": str(folder / "dbip-country.csv")}),
+                ("empty: no CSV file in it", {"csv": str(run.top / "empty")})):
+            text = grab(status=2, **geo)
+            need(said in text, f"{geo}: not said: {said}\n{text[-2000:]}")
+
+
 def gateway_mac():
     """Of the lab's router, as survey finds it out."""
     out = subprocess.run(["ip", "-4", "-j", "neigh", "show", "dev", "scan0"], capture_output=True,
@@ -525,7 +579,7 @@ def per_network():
 CASES = {f.__name__: f for f in (
     stopped_zgrab2, stopped_zmap, disk_full, read_only, two_runs, trickling, opt_out, clock_jump,
     root_way, lost_guard, planted_link, user_way, target_files, preflight, other_directory,
-    listed, lists, terminal, quiet, per_network)}
+    listed, lists, databases, terminal, quiet, per_network)}
 
 CASES[sys.argv[2]]()
 print("as it should be")
