@@ -1,5 +1,5 @@
 /*
- * Record files: one JSON document a line, in any of three layouts, turned into hosts.
+ * Record files, in any of several layouts (src/record/layout.h), turned into hosts.
  */
 /* Layer: record */
 #ifndef SURVEY_RECORD_H

@@ -18,6 +18,14 @@ static const char *const outcome_names[NOUTCOMES] = {
 };
 
 static bool
+ends_with(const char *s, size_t len, const char *word)
+{
+	size_t n = strlen(word);
+
+	return s != NULL && len >= n && memcmp(s + len - n, word, n) == 0;
+}
+
+static bool
 contains(const char *s, size_t len, const char *word)
 {
 	return s != NULL && memmem(s, len, word, strlen(word)) != NULL;
@@ -34,6 +42,11 @@ grab_end_from(const char *status, size_t status_len, const char *error, size_t e
 {
 	if (equals(status, status_len, "success"))
 		return GRAB_SUCCESS;
+	/* Where Go's errors say it: the cause comes last. */
+	if (ends_with(error, error_len, "connection refused"))
+		return GRAB_REFUSED;
+	if (ends_with(error, error_len, "i/o timeout"))
+		return GRAB_TIMEOUT;
 	if (contains(error, error_len, "connection refused"))
 		return GRAB_REFUSED;
 	if (contains(error, error_len, "i/o timeout") ||

@@ -71,7 +71,6 @@ const struct layout_tls layout_tls[NLAYOUTS] = {
 	    .cipher = PATH2("cipher_suite", "id"),
 	    .version = PATH1("version") },
 	[LAYOUT_SERVICES] = { .leaf = PATH2("certificates", "leaf_data"),
-	    .raw = PATH2("certificates", "leaf_raw"),
 	    .key = SIMD_KEY("public_key"),
 	    .sans = SIMD_KEY("names"),
 	    .digest = SIMD_KEY("fingerprint"),

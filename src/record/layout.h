@@ -27,7 +27,7 @@ struct layout_ssh {
 
 struct layout_tls {
 	const struct simd_key *leaf; /* the parsed certificate */
-	const struct simd_key *raw; /* its DER in base64 */
+	const struct simd_key *raw; /* its DER in base64; or NULL */
 	struct simd_key key, sans, digest; /* members of the leaf */
 	const struct simd_key *trusted; /* or NULL */
 	const struct simd_key *cipher; /* a number, or "0xC02F"; or NULL */

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "facts.h"
+#include "key.h"
 #include "search.h"
 
 #define SEARCH_MAX 100000 /* values looked at for a key that no row finds */
@@ -16,45 +16,77 @@ is_one_of(struct simd_text key, const char *const *names, size_t n)
 	return false;
 }
 
-/* A key by its fingerprint, or a certificate in DER, which begins with a long sequence. */
+static bool
+is_fingerprint(struct simd_node n)
+{
+	uint8_t fp[KEY_LEN];
+
+	return fact_parse_fingerprint(simd_string(n), fp);
+}
+
+/* A key by its fingerprint or in its own words. */
 static bool
 is_key(struct simd_text name, struct simd_node v)
 {
-	static const char *const keys[] = { "subject_key_info", "server_host_key", "public_key" };
-	static const char *const certificates[] = { "certificate", "leaf", "cert" };
-	uint8_t fp[KEY_LEN];
-	struct simd_text raw;
+	static const char *const names[] = { "subject_key_info", "server_host_key", "public_key" };
+	struct key_object k;
 
-	if (is_one_of(name, keys, 3))
-		return fact_parse_fingerprint(simd_string(simd_get(v, "fingerprint_sha256")), fp) ||
-		       fact_parse_fingerprint(simd_string(simd_get(v, "fingerprint")), fp);
-	if (!is_one_of(name, certificates, 3))
+	if (!is_one_of(name, names, 3))
 		return false;
-	raw = simd_string(simd_get(v, "raw"));
-	return raw.s != NULL && raw.len >= DER_TEXT_MIN && memcmp(raw.s, "MI", 2) == 0;
+	k = key_open(v);
+	return is_fingerprint(k.fingerprint) || simd_type(k.rsa) == SIMD_OBJECT ||
+	       simd_type(k.ec) == SIMD_OBJECT || simd_type(k.ed25519) == SIMD_OBJECT ||
+	       simd_string(k.raw).len > 0;
 }
 
-/* Depth is bounded by the parser, the number of values by the budget. */
+/* A certificate in DER, by a member that each has, or by its digest. */
 static bool
-search(struct simd_node n, char *path, size_t at, size_t *budget)
+is_certificate(struct simd_text name, struct simd_node v)
+{
+	static const char *const names[] = { "certificate", "leaf", "cert", "parsed",
+		"certificates" };
+	struct simd_text raw;
+
+	if (!is_one_of(name, names, 5))
+		return false;
+	raw = simd_string(simd_get(v, "raw"));
+	return (raw.s != NULL && raw.len >= DER_TEXT_MIN && memcmp(raw.s, "MI", 2) == 0) ||
+	       simd_string(simd_get(v, "issuer_dn")).s != NULL ||
+	       is_fingerprint(simd_get(v, "leaf_fp_sha_256"));
+}
+
+struct search {
+	char *path; /* RECORD_EXAMPLE_MAX bytes: where the walk is */
+	char certificate[RECORD_EXAMPLE_MAX]; /* path to the first one; "" none yet */
+	size_t budget;
+};
+
+/* Walks n until there is a key.  Depth is bounded by the parser, the number of values by the budget. */
+static bool
+walk(struct search *s, struct simd_node n, size_t at)
 {
 	struct simd_iter it = simd_iterate(n);
 	struct simd_text key;
 	struct simd_node v;
 
-	while (simd_next(&it, &key, &v) && *budget > 0) {
+	while (simd_next(&it, &key, &v) && s->budget > 0) {
+		enum simd_type type = simd_type(v);
 		size_t n_here = at;
 
-		(*budget)--;
-		if (simd_type(v) != SIMD_OBJECT && simd_type(v) != SIMD_ARRAY)
+		s->budget--;
+		if (type != SIMD_OBJECT && type != SIMD_ARRAY)
 			continue;
 		if (key.s != NULL && key.len + 1 < RECORD_EXAMPLE_MAX - at) {
-			path[n_here++] = '.';
-			memcpy(path + n_here, key.s, key.len);
+			s->path[n_here++] = '.';
+			memcpy(s->path + n_here, key.s, key.len);
 			n_here += key.len;
 		}
-		path[n_here] = '\0';
-		if ((key.s != NULL && is_key(key, v)) || search(v, path, n_here, budget))
+		s->path[n_here] = '\0';
+		if (key.s != NULL && is_key(key, v))
+			return true;
+		if (key.s != NULL && s->certificate[0] == '\0' && is_certificate(key, v))
+			memcpy(s->certificate, s->path, n_here + 1);
+		if (walk(s, v, n_here))
 			return true;
 	}
 	return false;
@@ -63,7 +95,15 @@ search(struct simd_node n, char *path, size_t at, size_t *budget)
 bool
 search_key(struct simd_node n, char path[static RECORD_EXAMPLE_MAX])
 {
-	size_t budget = SEARCH_MAX;
+	struct search s;
 
-	return search(n, path, strlen(path), &budget);
+	s.path = path;
+	s.certificate[0] = '\0';
+	s.budget = SEARCH_MAX;
+	if (walk(&s, n, strlen(path)))
+		return true;
+	if (s.certificate[0] == '\0')
+		return false;
+	memcpy(path, s.certificate, strlen(s.certificate) + 1);
+	return true;
 }

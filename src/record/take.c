@@ -225,7 +225,7 @@ static enum taken
 take_der(struct extract *x, struct host *h, const struct layout_tls *at, struct simd_node root,
     struct host_grab *g)
 {
-	const char *text = fact_base64(&x->f, simd_at(root, at->raw));
+	const char *text = at->raw != NULL ? fact_base64(&x->f, simd_at(root, at->raw)) : NULL;
 	struct certificate c;
 
 	if (text == NULL)

@@ -78,7 +78,7 @@ def analyze(data, *more, status=0, name="records.ndjson"):
 
 
 def case_file(name):
-    return (HERE / "cases" / f"{name}.ndjson").read_bytes()
+    return (HERE / "cases" / (name if "." in name else f"{name}.ndjson")).read_bytes()
 
 
 def text(*records):
@@ -263,6 +263,34 @@ def case_numbers():
         subprocess.run([sys.argv[3], str(path)], check=True)
 
 
+def case_odd_values():
+    """Values of every wrong kind cost themselves, or the line when it is no JSON."""
+    ssh_key = "ab" * 32
+    r = analyze(case_file("nums"), status=3)
+    equal("hosts", sorted(r.keys), sorted([f"198.18.1.{i}" for i in (1, 2, *range(10, 27))]))
+    equal("keys", {fp for k in r.keys.values() for fp in k["p22"]}, {ssh_key})
+    equal("one cluster", [len(c) for c in r.clusters], [19])
+    equal("refused", r.summary["refused"], {"bad-number": 2, "syntax": 2})
+    equal("AS numbers", {ip[9:]: h["asndec"] for ip, h in r.hosts.items() if h["asndec"]} , {"1": 64500, "2": 64500, "20": 12})
+    equal("bits", {h["analysis"]["p22"].get("rsalen") for h in r.hosts.values()}, {2048, 0, None})
+    r = analyze(case_file("types"), status=3)
+    r.check("types", {})
+    equal("refused", r.summary["refused"], {"truncated": 3, "syntax": 6, "not-object": 5, "no-ip": 1})
+    equal("hosts", (r.summary["hosts"], sorted(d["ip"] for d in r.dodgy.values())), (1, ["198.18.3.1"]))
+    # Of members that stand twice the last one counts, as it does for other readers: here it is no address.
+    r = analyze(case_file("dups"), status=3)
+    equal("refused", r.summary["refused"], {"bad-ip": 3})
+    twice = json.dumps({"ip": "192.0.2.1", "data": {"p22": ssh(S["a"])}})[:-1] + ', "ip": "192.0.2.2"}\n'
+    r = analyze(twice.encode())
+    r.check("twice", {"192.0.2.2": {"p22": fp(S["a"])}})
+    # A file of several gzip members is one; a torn one is not whole.
+    r = analyze(case_file("members.ndjson.gz"))
+    equal("members", (sorted(r.keys), r.summary["lines"]), (["198.18.1.1", "198.18.1.2"], 6))
+    words = analyze(case_file("trunc.zst"), status=1)
+    if "ends too early" not in words:
+        fail("not said:", words)
+
+
 def case_certified():
     """An SSH host certificate's key is the one that it certifies."""
     plain = "3fd303399ecf5cae8131c8ad86a5a000e61872165bb1f52d5ebef75db35d720f"
@@ -396,6 +424,11 @@ def case_unknown():
         ({"data": {"p993": {"status": "success", "result": {"x": [der]}}}}, "p993"),
         ({"p443": {"other": {"server_host_key": S["a"]}}}, "p443"),
         ({"data": {"imap": {"status": "success", "result": {"tls": {"handshake_log": log({"parsed": leaf(K["a"])})}}}}}, "none"),
+        ({"services": [{"port": 25, "tls": {"certificates": {"leaf_fp_sha_256": "ab" * 32}}}]}, "p25"),
+        ({"services": [{"port": 25, "tls": {"certificates": {"leaf_data": {"subject_dn": "CN=x", "public_key": {
+            "rsa": {"modulus": "AA=="}}}}}}]}, "p25"),
+        ({"data": {"p25": mail({"parsed": {k: v for k, v in leaf(K["a"]).items() if k != "subject_key_info"}})}}, "p25"),
+        ({"data": {"p22": ssh({"algorithm": "ssh-rsa", "raw": "AAAA"})}}, "p22"),
         ({"ports": {"25": log({"parsed": leaf(K["a"])})}}, "none")]
     for record, port in strange:
         r = analyze(text({"ip": "192.0.2.1", **record}), status=3)
