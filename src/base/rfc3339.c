@@ -1,8 +1,8 @@
-#include <stdio.h>
+#include <time.h>
 
 #include "survey/rfc3339.h"
 
-/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar. */
+/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar; why not timegm() is in docs/design.md. */
 static int64_t
 days_from_civil(int64_t y, int m, int d)
 {
@@ -68,7 +68,7 @@ time_parse(const char *s, size_t len)
 }
 
 static void
-put_digits(char *s, int64_t v, int n)
+put_digits(char *s, int v, int n)
 {
 	for (; n > 0; v /= 10)
 		s[--n] = (char)('0' + v % 10);
@@ -77,34 +77,20 @@ put_digits(char *s, int64_t v, int n)
 const char *
 time_format(int64_t t, char out[static TIME_SIZE])
 {
-	int64_t z, era, doe, yoe, doy, mp, y, d, m, rest;
+	time_t time = (time_t)t;
+	struct tm tm;
 
 	/* Years 0 to 9999, which is what RFC 3339 can say. */
-	if (t < -62167219200 || t > 253402300799) {
+	if (t < -62167219200 || t > 253402300799 || gmtime_r(&time, &tm) == NULL) {
 		out[0] = '\0';
 		return out;
 	}
-	z = t / 86400;
-	rest = t % 86400;
-	if (rest < 0) {
-		rest += 86400;
-		z--;
-	}
-	z += 719468;
-	era = (z >= 0 ? z : z - 146096) / 146097;
-	doe = z - era * 146097;
-	yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-	mp = (5 * doy + 2) / 153;
-	d = doy - (153 * mp + 2) / 5 + 1;
-	m = mp < 10 ? mp + 3 : mp - 9;
-	y = yoe + era * 400 + (m <= 2);
-	put_digits(out, y, 4);
-	put_digits(out + 5, m, 2);
-	put_digits(out + 8, d, 2);
-	put_digits(out + 11, rest / 3600, 2);
-	put_digits(out + 14, rest / 60 % 60, 2);
-	put_digits(out + 17, rest % 60, 2);
+	put_digits(out, tm.tm_year + 1900, 4);
+	put_digits(out + 5, tm.tm_mon + 1, 2);
+	put_digits(out + 8, tm.tm_mday, 2);
+	put_digits(out + 11, tm.tm_hour, 2);
+	put_digits(out + 14, tm.tm_min, 2);
+	put_digits(out + 17, tm.tm_sec, 2);
 	out[4] = out[7] = '-';
 	out[10] = 'T';
 	out[13] = out[16] = ':';
