@@ -33,6 +33,7 @@
 #include "survey/verdict.h"
 
 struct buf;
+struct findings;
 struct public_key;
 
 #define STUDY_NONE UINT32_MAX /* no number */
@@ -46,7 +47,8 @@ enum study_part {
 	STUDY_NAMES = 8, /* names with verdicts, and the answers that decided */
 	STUDY_OUTCOMES = 16, /* how the ports without a key ended */
 	STUDY_DNS = 32, /* answers that decided nothing, too */
-	STUDY_ALL = 63
+	STUDY_FINDINGS = 64, /* weak keys */
+	STUDY_ALL = 127
 };
 
 /* A run of numbers: at, at + 1, … at + n - 1. */
@@ -194,6 +196,8 @@ struct study {
 	char *texts; /* NUL-terminated, each at a multiple of STUDY_TEXT_STEP */
 	size_t ntexts; /* bytes */
 
+	struct findings *findings; /* weak keys; NULL: nobody has looked, or the part is missing */
+
 	/*
 	 * Public keys stay on the disk.  Reads one that keys[key].public_key
 	 * says is there; its bytes are in scratch.  Returns 0, or -1 with errno
@@ -280,6 +284,11 @@ const struct ip *study_name_address(const struct study *, const struct study_nam
 bool study_all_bad(const struct study *, const struct study_host *);
 /* Of a name: "good", "bad", "nxdomain", "unknown"; "none" for NAME_NOT_LOOKED_UP. */
 const char *study_name_verdict(uint8_t verdict);
+/*
+ * Append what speaks for a finding: a sentence, and the fingerprints of the
+ * first partners.  number: of it in st->findings.
+ */
+void study_evidence(const struct study *st, size_t number, struct buf *out);
 /* A number that tells whether two clusters are of the same hosts, ASes and keys. */
 uint64_t study_cluster_digest(const struct study *, uint32_t cluster);
 

@@ -14,6 +14,7 @@
 #include "survey/store.h"
 #include "survey/study_builder.h"
 
+#include "findings.h"
 #include "import.h"
 
 /* The file that path stands for; the caller frees it. */
@@ -754,10 +755,12 @@ read_study(sqlite3 *db, const char *file, unsigned parts, uint32_t cluster)
 		st = study_builder_finish(r.b, NULL);
 		keep_ids(&r, st);
 		st->bad = r.bad;
+		if ((parts & STUDY_FINDINGS) != 0 && findings_read(db, st) == -1)
+			log_warn("%s: weak keys: %s", file, sqlite3_errmsg(db));
 		keep_source(st, db);
-		if (r.bad > 0)
+		if (st->bad > 0)
 			log_warn("%s: %llu entries were not understood and left out", file,
-			    (unsigned long long)r.bad);
+			    (unsigned long long)st->bad);
 	}
 	free(r.hosts.v);
 	free(r.keys.v);

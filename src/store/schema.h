@@ -43,7 +43,23 @@ static const char store_tables[] =
     "  shared_keys INTEGER NOT NULL, ases INTEGER NOT NULL);"
     "CREATE TABLE cluster_keys ("
     "  cluster INTEGER NOT NULL REFERENCES clusters, key INTEGER NOT NULL REFERENCES keys,"
-    "  hosts INTEGER NOT NULL);";
+    "  hosts INTEGER NOT NULL);"
+    "CREATE TABLE findings ("
+    "  id INTEGER PRIMARY KEY, key INTEGER NOT NULL REFERENCES keys, kind TEXT NOT NULL,"
+    "  severity TEXT NOT NULL, evidence TEXT NOT NULL, list INTEGER REFERENCES key_lists,"
+    "  part INTEGER);"
+    "CREATE TABLE finding_groups ("
+    "  finding INTEGER NOT NULL REFERENCES findings, common INTEGER NOT NULL);"
+    "CREATE TABLE common_keys ("
+    "  common INTEGER NOT NULL, key INTEGER NOT NULL REFERENCES keys);"
+    "CREATE TABLE checks ("
+    "  name TEXT NOT NULL, made INTEGER NOT NULL, keys INTEGER NOT NULL, why TEXT);"
+    "CREATE TABLE not_checked (key INTEGER NOT NULL REFERENCES keys, reason TEXT NOT NULL);"
+    "CREATE TABLE key_lists ("
+    "  id INTEGER PRIMARY KEY, name TEXT NOT NULL, note TEXT, rows INTEGER NOT NULL,"
+    "  bad INTEGER NOT NULL, error TEXT);"
+    "CREATE TABLE key_list_parts ("
+    "  list INTEGER NOT NULL REFERENCES key_lists, part INTEGER NOT NULL, name TEXT NOT NULL);";
 
 /* What people ask.  None of them shows a host that takes no part. */
 static const char store_views[] =
@@ -72,7 +88,18 @@ static const char store_views[] =
     "  c.serial, c.subject, c.issuer, c.not_before, c.not_after, c.self_signed"
     " FROM host_ports p JOIN hosts h ON h.id = p.host JOIN keys k ON k.id = p.key"
     "  LEFT JOIN certs c ON c.id = p.cert"
-    " WHERE h.out IS NULL;";
+    " WHERE h.out IS NULL;"
+    "CREATE VIEW weak_hosts AS"
+    " SELECT h.id AS host, h.ip, h.asn, h.as_name, h.cluster, p.port, k.id AS key, k.fp,"
+    "  k.ssh_fp, k.type, k.bits, f.id AS finding, f.kind, f.severity, f.evidence"
+    " FROM findings f JOIN keys k ON k.id = f.key JOIN host_ports p ON p.key = k.id"
+    "  JOIN hosts h ON h.id = p.host"
+    " WHERE h.out IS NULL;"
+    "CREATE VIEW finding_partners AS"
+    " SELECT g.finding, f.key, c.key AS partner"
+    " FROM finding_groups g JOIN findings f ON f.id = g.finding"
+    "  JOIN common_keys c ON c.common = g.common"
+    " WHERE c.key <> f.key;";
 
 /* Made after the rows: a sorted build is faster than upkeep. */
 static const char store_indices[] = "CREATE INDEX hosts_ip ON hosts (ip);"
@@ -90,6 +117,10 @@ static const char store_indices[] = "CREATE INDEX hosts_ip ON hosts (ip);"
 				    "CREATE INDEX names_reversed ON names (reversed);"
 
 				    "CREATE INDEX cluster_keys_cluster ON cluster_keys (cluster);"
-				    "CREATE INDEX cluster_keys_key ON cluster_keys (key);";
+				    "CREATE INDEX cluster_keys_key ON cluster_keys (key);"
+				    "CREATE INDEX findings_key ON findings (key);"
+				    "CREATE INDEX finding_groups_finding ON finding_groups (finding);"
+				    "CREATE INDEX common_keys_common ON common_keys (common);"
+				    "CREATE INDEX not_checked_key ON not_checked (key);";
 
 #endif

@@ -10,6 +10,7 @@
 #include "survey/publickey.h"
 #include "survey/store.h"
 
+#include "findings.h"
 #include "schema.h"
 
 #define STOP_ROWS 4096 /* how often the stop flag is looked at */
@@ -516,6 +517,8 @@ fill(sqlite3 *db, const struct study *st, const volatile sig_atomic_t *stop)
 	put_names(&r, st);
 	put_dns(&r, st);
 	put_clusters(&r, st);
+	if (!r.failed && findings_write(db, st) == -1)
+		r.failed = true;
 	run_sql(&r, store_indices);
 	run_sql(&r, store_views);
 	run_sql(&r, pragmas);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "survey/finding.h"
 #include "survey/study.h"
 
 void
@@ -28,6 +29,9 @@ study_free(struct study *st)
 	free(st->addresses);
 	free(st->targets);
 	free(st->texts);
+	if (st->findings != NULL)
+		findings_fini(st->findings);
+	free(st->findings);
 	free(st);
 }
 

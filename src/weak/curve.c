@@ -107,7 +107,7 @@ import(mpz_t to, const uint8_t *data, size_t len)
 }
 
 enum point_result
-curve_check(const struct curve *c, struct weak_bytes point)
+curve_check(const struct curve *c, struct octets point)
 {
 	size_t field = (c->bits + 7) / 8;
 	enum point_result result = POINT_OFF_CURVE;
@@ -166,7 +166,7 @@ check_y(const struct curve_tables *t, const mpz_t y)
 }
 
 enum point_result
-curve_check_ed25519(const struct curve_tables *t, struct weak_bytes point)
+curve_check_ed25519(const struct curve_tables *t, struct octets point)
 {
 	enum point_result result;
 	mpz_t y;
@@ -182,15 +182,15 @@ curve_check_ed25519(const struct curve_tables *t, struct weak_bytes point)
 	return result;
 }
 
-struct weak_bytes
-curve_point_x(const struct curve *c, struct weak_bytes point)
+struct octets
+curve_point_x(const struct curve *c, struct octets point)
 {
 	size_t field = (c->bits + 7) / 8;
-	struct weak_bytes x = { NULL, 0 };
+	struct octets x = { NULL, 0 };
 
 	if (point.len < field + 1 || point.data[0] < 2 || point.data[0] > 4)
 		return x;
-	x = (struct weak_bytes){ point.data + 1, field };
+	x = (struct octets){ point.data + 1, field };
 	while (x.len > 0 && x.data[0] == 0) {
 		x.data++;
 		x.len--;

@@ -35,12 +35,12 @@ const struct curve *curve_find(const struct curve_tables *t, const char *name);
  * A point as in SEC 1, 2.3.3: compressed, uncompressed or, one byte 0, the
  * point at infinity, which counts as off the curve, as does what is no point.
  */
-enum point_result curve_check(const struct curve *c, struct weak_bytes point);
+enum point_result curve_check(const struct curve *c, struct octets point);
 
 /* A key of Ed25519 (RFC 8032, 5.1.2); small order: 1, 2, 4 or 8. */
-enum point_result curve_check_ed25519(const struct curve_tables *t, struct weak_bytes point);
+enum point_result curve_check_ed25519(const struct curve_tables *t, struct octets point);
 
 /* The x coordinate of a point of c, big-endian without leading zeros; len 0: it has none. */
-struct weak_bytes curve_point_x(const struct curve *c, struct weak_bytes point);
+struct octets curve_point_x(const struct curve *c, struct octets point);
 
 #endif

@@ -35,24 +35,24 @@ parse_base64(const char *s, size_t len, uint8_t *fp)
 	uint8_t bytes[BASE64_ROOM(44)];
 	size_t n;
 
-	if (len > 44 || !base64_decode(s, len, bytes, &n) || n != WEAK_FP_LEN)
+	if (len > 44 || !base64_decode(s, len, bytes, &n) || n != KEY_LEN)
 		return false;
-	memcpy(fp, bytes, WEAK_FP_LEN);
+	memcpy(fp, bytes, KEY_LEN);
 	return true;
 }
 
 static bool
 parse_hex(const char *s, size_t len, uint8_t *fp)
 {
-	size_t step = len == 3 * WEAK_FP_LEN - 1 ? 3 : 2; /* with colons */
+	size_t step = len == 3 * KEY_LEN - 1 ? 3 : 2; /* with colons */
 
-	if (len != 2 * WEAK_FP_LEN && step == 2)
+	if (len != 2 * KEY_LEN && step == 2)
 		return false;
-	for (size_t i = 0; i < WEAK_FP_LEN; i++) {
+	for (size_t i = 0; i < KEY_LEN; i++) {
 		int high = hex_digit(s[i * step]), low = hex_digit(s[i * step + 1]);
 
 		if (high == -1 || low == -1 ||
-		    (step == 3 && i + 1 < WEAK_FP_LEN && s[i * 3 + 2] != ':'))
+		    (step == 3 && i + 1 < KEY_LEN && s[i * 3 + 2] != ':'))
 			return false;
 		fp[i] = (uint8_t)(high << 4 | low);
 	}
@@ -66,7 +66,7 @@ is_blank(char c)
 }
 
 int
-fp_parse_line(const char *line, size_t len, uint8_t fp[static WEAK_FP_LEN])
+fp_parse_line(const char *line, size_t len, uint8_t fp[static KEY_LEN])
 {
 	size_t n = 0;
 
@@ -102,18 +102,18 @@ take_header(const char *line, size_t len, const char *word, char **to)
 static int
 by_bytes(const void *a, const void *b)
 {
-	return memcmp(a, b, WEAK_FP_LEN);
+	return memcmp(a, b, KEY_LEN);
 }
 
 void
 fp_list_sort(struct fp_list *l)
 {
 	if (l->n > 1)
-		qsort(l->fps, l->n, WEAK_FP_LEN, by_bytes);
+		qsort(l->fps, l->n, KEY_LEN, by_bytes);
 }
 
 static void
-read_text(struct fp_list *l, struct weak_list *info, const char *text, size_t len)
+read_text(struct fp_list *l, struct finding_list *info, const char *text, size_t len)
 {
 	const char *end = text + len;
 	size_t cap = 0;
@@ -121,12 +121,12 @@ read_text(struct fp_list *l, struct weak_list *info, const char *text, size_t le
 	while (text < end) {
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
 		size_t n = (size_t)((newline != NULL ? newline : end) - text);
-		uint8_t fp[WEAK_FP_LEN];
+		uint8_t fp[KEY_LEN];
 		int kind = fp_parse_line(text, n, fp);
 
 		if (kind == 1) {
-			mem_grow(&l->fps, &cap, l->n + 1, WEAK_FP_LEN);
-			memcpy(l->fps[l->n++], fp, WEAK_FP_LEN);
+			mem_grow(&l->fps, &cap, l->n + 1, KEY_LEN);
+			memcpy(l->fps[l->n++], fp, KEY_LEN);
 		} else if (kind == -1) {
 			info->bad++;
 		} else {
@@ -154,7 +154,7 @@ check_rows(const struct fp_list *l)
 
 /* Names of the parts, from {"blocklists": [{"id": 1, "name": "…"}]}; without them they have numbers. */
 static void
-read_part_names(struct weak_list *info, const char *path)
+read_part_names(struct finding_list *info, const char *path)
 {
 	char *dir = path_dir(path), *meta = path_join(dir, "badkeysdata.json"), *text;
 	struct json_object *o = NULL, *lists, *id, *name;
@@ -199,7 +199,7 @@ is_text(const uint8_t *data, size_t len)
 }
 
 static char *
-read_list(struct fp_list *l, struct weak_list *info, const char *path)
+read_list(struct fp_list *l, struct finding_list *info, const char *path)
 {
 	struct stat st;
 	const char *fault;
@@ -242,8 +242,8 @@ read_list(struct fp_list *l, struct weak_list *info, const char *path)
 void
 fp_lists_open(struct fp_lists *l, const char *const *specs, size_t n)
 {
-	if (n > WEAK_MAX_LISTS)
-		n = WEAK_MAX_LISTS;
+	if (n > FINDING_MAX_LISTS)
+		n = FINDING_MAX_LISTS;
 	l->n = n;
 	l->lists = xcalloc(n + 1, sizeof(*l->lists));
 	l->info = xcalloc(n + 1, sizeof(*l->info));
@@ -262,10 +262,10 @@ fp_lists_open(struct fp_lists *l, const char *const *specs, size_t n)
 	}
 }
 
-struct weak_list *
+struct finding_list *
 fp_lists_close(struct fp_lists *l)
 {
-	struct weak_list *info = l->info;
+	struct finding_list *info = l->info;
 
 	for (size_t i = 0; i < l->n; i++) {
 		if (l->lists[i].map != NULL)
@@ -278,14 +278,14 @@ fp_lists_close(struct fp_lists *l)
 }
 
 bool
-fp_list_has(const struct fp_list *l, const uint8_t fp[static WEAK_FP_LEN],
+fp_list_has(const struct fp_list *l, const uint8_t fp[static KEY_LEN],
     const uint8_t number[static 32], uint8_t *part)
 {
 	size_t low = 0, high = l->n;
 
 	*part = 0;
 	if (l->fps != NULL)
-		return bsearch(fp, l->fps, l->n, WEAK_FP_LEN, by_bytes) != NULL;
+		return bsearch(fp, l->fps, l->n, KEY_LEN, by_bytes) != NULL;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		const uint8_t *row = l->rows + middle * LIST_ROW;

@@ -21,7 +21,7 @@
  */
 struct fp_list {
 	const uint8_t *rows; /* rows of LIST_ROW, or NULL */
-	uint8_t (*fps)[WEAK_FP_LEN]; /* of a text, sorted, or NULL */
+	uint8_t (*fps)[KEY_LEN]; /* of a text, sorted, or NULL */
 	size_t n;
 	void *map; /* NULL: rows are borrowed */
 	size_t map_len;
@@ -29,23 +29,23 @@ struct fp_list {
 
 struct fp_lists {
 	struct fp_list *lists;
-	struct weak_list *info; /* of the same numbers */
+	struct finding_list *info; /* of the same numbers */
 	size_t n;
 };
 
 /* Read the files of specs ("PATH" or "NAME=PATH"); one that cannot be used has an error in info. */
 void fp_lists_open(struct fp_lists *l, const char *const *specs, size_t n);
 /* info is the caller's from now on. */
-struct weak_list *fp_lists_close(struct fp_lists *l);
+struct finding_list *fp_lists_close(struct fp_lists *l);
 
 /* Does the list have a key with this fingerprint, or whose number has this SHA-256?  part: the row's. */
-bool fp_list_has(const struct fp_list *l, const uint8_t fp[static WEAK_FP_LEN],
+bool fp_list_has(const struct fp_list *l, const uint8_t fp[static KEY_LEN],
     const uint8_t number[static 32], uint8_t *part);
 
 /* Put a list of text lines into order; exposed for the self-check. */
 void fp_list_sort(struct fp_list *l);
 
 /* One line of a text: 1 a fingerprint, 0 nothing (blank, comment), -1 neither. */
-int fp_parse_line(const char *line, size_t len, uint8_t fp[static WEAK_FP_LEN]);
+int fp_parse_line(const char *line, size_t len, uint8_t fp[static KEY_LEN]);
 
 #endif

@@ -41,7 +41,7 @@ random_prime(mpz_t to)
 	mpz_nextprime(to, to);
 }
 
-static struct weak_bytes
+static struct octets
 keep(struct plants *p, const mpz_t value)
 {
 	uint8_t *at = p->bytes + p->used;
@@ -51,16 +51,17 @@ keep(struct plants *p, const mpz_t value)
 		abort();
 	mpz_export(at, NULL, 1, 1, 1, 0, value);
 	p->used += len;
-	return (struct weak_bytes){ at, len };
+	return (struct octets){ at, len };
 }
 
 static struct plant *
-add(struct plants *p, const char *what, uint32_t expected, enum weak_type type, enum key_kind kind)
+add(struct plants *p, const char *what, uint32_t expected, enum public_type type,
+    enum key_kind kind)
 {
 	struct plant *plant = &p->plants[p->n++];
 
 	*plant = (struct plant){ .what = what, .expected = expected, .partner = -1 };
-	plant->key.type = (uint8_t)type;
+	plant->key.key.type = type;
 	plant->key.kind = (uint8_t)kind;
 	random_bytes(plant->key.fp, sizeof(plant->key.fp));
 	return plant;
@@ -69,10 +70,10 @@ add(struct plants *p, const char *what, uint32_t expected, enum weak_type type, 
 static struct plant *
 add_rsa(struct plants *p, const char *what, uint32_t expected, const mpz_t n, const mpz_t e)
 {
-	struct plant *plant = add(p, what, expected | BIT(WEAK_SHORT), WEAK_RSA, KEY_TLS_SPKI);
+	struct plant *plant = add(p, what, expected | BIT(FINDING_SHORT), PUBLIC_RSA, KEY_TLS_SPKI);
 
-	plant->key.modulus = keep(p, n);
-	plant->key.exponent = keep(p, e);
+	plant->key.key.modulus = keep(p, n);
+	plant->key.key.exponent = keep(p, e);
 	return plant;
 }
 
@@ -93,7 +94,7 @@ add_shared(struct plants *p, mpz_t n, const mpz_t e)
 	for (int i = 0; i < 2; i++) {
 		random_prime(other);
 		mpz_mul(n, shared, other);
-		add_rsa(p, "two keys that share a prime", BIT(WEAK_SHARED_PRIME), n, e);
+		add_rsa(p, "two keys that share a prime", BIT(FINDING_SHARED_PRIME), n, e);
 	}
 	pair(p);
 	mpz_clears(shared, other, NULL);
@@ -108,19 +109,19 @@ add_special_primes(struct plants *p, mpz_t n, const mpz_t e)
 	random_prime(p->known);
 	random_prime(a);
 	mpz_mul(n, p->known, a);
-	add_rsa(p, "a key with a known prime", BIT(WEAK_KNOWN_PRIME), n, e);
+	add_rsa(p, "a key with a known prime", BIT(FINDING_KNOWN_PRIME), n, e);
 	random_prime(a);
 	mpz_mul(n, a, a);
-	add_rsa(p, "the square of a prime", BIT(WEAK_SQUARE), n, e);
+	add_rsa(p, "the square of a prime", BIT(FINDING_SQUARE), n, e);
 	random_prime(a);
 	mpz_nextprime(b, a);
 	mpz_mul(n, a, b);
-	add_rsa(p, "a key of close primes", BIT(WEAK_CLOSE_PRIMES), n, e);
+	add_rsa(p, "a key of close primes", BIT(FINDING_CLOSE_PRIMES), n, e);
 	random_prime(a);
 	random_bits(b, PRIME_BITS);
 	mpz_mul_ui(b, b, 30011);
 	mpz_mul(n, a, b);
-	add_rsa(p, "a modulus with a small factor", BIT(WEAK_SMALL_FACTOR), n, e);
+	add_rsa(p, "a modulus with a small factor", BIT(FINDING_SMALL_FACTOR), n, e);
 	mpz_clears(a, b, NULL);
 }
 
@@ -153,7 +154,7 @@ add_roca(struct plants *p, mpz_t n, const mpz_t e)
 	roca_prime(a);
 	roca_prime(n);
 	mpz_mul(n, n, a);
-	add_rsa(p, "a key of RSALib", BIT(WEAK_ROCA), n, e);
+	add_rsa(p, "a key of RSALib", BIT(FINDING_ROCA), n, e);
 	mpz_clear(a);
 }
 
@@ -172,8 +173,8 @@ add_small_private(struct plants *p, mpz_t n)
 		mpz_mul(a, a, b);
 		random_bits(d, PRIME_BITS / 2 - 8);
 	} while (mpz_invert(e, d, a) == 0 || mpz_sizeinbase(e, 2) <= 64);
-	add_rsa(
-	    p, "a small private exponent", BIT(WEAK_SMALL_PRIVATE) | BIT(WEAK_HUGE_EXPONENT), n, e);
+	add_rsa(p, "a small private exponent",
+	    BIT(FINDING_SMALL_PRIVATE) | BIT(FINDING_HUGE_EXPONENT), n, e);
 	mpz_clears(a, b, d, e, NULL);
 }
 
@@ -198,7 +199,7 @@ add_zero_blocks(struct plants *p, mpz_t n, const mpz_t e)
 		mpz_set(damaged, n);
 		good = !rsa_strip_small(&t, damaged);
 	} while (!good);
-	add_rsa(p, "a modulus of zero blocks", BIT(WEAK_ZERO_BLOCKS), n, e);
+	add_rsa(p, "a modulus of zero blocks", BIT(FINDING_ZERO_BLOCKS), n, e);
 	rsa_tables_fini(&t);
 	mpz_clear(damaged);
 }
@@ -220,10 +221,10 @@ add_exponents(struct plants *p, mpz_t n, mpz_t e)
 {
 	random_modulus(n);
 	mpz_set_ui(e, 1);
-	add_rsa(p, "the exponent 1", BIT(WEAK_EXPONENT_ONE), n, e);
+	add_rsa(p, "the exponent 1", BIT(FINDING_EXPONENT_ONE), n, e);
 	random_modulus(n);
 	mpz_set_ui(e, 65536);
-	add_rsa(p, "an even exponent", BIT(WEAK_BAD_EXPONENT), n, e);
+	add_rsa(p, "an even exponent", BIT(FINDING_BAD_EXPONENT), n, e);
 	mpz_set_ui(e, 65537);
 }
 
@@ -234,16 +235,16 @@ add_listed(struct plants *p, mpz_t n, const mpz_t e)
 	struct plant *plant;
 
 	random_modulus(n);
-	plant = add_rsa(p, "a key whose number is on a list", BIT(WEAK_LISTED), n, e);
-	SHA256(plant->key.modulus.data, plant->key.modulus.len, hash);
+	plant = add_rsa(p, "a key whose number is on a list", BIT(FINDING_LISTED), n, e);
+	SHA256(plant->key.key.modulus.data, plant->key.key.modulus.len, hash);
 	memcpy(p->row, hash, LIST_ROW - 1);
 	p->row[LIST_ROW - 1] = 1;
 	p->rows.rows = p->row;
 	p->rows.n = 1;
 	random_modulus(n);
-	plant = add_rsa(p, "a key whose fingerprint is on a list", BIT(WEAK_LISTED), n, e);
-	p->text.fps = xcalloc(1, WEAK_FP_LEN);
-	memcpy(p->text.fps[0], plant->key.fp, WEAK_FP_LEN);
+	plant = add_rsa(p, "a key whose fingerprint is on a list", BIT(FINDING_LISTED), n, e);
+	p->text.fps = xcalloc(1, KEY_LEN);
+	memcpy(p->text.fps[0], plant->key.fp, KEY_LEN);
 	p->text.n = 1;
 }
 
@@ -254,7 +255,7 @@ add_same(struct plants *p, mpz_t n, const mpz_t e)
 	for (int i = 0; i < 2; i++) {
 		if (i == 0)
 			random_modulus(n);
-		add_rsa(p, "one key for SSH and TLS", BIT(WEAK_SSH_AND_TLS), n, e);
+		add_rsa(p, "one key for SSH and TLS", BIT(FINDING_SSH_AND_TLS), n, e);
 	}
 	p->plants[p->n - 1].key.kind = KEY_SSH_HOST;
 	pair(p);
@@ -278,11 +279,12 @@ add_points(struct plants *p)
 	random_bytes(at, 65);
 	at[0] = 4;
 	p->used += 65;
-	plant = add(p, "a point off its curve", BIT(WEAK_OFF_CURVE), WEAK_EC, KEY_TLS_SPKI);
-	plant->key.curve = "P-256";
-	plant->key.point = (struct weak_bytes){ at, 65 };
-	plant = add(p, "a point of order 8", BIT(WEAK_SMALL_ORDER), WEAK_ED25519, KEY_TLS_SPKI);
-	plant->key.point = (struct weak_bytes){ order8, sizeof(order8) };
+	plant = add(p, "a point off its curve", BIT(FINDING_OFF_CURVE), PUBLIC_EC, KEY_TLS_SPKI);
+	plant->key.key.curve = "P-256";
+	plant->key.key.point = (struct octets){ at, 65 };
+	plant = add(
+	    p, "a point of order 8", BIT(FINDING_SMALL_ORDER), PUBLIC_ED25519, KEY_TLS_SPKI);
+	plant->key.key.point = (struct octets){ order8, sizeof(order8) };
 }
 
 void
@@ -318,10 +320,10 @@ plants_fini(struct plants *p)
 
 /* Is the key's partner in one of the finding's groups? */
 static bool
-has_partner(const struct weak_result *result, const struct weak_finding *f, uint32_t partner)
+has_partner(const struct findings *result, const struct finding *f, uint32_t partner)
 {
-	for (size_t i = 0; i < f->ngroups; i++) {
-		const struct weak_group *g = &result->groups[f->groups_at + i];
+	for (size_t i = 0; i < f->nrefs; i++) {
+		const struct finding_group *g = &result->groups[result->refs[f->refs_at + i]];
 
 		for (size_t j = 0; j < g->n; j++) {
 			if (result->members[g->at + j] == partner)
@@ -332,13 +334,13 @@ has_partner(const struct weak_result *result, const struct weak_finding *f, uint
 }
 
 char *
-plants_check(const struct plants *p, uint32_t first, const struct weak_result *result)
+plants_check(const struct plants *p, uint32_t first, const struct findings *result)
 {
 	uint32_t kinds[NPLANTS] = { 0 };
 	bool together[NPLANTS] = { false };
 
 	for (size_t i = 0; i < result->nfindings; i++) {
-		const struct weak_finding *f = &result->findings[i];
+		const struct finding *f = &result->findings[i];
 		uint32_t at = f->key - first;
 
 		if (f->key < first)

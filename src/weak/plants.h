@@ -35,6 +35,6 @@ void plants_fini(struct plants *p);
  * Do the planted keys, which are first and the following in the result, have exactly the
  * findings that they must have?  Returns NULL, or what is wrong; the caller frees it.
  */
-char *plants_check(const struct plants *p, uint32_t first, const struct weak_result *result);
+char *plants_check(const struct plants *p, uint32_t first, const struct findings *result);
 
 #endif

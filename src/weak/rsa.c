@@ -11,7 +11,7 @@
 
 #define BIT(kind) (UINT32_C(1) << (kind))
 
-_Static_assert(WEAK_NKINDS <= 32, "kinds are bits");
+_Static_assert(FINDING_NKINDS <= 32, "kinds are bits");
 
 /* ---- tables ---- */
 
@@ -83,7 +83,7 @@ check_close_primes(const mpz_t n, mpz_t p)
 	mpz_sqrtrem(a, b2, n);
 	if (mpz_sgn(b2) == 0) {
 		mpz_set(p, a);
-		found = BIT(WEAK_SQUARE);
+		found = BIT(FINDING_SQUARE);
 	}
 	for (int round = 0; found == 0 && mpz_odd_p(n) && round < FERMAT_ROUNDS; round++) {
 		if (round == 0) {
@@ -100,7 +100,7 @@ check_close_primes(const mpz_t n, mpz_t p)
 			mpz_sqrt(b2, b2);
 			mpz_sub(p, a, b2);
 			if (mpz_cmp_ui(p, 1) > 0)
-				found = BIT(WEAK_CLOSE_PRIMES);
+				found = BIT(FINDING_CLOSE_PRIMES);
 			break;
 		}
 	}
@@ -246,10 +246,10 @@ check_weight(const struct rsa_tables *t, const mpz_t n)
 	if (few) {
 		mpz_fdiv_r_2exp(part, n, bits / 2);
 		if (mpz_sgn(part) == 0 || percent_of_ones(part) < 40)
-			found = BIT(WEAK_ZERO_BLOCKS);
+			found = BIT(FINDING_ZERO_BLOCKS);
 	}
 	if (found == 0 && (ones <= 50 - slack || ones > 50 + slack))
-		found = BIT(WEAK_ODD_WEIGHT);
+		found = BIT(FINDING_ODD_WEIGHT);
 	mpz_set(part, n);
 	if (rsa_strip_small(t, part)) /* it is damaged, and there is a finding for that */
 		found = 0;
@@ -262,9 +262,9 @@ check_length(const mpz_t n)
 {
 	static const struct {
 		size_t below;
-		enum weak_kind kind;
-	} lengths[] = { { 830, WEAK_FACTORABLE_LENGTH }, { 1024, WEAK_VERY_SHORT },
-		{ 2040, WEAK_SHORT } };
+		enum finding_kind kind;
+	} lengths[] = { { 830, FINDING_FACTORABLE_LENGTH }, { 1024, FINDING_VERY_SHORT },
+		{ 2040, FINDING_SHORT } };
 	size_t bits = mpz_sizeinbase(n, 2);
 
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
@@ -278,10 +278,10 @@ static uint32_t
 check_exponent(const mpz_t n, const mpz_t e)
 {
 	if (mpz_cmp_ui(e, 1) == 0)
-		return BIT(WEAK_EXPONENT_ONE);
+		return BIT(FINDING_EXPONENT_ONE);
 	if (mpz_even_p(e) || mpz_cmp(e, n) >= 0)
-		return BIT(WEAK_BAD_EXPONENT);
-	return mpz_sizeinbase(e, 2) > 64 ? BIT(WEAK_HUGE_EXPONENT) : 0;
+		return BIT(FINDING_BAD_EXPONENT);
+	return mpz_sizeinbase(e, 2) > 64 ? BIT(FINDING_HUGE_EXPONENT) : 0;
 }
 
 uint32_t
@@ -291,9 +291,9 @@ rsa_check(const struct rsa_tables *t, const mpz_t n, const mpz_t e, mpz_t p)
 
 	found |= check_close_primes(n, p);
 	if (rsa_is_roca(t, n))
-		found |= BIT(WEAK_ROCA);
-	if ((found & (BIT(WEAK_SQUARE) | BIT(WEAK_CLOSE_PRIMES))) == 0 &&
+		found |= BIT(FINDING_ROCA);
+	if ((found & (BIT(FINDING_SQUARE) | BIT(FINDING_CLOSE_PRIMES))) == 0 &&
 	    check_small_private(n, e, p))
-		found |= BIT(WEAK_SMALL_PRIVATE);
+		found |= BIT(FINDING_SMALL_PRIVATE);
 	return found;
 }

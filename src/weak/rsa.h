@@ -27,7 +27,7 @@ void rsa_tables_init(struct rsa_tables *t);
 void rsa_tables_fini(struct rsa_tables *t);
 
 /*
- * All checks but those for factors shared, known or small: kinds as bits (1 << enum weak_kind).
+ * All checks but those for factors shared, known or small: kinds as bits (1 << enum finding_kind).
  * Where one gives the modulus away, p gets a factor of it.
  */
 uint32_t rsa_check(const struct rsa_tables *t, const mpz_t n, const mpz_t e, mpz_t p);

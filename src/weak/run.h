@@ -19,8 +19,8 @@ struct modulus {
 	uint32_t at, nkeys; /* in weak_run_state.by_modulus */
 };
 
-struct findings {
-	struct weak_finding *v;
+struct found {
+	struct finding *v;
 	size_t n, cap;
 };
 
@@ -30,7 +30,8 @@ struct weak_run_state {
 	uint32_t all;
 	const struct weak_options *o;
 	unsigned threads;
-	struct weak_result *out;
+	struct findings *out;
+	struct weak_costs costs;
 	size_t groups_cap, members_cap, skipped_cap, findings_cap;
 
 	struct plants plants;
@@ -39,12 +40,12 @@ struct weak_run_state {
 	struct fp_lists lists;
 	mpz_t known; /* product of the known primes, a planted one among them */
 
-	struct weak_bytes
+	struct octets
 	    *number; /* by key: modulus or point, in the fewest bytes; len 0: nothing to test */
-	struct findings *found; /* by worker */
-	struct weak_skipped **skipped; /* by worker */
+	struct found *found; /* by worker */
+	struct finding_skipped **skipped; /* by worker */
 	size_t *nskipped, *skip_caps;
-	uint32_t (*checked)[WEAK_NCHECKS]; /* by worker: the caller's keys */
+	uint32_t (*checked)[NCHECKS]; /* by worker: the caller's keys */
 	pthread_mutex_t lock; /* of o->factors */
 
 	uint32_t *by_modulus; /* keys with RSA moduli that are tested, equal ones together */
@@ -76,7 +77,7 @@ void run_fini(struct weak_run_state *r);
 void run_single(struct weak_run_state *r);
 /* Give away two factors of a key's modulus, p and n/p. */
 void run_factors(struct weak_run_state *r, uint32_t key, const mpz_t p, const mpz_t n);
-void run_find(struct findings *f, struct weak_finding finding);
+void run_find(struct found *f, struct finding finding);
 
 /* Moduli with common, known and small factors. */
 enum batch_result run_shared(struct weak_run_state *r);

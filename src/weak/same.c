@@ -15,7 +15,7 @@ struct entry {
 static int
 compare(const struct weak_run_state *r, const struct entry *a, const struct entry *b)
 {
-	const struct weak_bytes *x = &r->number[a->key], *y = &r->number[b->key];
+	const struct octets *x = &r->number[a->key], *y = &r->number[b->key];
 
 	if (a->type != b->type)
 		return a->type < b->type ? -1 : 1;
@@ -39,7 +39,7 @@ static void
 judge(struct weak_run_state *r, const struct entry *e, size_t n)
 {
 	uint32_t count[2] = { 0, 0 }, *keys;
-	struct weak_finding finding = { .groups_at = 0 };
+	struct finding finding = { .refs_at = 0 };
 
 	if (n < 2)
 		return;
@@ -48,15 +48,15 @@ judge(struct weak_run_state *r, const struct entry *e, size_t n)
 		keys[i] = e[i].key;
 		count[run_key(r, e[i].key)->kind == KEY_SSH_HOST]++;
 	}
-	finding.groups_at = run_group(r, keys, n);
-	finding.ngroups = 1;
+	finding.refs_at = run_group(r, keys, n);
+	finding.nrefs = 1;
 	for (size_t i = 0; i < n; i++) {
 		finding.key = keys[i];
-		finding.kind = WEAK_SSH_AND_TLS;
+		finding.kind = FINDING_SSH_AND_TLS;
 		if (count[0] > 0 && count[1] > 0)
 			run_find(&r->found[0], finding);
-		finding.kind = WEAK_SAME_MODULUS;
-		if (e[i].type == WEAK_RSA && count[run_key(r, e[i].key)->kind == KEY_SSH_HOST] > 1)
+		finding.kind = FINDING_SAME_KEY;
+		if (count[run_key(r, e[i].key)->kind == KEY_SSH_HOST] > 1)
 			run_find(&r->found[0], finding);
 	}
 	free(keys);
@@ -70,15 +70,16 @@ run_same(struct weak_run_state *r)
 
 	for (uint32_t key = 0; key < r->all; key++) {
 		const struct weak_key *k = run_key(r, key);
-		const struct curve *c = k->type == WEAK_EC ? curve_find(&r->curves, k->curve)
-							   : NULL;
+		const struct curve *c = k->key.type == PUBLIC_EC
+					    ? curve_find(&r->curves, k->key.curve)
+					    : NULL;
 
 		if (r->number[key].len == 0)
 			continue;
-		e[n++] = (struct entry){ key, k->type,
+		e[n++] = (struct entry){ key, k->key.type,
 			c != NULL ? (uint16_t)(c - r->curves.curves + 1) : 0 };
 		if (key < r->n)
-			r->out->checks[WEAK_CHECK_SAME_KEY].keys++;
+			r->out->checks[CHECK_SAME_KEY].keys++;
 	}
 	qsort_r(e, n, sizeof(*e), by_number, r);
 	for (size_t i = 1; i <= n; i++) {

@@ -27,7 +27,7 @@ by_number(const void *a, const void *b, void *arg)
 {
 	const struct weak_run_state *r = arg;
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	const struct weak_bytes *bx = &r->number[x], *by = &r->number[y];
+	const struct octets *bx = &r->number[x], *by = &r->number[y];
 	int c;
 
 	if (bx->len != by->len)
@@ -39,7 +39,7 @@ by_number(const void *a, const void *b, void *arg)
 static bool
 same_number(const struct weak_run_state *r, uint32_t a, uint32_t b)
 {
-	const struct weak_bytes *x = &r->number[a], *y = &r->number[b];
+	const struct octets *x = &r->number[a], *y = &r->number[b];
 
 	return x->len == y->len && memcmp(x->data, y->data, x->len) == 0;
 }
@@ -52,7 +52,7 @@ collect(struct weak_run_state *r)
 
 	r->by_modulus = xcalloc(r->all + 1, sizeof(*r->by_modulus));
 	for (uint32_t key = 0; key < r->all; key++) {
-		if (run_key(r, key)->type == WEAK_RSA && r->number[key].len > 0)
+		if (run_key(r, key)->key.type == PUBLIC_RSA && r->number[key].len > 0)
 			r->by_modulus[n++] = key;
 	}
 	qsort_r(r->by_modulus, n, sizeof(*r->by_modulus), by_number, r);
@@ -66,7 +66,7 @@ collect(struct weak_run_state *r)
 	r->limbs = xcalloc(limbs + 1, sizeof(*r->limbs));
 	r->nmoduli = 0;
 	for (size_t i = 0; i < n; i++) {
-		const struct weak_bytes *b = &r->number[r->by_modulus[i]];
+		const struct octets *b = &r->number[r->by_modulus[i]];
 		struct modulus *m = &r->moduli[r->nmoduli];
 
 		if (i > 0 && same_number(r, r->by_modulus[i], r->by_modulus[i - 1])) {
@@ -93,8 +93,7 @@ take_hit(size_t i, struct nat g, void *arg)
 
 /* Of all keys with that modulus; p: a factor of it. */
 static void
-find_all(
-    struct weak_run_state *r, const struct modulus *m, struct weak_finding finding, const mpz_t p)
+find_all(struct weak_run_state *r, const struct modulus *m, struct finding finding, const mpz_t p)
 {
 	mpz_t n;
 
@@ -119,13 +118,13 @@ judge_hit(struct weak_run_state *r, struct hit *h)
 	mpz_set(rest, n);
 	if (rsa_strip_small(&r->rsa, rest)) {
 		mpz_divexact(g, n, rest);
-		find_all(r, m, (struct weak_finding){ .kind = WEAK_SMALL_FACTOR }, g);
+		find_all(r, m, (struct finding){ .kind = FINDING_SMALL_FACTOR }, g);
 		rsa_strip_small(&r->rsa, h->factor);
 	}
 	if (mpz_cmp_ui(h->factor, 1) > 0) {
 		mpz_gcd(g, rest, r->known);
 		if (mpz_sizeinbase(g, 2) >= KNOWN_BITS)
-			find_all(r, m, (struct weak_finding){ .kind = WEAK_KNOWN_PRIME }, g);
+			find_all(r, m, (struct finding){ .kind = FINDING_KNOWN_PRIME }, g);
 	}
 	mpz_clears(rest, g, NULL);
 }
@@ -157,9 +156,7 @@ static void
 judge_member(struct weak_run_state *r, const struct hit *h, const mpz_t factor, size_t group)
 {
 	const struct modulus *m = &r->moduli[h->modulus];
-	struct weak_finding finding = {
-		.kind = WEAK_SHARED_PRIME, .groups_at = group, .ngroups = 1
-	};
+	struct finding finding = { .kind = FINDING_SHARED_PRIME, .refs_at = group, .nrefs = 1 };
 	mpz_t n, g, rest;
 
 	mpz_roinit_n(n, m->n.d, (mp_size_t)m->n.n);
@@ -168,8 +165,8 @@ judge_member(struct weak_run_state *r, const struct hit *h, const mpz_t factor, 
 	mpz_divexact(rest, n, g);
 	rsa_strip_small(&r->rsa, rest);
 	if (mpz_cmp_ui(rest, 1) == 0)
-		finding.kind = WEAK_MULTIPLE;
-	find_all(r, m, finding, finding.kind == WEAK_SHARED_PRIME ? g : NULL);
+		finding.kind = FINDING_MULTIPLE;
+	find_all(r, m, finding, finding.kind == FINDING_SHARED_PRIME ? g : NULL);
 	mpz_clears(g, rest, NULL);
 }
 
@@ -230,7 +227,7 @@ run_shared(struct weak_run_state *r)
 	mpz_mul(extra, r->known, r->rsa.primorial);
 	o.extra = (struct nat){ mpz_limbs_read(extra), mpz_size(extra) };
 	result = batch_gcd(moduli, r->nmoduli, &o, take_hit, &h, &cost);
-	r->out->file_bytes = cost.file_bytes;
+	r->costs.file_bytes = cost.file_bytes;
 	free(moduli);
 	mpz_clear(extra);
 	o.extra = (struct nat){ NULL, 0 };
@@ -245,7 +242,7 @@ run_shared(struct weak_run_state *r)
 	for (uint32_t i = 0; i < r->nmoduli; i++) {
 		for (uint32_t j = 0; j < r->moduli[i].nkeys; j++) {
 			if (r->by_modulus[r->moduli[i].at + j] < r->n)
-				r->out->checks[WEAK_CHECK_SHARED_PRIMES].keys++;
+				r->out->checks[CHECK_SHARED_PRIMES].keys++;
 		}
 	}
 	return result;

@@ -12,8 +12,8 @@
 #define CHUNK 64 /* keys that a thread takes at a time */
 #define SMALL_CURVE_BITS 224 /* NIST SP 800-57: 112 bits of strength */
 
-static struct weak_bytes
-minimal(struct weak_bytes b)
+static struct octets
+minimal(struct octets b)
 {
 	while (b.len > 0 && b.data[0] == 0) {
 		b.data++;
@@ -23,7 +23,7 @@ minimal(struct weak_bytes b)
 }
 
 static size_t
-bit_length(struct weak_bytes minimal)
+bit_length(struct octets minimal)
 {
 	size_t bits = minimal.len * 8;
 
@@ -35,7 +35,7 @@ bit_length(struct weak_bytes minimal)
 }
 
 void
-run_find(struct findings *f, struct weak_finding finding)
+run_find(struct found *f, struct finding finding)
 {
 	mem_grow(&f->v, &f->cap, f->n + 1, sizeof(*f->v));
 	f->v[f->n++] = finding;
@@ -48,21 +48,20 @@ struct worker {
 };
 
 static void
-find(struct worker *w, uint32_t key, enum weak_kind kind)
+find(struct worker *w, uint32_t key, enum finding_kind kind)
 {
-	run_find(
-	    &w->r->found[w->number], (struct weak_finding){ .key = key, .kind = (uint8_t)kind });
+	run_find(&w->r->found[w->number], (struct finding){ .key = key, .kind = (uint8_t)kind });
 }
 
 static void
-checked(struct worker *w, uint32_t key, enum weak_check check)
+checked(struct worker *w, uint32_t key, enum finding_check check)
 {
 	if (key < w->r->n)
 		w->r->checked[w->number][check]++;
 }
 
 static void
-skip(struct worker *w, uint32_t key, enum weak_skip reason)
+skip(struct worker *w, uint32_t key, enum finding_skip reason)
 {
 	struct weak_run_state *r = w->r;
 	size_t *n = &r->nskipped[w->number];
@@ -70,7 +69,7 @@ skip(struct worker *w, uint32_t key, enum weak_skip reason)
 	if (key >= r->n)
 		return;
 	mem_grow(&r->skipped[w->number], &r->skip_caps[w->number], *n + 1, sizeof(**r->skipped));
-	r->skipped[w->number][(*n)++] = (struct weak_skipped){ key, (uint8_t)reason };
+	r->skipped[w->number][(*n)++] = (struct finding_skipped){ key, (uint8_t)reason };
 }
 
 void
@@ -98,7 +97,7 @@ run_factors(struct weak_run_state *r, uint32_t key, const mpz_t p, const mpz_t n
 }
 
 static void
-import(mpz_t to, struct weak_bytes b)
+import(mpz_t to, struct octets b)
 {
 	mpz_import(to, b.len, 1, 1, 1, 0, b.data);
 }
@@ -106,25 +105,25 @@ import(mpz_t to, struct weak_bytes b)
 static void
 check_rsa(struct worker *w, uint32_t key, const struct weak_key *k)
 {
-	static const uint32_t factored = UINT32_C(1) << WEAK_SQUARE |
-					 UINT32_C(1) << WEAK_CLOSE_PRIMES |
-					 UINT32_C(1) << WEAK_SMALL_PRIVATE;
-	struct weak_bytes n = minimal(k->modulus), e = minimal(k->exponent);
+	static const uint32_t factored = UINT32_C(1) << FINDING_SQUARE |
+					 UINT32_C(1) << FINDING_CLOSE_PRIMES |
+					 UINT32_C(1) << FINDING_SMALL_PRIVATE;
+	struct octets n = minimal(k->key.modulus), e = minimal(k->key.exponent);
 	uint32_t kinds;
 
 	if (bit_length(n) < 2) {
-		skip(w, key, WEAK_SKIP_NO_NUMBER);
+		skip(w, key, FINDING_SKIP_NO_NUMBER);
 		return;
 	}
 	if (bit_length(n) > WEAK_MAX_BITS) {
-		skip(w, key, WEAK_SKIP_TOO_LONG);
+		skip(w, key, FINDING_SKIP_TOO_LONG);
 		return;
 	}
 	w->r->number[key] = n;
-	checked(w, key, WEAK_CHECK_RSA);
+	checked(w, key, CHECK_RSA);
 	import(w->n, n);
-	if (k->exponent.len == 0) { /* the modulus is tested all the same */
-		skip(w, key, WEAK_SKIP_NO_NUMBER);
+	if (k->key.exponent.len == 0) { /* the modulus is tested all the same */
+		skip(w, key, FINDING_SKIP_NO_NUMBER);
 		mpz_set_ui(w->e, 65537);
 	} else if (e.len > n.len) { /* not below the modulus, however long */
 		mpz_set(w->e, w->n);
@@ -132,11 +131,11 @@ check_rsa(struct worker *w, uint32_t key, const struct weak_key *k)
 		import(w->e, e);
 	}
 	kinds = rsa_check(&w->r->rsa, w->n, w->e, w->p);
-	if (k->exponent.len == 0)
-		kinds &= ~(UINT32_C(1) << WEAK_BAD_EXPONENT);
-	for (unsigned kind = 0; kind < WEAK_NKINDS; kind++) {
+	if (k->key.exponent.len == 0)
+		kinds &= ~(UINT32_C(1) << FINDING_BAD_EXPONENT);
+	for (unsigned kind = 0; kind < FINDING_NKINDS; kind++) {
 		if ((kinds >> kind & 1) != 0)
-			find(w, key, (enum weak_kind)kind);
+			find(w, key, (enum finding_kind)kind);
 	}
 	if ((kinds & factored) != 0) {
 		run_factors(w->r, key, w->p, w->n);
@@ -147,18 +146,19 @@ check_rsa(struct worker *w, uint32_t key, const struct weak_key *k)
 static void
 check_ec(struct worker *w, uint32_t key, const struct weak_key *k)
 {
-	const struct curve *c = curve_find(&w->r->curves, k->curve);
+	const struct curve *c = curve_find(&w->r->curves, k->key.curve);
 
-	if (c == NULL || k->point.len == 0) {
-		skip(w, key, c == NULL ? WEAK_SKIP_CURVE : WEAK_SKIP_NO_NUMBER);
+	if (c == NULL || k->key.point.len == 0) {
+		skip(w, key, c == NULL ? FINDING_SKIP_CURVE : FINDING_SKIP_NO_NUMBER);
 		return;
 	}
-	checked(w, key, WEAK_CHECK_EC);
-	w->r->number[key] = curve_point_x(c, k->point);
+	checked(w, key, CHECK_EC);
 	if (c->bits < SMALL_CURVE_BITS)
-		find(w, key, WEAK_SMALL_CURVE);
-	if (curve_check(c, k->point) == POINT_OFF_CURVE)
-		find(w, key, WEAK_OFF_CURVE);
+		find(w, key, FINDING_SMALL_CURVE);
+	if (curve_check(c, k->key.point) == POINT_OFF_CURVE)
+		find(w, key, FINDING_OFF_CURVE);
+	else
+		w->r->number[key] = curve_point_x(c, k->key.point);
 }
 
 static void
@@ -166,17 +166,18 @@ check_ed25519(struct worker *w, uint32_t key, const struct weak_key *k)
 {
 	enum point_result result;
 
-	if (k->point.len == 0) {
-		skip(w, key, WEAK_SKIP_NO_NUMBER);
+	if (k->key.point.len == 0) {
+		skip(w, key, FINDING_SKIP_NO_NUMBER);
 		return;
 	}
-	checked(w, key, WEAK_CHECK_ED25519);
-	w->r->number[key] = minimal(k->point);
-	result = curve_check_ed25519(&w->r->curves, k->point);
+	checked(w, key, CHECK_ED25519);
+	result = curve_check_ed25519(&w->r->curves, k->key.point);
 	if (result == POINT_OFF_CURVE)
-		find(w, key, WEAK_OFF_CURVE);
-	else if (result == POINT_SMALL_ORDER)
-		find(w, key, WEAK_SMALL_ORDER);
+		find(w, key, FINDING_OFF_CURVE);
+	else
+		w->r->number[key] = minimal(k->key.point);
+	if (result == POINT_SMALL_ORDER)
+		find(w, key, FINDING_SMALL_ORDER);
 }
 
 static void
@@ -184,22 +185,34 @@ check_lists(struct worker *w, uint32_t key, const struct weak_key *k)
 {
 	const struct weak_run_state *r = w->r;
 	uint8_t hash[SHA256_DIGEST_LENGTH] = { 0 }, part;
-	struct findings *f = &w->r->found[w->number];
+	struct found *f = &w->r->found[w->number];
 
 	if (r->number[key].len > 0)
 		SHA256(r->number[key].data, r->number[key].len, hash);
 	for (size_t i = 0; i < r->lists.n; i++) {
 		/* Without a number the hash is none; no list has zeros. */
 		if (fp_list_has(&r->lists.lists[i], k->fp, hash, &part))
-			run_find(f, (struct weak_finding){ .key = key,
-					.kind = WEAK_LISTED,
+			run_find(f, (struct finding){ .key = key,
+					.kind = FINDING_LISTED,
 					.list = (uint8_t)i,
 					.part = part });
 	}
 	if (key >= r->n && (fp_list_has(&r->plants.rows, k->fp, hash, &part) ||
 			       fp_list_has(&r->plants.text, k->fp, hash, &part)))
-		find(w, key, WEAK_LISTED);
-	checked(w, key, WEAK_CHECK_LISTS);
+		find(w, key, FINDING_LISTED);
+	checked(w, key, CHECK_LISTS);
+}
+
+/* What is known without the public key itself. */
+static void
+check_by_fingerprint(struct worker *w, uint32_t key, const struct weak_key *k)
+{
+	if (k->kind == KEY_SSH_HOST) {
+		checked(w, key, CHECK_SSH);
+		if (k->sha1_only)
+			find(w, key, FINDING_SHA1_ONLY);
+	}
+	check_lists(w, key, k);
 }
 
 static void
@@ -207,32 +220,38 @@ check_key(struct worker *w, uint32_t key)
 {
 	const struct weak_key *k = run_key(w->r, key);
 
-	switch ((enum weak_type)k->type) {
-	case WEAK_RSA:
+	if (k->result != PUBLIC_OK) {
+		static const uint8_t reasons[NPUBLIC_RESULTS] = {
+			[PUBLIC_ABSENT] = FINDING_SKIP_ABSENT,
+			[PUBLIC_MISMATCH] = FINDING_SKIP_MISMATCH,
+			[PUBLIC_MALFORMED] = FINDING_SKIP_MALFORMED
+		};
+
+		skip(w, key, (enum finding_skip)reasons[k->result]);
+		check_by_fingerprint(w, key, k);
+		return;
+	}
+	switch (k->key.type) {
+	case PUBLIC_RSA:
 		check_rsa(w, key, k);
 		break;
-	case WEAK_EC:
+	case PUBLIC_EC:
 		check_ec(w, key, k);
 		break;
-	case WEAK_ED25519:
+	case PUBLIC_ED25519:
 		check_ed25519(w, key, k);
 		break;
-	case WEAK_DSA:
-		checked(w, key, WEAK_CHECK_DSA);
-		w->r->number[key] = minimal(k->point);
-		find(w, key, WEAK_DSA_KEY);
+	case PUBLIC_DSA:
+		checked(w, key, CHECK_DSA);
+		find(w, key, FINDING_DSA_KEY);
 		break;
-	case WEAK_OTHER:
-	default:
-		skip(w, key, WEAK_SKIP_TYPE);
+	case PUBLIC_ED448:
+	case PUBLIC_UNKNOWN:
+	case NPUBLIC_TYPES:
+		skip(w, key, FINDING_SKIP_TYPE);
 		break;
 	}
-	if (k->kind == KEY_SSH_HOST) {
-		checked(w, key, WEAK_CHECK_SSH);
-		if (k->sha1_only)
-			find(w, key, WEAK_SHA1_ONLY);
-	}
-	check_lists(w, key, k);
+	check_by_fingerprint(w, key, k);
 }
 
 static void

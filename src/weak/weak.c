@@ -15,40 +15,14 @@
 size_t
 run_group(struct weak_run_state *r, const uint32_t *keys, size_t n)
 {
-	struct weak_result *out = r->out;
+	struct findings *out = r->out;
 
 	mem_grow(&out->groups, &r->groups_cap, out->ngroups + 1, sizeof(*out->groups));
 	mem_grow(&out->members, &r->members_cap, out->nmembers + n, sizeof(*out->members));
-	out->groups[out->ngroups] = (struct weak_group){ out->nmembers, n };
+	out->groups[out->ngroups] = (struct finding_group){ out->nmembers, n };
 	memcpy(out->members + out->nmembers, keys, n * sizeof(*keys));
 	out->nmembers += n;
 	return out->ngroups++;
-}
-
-static void
-free_list(struct weak_list *l)
-{
-	free(l->name);
-	free(l->note);
-	free(l->error);
-	for (size_t i = 0; l->parts != NULL && i < 256; i++)
-		free(l->parts[i]);
-	free(l->parts);
-}
-
-void
-weak_result_fini(struct weak_result *result)
-{
-	free(result->findings);
-	free(result->groups);
-	free(result->members);
-	free(result->skipped);
-	for (size_t i = 0; i < result->nlists; i++)
-		free_list(&result->lists[i]);
-	free(result->lists);
-	for (size_t i = 0; i < WEAK_NCHECKS; i++)
-		free(result->checks[i].why);
-	memset(result, 0, sizeof(*result));
 }
 
 /* Half of what this machine, or the control group that we are in, has. */
@@ -73,12 +47,12 @@ half_of_memory(void)
 static void
 open_lists(struct weak_run_state *r)
 {
-	struct weak_checked *c = &r->out->checks[WEAK_CHECK_LISTS];
+	struct finding_checked *c = &r->out->checks[CHECK_LISTS];
 	size_t used = 0;
 
 	fp_lists_open(&r->lists, r->o->lists, r->o->nlists);
 	for (size_t i = 0; i < r->lists.n; i++) {
-		const struct weak_list *l = &r->lists.info[i];
+		const struct finding_list *l = &r->lists.info[i];
 
 		used += l->error == NULL;
 		if (l->error != NULL && c->why == NULL)
@@ -92,7 +66,7 @@ open_lists(struct weak_run_state *r)
 static void
 read_primes(struct weak_run_state *r)
 {
-	struct weak_checked *c = &r->out->checks[WEAK_CHECK_KNOWN_PRIMES];
+	struct finding_checked *c = &r->out->checks[CHECK_KNOWN_PRIMES];
 
 	c->made = known_primes_read(r->o->primes, r->o->nprimes, r->known, &c->why) > 0;
 	if (!c->made && c->why == NULL)
@@ -106,8 +80,8 @@ read_primes(struct weak_run_state *r)
 static int
 by_order(const void *a, const void *b)
 {
-	const struct weak_finding *x = a, *y = b;
-	int sx = weak_kinds[x->kind].severity, sy = weak_kinds[y->kind].severity;
+	const struct finding *x = a, *y = b;
+	int sx = finding_kinds[x->kind].severity, sy = finding_kinds[y->kind].severity;
 
 	if (sx != sy)
 		return sx < sy ? -1 : 1;
@@ -117,53 +91,50 @@ by_order(const void *a, const void *b)
 		return x->key < y->key ? -1 : 1;
 	if (x->list != y->list)
 		return x->list < y->list ? -1 : 1;
-	return (x->groups_at > y->groups_at) - (x->groups_at < y->groups_at);
+	return (x->refs_at > y->refs_at) - (x->refs_at < y->refs_at);
 }
 
 static int
 by_key(const void *a, const void *b)
 {
-	const struct weak_skipped *x = a, *y = b;
+	const struct finding_skipped *x = a, *y = b;
 
 	return (x->key > y->key) - (x->key < y->key);
 }
 
-/* A key that shares several primes has one finding with several groups, which are put side by side. */
+/*
+ * So far a finding has one group, by its number.  A key that shares several
+ * primes has as many findings, side by side: they become one.
+ */
 static void
-join_groups(struct weak_run_state *r)
+join_groups(struct findings *out)
 {
-	struct weak_result *out = r->out;
-	struct weak_group *groups = NULL;
-	size_t n = 0, ngroups = 0, cap = 0;
+	size_t n = 0;
 
+	out->refs = xcalloc(out->nfindings + 1, sizeof(*out->refs));
 	for (size_t i = 0; i < out->nfindings; i++) {
-		struct weak_finding f = out->findings[i],
-				    *last = n > 0 ? &out->findings[n - 1] : NULL;
+		struct finding f = out->findings[i], *last = n > 0 ? &out->findings[n - 1] : NULL;
 
-		if (f.ngroups > 0) {
-			mem_grow(&groups, &cap, ngroups + 1, sizeof(*groups));
-			groups[ngroups] = out->groups[f.groups_at];
-			f.groups_at = ngroups++;
+		if (f.nrefs > 0) {
+			out->refs[out->nrefs] = (uint32_t)f.refs_at;
+			f.refs_at = out->nrefs++;
 			if (last != NULL && last->key == f.key && last->kind == f.kind) {
-				last->ngroups++;
+				last->nrefs++;
 				continue;
 			}
 		}
 		out->findings[n++] = f;
 	}
 	out->nfindings = n;
-	free(out->groups);
-	out->groups = groups;
-	out->ngroups = ngroups;
 }
 
 static void
 gather(struct weak_run_state *r)
 {
-	struct weak_result *out = r->out;
+	struct findings *out = r->out;
 
 	for (unsigned i = 0; i < r->threads; i++) {
-		const struct findings *f = &r->found[i];
+		const struct found *f = &r->found[i];
 
 		mem_grow(&out->findings, &r->findings_cap, out->nfindings + f->n + 1,
 		    sizeof(*out->findings));
@@ -176,35 +147,61 @@ gather(struct weak_run_state *r)
 			memcpy(out->skipped + out->nskipped, r->skipped[i],
 			    r->nskipped[i] * sizeof(*out->skipped));
 		out->nskipped += r->nskipped[i];
-		for (size_t check = 0; check < WEAK_NCHECKS; check++)
+		for (size_t check = 0; check < NCHECKS; check++)
 			out->checks[check].keys += r->checked[i][check];
 	}
 	qsort(out->findings, out->nfindings, sizeof(*out->findings), by_order);
 	qsort(out->skipped, out->nskipped, sizeof(*out->skipped), by_key);
-	join_groups(r);
-	out->checks[WEAK_CHECK_KNOWN_PRIMES].keys = out->checks[WEAK_CHECK_SHARED_PRIMES].keys;
-	for (size_t check = 0; check < WEAK_NCHECKS; check++) {
-		struct weak_checked *c = &out->checks[check];
+	join_groups(out);
+	out->checks[CHECK_KNOWN_PRIMES].keys = out->checks[CHECK_SHARED_PRIMES].keys;
+	for (size_t check = 0; check < NCHECKS; check++) {
+		struct finding_checked *c = &out->checks[check];
 
-		if (check != WEAK_CHECK_KNOWN_PRIMES && check != WEAK_CHECK_LISTS)
+		if (check != CHECK_KNOWN_PRIMES && check != CHECK_LISTS)
 			c->made = true;
 		if (!c->made)
 			c->keys = 0;
 	}
 }
 
-/* The planted keys' findings go. */
+/* The planted keys' findings go, and the groups that only these were in. */
 static void
 uproot(struct weak_run_state *r)
 {
-	struct weak_result *out = r->out;
-	size_t n = 0;
+	struct findings *out = r->out;
+	uint32_t *number = xcalloc(out->ngroups + 1, sizeof(*number)); /* of groups, from 1 */
+	size_t n = 0, nrefs = 0, ngroups = 0, nmembers = 0;
 
 	for (size_t i = 0; i < out->nfindings; i++) {
-		if (out->findings[i].key < r->n)
-			out->findings[n++] = out->findings[i];
+		struct finding f = out->findings[i];
+
+		if (f.key >= r->n)
+			continue;
+		for (size_t j = 0; j < f.nrefs; j++) {
+			number[out->refs[f.refs_at + j]] = 1;
+			out->refs[nrefs + j] = out->refs[f.refs_at + j];
+		}
+		f.refs_at = nrefs;
+		nrefs += f.nrefs;
+		out->findings[n++] = f;
 	}
+	for (size_t i = 0; i < out->ngroups; i++) {
+		struct finding_group g = out->groups[i];
+
+		if (number[i] == 0)
+			continue;
+		memmove(out->members + nmembers, out->members + g.at, g.n * sizeof(*out->members));
+		out->groups[ngroups] = (struct finding_group){ nmembers, g.n };
+		nmembers += g.n;
+		number[i] = (uint32_t)ngroups++;
+	}
+	for (size_t i = 0; i < nrefs; i++)
+		out->refs[i] = number[out->refs[i]];
 	out->nfindings = n;
+	out->nrefs = nrefs;
+	out->ngroups = ngroups;
+	out->nmembers = nmembers;
+	free(number);
 }
 
 /* ---- the run ---- */
@@ -214,15 +211,15 @@ run_init(struct weak_run_state *r, bool with_plants)
 {
 	struct cost_watch watch;
 
-	r->out->costs[0].name = "batch GCD";
-	r->out->costs[1].name = "checks of single keys";
-	r->out->costs[2].name = "keys of the self-check";
+	r->costs.batch.name = "batch GCD";
+	r->costs.single.name = "checks of single keys";
+	r->costs.plants.name = "keys of the self-check";
 	r->all = r->n;
 	mpz_init_set_ui(r->known, 1);
 	if (with_plants) {
 		cost_start_process(&watch);
 		plants_init(&r->plants);
-		cost_stop_process(&watch, &r->out->costs[2], NPLANTS);
+		cost_stop_process(&watch, &r->costs.plants, NPLANTS);
 		r->all += r->plants.n;
 	}
 	rsa_tables_init(&r->rsa);
@@ -267,19 +264,19 @@ run_fini(struct weak_run_state *r)
 static enum weak_status
 run(struct weak_run_state *r, char **error)
 {
-	struct weak_result *out = r->out;
+	struct findings *out = r->out;
 	enum batch_result result;
 	struct cost_watch watch;
 
 	cost_start_process(&watch);
 	run_single(r);
 	run_same(r);
-	cost_stop_process(&watch, &out->costs[1], r->n);
+	cost_stop_process(&watch, &r->costs.single, r->n);
 	if (run_stopped(r))
 		return WEAK_STOPPED;
 	cost_start_process(&watch);
 	result = run_shared(r);
-	cost_stop_process(&watch, &out->costs[0], r->nmoduli);
+	cost_stop_process(&watch, &r->costs.batch, r->nmoduli);
 	if (result == BATCH_FAILED)
 		*error = xasprintf("batch GCD: %s: %s",
 		    r->o->dir != NULL ? r->o->dir : "no directory", strerror(errno));
@@ -294,7 +291,7 @@ run(struct weak_run_state *r, char **error)
 
 enum weak_status
 weak_run(const struct weak_key *keys, size_t n, const struct weak_options *o,
-    struct weak_result *result, char **error)
+    struct findings *result, struct weak_costs *costs, char **error)
 {
 	struct weak_options mine = *o;
 	struct weak_run_state r = { .keys = keys, .n = (uint32_t)n, .o = &mine, .out = result };
@@ -318,8 +315,10 @@ weak_run(const struct weak_key *keys, size_t n, const struct weak_options *o,
 	run_init(&r, true);
 	status = run(&r, error);
 	run_fini(&r);
+	if (costs != NULL)
+		*costs = r.costs;
 	if (status != WEAK_DONE) /* nothing half-finished is told */
-		weak_result_fini(result);
+		findings_fini(result);
 	setrlimit(RLIMIT_CORE, &cores);
 	return status;
 }

@@ -16,10 +16,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 static const char *const curves[] = { NULL, "P-256", "P-384", "P-521", "P-224", "P-192",
 	"secp256k1", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1", "sect283k1", "" };
 
-static struct weak_bytes
+static const enum public_type types[] = { PUBLIC_RSA, PUBLIC_EC, PUBLIC_ED25519, PUBLIC_DSA,
+	PUBLIC_ED448 };
+
+static struct octets
 take(const uint8_t **data, size_t *len, size_t want)
 {
-	struct weak_bytes b = { *data, want < *len ? want : *len };
+	struct octets b = { *data, want < *len ? want : *len };
 
 	*data += b.len;
 	*len -= b.len;
@@ -41,12 +44,13 @@ take_key(const uint8_t **data, size_t *len, struct weak_key *k)
 		return false;
 	*data += 8;
 	*len -= 8;
-	*k = (struct weak_key){ .type = head[0] % 5, .kind = head[0] >> 4 & 1 };
+	*k = (struct weak_key){ .kind = head[0] >> 4 & 1, .result = head[0] >> 5 & 3 };
+	k->key.type = types[head[0] % 5];
 	k->sha1_only = (head[0] & 0x80) != 0;
-	k->curve = curves[head[1] % (sizeof(curves) / sizeof(curves[0]))];
-	k->modulus = take(data, len, length(head + 2));
-	k->exponent = take(data, len, length(head + 4));
-	k->point = take(data, len, length(head + 6));
+	k->key.curve = curves[head[1] % (sizeof(curves) / sizeof(curves[0]))];
+	k->key.modulus = take(data, len, length(head + 2));
+	k->key.exponent = take(data, len, length(head + 4));
+	k->key.point = take(data, len, length(head + 6));
 	return true;
 }
 
@@ -60,7 +64,7 @@ check_factors(uint32_t key, const char *p, const char *q, void *arg)
 	mpz_init_set_str(a, p, 16);
 	mpz_init_set_str(b, q, 16);
 	mpz_init(n);
-	mpz_import(n, k->modulus.len, 1, 1, 1, 0, k->modulus.data);
+	mpz_import(n, k->key.modulus.len, 1, 1, 1, 0, k->key.modulus.data);
 	if (mpz_cmp_ui(a, 1) <= 0 || mpz_cmp_ui(b, 1) <= 0)
 		abort();
 	mpz_mul(a, a, b);
@@ -74,7 +78,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct weak_key keys[MAX_KEYS];
 	struct weak_options o = { .factors = check_factors, .arg = keys };
-	struct weak_result result = { .nfindings = 0 };
+	struct findings result = { .nfindings = 0 };
 	struct weak_run_state r = { .keys = keys, .o = &o, .threads = 1, .out = &result };
 
 	secret_init();
@@ -86,10 +90,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (run_shared(&r) != BATCH_OK)
 		abort();
 	for (size_t i = 0; i < r.found[0].n; i++) {
-		if (r.found[0].v[i].key >= r.n || r.found[0].v[i].kind >= WEAK_NKINDS)
+		if (r.found[0].v[i].key >= r.n || r.found[0].v[i].kind >= FINDING_NKINDS)
 			abort();
 	}
 	run_fini(&r);
-	weak_result_fini(&result);
+	findings_fini(&result);
 	return 0;
 }

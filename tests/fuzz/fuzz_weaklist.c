@@ -15,7 +15,7 @@ static void
 check_list(const char *path)
 {
 	struct fp_lists lists;
-	struct weak_list *info;
+	struct finding_list *info;
 	uint8_t hash[32], part;
 
 	fp_lists_open(&lists, &path, 1);

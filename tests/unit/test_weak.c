@@ -33,23 +33,24 @@ struct keys {
 	struct weak_key k[MAX_KEYS];
 	uint8_t *owned[2 * MAX_KEYS];
 	size_t n, nowned;
-	struct weak_result result;
+	struct findings result;
+	struct weak_costs costs;
 	struct weak_options o;
 	uint32_t factored[MAX_KEYS];
 	size_t nfactored;
 };
 
-static struct weak_bytes
+static struct octets
 own(struct keys *s, const void *data, size_t len)
 {
 	uint8_t *copy = xmalloc(len);
 
 	memcpy(copy, data, len);
 	s->owned[s->nowned++] = copy;
-	return (struct weak_bytes){ copy, len };
+	return (struct octets){ copy, len };
 }
 
-static struct weak_bytes
+static struct octets
 number(struct keys *s, const mpz_t value)
 {
 	uint8_t bytes[4096] = { 0 };
@@ -60,11 +61,11 @@ number(struct keys *s, const mpz_t value)
 }
 
 static uint32_t
-add(struct keys *s, enum weak_type type, enum key_kind kind)
+add(struct keys *s, enum public_type type, enum key_kind kind)
 {
 	struct weak_key *k = &s->k[s->n];
 
-	*k = (struct weak_key){ .type = (uint8_t)type, .kind = (uint8_t)kind };
+	*k = (struct weak_key){ .key.type = type, .kind = (uint8_t)kind };
 	SHA256((const uint8_t *)&s->n, sizeof(s->n), k->fp);
 	return (uint32_t)s->n++;
 }
@@ -72,12 +73,12 @@ add(struct keys *s, enum weak_type type, enum key_kind kind)
 static uint32_t
 add_rsa(struct keys *s, const mpz_t n, unsigned long e)
 {
-	uint32_t key = add(s, WEAK_RSA, KEY_TLS_SPKI);
+	uint32_t key = add(s, PUBLIC_RSA, KEY_TLS_SPKI);
 	mpz_t exponent;
 
 	mpz_init_set_ui(exponent, e);
-	s->k[key].modulus = number(s, n);
-	s->k[key].exponent = number(s, exponent);
+	s->k[key].key.modulus = number(s, n);
+	s->k[key].key.exponent = number(s, exponent);
 	mpz_clear(exponent);
 	return key;
 }
@@ -135,7 +136,7 @@ take_factors(uint32_t key, const char *p, const char *q, void *arg)
 	mpz_init_set_str(a, p, 16);
 	mpz_init_set_str(b, q, 16);
 	mpz_init(n);
-	mpz_import(n, s->k[key].modulus.len, 1, 1, 1, 0, s->k[key].modulus.data);
+	mpz_import(n, s->k[key].key.modulus.len, 1, 1, 1, 0, s->k[key].key.modulus.data);
 	assert_true(mpz_cmp_ui(a, 1) > 0 && mpz_cmp_ui(b, 1) > 0);
 	mpz_mul(a, a, b);
 	assert_int_equal(mpz_cmp(a, n), 0);
@@ -157,7 +158,7 @@ keys_new(void)
 static void
 keys_free(struct keys *s)
 {
-	weak_result_fini(&s->result);
+	findings_fini(&s->result);
 	for (size_t i = 0; i < s->nowned; i++)
 		free(s->owned[i]);
 	free(s);
@@ -168,16 +169,24 @@ run(struct keys *s)
 {
 	char *error;
 
-	weak_result_fini(&s->result);
+	findings_fini(&s->result);
 	s->nfactored = 0;
-	if (weak_run(s->k, s->n, &s->o, &s->result, &error) != WEAK_DONE)
+	if (weak_run(s->k, s->n, &s->o, &s->result, &s->costs, &error) != WEAK_DONE)
 		fail_msg("%s", error);
 	for (size_t i = 0; i < s->result.nfindings; i++)
 		assert_true(s->result.findings[i].key < s->n);
+	/* Each member of a group is weak: its fingerprint may be told. */
+	for (size_t i = 0; i < s->result.nmembers; i++) {
+		bool weak = false;
+
+		for (size_t j = 0; j < s->result.nfindings; j++)
+			weak = weak || s->result.findings[j].key == s->result.members[i];
+		assert_true(weak);
+	}
 }
 
-static const struct weak_finding *
-find(const struct keys *s, uint32_t key, enum weak_kind kind)
+static const struct finding *
+find(const struct keys *s, uint32_t key, enum finding_kind kind)
 {
 	for (size_t i = 0; i < s->result.nfindings; i++) {
 		if (s->result.findings[i].key == key && s->result.findings[i].kind == kind)
@@ -188,7 +197,7 @@ find(const struct keys *s, uint32_t key, enum weak_kind kind)
 
 /* Exactly these kinds. */
 static void
-assert_kinds(const struct keys *s, uint32_t key, size_t n, const enum weak_kind *kinds)
+assert_kinds(const struct keys *s, uint32_t key, size_t n, const enum finding_kind *kinds)
 {
 	size_t found = 0;
 
@@ -196,29 +205,30 @@ assert_kinds(const struct keys *s, uint32_t key, size_t n, const enum weak_kind 
 		found += s->result.findings[i].key == key;
 	for (size_t i = 0; i < n; i++) {
 		if (find(s, key, kinds[i]) == NULL)
-			fail_msg("key %u has no finding %s", key, weak_kinds[kinds[i]].name);
+			fail_msg("key %u has no finding %s", key, finding_kinds[kinds[i]].name);
 	}
 	if (found != n) {
 		for (size_t i = 0; i < s->result.nfindings; i++) {
 			if (s->result.findings[i].key == key)
-				print_error("%s\n", weak_kinds[s->result.findings[i].kind].name);
+				print_error("%s\n", finding_kinds[s->result.findings[i].kind].name);
 		}
 		fail_msg("key %u has %zu findings, not %zu", key, found, n);
 	}
 }
 
-#define KINDS(s, key, ...)                                                                       \
-	assert_kinds(s, key, sizeof((enum weak_kind[]){ __VA_ARGS__ }) / sizeof(enum weak_kind), \
-	    (enum weak_kind[]){ __VA_ARGS__ })
+#define KINDS(s, key, ...)                                                            \
+	assert_kinds(s, key,                                                          \
+	    sizeof((enum finding_kind[]){ __VA_ARGS__ }) / sizeof(enum finding_kind), \
+	    (enum finding_kind[]){ __VA_ARGS__ })
 #define NO_KINDS(s, key) assert_kinds(s, key, 0, NULL)
 
 static bool
-is_partner(const struct keys *s, const struct weak_finding *f, uint32_t key)
+is_partner(const struct keys *s, const struct finding *f, uint32_t key)
 {
 	bool found = false;
 
-	for (size_t i = 0; i < f->ngroups; i++) {
-		const struct weak_group *g = &s->result.groups[f->groups_at + i];
+	for (size_t i = 0; i < f->nrefs; i++) {
+		const struct finding_group *g = &s->result.groups[s->result.refs[f->refs_at + i]];
 		bool self = false;
 
 		for (size_t j = 0; j < g->n; j++) {
@@ -247,7 +257,7 @@ skip_of(const struct keys *s, uint32_t key)
 		if (s->result.skipped[i].key == key)
 			return s->result.skipped[i].reason;
 	}
-	return WEAK_NSKIPS;
+	return FINDING_NSKIPS;
 }
 
 /* Pairs, a triangle, all products of some primes, and bystanders. */
@@ -255,7 +265,7 @@ static void
 test_shared(void **state)
 {
 	struct keys *s = keys_new();
-	const struct weak_finding *f;
+	const struct finding *f;
 	uint32_t a, b, triangle[3], good[3], many[45];
 	mpz_t p[10], q;
 	size_t n = 0;
@@ -278,16 +288,16 @@ test_shared(void **state)
 	run(s);
 	for (int i = 0; i < 3; i++)
 		NO_KINDS(s, good[i]);
-	KINDS(s, a, WEAK_SHARED_PRIME);
-	KINDS(s, b, WEAK_SHARED_PRIME);
-	f = find(s, a, WEAK_SHARED_PRIME);
-	assert_int_equal(f->ngroups, 1);
+	KINDS(s, a, FINDING_SHARED_PRIME);
+	KINDS(s, b, FINDING_SHARED_PRIME);
+	f = find(s, a, FINDING_SHARED_PRIME);
+	assert_int_equal(f->nrefs, 1);
 	assert_true(is_partner(s, f, b));
 	assert_false(is_partner(s, f, triangle[0]));
 	for (int i = 0; i < 3; i++) {
-		KINDS(s, triangle[i], WEAK_SHARED_PRIME);
-		f = find(s, triangle[i], WEAK_SHARED_PRIME);
-		assert_int_equal(f->ngroups, 2); /* a group a prime */
+		KINDS(s, triangle[i], FINDING_SHARED_PRIME);
+		f = find(s, triangle[i], FINDING_SHARED_PRIME);
+		assert_int_equal(f->nrefs, 2); /* a group a prime */
 		assert_true(is_partner(s, f, triangle[(i + 1) % 3]));
 		assert_true(is_partner(s, f, triangle[(i + 2) % 3]));
 		assert_false(is_partner(s, f, a));
@@ -303,7 +313,7 @@ test_shared(void **state)
 	run(s);
 	for (size_t i = 0; i < n; i++)
 		assert_true(
-		    find(s, many[i], WEAK_SHARED_PRIME) != NULL && was_factored(s, many[i]));
+		    find(s, many[i], FINDING_SHARED_PRIME) != NULL && was_factored(s, many[i]));
 	for (int i = 0; i < 3; i++)
 		NO_KINDS(s, good[i]);
 	for (int i = 0; i < 10; i++)
@@ -322,7 +332,7 @@ test_multiples(void **state)
 
 	(void)state;
 	mpz_inits(n, p, q, NULL);
-	mpz_import(n, s->k[good].modulus.len, 1, 1, 1, 0, s->k[good].modulus.data);
+	mpz_import(n, s->k[good].key.modulus.len, 1, 1, 1, 0, s->k[good].key.modulus.data);
 	again = add_rsa(s, n, 3); /* the modulus once more */
 	mpz_mul_ui(n, n, 3);
 	thrice = add_rsa(s, n, 65537);
@@ -331,15 +341,15 @@ test_multiples(void **state)
 	prime(p, 1024);
 	square = add_product(s, p, p);
 	run(s);
-	KINDS(s, good, WEAK_SAME_MODULUS, WEAK_MULTIPLE);
-	KINDS(s, again, WEAK_SAME_MODULUS, WEAK_MULTIPLE);
-	KINDS(s, thrice, WEAK_SMALL_FACTOR, WEAK_MULTIPLE);
-	KINDS(s, even, WEAK_SMALL_FACTOR, WEAK_MULTIPLE);
-	KINDS(s, square, WEAK_SQUARE);
+	KINDS(s, good, FINDING_SAME_KEY, FINDING_MULTIPLE);
+	KINDS(s, again, FINDING_SAME_KEY, FINDING_MULTIPLE);
+	KINDS(s, thrice, FINDING_SMALL_FACTOR, FINDING_MULTIPLE);
+	KINDS(s, even, FINDING_SMALL_FACTOR, FINDING_MULTIPLE);
+	KINDS(s, square, FINDING_SQUARE);
 	assert_false(was_factored(s, good));
 	assert_true(was_factored(s, thrice) && was_factored(s, even) && was_factored(s, square));
-	assert_true(is_partner(s, find(s, good, WEAK_MULTIPLE), thrice));
-	assert_true(is_partner(s, find(s, good, WEAK_SAME_MODULUS), again));
+	assert_true(is_partner(s, find(s, good, FINDING_MULTIPLE), thrice));
+	assert_true(is_partner(s, find(s, good, FINDING_SAME_KEY), again));
 
 	/* A square's prime in another key; a modulus times a long prime. */
 	prime(q, 1024);
@@ -349,10 +359,10 @@ test_multiples(void **state)
 	mpz_mul(n, n, q);
 	long_multiple = add_rsa(s, n, 65537);
 	run(s);
-	KINDS(s, square, WEAK_SQUARE, WEAK_SHARED_PRIME);
-	KINDS(s, partner, WEAK_SHARED_PRIME);
-	KINDS(s, long_multiple, WEAK_SHARED_PRIME); /* of its modulus a factor is known */
-	KINDS(s, good, WEAK_SAME_MODULUS, WEAK_MULTIPLE);
+	KINDS(s, square, FINDING_SQUARE, FINDING_SHARED_PRIME);
+	KINDS(s, partner, FINDING_SHARED_PRIME);
+	KINDS(s, long_multiple, FINDING_SHARED_PRIME); /* of its modulus a factor is known */
+	KINDS(s, good, FINDING_SAME_KEY, FINDING_MULTIPLE);
 	assert_false(was_factored(s, good));
 	mpz_clears(n, p, q, NULL);
 	keys_free(s);
@@ -405,16 +415,16 @@ test_single(void **state)
 		prime(d, 500);
 	} while (mpz_invert(e, d, p) == 0);
 	wiener = add_rsa(s, n, 65537);
-	s->k[wiener].exponent = number(s, e);
+	s->k[wiener].key.exponent = number(s, e);
 
 	exponent[0] = add_good(s);
-	s->k[exponent[0]].exponent = own(s, "\x01", 1);
+	s->k[exponent[0]].key.exponent = own(s, "\x01", 1);
 	exponent[1] = add_good(s);
-	s->k[exponent[1]].exponent = own(s, "\x01\x00\x00", 3);
+	s->k[exponent[1]].key.exponent = own(s, "\x01\x00\x00", 3);
 	exponent[2] = add_good(s);
-	s->k[exponent[2]].exponent = s->k[exponent[2]].modulus;
+	s->k[exponent[2]].key.exponent = s->k[exponent[2]].key.modulus;
 	huge = add_good(s);
-	s->k[huge].exponent = own(s, "\xff\x00\x00\x00\x00\x00\x00\x00\x01", 9);
+	s->k[huge].key.exponent = own(s, "\xff\x00\x00\x00\x00\x00\x00\x00\x01", 9);
 
 	for (int i = 0; i < 5; i++) {
 		do {
@@ -425,19 +435,19 @@ test_single(void **state)
 		lengths[i] = add_product(s, p, q);
 	}
 	run(s);
-	KINDS(s, close, WEAK_CLOSE_PRIMES);
-	KINDS(s, roca, WEAK_ROCA);
-	KINDS(s, wiener, WEAK_SMALL_PRIVATE, WEAK_HUGE_EXPONENT);
+	KINDS(s, close, FINDING_CLOSE_PRIMES);
+	KINDS(s, roca, FINDING_ROCA);
+	KINDS(s, wiener, FINDING_SMALL_PRIVATE, FINDING_HUGE_EXPONENT);
 	assert_true(was_factored(s, close) && was_factored(s, wiener));
 	assert_int_equal(s->nfactored, 2);
-	KINDS(s, exponent[0], WEAK_EXPONENT_ONE);
-	KINDS(s, exponent[1], WEAK_BAD_EXPONENT);
-	KINDS(s, exponent[2], WEAK_BAD_EXPONENT);
-	KINDS(s, huge, WEAK_HUGE_EXPONENT);
-	KINDS(s, lengths[0], WEAK_FACTORABLE_LENGTH);
-	KINDS(s, lengths[1], WEAK_FACTORABLE_LENGTH);
-	KINDS(s, lengths[2], WEAK_VERY_SHORT);
-	KINDS(s, lengths[3], WEAK_SHORT);
+	KINDS(s, exponent[0], FINDING_EXPONENT_ONE);
+	KINDS(s, exponent[1], FINDING_BAD_EXPONENT);
+	KINDS(s, exponent[2], FINDING_BAD_EXPONENT);
+	KINDS(s, huge, FINDING_HUGE_EXPONENT);
+	KINDS(s, lengths[0], FINDING_FACTORABLE_LENGTH);
+	KINDS(s, lengths[1], FINDING_FACTORABLE_LENGTH);
+	KINDS(s, lengths[2], FINDING_VERY_SHORT);
+	KINDS(s, lengths[3], FINDING_SHORT);
 	NO_KINDS(s, lengths[4]);
 	mpz_clears(p, q, n, d, e, NULL);
 	keys_free(s);
@@ -509,9 +519,9 @@ test_weight(void **state)
 	} while (mpz_cmp_ui(p, 1) != 0);
 	ones = add_rsa(s, n, 65537);
 	run(s);
-	KINDS(s, blocks, WEAK_ZERO_BLOCKS);
-	KINDS(s, vanity, WEAK_ODD_WEIGHT);
-	KINDS(s, ones, WEAK_ODD_WEIGHT);
+	KINDS(s, blocks, FINDING_ZERO_BLOCKS);
+	KINDS(s, vanity, FINDING_ODD_WEIGHT);
+	KINDS(s, ones, FINDING_ODD_WEIGHT);
 	mpz_clears(n, p, NULL);
 	keys_free(s);
 }
@@ -565,46 +575,49 @@ test_points(void **state)
 		bytes[0] = 4;
 		n = unhex(points[i].x, bytes + 1);
 		n = 1 + n + unhex(points[i].y, bytes + 1 + n);
-		good[i] = add(s, WEAK_EC, KEY_TLS_SPKI);
-		s->k[good[i]].curve = points[i].curve;
-		s->k[good[i]].point = own(s, bytes, n);
+		good[i] = add(s, PUBLIC_EC, KEY_TLS_SPKI);
+		s->k[good[i]].key.curve = points[i].curve;
+		s->k[good[i]].key.point = own(s, bytes, n);
 		bytes[n - 1] ^= 1;
-		off[i] = add(s, WEAK_EC, KEY_TLS_SPKI);
-		s->k[off[i]].curve = points[i].curve;
-		s->k[off[i]].point = own(s, bytes, n);
+		off[i] = add(s, PUBLIC_EC, KEY_TLS_SPKI);
+		s->k[off[i]].key.curve = points[i].curve;
+		s->k[off[i]].key.point = own(s, bytes, n);
 	}
-	compressed = add(s, WEAK_EC, KEY_TLS_SPKI);
+	compressed = add(s, PUBLIC_EC, KEY_TLS_SPKI);
 	bytes[0] = 2;
 	n = unhex(points[0].x, bytes + 1);
-	s->k[compressed].curve = "P-256";
-	s->k[compressed].point = own(s, bytes, n + 1);
-	infinity = add(s, WEAK_EC, KEY_TLS_SPKI);
-	s->k[infinity].curve = "P-256";
-	s->k[infinity].point = own(s, "\0", 1);
-	unknown = add(s, WEAK_EC, KEY_TLS_SPKI);
-	s->k[unknown].curve = "sect571r1";
-	s->k[unknown].point = own(s, bytes, n + 1);
-	x_for_p = add(s, WEAK_EC, KEY_TLS_SPKI); /* a coordinate that is not reduced */
-	s->k[x_for_p].curve = "P-256";
+	s->k[compressed].key.curve = "P-256";
+	s->k[compressed].key.point = own(s, bytes, n + 1);
+	infinity = add(s, PUBLIC_EC, KEY_TLS_SPKI);
+	s->k[infinity].key.curve = "P-256";
+	s->k[infinity].key.point = own(s, "\0", 1);
+	unknown = add(s, PUBLIC_EC, KEY_TLS_SPKI);
+	s->k[unknown].key.curve = "sect571r1";
+	s->k[unknown].key.point = own(s, bytes, n + 1);
+	x_for_p = add(s, PUBLIC_EC, KEY_TLS_SPKI); /* a coordinate that is not reduced */
+	s->k[x_for_p].key.curve = "P-256";
 	bytes[0] = 4;
 	memset(bytes + 1, 0xff, 64);
-	s->k[x_for_p].point = own(s, bytes, 65);
+	s->k[x_for_p].key.point = own(s, bytes, 65);
 	run(s);
 	for (int i = 0; i < 5; i++) {
 		if (strcmp(points[i].curve, "P-192") == 0) {
-			KINDS(s, good[i], WEAK_SMALL_CURVE);
-			KINDS(s, off[i], WEAK_SMALL_CURVE, WEAK_OFF_CURVE);
+			KINDS(s, good[i], FINDING_SMALL_CURVE);
+			KINDS(s, off[i], FINDING_SMALL_CURVE, FINDING_OFF_CURVE);
 		} else {
-			NO_KINDS(s, good[i]);
-			KINDS(s, off[i], WEAK_OFF_CURVE);
+			KINDS(s, off[i], FINDING_OFF_CURVE);
+			if (i > 0)
+				NO_KINDS(s, good[i]);
 		}
 	}
-	NO_KINDS(s, compressed);
-	KINDS(s, infinity, WEAK_OFF_CURVE);
-	KINDS(s, x_for_p, WEAK_OFF_CURVE);
+	/* One point in two forms. */
+	KINDS(s, good[0], FINDING_SAME_KEY);
+	KINDS(s, compressed, FINDING_SAME_KEY);
+	KINDS(s, infinity, FINDING_OFF_CURVE);
+	KINDS(s, x_for_p, FINDING_OFF_CURVE);
 	NO_KINDS(s, unknown);
-	assert_int_equal(skip_of(s, unknown), WEAK_SKIP_CURVE);
-	assert_int_equal(s->result.checks[WEAK_CHECK_EC].keys, s->n - 1);
+	assert_int_equal(skip_of(s, unknown), FINDING_SKIP_CURVE);
+	assert_int_equal(s->result.checks[CHECK_EC].keys, s->n - 1);
 	keys_free(s);
 }
 
@@ -657,23 +670,21 @@ test_ed25519(void **state)
 	for (size_t i = 0; i < sizeof(torsion) / sizeof(torsion[0]); i++) {
 		unhex(torsion[i], bytes);
 		assert_int_equal(
-		    curve_check_ed25519(&t, (struct weak_bytes){ bytes, 32 }), POINT_SMALL_ORDER);
+		    curve_check_ed25519(&t, (struct octets){ bytes, 32 }), POINT_SMALL_ORDER);
 	}
 	for (int i = 0; i < 200; i++) {
 		pair = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 		assert_non_null(pair);
 		assert_int_equal(EVP_PKEY_get_raw_public_key(pair, bytes, &len), 1);
 		EVP_PKEY_free(pair);
-		assert_int_equal(
-		    curve_check_ed25519(&t, (struct weak_bytes){ bytes, 32 }), POINT_GOOD);
+		assert_int_equal(curve_check_ed25519(&t, (struct octets){ bytes, 32 }), POINT_GOOD);
 		random_bytes(bytes, 32);
-		assert_int_equal(curve_check_ed25519(&t, (struct weak_bytes){ bytes, 32 }),
+		assert_int_equal(curve_check_ed25519(&t, (struct octets){ bytes, 32 }),
 		    has_point(&t, bytes) ? POINT_GOOD : POINT_OFF_CURVE);
 		on += has_point(&t, bytes);
 	}
 	assert_in_range(on, 50, 150); /* half of all numbers are some point's y */
-	assert_int_equal(
-	    curve_check_ed25519(&t, (struct weak_bytes){ bytes, 31 }), POINT_OFF_CURVE);
+	assert_int_equal(curve_check_ed25519(&t, (struct octets){ bytes, 31 }), POINT_OFF_CURVE);
 	curve_tables_fini(&t);
 }
 
@@ -685,41 +696,41 @@ test_same_key(void **state)
 	uint8_t bytes[65];
 
 	(void)state;
-	ssh_rsa = add(s, WEAK_RSA, KEY_SSH_HOST);
-	s->k[ssh_rsa].modulus = s->k[rsa].modulus;
-	s->k[ssh_rsa].exponent = s->k[rsa].exponent;
+	ssh_rsa = add(s, PUBLIC_RSA, KEY_SSH_HOST);
+	s->k[ssh_rsa].key.modulus = s->k[rsa].key.modulus;
+	s->k[ssh_rsa].key.exponent = s->k[rsa].key.exponent;
 	bytes[0] = 4;
 	unhex(points[0].x, bytes + 1);
 	unhex(points[0].y, bytes + 33);
 	for (int i = 0; i < 2; i++) {
-		ec[i] = add(s, WEAK_EC, i == 0 ? KEY_SSH_HOST : KEY_TLS_SPKI);
-		s->k[ec[i]].curve = "P-256";
-		s->k[ec[i]].point = own(s, bytes, 65);
-		ed[i] = add(s, WEAK_ED25519, i == 0 ? KEY_SSH_HOST : KEY_TLS_SPKI);
-		s->k[ed[i]].point = own(s,
+		ec[i] = add(s, PUBLIC_EC, i == 0 ? KEY_SSH_HOST : KEY_TLS_SPKI);
+		s->k[ec[i]].key.curve = "P-256";
+		s->k[ec[i]].key.point = own(s, bytes, 65);
+		ed[i] = add(s, PUBLIC_ED25519, i == 0 ? KEY_SSH_HOST : KEY_TLS_SPKI);
+		s->k[ed[i]].key.point = own(s,
 		    "\xd7\x5a\x98\x01\x82\xb1\x0a\xb7\xd5\x4b\xfe\xd3\xc9\x64\x07\x3a\x0e\xe1\x72"
 		    "\xf3"
 		    "\xda\xa6\x23\x25\xaf\x02\x1a\x68\xf7\x07\x51\x1a",
 		    32);
 	}
-	dsa = add(s, WEAK_DSA, KEY_SSH_HOST);
+	dsa = add(s, PUBLIC_DSA, KEY_SSH_HOST);
 	sha1 = add_good(s);
 	s->k[sha1].kind = KEY_SSH_HOST;
 	s->k[sha1].sha1_only = true;
-	other = add(s, WEAK_OTHER, KEY_TLS_SPKI);
+	other = add(s, PUBLIC_UNKNOWN, KEY_TLS_SPKI);
 	run(s);
-	KINDS(s, rsa, WEAK_SSH_AND_TLS);
-	KINDS(s, ssh_rsa, WEAK_SSH_AND_TLS);
+	KINDS(s, rsa, FINDING_SSH_AND_TLS);
+	KINDS(s, ssh_rsa, FINDING_SSH_AND_TLS);
 	for (int i = 0; i < 2; i++) {
-		KINDS(s, ec[i], WEAK_SSH_AND_TLS);
-		KINDS(s, ed[i], WEAK_SSH_AND_TLS);
+		KINDS(s, ec[i], FINDING_SSH_AND_TLS);
+		KINDS(s, ed[i], FINDING_SSH_AND_TLS);
 	}
-	assert_true(is_partner(s, find(s, rsa, WEAK_SSH_AND_TLS), ssh_rsa));
-	assert_false(is_partner(s, find(s, rsa, WEAK_SSH_AND_TLS), ec[0]));
-	KINDS(s, dsa, WEAK_DSA_KEY);
-	KINDS(s, sha1, WEAK_SHA1_ONLY);
+	assert_true(is_partner(s, find(s, rsa, FINDING_SSH_AND_TLS), ssh_rsa));
+	assert_false(is_partner(s, find(s, rsa, FINDING_SSH_AND_TLS), ec[0]));
+	KINDS(s, dsa, FINDING_DSA_KEY);
+	KINDS(s, sha1, FINDING_SHA1_ONLY);
 	NO_KINDS(s, other);
-	assert_int_equal(skip_of(s, other), WEAK_SKIP_TYPE);
+	assert_int_equal(skip_of(s, other), FINDING_SKIP_TYPE);
 	keys_free(s);
 }
 
@@ -734,37 +745,37 @@ test_bad_input(void **state)
 
 	(void)state;
 	memset(big, 0xa5, sizeof(big));
-	empty = add(s, WEAK_RSA, KEY_TLS_SPKI);
-	zero = add(s, WEAK_RSA, KEY_TLS_SPKI);
-	s->k[zero].modulus = own(s, zeros, sizeof(zeros));
-	s->k[zero].exponent = own(s, "\x03", 1);
-	one = add(s, WEAK_RSA, KEY_TLS_SPKI);
-	s->k[one].modulus = own(s, "\x01", 1);
-	s->k[one].exponent = own(s, "\x03", 1);
-	three = add(s, WEAK_RSA, KEY_TLS_SPKI);
-	s->k[three].modulus = own(s, "\x00\x03", 2);
-	s->k[three].exponent = own(s, "\x01", 1);
-	long_one = add(s, WEAK_RSA, KEY_TLS_SPKI);
-	s->k[long_one].modulus = own(s, big, sizeof(big)); /* 10^6 bits */
-	s->k[long_one].exponent = own(s, "\x03", 1);
+	empty = add(s, PUBLIC_RSA, KEY_TLS_SPKI);
+	zero = add(s, PUBLIC_RSA, KEY_TLS_SPKI);
+	s->k[zero].key.modulus = own(s, zeros, sizeof(zeros));
+	s->k[zero].key.exponent = own(s, "\x03", 1);
+	one = add(s, PUBLIC_RSA, KEY_TLS_SPKI);
+	s->k[one].key.modulus = own(s, "\x01", 1);
+	s->k[one].key.exponent = own(s, "\x03", 1);
+	three = add(s, PUBLIC_RSA, KEY_TLS_SPKI);
+	s->k[three].key.modulus = own(s, "\x00\x03", 2);
+	s->k[three].key.exponent = own(s, "\x01", 1);
+	long_one = add(s, PUBLIC_RSA, KEY_TLS_SPKI);
+	s->k[long_one].key.modulus = own(s, big, sizeof(big)); /* 10^6 bits */
+	s->k[long_one].key.exponent = own(s, "\x03", 1);
 	padded = add_good(s);
 	{
-		struct weak_bytes m = s->k[padded].modulus;
+		struct octets m = s->k[padded].key.modulus;
 		uint8_t *with = xcalloc(1, m.len + 100);
 
 		memcpy(with + 100, m.data, m.len);
-		s->k[padded].modulus = own(s, with, m.len + 100);
+		s->k[padded].key.modulus = own(s, with, m.len + 100);
 		free(with);
 	}
 	no_exponent = add_good(s);
-	s->k[no_exponent].exponent = (struct weak_bytes){ NULL, 0 };
+	s->k[no_exponent].key.exponent = (struct octets){ NULL, 0 };
 	zero_exponent = add_good(s);
-	s->k[zero_exponent].exponent = own(s, zeros, 4);
+	s->k[zero_exponent].key.exponent = own(s, zeros, 4);
 	long_exponent = add_good(s);
-	s->k[long_exponent].exponent = own(s, big, sizeof(big));
-	short_point = add(s, WEAK_EC, KEY_TLS_SPKI);
-	s->k[short_point].curve = "P-256";
-	s->k[short_point].point = own(s, big, 64);
+	s->k[long_exponent].key.exponent = own(s, big, sizeof(big));
+	short_point = add(s, PUBLIC_EC, KEY_TLS_SPKI);
+	s->k[short_point].key.curve = "P-256";
+	s->k[short_point].key.point = own(s, big, 64);
 	run(s);
 	NO_KINDS(s, empty);
 	NO_KINDS(s, zero);
@@ -772,16 +783,16 @@ test_bad_input(void **state)
 	NO_KINDS(s, long_one);
 	NO_KINDS(s, padded);
 	NO_KINDS(s, no_exponent);
-	KINDS(s, three, WEAK_FACTORABLE_LENGTH, WEAK_EXPONENT_ONE, WEAK_SMALL_FACTOR);
-	KINDS(s, zero_exponent, WEAK_BAD_EXPONENT);
-	KINDS(s, long_exponent, WEAK_BAD_EXPONENT);
-	KINDS(s, short_point, WEAK_OFF_CURVE);
-	assert_int_equal(skip_of(s, empty), WEAK_SKIP_NO_NUMBER);
-	assert_int_equal(skip_of(s, zero), WEAK_SKIP_NO_NUMBER);
-	assert_int_equal(skip_of(s, one), WEAK_SKIP_NO_NUMBER);
-	assert_int_equal(skip_of(s, long_one), WEAK_SKIP_TOO_LONG);
-	assert_int_equal(skip_of(s, no_exponent), WEAK_SKIP_NO_NUMBER);
-	assert_int_equal(s->result.checks[WEAK_CHECK_RSA].keys, 5);
+	KINDS(s, three, FINDING_FACTORABLE_LENGTH, FINDING_EXPONENT_ONE, FINDING_SMALL_FACTOR);
+	KINDS(s, zero_exponent, FINDING_BAD_EXPONENT);
+	KINDS(s, long_exponent, FINDING_BAD_EXPONENT);
+	KINDS(s, short_point, FINDING_OFF_CURVE);
+	assert_int_equal(skip_of(s, empty), FINDING_SKIP_NO_NUMBER);
+	assert_int_equal(skip_of(s, zero), FINDING_SKIP_NO_NUMBER);
+	assert_int_equal(skip_of(s, one), FINDING_SKIP_NO_NUMBER);
+	assert_int_equal(skip_of(s, long_one), FINDING_SKIP_TOO_LONG);
+	assert_int_equal(skip_of(s, no_exponent), FINDING_SKIP_NO_NUMBER);
+	assert_int_equal(s->result.checks[CHECK_RSA].keys, 5);
 	keys_free(s);
 	s = keys_new();
 	run(s); /* no key at all */
@@ -814,27 +825,27 @@ test_lists(void **state)
 	struct keys *s = keys_new();
 	uint32_t rsa = add_good(s), bystander = add_good(s), by_text[3], ec, ed;
 	uint8_t rows[64][LIST_ROW], hash[32], bytes[65], point[32];
-	const struct weak_finding *f;
+	const struct finding *f;
 	const char *specs[5];
 	char *paths[5], *text, base64[64];
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
 		by_text[i] = add_good(s);
-	ec = add(s, WEAK_EC, KEY_TLS_SPKI);
+	ec = add(s, PUBLIC_EC, KEY_TLS_SPKI);
 	bytes[0] = 4;
 	unhex(points[0].x, bytes + 1);
 	unhex(points[0].y, bytes + 33);
-	s->k[ec].curve = "P-256";
-	s->k[ec].point = own(s, bytes, 65);
+	s->k[ec].key.curve = "P-256";
+	s->k[ec].key.point = own(s, bytes, 65);
 	/* A key that begins with a zero byte is a number in 31 bytes for badkeys. */
-	ed = add(s, WEAK_ED25519, KEY_SSH_HOST);
+	ed = add(s, PUBLIC_ED25519, KEY_SSH_HOST);
 	memset(point, 0, sizeof(point));
 	point[1] = 7;
-	s->k[ed].point = own(s, point, 32);
+	s->k[ed].key.point = own(s, point, 32);
 
 	random_bytes((uint8_t *)rows, sizeof(rows));
-	SHA256(s->k[rsa].modulus.data, s->k[rsa].modulus.len, hash);
+	SHA256(s->k[rsa].key.modulus.data, s->k[rsa].key.modulus.len, hash);
 	memcpy(rows[0], hash, 15);
 	rows[0][15] = 3;
 	SHA256(bytes + 1, 32, hash);
@@ -872,13 +883,13 @@ test_lists(void **state)
 	s->o.lists = specs;
 	s->o.nlists = 5;
 	run(s);
-	KINDS(s, rsa, WEAK_LISTED);
-	KINDS(s, ec, WEAK_LISTED);
+	KINDS(s, rsa, FINDING_LISTED);
+	KINDS(s, ec, FINDING_LISTED);
 	NO_KINDS(s, bystander);
-	assert_true(find(s, ed, WEAK_LISTED) != NULL);
+	assert_true(find(s, ed, FINDING_LISTED) != NULL);
 	for (int i = 0; i < 3; i++)
-		KINDS(s, by_text[i], WEAK_LISTED);
-	f = find(s, rsa, WEAK_LISTED);
+		KINDS(s, by_text[i], FINDING_LISTED);
+	f = find(s, rsa, FINDING_LISTED);
 	assert_int_equal(f->list, 0);
 	assert_int_equal(f->part, 3);
 	assert_string_equal(s->result.lists[0].parts[3], "debianssl");
@@ -892,11 +903,11 @@ test_lists(void **state)
 	assert_non_null(strstr(s->result.lists[2].error, "not sorted"));
 	assert_non_null(strstr(s->result.lists[3].error, "whole rows"));
 	assert_non_null(strstr(s->result.lists[4].error, "No such file"));
-	assert_true(s->result.checks[WEAK_CHECK_LISTS].made);
-	assert_non_null(s->result.checks[WEAK_CHECK_LISTS].why);
+	assert_true(s->result.checks[CHECK_LISTS].made);
+	assert_non_null(s->result.checks[CHECK_LISTS].why);
 	s->o.nlists = 0;
 	run(s);
-	assert_false(s->result.checks[WEAK_CHECK_LISTS].made);
+	assert_false(s->result.checks[CHECK_LISTS].made);
 	NO_KINDS(s, rsa);
 	for (int i = 0; i < 4; i++) {
 		unlink(paths[i]);
@@ -943,19 +954,19 @@ test_primes(void **state)
 	s->o.primes = in;
 	s->o.nprimes = 2;
 	run(s);
-	KINDS(s, first, WEAK_KNOWN_PRIME, WEAK_SHARED_PRIME);
-	KINDS(s, second, WEAK_SHARED_PRIME);
-	KINDS(s, third, WEAK_KNOWN_PRIME);
+	KINDS(s, first, FINDING_KNOWN_PRIME, FINDING_SHARED_PRIME);
+	KINDS(s, second, FINDING_SHARED_PRIME);
+	KINDS(s, third, FINDING_KNOWN_PRIME);
 	NO_KINDS(s, good);
 	assert_true(was_factored(s, third));
-	assert_true(s->result.checks[WEAK_CHECK_KNOWN_PRIMES].made);
-	assert_non_null(strstr(s->result.checks[WEAK_CHECK_KNOWN_PRIMES].why, "other.primes"));
+	assert_true(s->result.checks[CHECK_KNOWN_PRIMES].made);
+	assert_non_null(strstr(s->result.checks[CHECK_KNOWN_PRIMES].why, "other.primes"));
 	s->o.nprimes = 1;
 	run(s);
-	KINDS(s, first, WEAK_SHARED_PRIME);
+	KINDS(s, first, FINDING_SHARED_PRIME);
 	NO_KINDS(s, third);
-	assert_false(s->result.checks[WEAK_CHECK_KNOWN_PRIMES].made);
-	assert_int_equal(s->result.checks[WEAK_CHECK_KNOWN_PRIMES].keys, 0);
+	assert_false(s->result.checks[CHECK_KNOWN_PRIMES].made);
+	assert_int_equal(s->result.checks[CHECK_KNOWN_PRIMES].keys, 0);
 
 	mpz_set_ui(product, 1);
 	in[0] = paths[2];
@@ -978,9 +989,10 @@ test_primes(void **state)
 static void
 test_self_check(void **state)
 {
-	struct weak_finding findings[64];
-	struct weak_group group;
-	struct weak_result result = { .findings = findings, .groups = &group };
+	struct finding findings[64];
+	struct finding_group group;
+	uint32_t refs[1] = { 0 };
+	struct findings result = { .findings = findings, .groups = &group, .refs = refs };
 	struct plants p;
 	char *error;
 	size_t first_pair = 0;
@@ -996,21 +1008,19 @@ test_self_check(void **state)
 		uint32_t members[2 * NPLANTS];
 
 		for (uint32_t i = 0; i < p.n; i++) {
-			for (uint8_t kind = 0; kind < WEAK_NKINDS; kind++) {
+			for (uint8_t kind = 0; kind < FINDING_NKINDS; kind++) {
 				if ((p.plants[i].expected >> kind & 1) != 0)
-					findings[result.nfindings++] =
-					    (struct weak_finding){ .key = 7 + i,
-						    .kind = kind,
-						    .groups_at = 0,
-						    .ngroups = 1 };
+					findings[result.nfindings++] = (struct finding){
+						.key = 7 + i, .kind = kind, .refs_at = 0, .nrefs = 1
+					};
 			}
 			members[i] = 7 + i;
 		}
-		group = (struct weak_group){ 0, p.n };
+		group = (struct finding_group){ 0, p.n };
 		result.members = members;
 		assert_null(plants_check(&p, 7, &result));
 		for (size_t i = 0; i < result.nfindings; i++) {
-			struct weak_finding left = findings[i];
+			struct finding left = findings[i];
 
 			findings[i].key = 0;
 			error = plants_check(&p, 7, &result);
@@ -1018,8 +1028,8 @@ test_self_check(void **state)
 			free(error);
 			findings[i] = left;
 		}
-		findings[result.nfindings++] = (struct weak_finding){ .key = 7 + 15,
-			.kind = WEAK_ROCA };
+		findings[result.nfindings++] = (struct finding){ .key = 7 + 15,
+			.kind = FINDING_ROCA };
 		error = plants_check(&p, 7, &result);
 		assert_non_null(strstr(error, "more was found"));
 		free(error);
@@ -1043,17 +1053,17 @@ test_stop_and_disk(void **state)
 	for (int i = 0; i < 100; i++)
 		add_good(s);
 	s->o.stop = &stop;
-	assert_int_equal(weak_run(s->k, s->n, &s->o, &s->result, &error), WEAK_STOPPED);
+	assert_int_equal(weak_run(s->k, s->n, &s->o, &s->result, &s->costs, &error), WEAK_STOPPED);
 	assert_int_equal(s->result.nfindings, 0);
 	stop = 0;
 	s->o.memory = 1;
 	s->o.dir = "/nowhere/at/all";
-	assert_int_equal(weak_run(s->k, s->n, &s->o, &s->result, &error), WEAK_FAILED);
+	assert_int_equal(weak_run(s->k, s->n, &s->o, &s->result, &s->costs, &error), WEAK_FAILED);
 	assert_non_null(strstr(error, "/nowhere/at/all: No such file"));
 	free(error);
 	s->o.dir = dir;
 	run(s);
-	assert_true(s->result.file_bytes > 0);
+	assert_true(s->costs.file_bytes > 0);
 	keys_free(s);
 }
 

@@ -1,0 +1,405 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "survey/buf.h"
+#include "survey/command.h"
+#include "survey/file.h"
+#include "survey/finding.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/publickey.h"
+#include "survey/rundir.h"
+#include "survey/store.h"
+#include "survey/study.h"
+#include "survey/weak.h"
+#include "survey/weakkeys.h"
+
+#include "weak_json.h"
+
+#define COPY_MARKER "ANONYMISED"
+#define FACTORS_HEAD \
+	"# fingerprint of a key, and two factors of its modulus: private keys follow from them\n"
+
+/* Where the primes of badkeys are when install-deps.sh --with-badkeys has fetched them. */
+static const char *const primes_places[] = { SURVEY_DATADIR "/primes",
+	"/usr/local/share/survey/primes", "/usr/share/survey/primes" };
+
+struct weak_job {
+	const struct weak_request *o;
+	struct study *st;
+	struct arena bytes; /* of the public keys */
+	struct weak_key *keys;
+	struct weak_costs costs;
+	int factors; /* descriptor, or -1 */
+	int factors_error; /* errno */
+	uint64_t nfactors;
+};
+
+/* ---- what may be tested ---- */
+
+static int
+check_path(const struct weak_request *o)
+{
+	char *marker = path_join(o->path, COPY_MARKER);
+	bool copy = access(marker, F_OK) == 0;
+	struct stat sb;
+	int rc = -1;
+
+	free(marker);
+	if (stat(o->path, &sb) == -1)
+		log_error("%s: %s", o->path, strerror(errno));
+	else if (!S_ISDIR(sb.st_mode))
+		log_error(
+		    "%s: %s is a file; name the directory of a run, whose results it can keep",
+		    o->command, o->path);
+	else if (copy)
+		log_error(
+		    "%s: %s is an anonymised copy, which has no public keys; name the run that "
+		    "it was made from",
+		    o->command, o->path);
+	else if (!store_is_there(o->path))
+		log_error("%s: %s has no survey.db of this version; `survey analyze %s` makes one",
+		    o->command, o->path, o->path);
+	else
+		rc = 0;
+	return rc;
+}
+
+static int
+lock(const struct weak_request *o)
+{
+	int fd = rundir_lock(o->path);
+
+	if (fd == -1 && errno == EWOULDBLOCK)
+		log_error("%s: a running survey or analysis writes there; wait for it", o->path);
+	else if (fd == -1)
+		log_error("%s/%s: %s", o->path, RUNDIR_LOCK, strerror(errno));
+	return fd;
+}
+
+static struct octets
+keep(struct arena *a, struct octets o)
+{
+	uint8_t *copy;
+
+	if (o.len == 0)
+		return (struct octets){ NULL, 0 };
+	copy = arena_alloc(a, o.len);
+	memcpy(copy, o.data, o.len);
+	return (struct octets){ copy, o.len };
+}
+
+static int
+load_keys(struct weak_job *j)
+{
+	const struct study *st = j->st;
+	struct buf scratch;
+	int rc = 0;
+
+	buf_init(&scratch);
+	j->keys = xcalloc((size_t)st->nkeys + 1, sizeof(*j->keys));
+	for (uint32_t i = 0; i < st->nkeys && rc == 0; i++) {
+		const struct study_key *from = &st->keys[i];
+		struct weak_key *k = &j->keys[i];
+
+		memcpy(k->fp, from->fp, KEY_LEN);
+		k->kind = from->kind;
+		k->result = from->public_key;
+		if (from->public_key != PUBLIC_OK)
+			continue;
+		if (st->public_get == NULL || st->public_get(st, i, &k->key, &scratch) == -1) {
+			log_error("%s/%s: a public key cannot be read: %s", j->o->path, STORE_FILE,
+			    strerror(errno));
+			rc = -1;
+		}
+		k->key.modulus = keep(&j->bytes, k->key.modulus);
+		k->key.exponent = keep(&j->bytes, k->key.exponent);
+		k->key.point = keep(&j->bytes, k->key.point);
+	}
+	buf_fini(&scratch);
+	return rc;
+}
+
+/* ---- --primes FILE ---- */
+
+static int
+write_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int
+open_factors(struct weak_job *j)
+{
+	const char *path = j->o->factors;
+
+	if (path == NULL)
+		return 0;
+	j->factors = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (j->factors == -1) {
+		log_error("%s: %s%s", path, strerror(errno),
+		    errno == EEXIST ? "; primes are written into a new file only" : "");
+		return -1;
+	}
+	if (write_all(j->factors, FACTORS_HEAD, strlen(FACTORS_HEAD)) == -1)
+		j->factors_error = errno;
+	return 0;
+}
+
+static void
+take_factors(uint32_t key, const char *p, const char *q, void *arg)
+{
+	struct weak_job *j = arg;
+	size_t size = 2 * KEY_LEN + strlen(p) + strlen(q) + 4;
+	char *line = xmalloc(size);
+	size_t len = 0;
+
+	for (size_t i = 0; i < KEY_LEN; i++)
+		len += (size_t)snprintf(line + len, size - len, "%02x", j->keys[key].fp[i]);
+	len += (size_t)snprintf(line + len, size - len, " %s %s\n", p, q);
+	if (j->factors_error == 0 && write_all(j->factors, line, len) == -1)
+		j->factors_error = errno;
+	j->nfactors++;
+	explicit_bzero(line, size);
+	free(line);
+}
+
+static int
+close_factors(struct weak_job *j, int status)
+{
+	if (j->factors == -1)
+		return status;
+	if (j->factors_error == 0 && fsync(j->factors) == -1)
+		j->factors_error = errno;
+	close(j->factors);
+	if (j->factors_error != 0) {
+		log_error("%s: %s", j->o->factors, strerror(j->factors_error));
+		status = EXIT_FAILED;
+	}
+	if (status != EXIT_COMPLETE && status != EXIT_INCOMPLETE)
+		unlink(j->o->factors);
+	else
+		log_warn(
+		    "%s has factors of %llu moduli, from which private keys follow; nobody else "
+		    "may read it",
+		    j->o->factors, (unsigned long long)j->nfactors);
+	return status;
+}
+
+/* ---- results ---- */
+
+/* survey.db and weak.json, both under temporary names, then both under their own. */
+static int
+commit(struct weak_job *j)
+{
+	const char *dir = j->o->path;
+	char *db_path = path_join(dir, STORE_FILE), *json_path = path_join(dir, WEAK_FILE);
+	struct outfile db = { .f = NULL }, json = { .f = NULL };
+	struct outfile *const both[] = { &db, &json };
+	char *error = NULL;
+	int rc = -1;
+
+	if (outfile_open(&db, db_path) != 0 || outfile_open(&json, json_path) != 0 ||
+	    db.tmp == NULL || weak_json_write(j->st, json.f) != 0)
+		error = xasprintf("%s: %s", dir, strerror(errno));
+	else if (store_write(j->st, db.tmp, j->o->stop, &error) == 0 &&
+		 (rc = outfile_commit_all(both, 2)) != 0)
+		error = xasprintf("%s: %s", dir, strerror(errno));
+	if (error != NULL)
+		log_error("%s", error);
+	outfile_abort(&db);
+	outfile_abort(&json);
+	free(error);
+	free(db_path);
+	free(json_path);
+	return rc;
+}
+
+static void
+report_costs(const struct weak_costs *c)
+{
+	const struct cost *rows[] = { &c->plants, &c->single, &c->batch };
+
+	for (size_t i = 0; i < 3; i++)
+		log_info("%-28s %10llu %9.3f %9.3f", rows[i]->name,
+		    (unsigned long long)rows[i]->calls, (double)rows[i]->wall_ns / 1e9,
+		    (double)rows[i]->cpu_ns / 1e9);
+	if (c->file_bytes > 0)
+		log_info("batch GCD put %.1f MB aside in a file", (double)c->file_bytes / 1e6);
+}
+
+/* Say what was found, and what was not looked at.  Returns an exit_status. */
+static int
+report(const struct weak_job *j)
+{
+	const struct findings *all = j->st->findings;
+	uint64_t count[FINDING_NSEVERITIES] = { 0 }, keys = 0;
+	int status = EXIT_COMPLETE;
+	uint32_t last = STUDY_NONE;
+
+	for (size_t i = 0; i < all->nfindings; i++) {
+		count[finding_kinds[all->findings[i].kind].severity]++;
+		keys += all->findings[i].key != last;
+		last = all->findings[i].key;
+	}
+	if (count[FINDING_CRITICAL] + count[FINDING_HIGH] > 0)
+		log_warn("weak keys: %llu critical findings, %llu high, %llu medium, %llu low; see "
+			 "%s/%s",
+		    (unsigned long long)count[FINDING_CRITICAL],
+		    (unsigned long long)count[FINDING_HIGH],
+		    (unsigned long long)count[FINDING_MEDIUM],
+		    (unsigned long long)count[FINDING_LOW], j->o->path, WEAK_FILE);
+	else
+		log_info("weak keys: %zu findings, none critical or high", all->nfindings);
+	for (int i = 0; i < NCHECKS; i++) {
+		const struct finding_checked *c = &all->checks[i];
+
+		if (!c->made)
+			log_info("not checked: %s (%s)", finding_check_name((enum finding_check)i),
+			    c->why);
+		else if (c->why != NULL)
+			log_warn("checked in part: %s (%s)",
+			    finding_check_name((enum finding_check)i), c->why);
+		if ((i == CHECK_LISTS && j->o->nlists > 0 && c->why != NULL) ||
+		    (i == CHECK_KNOWN_PRIMES && j->o->nprimes > 0 && c->why != NULL))
+			status = EXIT_INCOMPLETE;
+	}
+	for (size_t i = 0; i < all->nlists; i++) {
+		if (all->lists[i].bad > 0)
+			log_warn("list %s: %llu lines are no fingerprints", all->lists[i].name,
+			    (unsigned long long)all->lists[i].bad);
+	}
+	if (all->nskipped > 0)
+		log_info("%zu keys could not be tested, or not in full; %s names them",
+		    all->nskipped, WEAK_FILE);
+	report_costs(&j->costs);
+	return status;
+}
+
+/* One finding a line: severity, kind, fingerprint, first place, hosts. */
+static void
+print(const struct weak_job *j)
+{
+	const struct study *st = j->st;
+	FILE *out = j->o->out;
+
+	for (size_t i = 0; i < st->findings->nfindings; i++) {
+		const struct finding *f = &st->findings->findings[i];
+		const struct finding_kind_def *kind = &finding_kinds[f->kind];
+		const struct study_key *k = &st->keys[f->key];
+		char ip[IP_STRLEN] = "-";
+		const char *port = "-";
+
+		if (k->uses.n > 0) {
+			const struct study_use *u = &st->uses[k->uses.at];
+
+			ip_format(&st->hosts[u->host].ip, ip);
+			port = port_table[u->port].name;
+		}
+		fprintf(out, "%-8s %-22s ", finding_severity_name(kind->severity), kind->name);
+		for (size_t b = 0; b < KEY_LEN; b++)
+			fprintf(out, "%02x", k->fp[b]);
+		fprintf(out, " %s %s %s, %u host%s\n", k->kind == KEY_SSH_HOST ? "ssh" : "tls", ip,
+		    port, k->nhosts, k->nhosts == 1 ? "" : "s");
+	}
+}
+
+static int
+test(struct weak_job *j)
+{
+	const struct weak_request *o = j->o;
+	struct weak_options w = { .threads = o->threads,
+		.memory = o->memory,
+		.dir = o->path,
+		.lists = o->lists,
+		.nlists = o->nlists,
+		.primes = o->nprimes > 0 ? o->primes : primes_places,
+		.nprimes = o->nprimes > 0 ? o->nprimes
+					  : sizeof(primes_places) / sizeof(primes_places[0]),
+		.stop = o->stop,
+		.factors = j->factors != -1 ? take_factors : NULL,
+		.arg = j };
+	struct findings *found = xcalloc(1, sizeof(*found));
+	enum weak_status status;
+	char *error;
+
+	status = weak_run(j->keys, j->st->nkeys, &w, found, &j->costs, &error);
+	if (status != WEAK_DONE) {
+		if (status == WEAK_STOPPED)
+			log_warn("stopped; earlier results in %s are as they were", o->path);
+		else
+			log_error("weak keys: %s", error);
+		free(error);
+		free(found);
+		return status == WEAK_STOPPED ? EXIT_STOPPED : EXIT_FAILED;
+	}
+	if (j->st->findings != NULL)
+		findings_fini(j->st->findings);
+	free(j->st->findings);
+	j->st->findings = found;
+	return 0;
+}
+
+static int
+run(struct weak_job *j)
+{
+	int status;
+
+	if ((j->st = study_open(j->o->path, STUDY_ALL, 0)) == NULL || load_keys(j) == -1)
+		return EXIT_FAILED;
+	if (open_factors(j) == -1)
+		return EXIT_USAGE;
+	if ((status = test(j)) == 0) {
+		if (commit(j) == 0)
+			status = report(j);
+		else
+			status = j->o->stop != NULL && *j->o->stop != 0 ? EXIT_STOPPED
+									: EXIT_FAILED;
+	}
+	if (j->o->out != NULL && (status == EXIT_COMPLETE || status == EXIT_INCOMPLETE))
+		print(j);
+	return close_factors(j, status);
+}
+
+int
+weak_rundir(const struct weak_request *o)
+{
+	struct weak_job j = { .o = o, .factors = -1 };
+	int fd = -1, status;
+
+	if (check_path(o) == -1 || (!o->locked && (fd = lock(o)) == -1))
+		return EXIT_USAGE;
+	arena_init(&j.bytes);
+	status = run(&j);
+	study_free(j.st);
+	free(j.keys);
+	arena_fini(&j.bytes);
+	if (fd != -1)
+		close(fd);
+	return status;
+}
+
+int
+weak_forget(const char *dir)
+{
+	char *path = path_join(dir, WEAK_FILE);
+	int rc = unlink(path) == 0 || errno == ENOENT ? 0 : -1;
+
+	outfile_sweep(path);
+	free(path);
+	return rc;
+}

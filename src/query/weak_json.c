@@ -1,0 +1,295 @@
+/* weak.json: one weak key a line. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/base64.h"
+#include "survey/buf.h"
+#include "survey/finding.h"
+#include "survey/jsonw.h"
+#include "survey/mem.h"
+#include "survey/publickey.h"
+
+#include "weak_json.h"
+
+#define FORMAT 1
+
+static void
+put_text(struct jsonw *w, const char *key, const char *value)
+{
+	jsonw_key(w, key);
+	if (value != NULL)
+		jsonw_string(w, value);
+	else
+		jsonw_null(w);
+}
+
+static void
+put_uint(struct jsonw *w, const char *key, uint64_t value)
+{
+	jsonw_key(w, key);
+	jsonw_uint(w, value);
+}
+
+/* The next element of an array on a line of its own. */
+static void
+next_line(struct jsonw *w, bool first)
+{
+	buf_adds(&w->out, first ? "\n" : ",\n");
+	w->comma = false;
+}
+
+/* As `ssh-keygen -lf` prints it. */
+static void
+put_base64(struct jsonw *w, const char *key, const struct study_key *k)
+{
+	struct buf b;
+
+	buf_init(&b);
+	buf_adds(&b, "SHA256:");
+	base64_encode(&b, k->fp, sizeof(k->fp));
+	while (b.len > 0 && b.data[b.len - 1] == '=')
+		b.data[--b.len] = '\0';
+	put_text(w, key, b.data);
+	buf_fini(&b);
+}
+
+static void
+put_checks(struct jsonw *w, const struct findings *all)
+{
+	jsonw_key(w, "checks");
+	jsonw_array(w);
+	for (int i = 0; i < NCHECKS; i++) {
+		const struct finding_checked *c = &all->checks[i];
+
+		next_line(w, i == 0);
+		jsonw_object(w);
+		put_text(w, "check", finding_check_name((enum finding_check)i));
+		put_text(w, "state", c->made ? "checked" : "not checked");
+		put_uint(w, "keys", c->keys);
+		put_text(w, "why", c->why);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+	jsonw_key(w, "lists");
+	jsonw_array(w);
+	for (size_t i = 0; i < all->nlists; i++) {
+		const struct finding_list *l = &all->lists[i];
+
+		next_line(w, i == 0);
+		jsonw_object(w);
+		put_text(w, "name", l->name);
+		put_text(w, "note", l->note);
+		put_uint(w, "keys", l->rows);
+		put_uint(w, "bad_lines", l->bad);
+		put_text(w, "error", l->error);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+static void
+put_severities(struct jsonw *w, const struct findings *all)
+{
+	uint64_t count[FINDING_NSEVERITIES] = { 0 };
+
+	for (size_t i = 0; i < all->nfindings; i++)
+		count[finding_kinds[all->findings[i].kind].severity]++;
+	jsonw_key(w, "findings");
+	jsonw_object(w);
+	for (int i = 0; i < FINDING_NSEVERITIES; i++)
+		put_uint(w, finding_severity_name((enum finding_severity)i), count[i]);
+	jsonw_end_object(w);
+}
+
+/* Where it stands: hosts and ports, and the clusters of these hosts. */
+static void
+put_places(struct jsonw *w, const struct study *st, const struct study_key *k)
+{
+	uint32_t last = STUDY_NONE;
+	char ip[IP_STRLEN];
+
+	put_uint(w, "hosts", k->nhosts);
+	jsonw_key(w, "clusters");
+	jsonw_array(w);
+	/* All hosts of a key are in one cluster, or there is one host. */
+	if (k->uses.n > 0)
+		last = st->hosts[st->uses[k->uses.at].host].cluster;
+	if (last != STUDY_NONE)
+		jsonw_uint(w, st->clusters[last].id);
+	jsonw_end_array(w);
+	jsonw_key(w, "at");
+	jsonw_array(w);
+	for (uint32_t i = k->uses.at; i < k->uses.at + k->uses.n; i++) {
+		const struct study_host *h = &st->hosts[st->uses[i].host];
+
+		jsonw_array(w);
+		jsonw_string(w, ip_format(&h->ip, ip));
+		jsonw_string(w, port_table[st->uses[i].port].name);
+		jsonw_uint(w, st->ases[h->as].asn);
+		jsonw_end_array(w);
+	}
+	jsonw_end_array(w);
+}
+
+static void
+put_finding(struct jsonw *w, const struct study *st, size_t number)
+{
+	const struct findings *all = st->findings;
+	const struct finding *f = &all->findings[number];
+	struct buf evidence;
+
+	buf_init(&evidence);
+	study_evidence(st, number, &evidence);
+	jsonw_object(w);
+	put_text(w, "kind", finding_kinds[f->kind].name);
+	put_text(w, "severity", finding_severity_name(finding_kinds[f->kind].severity));
+	put_text(w, "evidence", evidence.data);
+	if (f->kind == FINDING_LISTED)
+		put_text(w, "list", all->lists[f->list].name);
+	if (f->nrefs > 0) {
+		jsonw_key(w, "groups");
+		jsonw_array(w);
+		for (size_t i = 0; i < f->nrefs; i++)
+			jsonw_uint(w, (uint64_t)all->refs[f->refs_at + i] + 1);
+		jsonw_end_array(w);
+	}
+	jsonw_end_object(w);
+	buf_fini(&evidence);
+}
+
+/* The findings of each key, as a list through them. */
+struct chain {
+	uint32_t *keys; /* weak keys, the one with the worst finding first */
+	size_t n;
+	size_t *first, *last; /* by key: number of a finding plus one, or 0 */
+	size_t *next; /* by finding */
+};
+
+static void
+chain_init(struct chain *c, const struct study *st)
+{
+	const struct findings *all = st->findings;
+
+	*c = (struct chain){ .keys = xcalloc(all->nfindings + 1, sizeof(*c->keys)),
+		.first = xcalloc((size_t)st->nkeys + 1, sizeof(*c->first)),
+		.last = xcalloc((size_t)st->nkeys + 1, sizeof(*c->last)),
+		.next = xcalloc(all->nfindings + 1, sizeof(*c->next)) };
+	for (size_t i = 0; i < all->nfindings; i++) {
+		uint32_t key = all->findings[i].key;
+
+		if (c->first[key] == 0) {
+			c->first[key] = i + 1;
+			c->keys[c->n++] = key;
+		} else {
+			c->next[c->last[key] - 1] = i + 1;
+		}
+		c->last[key] = i + 1;
+	}
+}
+
+static void
+chain_fini(struct chain *c)
+{
+	free(c->keys);
+	free(c->first);
+	free(c->last);
+	free(c->next);
+}
+
+static void
+put_keys(struct jsonw *w, const struct study *st)
+{
+	struct chain c;
+
+	chain_init(&c, st);
+	jsonw_key(w, "keys");
+	jsonw_array(w);
+	for (size_t i = 0; i < c.n; i++) {
+		const struct study_key *k = &st->keys[c.keys[i]];
+		bool ok = k->public_key == PUBLIC_OK;
+
+		next_line(w, i == 0);
+		jsonw_object(w);
+		jsonw_key(w, "fp");
+		jsonw_hex(w, k->fp, sizeof(k->fp));
+		put_text(w, "kind", k->kind == KEY_SSH_HOST ? "ssh" : "tls");
+		if (k->kind == KEY_SSH_HOST)
+			put_base64(w, "ssh_fp", k);
+		put_text(w, "type", ok ? public_type_name((enum public_type)k->type) : NULL);
+		put_uint(w, "bits", k->bits);
+		put_text(w, "curve", study_text(st, k->curve));
+		put_places(w, st, k);
+		jsonw_key(w, "findings");
+		jsonw_array(w);
+		for (size_t f = c.first[c.keys[i]]; f != 0; f = c.next[f - 1])
+			put_finding(w, st, f - 1);
+		jsonw_end_array(w);
+		jsonw_end_object(w);
+	}
+	buf_adds(&w->out, "\n");
+	jsonw_end_array(w);
+	chain_fini(&c);
+}
+
+/* Every member of a group has a finding: its fingerprint is that of a weak key. */
+static void
+put_groups(struct jsonw *w, const struct study *st)
+{
+	const struct findings *all = st->findings;
+
+	jsonw_key(w, "groups");
+	jsonw_array(w);
+	for (size_t i = 0; i < all->ngroups; i++) {
+		const struct finding_group *g = &all->groups[i];
+
+		next_line(w, i == 0);
+		jsonw_object(w);
+		put_uint(w, "id", i + 1);
+		jsonw_key(w, "keys");
+		jsonw_array(w);
+		for (size_t j = 0; j < g->n; j++)
+			jsonw_hex(w, st->keys[all->members[g->at + j]].fp, KEY_LEN);
+		jsonw_end_array(w);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+/* Named otherwise than in hexadecimal: these are not weak. */
+static void
+put_skipped(struct jsonw *w, const struct study *st)
+{
+	const struct findings *all = st->findings;
+
+	jsonw_key(w, "not_checked");
+	jsonw_array(w);
+	for (size_t i = 0; i < all->nskipped; i++) {
+		next_line(w, i == 0);
+		jsonw_object(w);
+		put_base64(w, "key", &st->keys[all->skipped[i].key]);
+		put_text(w, "reason", finding_skip_name(all->skipped[i].reason));
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+int
+weak_json_write(const struct study *st, FILE *f)
+{
+	struct jsonw w;
+	int rc;
+
+	jsonw_init(&w, f);
+	jsonw_object(&w);
+	put_uint(&w, "format", FORMAT);
+	put_severities(&w, st->findings);
+	put_checks(&w, st->findings);
+	put_keys(&w, st);
+	put_groups(&w, st);
+	put_skipped(&w, st);
+	jsonw_end_object(&w);
+	jsonw_newline(&w);
+	rc = jsonw_flush(&w);
+	jsonw_fini(&w);
+	return rc;
+}
