@@ -80,6 +80,13 @@ struct config {
 		long pairs_up_to, max_line, threads;
 	} analysis;
 	struct {
+		bool enable;
+		char *memory; /* as written; see memory_bytes */
+		uint64_t memory_bytes; /* 0: half of the machine's */
+		struct config_list blocklists; /* "PATH" or "NAME=PATH", PATH absolute */
+		struct config_list primes;
+	} weak;
+	struct {
 		long full_up_to, workers, timeout_s, memory_mb;
 		struct config_list formats;
 	} graph;

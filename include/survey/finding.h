@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define FINDINGS_FILE "weak.json"
 #define FINDING_MAX_LISTS 255
 #define FINDING_PARTS 256 /* of a list */
 

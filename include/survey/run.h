@@ -12,6 +12,7 @@ struct run_options {
 	bool start_new; /* leave an unfinished run alone */
 	bool force; /* go on although the config has changed */
 	bool json_progress;
+	bool no_weak; /* do not look for weak keys, whatever the config says */
 	unsigned machine, machines; /* --shard I/N: this one, from 0, of so many; 0 of 1 is all */
 };
 

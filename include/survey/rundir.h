@@ -25,6 +25,7 @@ enum stage_id {
 	STAGE_GRAB,
 	STAGE_DNS,
 	STAGE_ANALYZE,
+	STAGE_WEAK,
 	STAGE_GRAPH,
 	STAGE_REPORT,
 	NSTAGES
@@ -166,6 +167,7 @@ void manifest_add_session(struct manifest *m, int64_t started, const char *sourc
 enum rundir_maker {
 	MADE_BY_RUN,
 	MADE_BY_ANALYZE,
+	MADE_BY_WEAK,
 	MADE_BY_GRAPH,
 	MADE_BY_REPORT,
 	MADE_BY_ANONYMISE,

@@ -2,7 +2,9 @@
 #ifndef SURVEY_TEXT_H
 #define SURVEY_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf;
 
@@ -19,6 +21,9 @@ void text_pad(struct buf *out, size_t n); /* n blanks */
 
 /* 12,345: digits in groups of three. */
 void text_count(struct buf *out, unsigned long long n);
+
+/* "4G", "512M", "1048576": bytes, with K, M, G or T as powers of 1,024; false: it is none, or 0. */
+bool text_parse_bytes(const char *s, uint64_t *bytes);
 
 /* "1h05m", "3m20s", "12s"; returns buf. */
 const char *text_duration(double seconds, char *buf, size_t size);

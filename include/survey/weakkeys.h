@@ -9,9 +9,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
-
-#define WEAK_FILE "weak.json"
 
 struct weak_request {
 	const char *path; /* a run directory, or an analyze -o directory */
@@ -24,9 +21,19 @@ struct weak_request {
 	const char *const *primes; /* files or folders; none: where install-deps.sh puts them */
 	size_t nprimes;
 	const char *factors; /* a new file for the primes that are found, or NULL */
-	FILE *out; /* a line a finding goes there, or NULL */
+	bool costs; /* tell what each part has cost */
+	/* Print the findings to standard output. */
+	bool print;
+	int format; /* enum print_format */
+	bool colour;
 	const volatile sig_atomic_t *stop;
 };
+
+/* What the weak section of a config says, for what o does not say itself.  c stays the caller's. */
+struct config;
+void weak_configure(struct weak_request *o, const struct config *c);
+/* The config of the run in dir, with paths as its own place has them; NULL where there is none. */
+struct config *weak_run_config(const char *dir);
 
 /*
  * Test, and put survey.db and weak.json in the place of those that are there,
@@ -34,8 +41,5 @@ struct weak_request {
  * asked for could not be used, EXIT_USAGE when path is a copy or no directory of results.
  */
 int weak_rundir(const struct weak_request *o);
-
-/* Remove weak.json: it does not belong to the survey.db that is there now.  Returns 0, or -1 with errno set. */
-int weak_forget(const char *dir);
 
 #endif

@@ -1,7 +1,11 @@
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <strings.h>
+#include <string.h>
+#include <stdlib.h>
 
 #include "survey/buf.h"
 #include "survey/escape.h"
@@ -66,6 +70,33 @@ text_count(struct buf *out, unsigned long long n)
 		if (i + 1 < len && (len - i - 1) % 3 == 0)
 			buf_addc(out, ',');
 	}
+}
+
+bool
+text_parse_bytes(const char *s, uint64_t *bytes)
+{
+	static const char units[] = "KMGT";
+	size_t digits = strspn(s, "0123456789");
+	const char *unit;
+	uint64_t n;
+
+	if (digits == 0 || digits > 15)
+		return false;
+	n = strtoull(s, NULL, 10);
+	s += digits;
+	if (*s != '\0') {
+		unit = strchr(units, toupper((unsigned char)*s));
+		if (unit == NULL ||
+		    (s[1] != '\0' && strcasecmp(s + 1, "B") != 0 && strcasecmp(s + 1, "iB") != 0))
+			return false;
+		for (const char *u = units; u <= unit; u++) {
+			if (n > UINT64_MAX / 1024)
+				return false;
+			n *= 1024;
+		}
+	}
+	*bytes = n;
+	return n > 0;
 }
 
 const char *

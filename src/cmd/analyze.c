@@ -10,6 +10,8 @@
 #include "survey/mem.h"
 #include "survey/port.h"
 #include "survey/rfc3339.h"
+#include "survey/signals.h"
+#include "survey/weakkeys.h"
 
 #include "copy.h"
 #include "commands.h"
@@ -28,6 +30,7 @@ enum {
 	PORT,
 	MAX_LINE,
 	THREADS,
+	NO_WEAK,
 	GRAPH,
 	ANONYMISE,
 	KEEP_AS,
@@ -61,6 +64,7 @@ static const struct command_option options[] = {
 	[PORT] = { "port", 'p', "N", "port of ZGrab2 lines of one module that do not name it" },
 	[MAX_LINE] = { "max-line", 0, "BYTES", "refuse longer lines (default 16777216)" },
 	[THREADS] = { "threads", 'j', "N", "parsing threads (default: one a processor)" },
+	[NO_WEAK] = { "no-weak", 0, NULL, "do not look for weak keys" },
 	[GRAPH] = { "graph", 'g', NULL, "draw the clusters too" },
 	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
 	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
@@ -86,7 +90,7 @@ struct request {
 	struct analyze_options o;
 	char **countries;
 	size_t ccap;
-	bool graph;
+	bool graph, no_weak;
 	const char *config_path; /* how to ask, or NULL */
 	enum dns_mode mode; /* if has_mode */
 	bool has_mode;
@@ -180,6 +184,9 @@ take_option(struct request *r, int option, const struct command_args *a)
 			return -1;
 		r->o.threads = (unsigned)n;
 		return 0;
+	case NO_WEAK:
+		r->no_weak = true;
+		return 0;
 	case GRAPH:
 		r->graph = true;
 		return 0;
@@ -219,6 +226,29 @@ choose_resolver(struct request *r)
 	return 0;
 }
 
+/* As the config given, or the run's own, says.  Returns an exit_status. */
+static int
+find_weak(const struct request *r, const char *dir)
+{
+	struct weak_request o = { .path = dir,
+		.command = "analyze",
+		.threads = r->o.threads,
+		.costs = r->o.costs,
+		.stop = signals_stop() };
+	struct config *own = r->config == NULL ? weak_run_config(r->o.input) : NULL;
+	const struct config *c = r->config != NULL ? r->config : own;
+	int rc = EXIT_COMPLETE;
+
+	if (c != NULL)
+		weak_configure(&o, c);
+	if (!r->no_weak && (c == NULL || c->weak.enable)) {
+		signals_catch();
+		rc = weak_rundir(&o);
+	}
+	config_free(own);
+	return rc;
+}
+
 static int
 run(struct request *r)
 {
@@ -234,6 +264,11 @@ run(struct request *r)
 		r->o.output = NULL;
 	}
 	rc = analyze_rundir(&r->o, &dir, NULL);
+	if (rc == EXIT_COMPLETE || rc == EXIT_INCOMPLETE) {
+		int weak = find_weak(r, dir);
+
+		rc = weak != EXIT_COMPLETE ? weak : rc;
+	}
 	if (copy != NULL && (rc == EXIT_COMPLETE || rc == EXIT_INCOMPLETE)) {
 		int failed = copy_copy(&r->anonymised, dir, copy);
 

@@ -12,6 +12,7 @@
 	X(geo)      \
 	X(dns)      \
 	X(analyze)  \
+	X(weak)     \
 	X(graph)    \
 	X(report)   \
 	X(stats)    \

@@ -8,17 +8,18 @@
 
 #include "commands.h"
 
-enum { DIR_OPT, UNTIL, NEW, FORCE, SHARD, JSON };
+enum { DIR_OPT, UNTIL, NEW, FORCE, SHARD, NO_WEAK, JSON };
 
 static const struct command_option options[] = {
 	[DIR_OPT] = { "dir", 'd', "DIR", "the directory of this run (made or continued)",
 	    ARG_NEW_DIRECTORY },
 	[UNTIL] = { "until", 'u', "STAGE",
-	    "end after geo, scan, grab, dns, analyze, graph or report", ARG_WORD,
+	    "end after geo, scan, grab, dns, analyze, weak, graph or report", ARG_WORD,
 	    survey_stage_names },
 	[NEW] = { "new", 'n', NULL, "start afresh, leave an unfinished run alone" },
 	[FORCE] = { "force", 'f', NULL, "continue although the config has changed" },
 	[SHARD] = { "shard", 0, "I/N", "this is machine I (from 0) of N that share one survey" },
+	[NO_WEAK] = { "no-weak", 0, NULL, "do not look for weak keys" },
 	[JSON] = { "json-progress", 0, NULL, "progress as JSON lines on standard output" },
 	{ NULL },
 };
@@ -27,7 +28,7 @@ static int cmd_run(int argc, char **argv);
 
 const struct command command_run = {
 	.name = "run",
-	.summary = "Run a survey: geo, scan, grab, dns, analyze, graph, report",
+	.summary = "Run a survey: geo, scan, grab, dns, analyze, weak, graph, report",
 	.detail =
 	    "An unfinished run of the same config is continued.  Ctrl-C stops cleanly: hosts in\n"
 	    "flight get 30 seconds to finish; a second Ctrl-C stops at once.  SIGHUP reads the\n"
@@ -78,6 +79,9 @@ cmd_run(int argc, char **argv)
 		case SHARD:
 			if (read_shard(&o, a.value) == -1)
 				return EXIT_USAGE;
+			break;
+		case NO_WEAK:
+			o.no_weak = true;
 			break;
 		case JSON:
 			o.json_progress = true;

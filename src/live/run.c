@@ -20,6 +20,7 @@
 #include "survey/signals.h"
 #include "survey/text.h"
 #include "survey/toolversion.h"
+#include "survey/weakkeys.h"
 
 #include "progress.h"
 #include "live.h"
@@ -31,6 +32,7 @@
 static int stage_geo(struct survey *s);
 static int stage_collect(struct survey *s);
 static int stage_analyze(struct survey *s);
+static int stage_weak(struct survey *s);
 static int stage_graph(struct survey *s);
 static int stage_report(struct survey *s);
 
@@ -42,6 +44,7 @@ static const struct stage {
 	{ STAGE_GEO, STAGE_GEO, true, stage_geo },
 	{ STAGE_SCAN, STAGE_DNS, false, stage_collect },
 	{ STAGE_ANALYZE, STAGE_ANALYZE, true, stage_analyze },
+	{ STAGE_WEAK, STAGE_WEAK, true, stage_weak },
 	{ STAGE_GRAPH, STAGE_GRAPH, true, stage_graph },
 	{ STAGE_REPORT, STAGE_REPORT, true, stage_report },
 };
@@ -86,6 +89,24 @@ stage_analyze(struct survey *s)
 		return EXIT_FAILED;
 	}
 	return rc;
+}
+
+static int
+stage_weak(struct survey *s)
+{
+	struct weak_request o = { .path = s->dir.path,
+		.command = "run",
+		.locked = true,
+		.threads = (unsigned)s->c->analysis.threads,
+		.stop = signals_stop() };
+
+	if (!s->c->weak.enable || s->o->no_weak) {
+		log_info("weak keys are not looked for (%s)",
+		    s->o->no_weak ? "--no-weak" : "weak.enable = no");
+		return 0;
+	}
+	weak_configure(&o, s->c);
+	return weak_rundir(&o);
 }
 
 static int

@@ -13,6 +13,7 @@
 #include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/text.h"
 #include "survey/nearest.h"
 #include "model/config_values.h"
 
@@ -105,6 +106,11 @@ static const struct key keys[] = {
 	KEY(analysis, max_line, INT, "16777216", .min = 1024, .max = 1 << 30),
 	KEY(analysis, threads, INT, "0", .min = 0, .max = 256),
 
+	FLAG(weak, enable, "true"),
+	KEY(weak, memory, STR, "", .check = value_bytes),
+	KEY(weak, blocklists, STRS, "{}", .check = value_blocklist),
+	KEY(weak, primes, PATHS, "{}", .check = value_path),
+
 	KEY(graph, full_up_to, INT, "40", .min = 2, .max = 1000),
 	KEY(graph, formats, STRS, "{svg, png}", .check = value_format),
 	KEY(graph, workers, INT, "0", .min = 0, .max = 64),
@@ -135,8 +141,8 @@ static const struct key upstream_keys[] = {
 
 #define NUPSTREAM_KEYS (sizeof(upstream_keys) / sizeof(upstream_keys[0]))
 
-static const char *const sections[] = { "run", "geo", "scan", "grab", "dns", "analysis", "graph",
-	"report", "doctor" };
+static const char *const sections[] = { "run", "geo", "scan", "grab", "dns", "analysis", "weak",
+	"graph", "report", "doctor" };
 
 #define NSECTIONS (sizeof(sections) / sizeof(sections[0]))
 
@@ -455,8 +461,9 @@ read_upstreams(struct config *c, cfg_t *dns, const char *dir)
 
 /* What follows from checked values. */
 static void
-derive(struct config *c)
+derive(struct config *c, const char *dir)
 {
+	char *path;
 	int row;
 	long ms;
 
@@ -488,6 +495,17 @@ derive(struct config *c)
 		if (row != -1)
 			c->grab.timeout_ms[row] = ms;
 	}
+	for (size_t i = 0; i < c->weak.blocklists.n; i++) {
+		char **list = &c->weak.blocklists.v[i], *was = *list;
+		size_t name = value_list_name(was);
+
+		path = resolve(dir, was + name);
+		*list = xasprintf("%.*s%s", (int)name, was, path);
+		free(path);
+		free(was);
+	}
+	if (c->weak.memory[0] != '\0')
+		text_parse_bytes(c->weak.memory, &c->weak.memory_bytes);
 	value_read_hours(c->scan.quiet_hours, &c->scan.quiet_from_min, &c->scan.quiet_to_min);
 }
 
@@ -523,7 +541,7 @@ parse_text(char *text, const char *path, const char *dir)
 		for (size_t i = 0; i < NKEYS; i++)
 			read_key(c, cfg_getsec(cfg, keys[i].section), &keys[i], dir);
 		read_upstreams(c, cfg_getsec(cfg, "dns"), dir);
-		derive(c);
+		derive(c, dir);
 	}
 	cfg_free(cfg);
 	free(g);

@@ -12,6 +12,7 @@
 #include "survey/ip.h"
 #include "survey/name.h"
 #include "survey/port.h"
+#include "survey/text.h"
 #include "model/config_values.h"
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -173,6 +174,30 @@ minutes(const char *s)
 	h = (s[0] - '0') * 10 + (s[1] - '0');
 	m = (s[3] - '0') * 10 + (s[4] - '0');
 	return m < 60 && h * 60 + m <= 24 * 60 ? h * 60 + m : -1;
+}
+
+const char *
+value_bytes(const char *text)
+{
+	uint64_t bytes;
+
+	return text[0] == '\0' || text_parse_bytes(text, &bytes) ? NULL : "bytes, as in 512M or 4G";
+}
+
+size_t
+value_list_name(const char *text)
+{
+	const char *equals = strchr(text, '='), *slash = strchr(text, '/');
+
+	return equals != NULL && (slash == NULL || equals < slash) ? (size_t)(equals - text) + 1
+								   : 0;
+}
+
+const char *
+value_blocklist(const char *text)
+{
+	return text[value_list_name(text)] != '\0' ? value_path(text + value_list_name(text))
+						   : "a file, or NAME=FILE";
 }
 
 void

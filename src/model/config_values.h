@@ -28,6 +28,11 @@ const char *value_pin(const char *text);
 const char *value_format(const char *text);
 const char *value_line(const char *text);
 const char *value_probe(const char *text);
+const char *value_bytes(const char *text);
+const char *value_blocklist(const char *text);
+
+/* Of "NAME=PATH" the characters before PATH, of "PATH" 0. */
+size_t value_list_name(const char *text);
 
 /* "22:00-06:30" as minutes after midnight; -1 for both when text is empty. */
 void value_read_hours(const char *text, int *from, int *to);

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "survey/finding.h"
 #include "survey/mem.h"
 
 #include "writer.h"
@@ -272,6 +273,17 @@ writers_commit(struct writer *writers, const struct output_options *o, char **er
 	return rc;
 }
 
+/* What was found in the keys of the former survey.db does not belong to this one. */
+static void
+forget_findings(const char *dir)
+{
+	char *path = path_join(dir, FINDINGS_FILE);
+
+	unlink(path);
+	outfile_sweep(path);
+	free(path);
+}
+
 static void
 cost_add(struct cost *sum, const struct cost *more)
 {
@@ -341,6 +353,8 @@ output_write(const struct study *st, const char *dir, const struct output_option
 	}
 	if (rc == 0)
 		rc = writers_commit(writers, o, error);
+	if (rc == 0)
+		forget_findings(dir);
 	for (size_t k = 0; k < NKINDS; k++) {
 		if (kinds[k].kind->abort != NULL)
 			kinds[k].kind->abort(&writers[k]);

@@ -7,10 +7,12 @@
 
 #include "survey/buf.h"
 #include "survey/command.h"
+#include "survey/config.h"
 #include "survey/file.h"
 #include "survey/finding.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/print.h"
 #include "survey/publickey.h"
 #include "survey/rundir.h"
 #include "survey/store.h"
@@ -207,7 +209,7 @@ static int
 commit(struct weak_job *j)
 {
 	const char *dir = j->o->path;
-	char *db_path = path_join(dir, STORE_FILE), *json_path = path_join(dir, WEAK_FILE);
+	char *db_path = path_join(dir, STORE_FILE), *json_path = path_join(dir, FINDINGS_FILE);
 	struct outfile db = { .f = NULL }, json = { .f = NULL };
 	struct outfile *const both[] = { &db, &json };
 	char *error = NULL;
@@ -242,80 +244,140 @@ report_costs(const struct weak_costs *c)
 		log_info("batch GCD put %.1f MB aside in a file", (double)c->file_bytes / 1e6);
 }
 
-/* Say what was found, and what was not looked at.  Returns an exit_status. */
+/* "; not checked: known-primes, lists; 3 keys could not be tested" */
+static void
+tell_unchecked(const struct findings *all, struct buf *b)
+{
+	const char *between = "; not checked: ";
+
+	for (int i = 0; i < NCHECKS; i++) {
+		if (all->checks[i].made)
+			continue;
+		buf_printf(b, "%s%s", between, finding_check_name((enum finding_check)i));
+		between = ", ";
+	}
+	if (all->nskipped > 0)
+		buf_printf(b, "; %zu keys could not be tested, or not in full", all->nskipped);
+}
+
+/* What was asked for and could not be had, a line each.  Returns an exit_status. */
+static int
+report_faults(const struct weak_request *o, const struct findings *all)
+{
+	const char *primes = all->checks[CHECK_KNOWN_PRIMES].why;
+	int status = EXIT_COMPLETE;
+
+	for (size_t i = 0; i < all->nlists; i++) {
+		const struct finding_list *l = &all->lists[i];
+
+		if (l->bad > 0)
+			log_warn("list %s: %llu lines are no fingerprints", l->name,
+			    (unsigned long long)l->bad);
+		if (l->error != NULL) {
+			log_warn("list %s is left out: %s", l->name, l->error);
+			status = EXIT_INCOMPLETE;
+		}
+	}
+	if (o->nprimes > 0 && primes != NULL) {
+		log_warn("known primes: %s", primes);
+		status = EXIT_INCOMPLETE;
+	}
+	return status;
+}
+
+/* Say in a line what was found, and what was not looked at.  Returns an exit_status. */
 static int
 report(const struct weak_job *j)
 {
 	const struct findings *all = j->st->findings;
-	uint64_t count[FINDING_NSEVERITIES] = { 0 }, keys = 0;
-	int status = EXIT_COMPLETE;
-	uint32_t last = STUDY_NONE;
+	uint64_t count[FINDING_NSEVERITIES] = { 0 };
+	struct buf b;
 
-	for (size_t i = 0; i < all->nfindings; i++) {
+	for (size_t i = 0; i < all->nfindings; i++)
 		count[finding_kinds[all->findings[i].kind].severity]++;
-		keys += all->findings[i].key != last;
-		last = all->findings[i].key;
-	}
+	buf_init(&b);
+	buf_adds(&b, "weak keys:");
+	for (int i = 0; i < FINDING_NSEVERITIES; i++)
+		buf_printf(&b, "%s %llu %s", i > 0 ? "," : "", (unsigned long long)count[i],
+		    finding_severity_name((enum finding_severity)i));
+	buf_adds(&b, all->nfindings == 1 ? " finding" : " findings");
+	tell_unchecked(all, &b);
 	if (count[FINDING_CRITICAL] + count[FINDING_HIGH] > 0)
-		log_warn("weak keys: %llu critical findings, %llu high, %llu medium, %llu low; see "
-			 "%s/%s",
-		    (unsigned long long)count[FINDING_CRITICAL],
-		    (unsigned long long)count[FINDING_HIGH],
-		    (unsigned long long)count[FINDING_MEDIUM],
-		    (unsigned long long)count[FINDING_LOW], j->o->path, WEAK_FILE);
+		log_warn("%s (%s/%s)", b.data, j->o->path, FINDINGS_FILE);
 	else
-		log_info("weak keys: %zu findings, none critical or high", all->nfindings);
-	for (int i = 0; i < NCHECKS; i++) {
-		const struct finding_checked *c = &all->checks[i];
-
-		if (!c->made)
-			log_info("not checked: %s (%s)", finding_check_name((enum finding_check)i),
-			    c->why);
-		else if (c->why != NULL)
-			log_warn("checked in part: %s (%s)",
-			    finding_check_name((enum finding_check)i), c->why);
-		if ((i == CHECK_LISTS && j->o->nlists > 0 && c->why != NULL) ||
-		    (i == CHECK_KNOWN_PRIMES && j->o->nprimes > 0 && c->why != NULL))
-			status = EXIT_INCOMPLETE;
-	}
-	for (size_t i = 0; i < all->nlists; i++) {
-		if (all->lists[i].bad > 0)
-			log_warn("list %s: %llu lines are no fingerprints", all->lists[i].name,
-			    (unsigned long long)all->lists[i].bad);
-	}
-	if (all->nskipped > 0)
-		log_info("%zu keys could not be tested, or not in full; %s names them",
-		    all->nskipped, WEAK_FILE);
-	report_costs(&j->costs);
-	return status;
+		log_info("%s (%s/%s)", b.data, j->o->path, FINDINGS_FILE);
+	buf_fini(&b);
+	if (j->o->costs)
+		report_costs(&j->costs);
+	return report_faults(j->o, all);
 }
 
-/* One finding a line: severity, kind, fingerprint, first place, hosts. */
+static const struct print_column columns[] = { { "severity", NULL, 0 }, { "kind", NULL, 0 },
+	{ "fp", "key", 64 }, { "key_kind", "of", 0 }, { "type", NULL, 0 }, { "bits", NULL, 0 },
+	{ "hosts", NULL, 0 }, { "ip", "first host", 0 }, { "port", NULL, 0 }, { NULL } };
+
 static void
+put(struct print *p, const char *s)
+{
+	print_text(p, s, strlen(s));
+}
+
+static void
+print_finding(struct print *p, const struct study *st, const struct finding *f)
+{
+	static const enum print_style styles[FINDING_NSEVERITIES] = { PRINT_ALARM, PRINT_ALARM,
+		PRINT_WARN, PRINT_PLAIN };
+	const struct finding_kind_def *kind = &finding_kinds[f->kind];
+	const struct study_key *k = &st->keys[f->key];
+	char fp[2 * KEY_LEN + 1], ip[IP_STRLEN];
+
+	print_style(p, styles[kind->severity]);
+	put(p, finding_severity_name(kind->severity));
+	put(p, kind->name);
+	for (size_t i = 0; i < KEY_LEN; i++)
+		snprintf(fp + 2 * i, 3, "%02x", k->fp[i]);
+	put(p, fp);
+	put(p, k->kind == KEY_SSH_HOST ? "ssh" : "tls");
+	if (k->public_key == PUBLIC_OK)
+		put(p, public_type_name((enum public_type)k->type));
+	else
+		print_none(p);
+	if (k->bits > 0)
+		print_uint(p, k->bits);
+	else
+		print_none(p);
+	print_uint(p, k->nhosts);
+	if (k->uses.n > 0) {
+		const struct study_use *u = &st->uses[k->uses.at];
+
+		put(p, ip_format(&st->hosts[u->host].ip, ip));
+		put(p, port_table[u->port].name);
+	}
+	print_row(p);
+}
+
+/* Returns 0, or -1 after a message. */
+static int
 print(const struct weak_job *j)
 {
-	const struct study *st = j->st;
-	FILE *out = j->o->out;
+	const struct findings *all = j->st->findings;
+	struct print p;
+	struct buf b;
+	int rc = 0;
 
-	for (size_t i = 0; i < st->findings->nfindings; i++) {
-		const struct finding *f = &st->findings->findings[i];
-		const struct finding_kind_def *kind = &finding_kinds[f->kind];
-		const struct study_key *k = &st->keys[f->key];
-		char ip[IP_STRLEN] = "-";
-		const char *port = "-";
-
-		if (k->uses.n > 0) {
-			const struct study_use *u = &st->uses[k->uses.at];
-
-			ip_format(&st->hosts[u->host].ip, ip);
-			port = port_table[u->port].name;
-		}
-		fprintf(out, "%-8s %-22s ", finding_severity_name(kind->severity), kind->name);
-		for (size_t b = 0; b < KEY_LEN; b++)
-			fprintf(out, "%02x", k->fp[b]);
-		fprintf(out, " %s %s %s, %u host%s\n", k->kind == KEY_SSH_HOST ? "ssh" : "tls", ip,
-		    port, k->nhosts, k->nhosts == 1 ? "" : "s");
+	buf_init(&b);
+	print_init(&p, (enum print_format)j->o->format, &b, j->o->colour);
+	print_table(&p, NULL, columns);
+	for (size_t i = 0; i < all->nfindings; i++)
+		print_finding(&p, j->st, &all->findings[i]);
+	print_table_end(&p);
+	print_fini(&p);
+	if (fwrite(b.data, 1, b.len, stdout) != b.len || fflush(stdout) != 0) {
+		log_error("%s: standard output: %s", j->o->command, strerror(errno));
+		rc = -1;
 	}
+	buf_fini(&b);
+	return rc;
 }
 
 static int
@@ -370,8 +432,8 @@ run(struct weak_job *j)
 			status = j->o->stop != NULL && *j->o->stop != 0 ? EXIT_STOPPED
 									: EXIT_FAILED;
 	}
-	if (j->o->out != NULL && (status == EXIT_COMPLETE || status == EXIT_INCOMPLETE))
-		print(j);
+	if (j->o->print && (status == EXIT_COMPLETE || status == EXIT_INCOMPLETE) && print(j) == -1)
+		status = EXIT_FAILED;
 	return close_factors(j, status);
 }
 
@@ -393,13 +455,39 @@ weak_rundir(const struct weak_request *o)
 	return status;
 }
 
-int
-weak_forget(const char *dir)
+void
+weak_configure(struct weak_request *o, const struct config *c)
 {
-	char *path = path_join(dir, WEAK_FILE);
-	int rc = unlink(path) == 0 || errno == ENOENT ? 0 : -1;
+	if (o->memory == 0)
+		o->memory = (size_t)c->weak.memory_bytes;
+	if (o->nlists == 0) {
+		o->lists = (const char *const *)c->weak.blocklists.v;
+		o->nlists = c->weak.blocklists.n;
+	}
+	if (o->nprimes == 0) {
+		o->primes = (const char *const *)c->weak.primes.v;
+		o->nprimes = c->weak.primes.n;
+	}
+}
 
-	outfile_sweep(path);
+struct config *
+weak_run_config(const char *dir)
+{
+	char *path = path_join(dir, "survey.conf"), *text;
+	struct config *c = NULL;
+	struct manifest m;
+	size_t len;
+
+	manifest_init(&m);
+	if ((text = file_read(path, (size_t)1 << 20, &len)) != NULL) {
+		(void)manifest_read(&m, dir);
+		c = config_parse(text, len, m.config_path != NULL ? m.config_path : path);
+		if (c == NULL)
+			log_warn(
+			    "%s is not understood: what it says of weak keys is not known", path);
+	}
+	manifest_fini(&m);
+	free(text);
 	free(path);
-	return rc;
+	return c;
 }

@@ -38,6 +38,7 @@ const struct rundir_file rundir_files[] = {
 	{ "dodgy.json", MADE_BY_ANALYZE, .personal = true, .remade = true },
 	{ "dogies.json", MADE_BY_ANALYZE, .personal = true, .remade = true },
 	{ "verdicts.ndjson", MADE_BY_ANALYZE, .personal = true, .remade = true },
+	{ "weak.json", MADE_BY_WEAK, .personal = true, .remade = true },
 	{ "graphs/", MADE_BY_GRAPH, .personal = true, .remade = true },
 	{ "report/", MADE_BY_REPORT, .personal = true, .remade = true },
 	{ "anonymise.key", MADE_BY_ANONYMISE, .personal = true },
@@ -49,6 +50,7 @@ const struct rundir_file rundir_files[] = {
 const char *const rundir_maker_name[] = {
 	[MADE_BY_RUN] = "run",
 	[MADE_BY_ANALYZE] = "analyze",
+	[MADE_BY_WEAK] = "weak",
 	[MADE_BY_GRAPH] = "graph",
 	[MADE_BY_REPORT] = "report",
 	[MADE_BY_ANONYMISE] = "--anonymise",

@@ -19,6 +19,7 @@ const char *const survey_stage_names[] = { [STAGE_GEO] = "geo",
 	[STAGE_GRAB] = "grab",
 	[STAGE_DNS] = "dns",
 	[STAGE_ANALYZE] = "analyze",
+	[STAGE_WEAK] = "weak",
 	[STAGE_GRAPH] = "graph",
 	[STAGE_REPORT] = "report",
 	[NSTAGES] = NULL };

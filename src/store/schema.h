@@ -102,25 +102,26 @@ static const char store_views[] =
     " WHERE c.key <> f.key;";
 
 /* Made after the rows: a sorted build is faster than upkeep. */
-static const char store_indices[] = "CREATE INDEX hosts_ip ON hosts (ip);"
-				    "CREATE INDEX hosts_asn ON hosts (asn);"
-				    "CREATE INDEX hosts_cluster ON hosts (cluster);"
-				    "CREATE INDEX keys_fp ON keys (fp);"
+static const char store_indices[] =
+    "CREATE INDEX hosts_ip ON hosts (ip);"
+    "CREATE INDEX hosts_asn ON hosts (asn);"
+    "CREATE INDEX hosts_cluster ON hosts (cluster);"
+    "CREATE INDEX keys_fp ON keys (fp);"
 
-				    "CREATE INDEX certs_sha256 ON certs (sha256);"
-				    "CREATE INDEX certs_serial ON certs (serial);"
-				    "CREATE INDEX host_ports_host ON host_ports (host);"
-				    "CREATE INDEX host_ports_key ON host_ports (key);"
-				    "CREATE INDEX outcomes_host ON outcomes (host);"
-				    "CREATE INDEX names_host ON names (host);"
+    "CREATE INDEX certs_sha256 ON certs (sha256);"
+    "CREATE INDEX certs_serial ON certs (serial);"
+    "CREATE INDEX host_ports_host ON host_ports (host);"
+    "CREATE INDEX host_ports_key ON host_ports (key);"
+    "CREATE INDEX outcomes_host ON outcomes (host);"
+    "CREATE INDEX names_host ON names (host);"
 
-				    "CREATE INDEX names_reversed ON names (reversed);"
+    "CREATE INDEX names_reversed ON names (reversed);"
 
-				    "CREATE INDEX cluster_keys_cluster ON cluster_keys (cluster);"
-				    "CREATE INDEX cluster_keys_key ON cluster_keys (key);"
-				    "CREATE INDEX findings_key ON findings (key);"
-				    "CREATE INDEX finding_groups_finding ON finding_groups (finding);"
-				    "CREATE INDEX common_keys_common ON common_keys (common);"
-				    "CREATE INDEX not_checked_key ON not_checked (key);";
+    "CREATE INDEX cluster_keys_cluster ON cluster_keys (cluster);"
+    "CREATE INDEX cluster_keys_key ON cluster_keys (key);"
+    "CREATE INDEX findings_key ON findings (key);"
+    "CREATE INDEX finding_groups_finding ON finding_groups (finding);"
+    "CREATE INDEX common_keys_common ON common_keys (common);"
+    "CREATE INDEX not_checked_key ON not_checked (key);";
 
 #endif

@@ -128,6 +128,33 @@ join_groups(struct findings *out)
 	out->nfindings = n;
 }
 
+/* A check that had no key to look at because none was there in full was not made. */
+static void
+settle_check(const struct weak_run_state *r, enum finding_check check)
+{
+	static const enum finding_skip unknown[] = { FINDING_SKIP_ABSENT, FINDING_SKIP_MISMATCH,
+		FINDING_SKIP_MALFORMED };
+	struct finding_checked *c = &r->out->checks[check];
+	size_t n = 0;
+
+	if (check != CHECK_KNOWN_PRIMES && check != CHECK_LISTS)
+		c->made = true;
+	for (size_t i = 0; i < r->out->nskipped; i++) {
+		for (int k = 0; k < 3; k++)
+			n += r->out->skipped[i].reason == unknown[k];
+	}
+	if (c->made && c->keys == 0 && n > 0 && check != CHECK_SSH) {
+		c->made = false;
+		free(c->why);
+		c->why = xasprintf(
+		    "of %zu keys the public key itself is not known, and of no other "
+		    "can it be tested",
+		    n);
+	}
+	if (!c->made)
+		c->keys = 0;
+}
+
 static void
 gather(struct weak_run_state *r)
 {
@@ -154,14 +181,8 @@ gather(struct weak_run_state *r)
 	qsort(out->skipped, out->nskipped, sizeof(*out->skipped), by_key);
 	join_groups(out);
 	out->checks[CHECK_KNOWN_PRIMES].keys = out->checks[CHECK_SHARED_PRIMES].keys;
-	for (size_t check = 0; check < NCHECKS; check++) {
-		struct finding_checked *c = &out->checks[check];
-
-		if (check != CHECK_KNOWN_PRIMES && check != CHECK_LISTS)
-			c->made = true;
-		if (!c->made)
-			c->keys = 0;
-	}
+	for (size_t check = 0; check < NCHECKS; check++)
+		settle_check(r, (enum finding_check)check);
 }
 
 /* The planted keys' findings go, and the groups that only these were in. */
