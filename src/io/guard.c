@@ -571,7 +571,8 @@ guard_broker_call(const struct guard_broker *b, unsigned service, const void *re
 		return -1;
 	}
 	if (m.head.kind == 0 && m.len <= size && m.nfds <= (fd != NULL ? 1 : 0)) {
-		memcpy(answer, m.body, m.len);
+		if (m.len > 0)
+			memcpy(answer, m.body, m.len);
 		if (m.nfds == 1)
 			*fd = m.fds[0];
 		return (ssize_t)m.len;

@@ -55,6 +55,7 @@ static const struct kind {
 	{ "clusternum", NULL, RESULTS },
 	{ "hosts", "keys", RESULTS },
 	{ "verdict", "ip_record", RESULTS },
+	{ "findings", "checks", RESULTS },
 	{ "answers", "outcome",
 	    "a dns.ndjson: answers to names, not records. survey analyze takes it beside records, "
 	    "with --dns-file" },

@@ -201,8 +201,10 @@ test_dies_and_recovers(void **state)
 	struct result *r = *state;
 
 	for (size_t i = 0; i < sizeof(fakes) / sizeof(fakes[0]); i++) {
-		unlink(r->state);
-		unlink(r->tool);
+		if (r->state != NULL)
+			unlink(r->state);
+		if (r->tool != NULL)
+			unlink(r->tool);
 		r->total = r->whole = 0;
 		r->done = 0;
 		memset(r->records, 0, sizeof(r->records));
