@@ -733,16 +733,35 @@ package()
 	ls "$top"/build-package/packages/*.deb
 }
 
+# Root makes runs only below folders that nobody else could exchange.
+is_of_root()
+{
+	local folder=$1
+
+	while [ "$(stat -c %u "$folder")" -eq 0 ]; do
+		[ "$folder" != / ] || return 0
+		folder=$(dirname "$folder")
+	done
+	return 1
+}
+
 demo()
 {
-	local run report status=0
+	local run report runs status=0
+	local -a where=()
 
 	[ "$(id -u)" -eq 0 ] || die 'the lab needs root, for network namespaces and ports below 1024' 2
 	cd "$top"
 	build release
-	tests/lab/lab run "$top/build-release/survey" run "$top/config/lab.conf" || status=$?
+	if ! is_of_root "$top"; then	# a checkout in somebody's home
+		runs=$(mktemp -d /var/tmp/survey-lab-runs-XXXXXX)
+		chmod 755 "$runs"
+		where=(--dir "$runs/lab")
+	fi
+	tests/lab/lab run "$top/build-release/survey" run "${where[@]}" "$top/config/lab.conf" || status=$?
 	[ "$status" -eq 0 ] || die "the survey of the lab ended with status $status: see above" "$status"
-	run=$(readlink -f "$top/runs/latest")
+	run=${runs:+$runs/lab}
+	run=${run:-$(readlink -f "$top/runs/latest")}
 	[ -e "$run/graphs/legend.svg" ] || die "there are no pictures in $run/graphs"
 	report=$(hand_over "$run")
 	cat <<EOF

@@ -1,4 +1,5 @@
 /* A study as SQLite tables, in one transaction. */
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -529,7 +530,11 @@ fill(sqlite3 *db, const struct study *st, const volatile sig_atomic_t *stop)
 static void
 set_error(char **error, const char *path, sqlite3 *db)
 {
-	*error = xasprintf("%s: SQLite: %s", path, db != NULL ? sqlite3_errmsg(db) : "no memory");
+	if (db != NULL && sqlite3_errcode(db) == SQLITE_FULL)
+		*error = xasprintf("%s: %s", path, strerror(ENOSPC));
+	else
+		*error = xasprintf(
+		    "%s: SQLite: %s", path, db != NULL ? sqlite3_errmsg(db) : "no memory");
 }
 
 int
