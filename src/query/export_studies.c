@@ -87,8 +87,12 @@ end_clusters(const struct study *st, const char *dir)
 		char *path = path_join(dir, name);
 		FILE *f = access(path, F_OK) == 0 ? fopen(path, "ae") : NULL;
 
-		if (f != NULL && (fputs("]\n", f) == EOF || fclose(f) != 0))
-			rc = failed(path);
+		if (f != NULL) {
+			bool wrong = fputs("]\n", f) == EOF;
+
+			if (fclose(f) != 0 || wrong)
+				rc = failed(path);
+		}
 		free(name);
 		free(path);
 	}

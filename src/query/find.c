@@ -175,14 +175,14 @@ static const char *const statements[] = {
 	    " UNION SELECT p.host FROM certs c JOIN host_ports p ON p.key = c.key AND p.cert = c.id"
 	    " WHERE c.sha256 >= ?1 AND c.sha256 < ?2 ORDER BY 1",
 	[FIND_SERIAL] =
-	    "SELECT host FROM host_ports WHERE key IN (SELECT id FROM keys WHERE fp >= ?1 AND fp < "
-	    "?2)"
+	    "SELECT host FROM host_ports WHERE key IN"
+	    " (SELECT id FROM keys WHERE fp >= ?1 AND fp < ?2)"
 	    " UNION SELECT p.host FROM certs c JOIN host_ports p ON p.key = c.key AND p.cert = c.id"
 	    " WHERE c.serial = ?1 OR (c.sha256 >= ?1 AND c.sha256 < ?2) ORDER BY 1",
 	[FIND_NAME] = "SELECT DISTINCT host FROM names WHERE reversed = ?1 ORDER BY 1",
 	[FIND_GLOB] = "SELECT DISTINCT host FROM names WHERE reversed GLOB ?1 ORDER BY 1",
-	[FIND_AS_NAME] = "SELECT id FROM hosts WHERE as_name LIKE '%' || ?1 || '%' ESCAPE '\\'"
-			 " ORDER BY id",
+	[FIND_AS_NAME] =
+	    "SELECT id FROM hosts WHERE as_name LIKE '%' || ?1 || '%' ESCAPE '\\' ORDER BY id",
 };
 
 struct hosts {
