@@ -76,7 +76,7 @@ run_same(struct weak_run_state *r)
 
 		if (r->number[key].len == 0)
 			continue;
-		e[n++] = (struct entry){ key, k->key.type,
+		e[n++] = (struct entry){ key, (uint8_t)k->key.type,
 			c != NULL ? (uint16_t)(c - r->curves.curves + 1) : 0 };
 		if (key < r->n)
 			r->out->checks[CHECK_SAME_KEY].keys++;
