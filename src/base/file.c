@@ -335,12 +335,11 @@ file_copy(int from, int to)
 	struct stat st;
 	struct timespec times[2];
 	off_t at = 0;
-	ssize_t n = 0;
 
 	if (fstat(from, &st) == -1)
 		return -1;
 	if (ioctl(to, FICLONE, from) == -1) {
-		while ((n = copy_file_range(from, &at, to, NULL, COPY_SIZE, 0)) > 0)
+		while (copy_file_range(from, &at, to, NULL, COPY_SIZE, 0) > 0)
 			;
 		/* Not over file systems that differ, say; what the kernel has copied counts. */
 		if (copy_rest(from, to, at) == -1)

@@ -146,7 +146,7 @@ understand(struct find_query *q, const char *text)
 	} else if (strncasecmp(text, "AS", 2) == 0 && is_number(text + 2, &n)) {
 		q->kind = FIND_AS;
 		q->number = n;
-	} else if ((q->value = ssh_digits(text)) != NULL) {
+	} else if ((q->value = ssh_digits(text)) != NULL) { /* NOLINT(bugprone-branch-clone) */
 		q->kind = FIND_FINGERPRINT;
 	} else if (strlen(text) >= 8 && strspn(text, "0123456789") == strlen(text)) {
 		q->kind = FIND_SERIAL;

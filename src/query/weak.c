@@ -215,11 +215,11 @@ commit(struct weak_job *j)
 	char *error = NULL;
 	int rc = -1;
 
-	if (outfile_open(&db, db_path) != 0 || outfile_open(&json, json_path) != 0 ||
-	    db.tmp == NULL || weak_json_write(j->st, json.f) != 0)
-		error = xasprintf("%s: %s", dir, strerror(errno));
-	else if (store_write(j->st, db.tmp, j->o->stop, &error) == 0 &&
-		 (rc = outfile_commit_all(both, 2)) != 0)
+	if (outfile_open(&db, db_path) == 0 && outfile_open(&json, json_path) == 0 &&
+	    db.tmp != NULL && weak_json_write(j->st, json.f) == 0 &&
+	    store_write(j->st, db.tmp, j->o->stop, &error) == 0)
+		rc = outfile_commit_all(both, 2);
+	if (rc != 0 && error == NULL)
 		error = xasprintf("%s: %s", dir, strerror(errno));
 	if (error != NULL)
 		log_error("%s", error);

@@ -306,7 +306,8 @@ expand(struct partner_group *g, const uint32_t *order, const size_t *start)
 			members[n++] = order[j];
 		}
 	}
-	qsort(members, n, sizeof(*members), by_number);
+	if (n > 0)
+		qsort(members, n, sizeof(*members), by_number);
 	free(g->members);
 	g->members = members;
 	g->n = n;
