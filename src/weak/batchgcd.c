@@ -259,7 +259,7 @@ make_node(size_t node, unsigned worker, void *arg)
 	} else {
 		nat_mul(p, p1, n1, p2, n2);
 		np = nat_size(p, n1 + n2);
-		d[0] = nd = 1;
+		d[0] = 1;
 		t->product[t->level].size[node] = (uint32_t)np;
 		t->upper.size[node] = 1;
 		if (t->o->only_extra)
