@@ -307,9 +307,9 @@ read_nameset(struct gather *im, uint32_t host, struct simd_node nameset)
 static uint8_t
 name_verdict_of(struct simd_text t)
 {
-	for (uint8_t v = 0; v < NAME_NVERDICTS; v++) {
-		if (text_is(t, study_name_verdict(v)))
-			return v;
+	for (unsigned v = 0; v < NAME_NVERDICTS; v++) {
+		if (text_is(t, study_name_verdict((uint8_t)v)))
+			return (uint8_t)v;
 	}
 	return NAME_UNKNOWN;
 }
