@@ -394,7 +394,7 @@ find_named(struct rundir *d, const char *path, const struct identity *id)
 	close(fd);
 	if (got != 1)
 		return EXIT_FAILED;
-	d->resumed = g.error == 0 && g.began;
+	d->resumed = g.error == 0 && g.began; /* NOLINT: filled when one came */
 	if (g.error == 0)
 		return check_owner(d, id);
 	/* Root's own directory need not be open to run.user. */
