@@ -7,6 +7,7 @@
 #include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/outside.h"
 
 #define CHECKS_MAX 4
 #define COMPLAINTS_MAX (16 << 20)
@@ -346,7 +347,7 @@ move_kid(struct kid *k)
 	uint16_t *port = k == &m->kids[STUBBY] ? &m->gen.stubby_port : &m->gen.unbound_port;
 
 	log_warn("dns: port %u was taken before %s had it; trying another", *port, k->name);
-	if ((*port = managed_free_port()) == 0) {
+	if ((*port = outside_free_port(NULL)) == 0) {
 		log_error("dns: no free port on 127.0.0.1: %m");
 		return -1;
 	}

@@ -1,9 +1,7 @@
 /* The files, directory and programs of resolvers of ours. */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +9,7 @@
 #include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/outside.h"
 #include "survey/tool.h"
 
 #define SYSTEM_CAS "/etc/ssl/certs/ca-certificates.crt"
@@ -93,30 +92,6 @@ write_cas(struct managed *m)
 		rc = managed_write(m->ca_file, b.data, b.len);
 	buf_fini(&b);
 	return rc;
-}
-
-/* A port of 127.0.0.1 that neither UDP nor TCP uses; 0 with errno set. */
-uint16_t
-managed_free_port(void)
-{
-	for (int i = 0; i < 64; i++) {
-		struct sockaddr_in sin = { .sin_family = AF_INET,
-			.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-		socklen_t len = sizeof(sin);
-		int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-		int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		bool ok = udp != -1 && tcp != -1 && bind(udp, (struct sockaddr *)&sin, len) == 0 &&
-			  getsockname(udp, (struct sockaddr *)&sin, &len) == 0 &&
-			  bind(tcp, (struct sockaddr *)&sin, len) == 0;
-
-		if (udp != -1)
-			close(udp);
-		if (tcp != -1)
-			close(tcp);
-		if (ok)
-			return ntohs(sin.sin_port);
-	}
-	return 0;
 }
 
 /* Unbound's is written when it is checked. */
@@ -273,8 +248,8 @@ managed_prepare(struct managed *m, const char *dir)
 	if (find_tools(m) == -1 || make_dir(m, dir) == -1)
 		return -1;
 	m->gen.dir = m->dir;
-	m->gen.unbound_port = managed_free_port();
-	m->gen.stubby_port = managed_free_port();
+	m->gen.unbound_port = outside_free_port(NULL);
+	m->gen.stubby_port = outside_free_port(NULL);
 	if (m->gen.unbound_port == 0 || m->gen.stubby_port == 0) {
 		log_error("dns: no free port on 127.0.0.1: %m");
 		return -1;

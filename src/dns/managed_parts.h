@@ -76,8 +76,6 @@ int managed_prepare(struct managed *m, const char *dir);
 int managed_make_confs(struct managed *m);
 /* A file of the resolvers' user.  Returns 0, or -1 after a message. */
 int managed_write(const char *path, const char *text, size_t len);
-/* A port of 127.0.0.1 that neither UDP nor TCP uses; 0 with errno set. */
-uint16_t managed_free_port(void);
 
 /* managed_watch.c: choose what is asked; ask until a resolver answers, then whether it still does. */
 void managed_choose_probe(struct managed *m);
