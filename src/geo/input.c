@@ -167,8 +167,7 @@ drop_cities(char **list, size_t *n)
 	size_t out = 0;
 
 	for (size_t i = 0; i < *n; i++)
-		country = country ||
-			  holds(base_name(list[i]), "country"); /* NOLINT: n is 0 without a list */
+		country = country || holds(base_name(list[i]), "country");
 	for (size_t i = 0; i < *n; i++) {
 		if (country && holds(base_name(list[i]), "city"))
 			free(list[i]);
@@ -191,13 +190,14 @@ geo_csv_files(const char *dir, char *paths[GEO_CSV_FILES])
 		return 1;
 	}
 	list_folder(dir, ".csv", true, &list, &n, &cap);
-	if (n > 0)
-		qsort(list, n, sizeof(*list), path_cmp);
+	if (list == NULL)
+		return 0;
+	qsort(list, n, sizeof(*list), path_cmp);
 	drop_twins(list, &n);
 	drop_cities(list, &n);
 	for (size_t i = 0; i < n; i++) {
 		if (i < GEO_CSV_FILES)
-			paths[i] = list[i]; /* NOLINT: n is 0 without a list */
+			paths[i] = list[i];
 		else
 			free(list[i]);
 	}
@@ -379,7 +379,12 @@ choose_mmdb(const struct files *f, enum geo_kind kind)
 static bool
 same_columns(const struct geo_csv *a, const struct geo_csv *b)
 {
-	return memcmp(&a->col, &b->col, sizeof(a->col)) == 0; /* NOLINT: ints only */
+	const struct geo_columns *x = &a->col, *y = &b->col;
+
+	return x->header == y->header && x->network == y->network && x->lo == y->lo &&
+	       x->hi == y->hi && x->place == y->place && x->registered == y->registered &&
+	       memcmp(x->fact, y->fact, sizeof(x->fact)) == 0 &&
+	       memcmp(x->name, y->name, sizeof(x->name)) == 0;
 }
 
 /* The first CSV of a kind, and another one like it with the other family. */

@@ -372,7 +372,7 @@ find_named(struct rundir *d, const char *path, const struct identity *id)
 {
 	char *why;
 	int fd = trust_open(path, id->uid, trust_flags(id), NULL, NULL, &why), got;
-	struct glance g;
+	struct glance g = { 0 };
 
 	d->path = xstrdup(path);
 	if (fd == -1 && errno == ENOENT) {
@@ -394,7 +394,7 @@ find_named(struct rundir *d, const char *path, const struct identity *id)
 	close(fd);
 	if (got != 1)
 		return EXIT_FAILED;
-	d->resumed = g.error == 0 && g.began; /* NOLINT: filled when one came */
+	d->resumed = g.error == 0 && g.began;
 	if (g.error == 0)
 		return check_owner(d, id);
 	/* Root's own directory need not be open to run.user. */
