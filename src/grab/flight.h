@@ -19,6 +19,7 @@ struct flight {
 	int64_t time; /* of the epoch, when it was fed first */
 	uint64_t fed_ms; /* of the loop, when it was fed last */
 	unsigned tries;
+	unsigned undialed; /* results without a packet that were asked for once more */
 	bool second;
 	bool waiting; /* zgrab2 does not have it now */
 	uint32_t wanted; /* modules asked or to be asked */

@@ -25,6 +25,7 @@
 #define BACKOFF_MAX 30000
 #define MAX_SENDERS 1000
 #define TAG_SECOND 0x80000000u /* of a queued host: the second pass, low bits = ports */
+#define MAX_UNDIALED 64 /* a host; each is one chance in two */
 
 enum state { RUNNING, DRAINING, CLOSING, DONE };
 
@@ -258,6 +259,12 @@ on_line(const char *line, size_t len, void *arg)
 	bit = UINT32_C(1) << r.module;
 	if (f == NULL || !(f->wanted & bit) || (f->have & bit)) {
 		g->stats.stray++;
+		return 0;
+	}
+	if (r.undialed && f->undialed < MAX_UNDIALED && strchr(g->o.local_addr, ',') != NULL &&
+	    g->state == RUNNING && !f->waiting && g->o.allowed(&f->ip, g->o.arg)) {
+		f->undialed++;
+		send_lines(g, f, bit);
 		return 0;
 	}
 	f->have |= bit;

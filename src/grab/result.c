@@ -10,6 +10,22 @@ equals(struct simd_text t, const char *word)
 	return t.s != NULL && t.len == strlen(word) && memcmp(t.s, word, t.len) == 0;
 }
 
+/*
+ * ZGrab2 picks any of its local addresses, also for a host of the other family.
+ * The status says that there was no connection, so no server has a say in the text.
+ */
+static bool
+is_undialed(struct simd_node object)
+{
+	static const char end[] = ": no suitable address found";
+	struct simd_text error = simd_string(simd_get(object, "error"));
+	size_t len = sizeof(end) - 1;
+
+	return equals(simd_string(simd_get(object, "status")), "connection-timeout") &&
+	       error.s != NULL && error.len >= len &&
+	       memcmp(error.s + error.len - len, end, len) == 0;
+}
+
 enum grab_end
 result_end(struct simd_node object)
 {
@@ -98,6 +114,7 @@ result_read(
 	if (data.s == NULL || !slice_next(&members, &key, &r->json))
 		return "no-data";
 	r->end = result_end(object);
+	r->undialed = is_undialed(object);
 	r->follow = follow_ups(t, &t->m[r->module], r->end, object);
 	return NULL;
 }

@@ -18,6 +18,7 @@ struct result {
 	int module; /* index in the table */
 	struct slice json; /* zgrab2's object, in the line */
 	enum grab_end end;
+	bool undialed; /* the local address was of the other family: nothing was sent */
 	uint32_t follow; /* modules to ask next, for what this one could not see */
 };
 

@@ -122,6 +122,36 @@ read_one(const char *line, const struct config *c, struct result *r)
 }
 
 static void
+test_undialed(void **state)
+{
+	static const struct {
+		const char *status, *error;
+		bool undialed;
+	} rows[] = {
+		{ "connection-timeout", "dial tcp: address 198.19.0.2:0: no suitable address found",
+		    true },
+		{ "connection-timeout", "dial tcp 198.18.1.1:25: i/o timeout", false },
+		/* What a server may have said. */
+		{ "protocol-error", "it said: no suitable address found", false },
+		{ "connection-timeout", ": no suitable address found, it said", false },
+		{ "success", ": no suitable address found", false },
+	};
+	struct config c = study_config();
+	struct result r;
+	char line[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(line, sizeof(line),
+		    "{\"ip\":\"198.18.1.1\",\"data\":{\"p25\":{\"status\":\"%s\",\"error\":\"%s\"}}"
+		    "}",
+		    rows[i].status, rows[i].error);
+		assert_null(read_one(line, &c, &r));
+		assert_int_equal(r.undialed, rows[i].undialed);
+	}
+}
+
+static void
 test_results(void **state)
 {
 	static const struct {
@@ -311,6 +341,7 @@ main(void)
 		cmocka_unit_test(test_modules),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_results),
+		cmocka_unit_test(test_undialed),
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_giant_numbers),
 		cmocka_unit_test(test_follow_ups),
