@@ -11,6 +11,9 @@ struct buf;
 /* Append the text of len bytes, padded with '='. */
 void base64_encode(struct buf *out, const void *data, size_t len);
 
+/* Append a SHA-256 as `ssh-keygen -lf` prints it: "SHA256:" and base64 without padding. */
+void base64_fingerprint(struct buf *out, const uint8_t sha256[static 32]);
+
 #define BASE64_ROOM(chars) ((chars) / 4 * 3 + 3) /* bytes that base64_decode() may need */
 
 /*

@@ -40,6 +40,9 @@ void jsonw_bool(struct jsonw *w, bool v);
 void jsonw_null(struct jsonw *w);
 void jsonw_hex(struct jsonw *w, const uint8_t *p, size_t len); /* a string of hex digits */
 void jsonw_raw(struct jsonw *w, const char *json, size_t len); /* a value that is JSON already */
+/* A key with its value; NULL is null. */
+void jsonw_member_string(struct jsonw *w, const char *key, const char *s);
+void jsonw_member_uint(struct jsonw *w, const char *key, uint64_t v);
 /* End of a top-level value: a newline, and the next value starts afresh (NDJSON). */
 void jsonw_newline(struct jsonw *w);
 

@@ -25,6 +25,14 @@ base64_encode(struct buf *out, const void *data, size_t len)
 	}
 }
 
+void
+base64_fingerprint(struct buf *out, const uint8_t sha256[static 32])
+{
+	buf_adds(out, "SHA256:");
+	base64_encode(out, sha256, 32);
+	out->data[--out->len] = '\0'; /* 32 bytes are padded by one character */
+}
+
 /* Value of a digit; -1 for any other character. */
 static int
 value(char c)

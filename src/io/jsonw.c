@@ -179,6 +179,23 @@ jsonw_hex(struct jsonw *w, const uint8_t *p, size_t len)
 }
 
 void
+jsonw_member_string(struct jsonw *w, const char *key, const char *s)
+{
+	jsonw_key(w, key);
+	if (s != NULL)
+		jsonw_string(w, s);
+	else
+		jsonw_null(w);
+}
+
+void
+jsonw_member_uint(struct jsonw *w, const char *key, uint64_t v)
+{
+	jsonw_key(w, key);
+	jsonw_uint(w, v);
+}
+
+void
 jsonw_raw(struct jsonw *w, const char *json, size_t len)
 {
 	separate(w);

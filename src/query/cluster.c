@@ -335,23 +335,6 @@ plan_fini(struct plan *p)
 /* --- JSON ------------------------------------------------------------------ */
 
 static void
-put(struct jsonw *w, const char *key, const char *s)
-{
-	jsonw_key(w, key);
-	if (s == NULL)
-		jsonw_null(w);
-	else
-		jsonw_string(w, s);
-}
-
-static void
-put_uint(struct jsonw *w, const char *key, uint64_t n)
-{
-	jsonw_key(w, key);
-	jsonw_uint(w, n);
-}
-
-static void
 json_ports(struct jsonw *w, unsigned ports)
 {
 	jsonw_key(w, "ports");
@@ -383,9 +366,12 @@ json_keys(struct asking *k, const struct study_cluster *c)
 			jsonw_hex(w, sk->fp, KEY_LEN);
 		else
 			jsonw_null(w);
-		put(w, "kind", sk->ssh && sk->tls ? "ssh+tls" : sk->ssh ? "ssh" : "tls");
-		put_uint(w, "hosts", sk->nhosts);
-		put_uint(w, "ases", ases_of_key(st, key, &ases));
+		jsonw_member_string(w, "kind",
+		    sk->ssh && sk->tls ? "ssh+tls"
+		    : sk->ssh	       ? "ssh"
+				       : "tls");
+		jsonw_member_uint(w, "hosts", sk->nhosts);
+		jsonw_member_uint(w, "ases", ases_of_key(st, key, &ases));
 		json_ports(w, ports_of_key(st, key));
 		jsonw_key(w, "at");
 		jsonw_array(w);
@@ -433,7 +419,7 @@ json_cuts(struct asking *k, const struct facts *f)
 			jsonw_key(w, "key");
 			jsonw_hex(w, st->keys[c->number].fp, KEY_LEN);
 		} else {
-			put(w, "host", ip_format(&st->hosts[c->number].ip, ip));
+			jsonw_member_string(w, "host", ip_format(&st->hosts[c->number].ip, ip));
 		}
 		jsonw_key(w, "parts");
 		jsonw_array(w);
@@ -456,15 +442,15 @@ json_plan(struct asking *k, const struct facts *f)
 	make_plan(k, f->c, &p);
 	jsonw_key(w, "repair");
 	jsonw_object(w);
-	put_uint(w, "keys", p.keys);
-	put_uint(w, "operators", p.operators);
-	put_uint(w, "changes", p.n);
-	put_uint(w, "least", p.least);
+	jsonw_member_uint(w, "keys", p.keys);
+	jsonw_member_uint(w, "operators", p.operators);
+	jsonw_member_uint(w, "changes", p.n);
+	jsonw_member_uint(w, "least", p.least);
 	jsonw_key(w, "tasks");
 	jsonw_array(w);
 	for (size_t i = 0; i < p.n; i++) {
 		jsonw_object(w);
-		put(w, "operator", p.v[i].operator);
+		jsonw_member_string(w, "operator", p.v[i].operator);
 		jsonw_key(w, "key");
 		if (st->keys[p.v[i].key].named)
 			jsonw_hex(w, st->keys[p.v[i].key].fp, KEY_LEN);
@@ -490,8 +476,8 @@ json_tallies(struct jsonw *w, const char *key, const struct tallies *t)
 	jsonw_array(w);
 	for (size_t i = 0; i < t->n; i++) {
 		jsonw_object(w);
-		put(w, "name", t->v[i].text);
-		put_uint(w, "hosts", t->v[i].hosts);
+		jsonw_member_string(w, "name", t->v[i].text);
+		jsonw_member_uint(w, "hosts", t->v[i].hosts);
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
@@ -504,10 +490,10 @@ json_may_be(struct jsonw *w, const struct facts *f)
 	jsonw_array(w);
 	for (unsigned i = 0; i < f->nmay_be; i++) {
 		jsonw_object(w);
-		put(w, "what", why_word(f->may_be[i].what));
-		put(w, "for", f->may_be[i].pro);
-		put(w, "against", f->may_be[i].contra);
-		put_uint(w, "score", f->may_be[i].score);
+		jsonw_member_string(w, "what", why_word(f->may_be[i].what));
+		jsonw_member_string(w, "for", f->may_be[i].pro);
+		jsonw_member_string(w, "against", f->may_be[i].contra);
+		jsonw_member_uint(w, "score", f->may_be[i].score);
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
@@ -522,9 +508,9 @@ json_cluster(struct asking *k, uint32_t cluster, const struct facts *f)
 	char ip[IP_STRLEN];
 
 	jsonw_object(w);
-	put_uint(w, "id", c->id);
-	put_uint(w, "size", c->hosts.n);
-	put_uint(w, "shared_keys", c->nshared);
+	jsonw_member_uint(w, "id", c->id);
+	jsonw_member_uint(w, "size", c->hosts.n);
+	jsonw_member_uint(w, "shared_keys", c->nshared);
 	jsonw_key(w, "hosts");
 	jsonw_array(w);
 	for (uint32_t i = 0; i < c->hosts.n; i++)
@@ -536,25 +522,26 @@ json_cluster(struct asking *k, uint32_t cluster, const struct facts *f)
 		const struct study_as *as = &st->ases[f->ases.v[i].number];
 
 		jsonw_object(w);
-		put_uint(w, "asn", as->asn);
-		put(w, "as_name", study_text(st, as->name));
-		put_uint(w, "hosts", f->ases.v[i].hosts);
+		jsonw_member_uint(w, "asn", as->asn);
+		jsonw_member_string(w, "as_name", study_text(st, as->name));
+		jsonw_member_uint(w, "hosts", f->ases.v[i].hosts);
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
 	json_tallies(w, "countries", &f->countries);
 	json_tallies(w, "domains", &f->domains);
-	put_uint(w, "certificates", f->certs.n);
-	put_uint(w, "hosts_of_most_used_certificate", f->certs.n > 0 ? f->certs.v[0].hosts : 0);
-	put_uint(w, "hosts_with_trusted_certificate", f->trusted);
-	put_uint(w, "hosts_with_wildcard_name", f->wildcards);
-	put_uint(w, "keys_over_several_ases", f->bridges);
+	jsonw_member_uint(w, "certificates", f->certs.n);
+	jsonw_member_uint(
+	    w, "hosts_of_most_used_certificate", f->certs.n > 0 ? f->certs.v[0].hosts : 0);
+	jsonw_member_uint(w, "hosts_with_trusted_certificate", f->trusted);
+	jsonw_member_uint(w, "hosts_with_wildcard_name", f->wildcards);
+	jsonw_member_uint(w, "keys_over_several_ases", f->bridges);
 	jsonw_key(w, "density");
 	jsonw_double(w, f->density, 4);
 	jsonw_key(w, "hub");
 	jsonw_object(w);
-	put(w, "ip", ip_format(&st->hosts[f->hub].ip, ip));
-	put_uint(w, "partners", st->hosts[f->hub].nrcs);
+	jsonw_member_string(w, "ip", ip_format(&st->hosts[f->hub].ip, ip));
+	jsonw_member_uint(w, "partners", st->hosts[f->hub].nrcs);
 	jsonw_end_object(w);
 	json_cuts(k, f);
 	json_may_be(w, f);

@@ -73,12 +73,8 @@ static void
 ssh_print(struct row *r, const struct study_key *k)
 {
 	next(r);
-	if (k->kind != KEY_SSH_HOST || !k->named)
-		return;
-	buf_adds(r->out, "SHA256:");
-	base64_encode(r->out, k->fp, KEY_LEN);
-	while (r->out->data[r->out->len - 1] == '=')
-		r->out->data[--r->out->len] = '\0';
+	if (k->kind == KEY_SSH_HOST && k->named)
+		base64_fingerprint(r->out, k->fp);
 }
 
 static void

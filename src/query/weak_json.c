@@ -13,23 +13,6 @@
 
 #define FORMAT 1
 
-static void
-put_text(struct jsonw *w, const char *key, const char *value)
-{
-	jsonw_key(w, key);
-	if (value != NULL)
-		jsonw_string(w, value);
-	else
-		jsonw_null(w);
-}
-
-static void
-put_uint(struct jsonw *w, const char *key, uint64_t value)
-{
-	jsonw_key(w, key);
-	jsonw_uint(w, value);
-}
-
 /* The next element of an array on a line of its own. */
 static void
 next_line(struct jsonw *w, bool first)
@@ -45,11 +28,8 @@ put_base64(struct jsonw *w, const char *key, const struct study_key *k)
 	struct buf b;
 
 	buf_init(&b);
-	buf_adds(&b, "SHA256:");
-	base64_encode(&b, k->fp, sizeof(k->fp));
-	while (b.len > 0 && b.data[b.len - 1] == '=')
-		b.data[--b.len] = '\0';
-	put_text(w, key, b.data);
+	base64_fingerprint(&b, k->fp);
+	jsonw_member_string(w, key, b.data);
 	buf_fini(&b);
 }
 
@@ -63,10 +43,10 @@ put_checks(struct jsonw *w, const struct findings *all)
 
 		next_line(w, i == 0);
 		jsonw_object(w);
-		put_text(w, "check", finding_check_name((enum finding_check)i));
-		put_text(w, "state", c->made ? "checked" : "not checked");
-		put_uint(w, "keys", c->keys);
-		put_text(w, "why", c->why);
+		jsonw_member_string(w, "check", finding_check_name((enum finding_check)i));
+		jsonw_member_string(w, "state", c->made ? "checked" : "not checked");
+		jsonw_member_uint(w, "keys", c->keys);
+		jsonw_member_string(w, "why", c->why);
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
@@ -77,11 +57,11 @@ put_checks(struct jsonw *w, const struct findings *all)
 
 		next_line(w, i == 0);
 		jsonw_object(w);
-		put_text(w, "name", l->name);
-		put_text(w, "note", l->note);
-		put_uint(w, "keys", l->rows);
-		put_uint(w, "bad_lines", l->bad);
-		put_text(w, "error", l->error);
+		jsonw_member_string(w, "name", l->name);
+		jsonw_member_string(w, "note", l->note);
+		jsonw_member_uint(w, "keys", l->rows);
+		jsonw_member_uint(w, "bad_lines", l->bad);
+		jsonw_member_string(w, "error", l->error);
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
@@ -97,7 +77,7 @@ put_severities(struct jsonw *w, const struct findings *all)
 	jsonw_key(w, "findings");
 	jsonw_object(w);
 	for (int i = 0; i < FINDING_NSEVERITIES; i++)
-		put_uint(w, finding_severity_name((enum finding_severity)i), count[i]);
+		jsonw_member_uint(w, finding_severity_name((enum finding_severity)i), count[i]);
 	jsonw_end_object(w);
 }
 
@@ -108,7 +88,7 @@ put_places(struct jsonw *w, const struct study *st, const struct study_key *k)
 	uint32_t last = STUDY_NONE;
 	char ip[IP_STRLEN];
 
-	put_uint(w, "hosts", k->nhosts);
+	jsonw_member_uint(w, "hosts", k->nhosts);
 	jsonw_key(w, "clusters");
 	jsonw_array(w);
 	/* All hosts of a key are in one cluster, or there is one host. */
@@ -141,11 +121,11 @@ put_finding(struct jsonw *w, const struct study *st, size_t number)
 	buf_init(&evidence);
 	study_evidence(st, number, &evidence);
 	jsonw_object(w);
-	put_text(w, "kind", finding_kinds[f->kind].name);
-	put_text(w, "severity", finding_severity_name(finding_kinds[f->kind].severity));
-	put_text(w, "evidence", evidence.data);
+	jsonw_member_string(w, "kind", finding_kinds[f->kind].name);
+	jsonw_member_string(w, "severity", finding_severity_name(finding_kinds[f->kind].severity));
+	jsonw_member_string(w, "evidence", evidence.data);
 	if (f->kind == FINDING_LISTED)
-		put_text(w, "list", all->lists[f->list].name);
+		jsonw_member_string(w, "list", all->lists[f->list].name);
 	if (f->nrefs > 0) {
 		jsonw_key(w, "groups");
 		jsonw_array(w);
@@ -212,12 +192,13 @@ put_keys(struct jsonw *w, const struct study *st)
 		jsonw_object(w);
 		jsonw_key(w, "fp");
 		jsonw_hex(w, k->fp, sizeof(k->fp));
-		put_text(w, "kind", k->kind == KEY_SSH_HOST ? "ssh" : "tls");
+		jsonw_member_string(w, "kind", k->kind == KEY_SSH_HOST ? "ssh" : "tls");
 		if (k->kind == KEY_SSH_HOST)
 			put_base64(w, "ssh_fp", k);
-		put_text(w, "type", ok ? public_type_name((enum public_type)k->type) : NULL);
-		put_uint(w, "bits", k->bits);
-		put_text(w, "curve", study_text(st, k->curve));
+		jsonw_member_string(
+		    w, "type", ok ? public_type_name((enum public_type)k->type) : NULL);
+		jsonw_member_uint(w, "bits", k->bits);
+		jsonw_member_string(w, "curve", study_text(st, k->curve));
 		put_places(w, st, k);
 		jsonw_key(w, "findings");
 		jsonw_array(w);
@@ -244,7 +225,7 @@ put_groups(struct jsonw *w, const struct study *st)
 
 		next_line(w, i == 0);
 		jsonw_object(w);
-		put_uint(w, "id", i + 1);
+		jsonw_member_uint(w, "id", i + 1);
 		jsonw_key(w, "keys");
 		jsonw_array(w);
 		for (size_t j = 0; j < g->n; j++)
@@ -267,7 +248,7 @@ put_skipped(struct jsonw *w, const struct study *st)
 		next_line(w, i == 0);
 		jsonw_object(w);
 		put_base64(w, "key", &st->keys[all->skipped[i].key]);
-		put_text(w, "reason", finding_skip_name(all->skipped[i].reason));
+		jsonw_member_string(w, "reason", finding_skip_name(all->skipped[i].reason));
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
@@ -281,7 +262,7 @@ weak_json_write(const struct study *st, FILE *f)
 
 	jsonw_init(&w, f);
 	jsonw_object(&w);
-	put_uint(&w, "format", FORMAT);
+	jsonw_member_uint(&w, "format", FORMAT);
 	put_severities(&w, st->findings);
 	put_checks(&w, st->findings);
 	put_keys(&w, st);

@@ -146,28 +146,11 @@ manifest_fini(struct manifest *m)
 }
 
 static void
-put_text(struct jsonw *w, const char *key, const char *value)
-{
-	jsonw_key(w, key);
-	if (value != NULL)
-		jsonw_string(w, value);
-	else
-		jsonw_null(w);
-}
-
-static void
 put_time(struct jsonw *w, const char *key, int64_t t)
 {
 	char text[TIME_SIZE];
 
-	put_text(w, key, t != 0 ? time_format(t, text) : NULL);
-}
-
-static void
-put_uint(struct jsonw *w, const char *key, uint64_t v)
-{
-	jsonw_key(w, key);
-	jsonw_uint(w, v);
+	jsonw_member_string(w, key, t != 0 ? time_format(t, text) : NULL);
 }
 
 static void
@@ -231,7 +214,7 @@ put_ports(struct jsonw *w, const struct manifest_counts *c)
 		jsonw_key(w, port_table[row].name);
 		jsonw_object(w);
 		for (int end = 0; end < GRAB_NENDS; end++)
-			put_uint(w, grab_end_name[end], c->ports[row][end]);
+			jsonw_member_uint(w, grab_end_name[end], c->ports[row][end]);
 		jsonw_end_object(w);
 	}
 	jsonw_end_object(w);
@@ -253,7 +236,7 @@ put_counts(struct jsonw *w, const struct manifest *m)
 		if ((m->told >> i & 1) == 0)
 			continue;
 		memcpy(&v, (const char *)c + count_rows[i].at, sizeof(v));
-		put_uint(w, count_rows[i].name, v);
+		jsonw_member_uint(w, count_rows[i].name, v);
 	}
 	if (m->has_scan)
 		put_number(w, "targets_v6", c->targets_v6);
@@ -274,7 +257,7 @@ put_origin(struct jsonw *w, double rate_pps, const struct ip *source)
 	char text[IP_STRLEN];
 
 	put_number(w, "rate_pps", rate_pps);
-	put_text(w, "source_ip", source->family != 0 ? ip_format(source, text) : NULL);
+	jsonw_member_string(w, "source_ip", source->family != 0 ? ip_format(source, text) : NULL);
 }
 
 static void
@@ -286,10 +269,10 @@ put_attempts(struct jsonw *w, const struct manifest *m)
 		const struct manifest_attempt *a = &m->attempts[i];
 
 		jsonw_object(w);
-		put_uint(w, "shard", a->shard);
+		jsonw_member_uint(w, "shard", a->shard);
 		put_time(w, "started", a->started);
 		put_time(w, "ended", a->ended);
-		put_uint(w, "sent", a->sent);
+		jsonw_member_uint(w, "sent", a->sent);
 		put_origin(w, a->rate_pps, &a->source);
 		jsonw_end_object(w);
 	}
@@ -309,30 +292,30 @@ put_scan(struct jsonw *w, const struct manifest *m)
 		jsonw_end_object(w);
 		return;
 	}
-	put_uint(w, "seed", m->seed);
-	put_uint(w, "machine", m->machine);
-	put_uint(w, "machines", m->machines);
-	put_uint(w, "shards_total", m->shards_total);
-	put_text(w, "interface", m->interface);
-	put_text(w, "source_ip", m->source_ip);
-	put_text(w, "gateway_ip", m->gateway_ip);
-	put_text(w, "gateway_mac", m->gateway_mac);
+	jsonw_member_uint(w, "seed", m->seed);
+	jsonw_member_uint(w, "machine", m->machine);
+	jsonw_member_uint(w, "machines", m->machines);
+	jsonw_member_uint(w, "shards_total", m->shards_total);
+	jsonw_member_string(w, "interface", m->interface);
+	jsonw_member_string(w, "source_ip", m->source_ip);
+	jsonw_member_string(w, "gateway_ip", m->gateway_ip);
+	jsonw_member_string(w, "gateway_mac", m->gateway_mac);
 	put_number(w, "rate_pps", m->rate_pps);
 	put_number(w, "rate_hosts", m->rate_hosts);
-	put_text(w, "lists_sha256", m->lists_digest);
+	jsonw_member_string(w, "lists_sha256", m->lists_digest);
 	jsonw_key(w, "shards");
 	jsonw_array(w);
 	for (size_t i = 0; i < m->nshards; i++) {
 		const struct scan_shard *s = &m->shards[i];
 
 		jsonw_object(w);
-		put_uint(w, "number", s->number);
-		put_text(w, "state", shard_state_name[s->state]);
-		put_uint(w, "attempts", s->attempts);
+		jsonw_member_uint(w, "number", s->number);
+		jsonw_member_string(w, "state", shard_state_name[s->state]);
+		jsonw_member_uint(w, "attempts", s->attempts);
 		put_time(w, "started", s->started);
 		put_time(w, "ended", s->ended);
-		put_uint(w, "sent", s->sent);
-		put_uint(w, "received", s->received);
+		jsonw_member_uint(w, "sent", s->sent);
+		jsonw_member_uint(w, "received", s->received);
 		put_origin(w, s->rate_pps, &s->source);
 		jsonw_end_object(w);
 	}
@@ -359,7 +342,7 @@ put_stages(struct jsonw *w, const struct manifest *m)
 			continue;
 		jsonw_key(w, survey_stage_names[i]);
 		jsonw_object(w);
-		put_text(w, "state", stage_state_name[s->state]);
+		jsonw_member_string(w, "state", stage_state_name[s->state]);
 		put_time(w, "started", s->started);
 		put_time(w, "ended", s->ended);
 		put_double(w, "wall_s", s->wall_s);
@@ -379,9 +362,9 @@ put_versions(struct jsonw *w, const struct manifest *m)
 	jsonw_key(w, "versions");
 	jsonw_object(w);
 	if (m->version != NULL)
-		put_text(w, "survey", m->version);
+		jsonw_member_string(w, "survey", m->version);
 	for (size_t i = 0; i < m->ntools; i++)
-		put_text(w, m->tools[i].name, m->tools[i].version);
+		jsonw_member_string(w, m->tools[i].name, m->tools[i].version);
 	jsonw_end_object(w);
 	if (m->anonymised)
 		return;
@@ -391,8 +374,8 @@ put_versions(struct jsonw *w, const struct manifest *m)
 		if (m->databases[i].path == NULL)
 			continue;
 		jsonw_object(w);
-		put_text(w, "path", m->databases[i].path);
-		put_text(w, "type", m->databases[i].type);
+		jsonw_member_string(w, "path", m->databases[i].path);
+		jsonw_member_string(w, "type", m->databases[i].type);
 		put_time(w, "built", m->databases[i].built);
 		jsonw_end_object(w);
 	}
@@ -411,7 +394,7 @@ put_sessions(struct jsonw *w, const struct manifest *m)
 		put_time(w, "started", s->started);
 		put_time(w, "ended", s->ended);
 		put_time(w, "last_seen", s->last_seen);
-		put_text(w, "source_ip", s->source_ip);
+		jsonw_member_string(w, "source_ip", s->source_ip);
 		jsonw_key(w, "exit_status");
 		if (s->exit_status == -1)
 			jsonw_null(w);
@@ -427,7 +410,7 @@ static void
 put_optional(struct jsonw *w, const struct manifest *m, const char *key, const char *value)
 {
 	if (value != NULL || (m->has_scan && !m->anonymised))
-		put_text(w, key, value);
+		jsonw_member_string(w, key, value);
 }
 
 static void
@@ -436,7 +419,7 @@ put_manifest(struct jsonw *w, const struct manifest *m)
 	char text[TIME_SIZE];
 
 	jsonw_object(w);
-	put_text(w, "writer", "survey");
+	jsonw_member_string(w, "writer", "survey");
 	jsonw_key(w, "version");
 	jsonw_int(w, 1);
 	if (m->anonymised) {
@@ -444,7 +427,7 @@ put_manifest(struct jsonw *w, const struct manifest *m)
 		jsonw_bool(w, true);
 	}
 	put_optional(w, m, "name", m->name);
-	put_text(w, "state", run_state_name[m->state]);
+	jsonw_member_string(w, "state", run_state_name[m->state]);
 	put_optional(w, m, "state_text", m->state_text);
 	put_optional(w, m, "config_path", m->config_path);
 	put_optional(w, m, "config_sha256", m->config_digest);
@@ -452,9 +435,9 @@ put_manifest(struct jsonw *w, const struct manifest *m)
 	put_optional(w, m, "updated", m->updated != 0 ? time_format(m->updated, text) : NULL);
 	put_optional(w, m, "ended", m->ended != 0 ? time_format(m->ended, text) : NULL);
 	if (m->has_scan && !m->anonymised) {
-		put_uint(w, "pid", (uint64_t)m->pid);
+		jsonw_member_uint(w, "pid", (uint64_t)m->pid);
 		put_double(w, "own_cpu_s", m->own_cpu_s);
-		put_uint(w, "own_maxrss_kb", (uint64_t)m->own_maxrss_kb);
+		jsonw_member_uint(w, "own_maxrss_kb", (uint64_t)m->own_maxrss_kb);
 	}
 	put_versions(w, m);
 	put_counts(w, m);
@@ -517,22 +500,22 @@ put_anonymous_analysis(struct jsonw *w, const struct manifest_analysis *a)
 
 	jsonw_object(w);
 	if (a->scan_date != TIME_UNKNOWN)
-		put_text(w, "scan_date", time_format(a->scan_date, text));
+		jsonw_member_string(w, "scan_date", time_format(a->scan_date, text));
 	if (a->dns != NULL)
-		put_text(w, "dns", a->dns);
+		jsonw_member_string(w, "dns", a->dns);
 	if (a->hosts != MANIFEST_UNKNOWN)
-		put_uint(w, "hosts", a->hosts);
+		jsonw_member_uint(w, "hosts", a->hosts);
 	jsonw_key(w, "hosts_out");
 	jsonw_object(w);
 	for (int i = OUT_NO_KEY; i < HOST_NOUTS; i++) {
 		if (a->hosts_out[i] != MANIFEST_UNKNOWN)
-			put_uint(w, host_out_name((enum host_out)i), a->hosts_out[i]);
+			jsonw_member_uint(w, host_out_name((enum host_out)i), a->hosts_out[i]);
 	}
 	jsonw_end_object(w);
 	jsonw_key(w, "refused");
 	jsonw_object(w);
 	for (size_t i = 0; i < a->nrefused; i++)
-		put_uint(w, a->refused[i].name, a->refused[i].n);
+		jsonw_member_uint(w, a->refused[i].name, a->refused[i].n);
 	jsonw_end_object(w);
 	jsonw_end_object(w);
 }

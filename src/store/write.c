@@ -229,10 +229,7 @@ row_ssh_fp(struct row *r, struct buf *scratch, const struct study_key *k)
 		return;
 	}
 	buf_clear(scratch);
-	buf_adds(scratch, "SHA256:");
-	base64_encode(scratch, k->fp, KEY_LEN);
-	while (scratch->data[scratch->len - 1] == '=')
-		scratch->data[--scratch->len] = '\0';
+	base64_fingerprint(scratch, k->fp);
 	row_text(r, scratch->data);
 }
 
