@@ -109,6 +109,14 @@ setup(void **state)
 	return 0;
 }
 
+/* NULL: the test made none. */
+static void
+unlink_made(const char *path)
+{
+	if (path != NULL)
+		unlink(path);
+}
+
 static int
 teardown(void **state)
 {
@@ -117,8 +125,8 @@ teardown(void **state)
 	int rc = uv_loop_close(&r->loop);
 
 	unlink(args);
-	unlink(r->state);
-	unlink(r->tool);
+	unlink_made(r->state);
+	unlink_made(r->tool);
 	rmdir(r->dir);
 	simd_parser_free(r->parser);
 	free(args);
@@ -201,10 +209,8 @@ test_dies_and_recovers(void **state)
 	struct result *r = *state;
 
 	for (size_t i = 0; i < sizeof(fakes) / sizeof(fakes[0]); i++) {
-		if (r->state != NULL)
-			unlink(r->state);
-		if (r->tool != NULL)
-			unlink(r->tool);
+		unlink_made(r->state);
+		unlink_made(r->tool);
 		r->total = r->whole = 0;
 		r->done = 0;
 		memset(r->records, 0, sizeof(r->records));
