@@ -140,9 +140,11 @@ teardown(void **state)
 static void
 start(struct result *r, const char *fake)
 {
-	const char *tool = r->tool = fake_tool(r->dir, "zgrab2", fake, r->state);
+	free(r->tool);
+	r->tool = fake_tool(r->dir, "zgrab2", fake, r->state);
+
 	struct grab_opts o = { .config = &r->config,
-		.zgrab2 = tool,
+		.zgrab2 = r->tool,
 		.ini_file = "ini",
 		.block_file = "block",
 		.smtp_name = "[198.18.0.1]",
