@@ -129,7 +129,7 @@ check_system()
 		say "$name has not been tried with this script (Debian 12 has); going on"
 		return ;;
 	esac
-	die "$name is not Debian or Ubuntu. Install by its own means: cmake, ninja, a C17 and a C++17 compiler, pkg-config; libuv, ldns, libmaxminddb, json-c, simdjson, sqlite3, confuse, graphviz (cgraph, gvc), cairo, fontconfig, GMP, libidn2, OpenSSL's libcrypto, zlib, zstd, cmocka with their headers; zmap, unbound, stubby, a DejaVu font; Go $go_min. Then: config/zgrab2/build.sh go $prefix/bin/zgrab2" 2
+	die "$name is not Debian or Ubuntu. Install by its own means: cmake, ninja, a C17 and a C++17 compiler, pkg-config; libuv, ldns, libmaxminddb, json-c, simdjson, sqlite3, confuse, graphviz (cgraph, gvc), cairo, fontconfig, GMP, libidn2, libseccomp, OpenSSL's libcrypto, zlib, zstd, cmocka with their headers; zmap, unbound, stubby, a DejaVu font; Go $go_min. Then: config/zgrab2/build.sh go $prefix/bin/zgrab2" 2
 }
 
 # --- the host before and after -------------------------------------------

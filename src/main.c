@@ -13,6 +13,7 @@
 #include "survey/config.h"
 #include "survey/guard.h"
 #include "survey/log.h"
+#include "survey/sandbox.h"
 #include "survey/nearest.h"
 #include "survey/rundir.h"
 #include "survey/toolversion.h"
@@ -23,9 +24,14 @@
 static void
 print_version(void)
 {
+	struct sandbox_state sandbox;
+	char text[SANDBOX_TEXT];
+
 	printf("survey %s (%s)\n", SURVEY_VERSION, SURVEY_COMMIT);
 	printf("json-c %s, ldns %s, libmaxminddb %s, libuv %s, SQLite %s\n", json_c_version(),
 	    ldns_version(), MMDB_lib_version(), uv_version_string(), sqlite3_libversion());
+	sandbox_probe(&sandbox);
+	printf("sandbox: %s\n", sandbox_text(&sandbox, text));
 	fflush(stdout); /* the tools are asked by children */
 	tools_print(stdout);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct dns_settings;
+struct sandbox_paths;
 
 enum analyze_dns {
 	ANALYZE_DNS_CACHED, /* what dns.ndjson has; other names are unknown */
@@ -35,6 +36,8 @@ struct analyze_options {
 	unsigned port; /* of lines of one zgrab2 module that do not name it; 0: unknown */
 	unsigned threads; /* 0: one a processor */
 	bool costs; /* tell what each part has cost; run.json has it in any case */
+	bool sandbox; /* give up, for good, what is not needed before anything is read */
+	const struct sandbox_paths *more; /* what the caller needs afterwards, too; or NULL */
 	bool locked; /* the caller holds the output directory's lock */
 	const volatile sig_atomic_t
 	    *stop; /* not 0: stop; NULL: SIGINT and SIGTERM are caught here */

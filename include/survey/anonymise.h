@@ -16,9 +16,16 @@
 struct anonymise_options {
 	const char *path; /* run directory or collisions.json */
 	const char *output; /* new directory, or one made by an earlier call */
+	const char *made; /* anonymise_begin()'s for output */
 	const uint32_t *keep_as; /* the copy holds hosts of these ASes as they are, and no other */
 	size_t nkeep_as;
 };
+
+/*
+ * May output be made, or replaced?  Make the directory beside it that will take its place:
+ * *made, which the caller frees, and removes when nothing comes of it.  Returns 0, or -1 after a message.
+ */
+int anonymise_begin(const char *output, char **made);
 
 /*
  * Write clusters.json, all-key-fingerprints.json, verdicts.ndjson,

@@ -13,18 +13,42 @@
 
 #include "survey/answers.h"
 #include "survey/dns_settings.h"
+#include "survey/outside.h"
 #include "survey/questions.h"
 
 struct buf;
 struct jsonw;
+struct sandbox_paths;
+
+/* The resolver to ask: one that exists, or programs of ours. */
+struct resolver;
+
+/*
+ * Get it ready, without starting or asking anything: find its address, or the
+ * programs, and make their files.  A process that enters a sandbox does this
+ * before.  dir is where resolvers of our own keep their files; made if need be,
+ * its last part has to be "resolver" (config/apparmor-unbound).  NULL: a
+ * directory that goes when they go.  The strings of settings are borrowed.
+ * Returns NULL after one message.
+ */
+struct resolver *resolver_new(const struct dns_settings *settings, const char *dir);
+/* The directory that it must be able to write, or NULL. */
+const char *resolver_dir(const struct resolver *r);
+/* What a process outside has to do for it; what it adds to o is r's. */
+void resolver_outside(const struct resolver *r, struct outside_options *o);
+/*
+ * Both of it for a command: start the process outside and enter
+ * SANDBOX_ONLINE with these paths and, to write, resolver_dir().  paths->write
+ * is no NULL.  Returns 0, or -1 after a message.
+ */
+int resolver_confine(
+    const struct resolver *r, const struct sandbox_paths *paths, struct outside *outside);
+/* One that no dns_new() has taken; NULL is fine. */
+void resolver_free(struct resolver *r);
 
 struct dns_options {
-	const struct dns_settings *settings; /* copied, its strings borrowed */
-	/*
-	 * Where resolvers of our own keep their files; made if need be.  Its last part has to be
-	 * "resolver" (config/apparmor-unbound).  NULL: a directory that goes when they go.
-	 */
-	const char *dir;
+	struct resolver *resolver; /* taken */
+	const struct outside *outside; /* that starts and connects what it must; NULL: we do */
 	const char *file; /* dns.ndjson to append to, or NULL */
 	struct answers *answers; /* borrowed; what it holds is not asked again */
 	bool impatient; /* as if dns_drain() had been called already */
@@ -39,7 +63,7 @@ struct dns_options {
 struct dns;
 
 /*
- * Open the file and start the resolver.  Questions may be asked at once; they
+ * Open the file and start o->resolver.  Questions may be asked at once; they
  * wait until it is ready.  Returns NULL after one message.
  */
 struct dns *dns_new(uv_loop_t *loop, const struct dns_options *o);

@@ -12,6 +12,8 @@
 #include "survey/geodb.h"
 #include "survey/ip.h"
 
+struct outfile;
+
 #define GEO_CSV_FILES 12 /* of a folder, at most */
 
 /*
@@ -60,9 +62,10 @@ int geo_list(const struct geo_source *src, const struct geo_query *q, struct ips
  * Write the IPv4 networks of the query's countries (none: all) as
  * GeoIPCountryWhois.csv: first and last address, both as numbers, code, name;
  * sorted, neighbours of one country merged.  Nothing is taken out: it is the
- * database in another form.  Returns as geo_list().
+ * database in another form.  out is open and gets its name here; on an error it
+ * stays the caller's to abort.  Returns as geo_list().
  */
-int geo_write_legacy(const struct geo_source *src, const struct geo_query *q, const char *path,
+int geo_write_legacy(const struct geo_source *src, const struct geo_query *q, struct outfile *out,
     struct geo_stats *stats, char **error);
 
 /*

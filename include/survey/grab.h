@@ -36,14 +36,18 @@ struct grab_stats {
 	long maxrss_kb;
 };
 
+struct guard_broker;
+
 struct grab_opts {
 	const struct config *config;
-	const char *zgrab2; /* path or name */
-	const char *ini_file;
-	const char *block_file;
+	struct zgrab2_params zgrab2;
+	const struct zgrab2_request *request; /* borrowed; read whenever zgrab2 starts */
+	const int *fds; /* nfds descriptors that zgrab2 gets (guard.h) */
+	size_t nfds;
+	const struct guard_broker
+	    *broker; /* that starts zgrab2 as its tool number `tool`; NULL: we do */
+	unsigned tool;
 	const char *smtp_name;
-	/* "" = the system's choice; several, after commas: one a family.  Read when zgrab2 starts. */
-	const char *local_addr;
 	const struct geo_db *geo; /* may be NULL */
 	double share; /* of the rates that this machine takes; 1 = all */
 	uint64_t stall_ms; /* 0 = from the timeouts */

@@ -69,6 +69,9 @@ struct guard_service {
 	void *arg;
 };
 
+/* A build() whose argv is arg as it stands; a request has nothing to say. */
+char **guard_fixed_argv(const void *req, size_t len, void *arg);
+
 struct guard_table {
 	const struct guard_tool *tools;
 	size_t ntools;

@@ -3,6 +3,8 @@
 #ifndef SURVEY_LOOKUP_H
 #define SURVEY_LOOKUP_H
 
+#include <stdbool.h>
+
 #include "survey/dns_settings.h"
 
 struct lookup_options {
@@ -11,6 +13,7 @@ struct lookup_options {
 	const char *output; /* dns.ndjson to write; NULL: standard output */
 	const char *stats; /* file for the totals as JSON, or NULL */
 	const char *dir; /* where resolvers of ours have their files, or NULL: a temporary one */
+	bool no_sandbox;
 	unsigned long types; /* sum of 1 << enum dns_type; 0: A of a name, PTR of an address */
 };
 

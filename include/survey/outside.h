@@ -31,10 +31,12 @@ struct outside_address {
 	int type; /* SOCK_DGRAM or SOCK_STREAM; 0: either */
 };
 
+#define OUTSIDE_ADDRESSES 40
+
 struct outside_options {
 	/* Those without build() are refused.  All is borrowed for the life of the process outside. */
 	struct guard_tool tools[OUTSIDE_NTOOLS];
-	const struct outside_address *addresses; /* that may be connected to */
+	struct outside_address addresses[OUTSIDE_ADDRESSES]; /* that may be connected to */
 	size_t naddresses;
 	const char *scratch; /* a directory to remove when it ends, or NULL */
 };
@@ -42,6 +44,9 @@ struct outside_options {
 struct outside {
 	struct guard_broker broker;
 };
+
+/* Add an address to the table, while there is room. */
+void outside_allow(struct outside_options *o, const struct ip *ip, uint16_t port, int type);
 
 /* As guard_broker_start(). */
 int outside_start(struct outside *o, const struct outside_options *options);

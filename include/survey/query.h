@@ -87,7 +87,7 @@ struct export_options {
 	const char *studies; /* a directory in which the published studies' scripts run */
 	const char *csv; /* a directory of tables, or "-" with table */
 	const char *table; /* only this one */
-	const char *graphml; /* a file of hosts and keys; "-" is standard output */
+	bool graphml; /* hosts and keys as a graph, into out */
 	const uint32_t *clusters; /* only hosts of these */
 	size_t nclusters;
 	const uint32_t *asns; /* only hosts of these ASes */

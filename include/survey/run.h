@@ -13,6 +13,7 @@ struct run_options {
 	bool force; /* go on although the config has changed */
 	bool json_progress;
 	bool no_weak; /* do not look for weak keys, whatever the config says */
+	bool no_sandbox;
 	unsigned machine, machines; /* --shard I/N: this one, from 0, of so many; 0 of 1 is all */
 };
 

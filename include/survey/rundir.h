@@ -120,6 +120,7 @@ struct manifest {
 	struct manifest_counts counts;
 	uint64_t told; /* which of them run.json has: see manifest_count() */
 	struct stage_record stages[NSTAGES];
+	char *sandbox; /* what was in force in the last session: sandbox_text(), or "none" */
 	char *analysis; /* the object that analyze made of it, as text, or NULL */
 	struct manifest_analysis found; /* what was read of it */
 	char *more; /* members that we do not know, as text: ",\"a\":1", or NULL */

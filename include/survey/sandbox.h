@@ -36,6 +36,11 @@ enum sandbox_profile {
 struct sandbox_paths {
 	const char *const *read;
 	const char *const *write;
+	/*
+	 * Directories in which what is there already, open files and directories of write, gets its
+	 * name; nothing else in them can be read or written.
+	 */
+	const char *const *replace;
 };
 
 /* What is in force. */
@@ -49,12 +54,26 @@ struct sandbox_state {
 
 /*
  * Enter a profile, for good.  To be called while the process has one thread.
- * Tells SQLite to keep temporary files in the first directory of paths->write.
+ * SQLITE_TMPDIR tells SQLite to keep temporary files in the first of paths->write;
+ * it is not set when that is no directory (survey/store.h sorts in memory then).
  * A kernel that lacks a part is no error: *state tells what is in force.  A
  * process may enter a second, narrower profile later.
  * Returns 0, or -1 with errno set: EBUSY when there are other threads.
  */
 int sandbox_enter(
+    enum sandbox_profile profile, const struct sandbox_paths *paths, struct sandbox_state *state);
+
+/*
+ * What has to be writable so that a file can be made or replaced: its
+ * directory; or, of a directory, device or pipe, itself.  The caller frees.
+ */
+char *sandbox_place(const char *path);
+
+/*
+ * sandbox_enter() with a message for whoever started us: an error, or a note that
+ * the kernel lacks a part.  state may be NULL.  Returns 0, or -1 after it.
+ */
+int sandbox_confine(
     enum sandbox_profile profile, const struct sandbox_paths *paths, struct sandbox_state *state);
 
 /*

@@ -32,6 +32,11 @@ struct weak_key {
 	struct public_key key;
 };
 
+#define WEAK_LIST_NAMES "badkeysdata.json" /* beside a list of rows: what its parts are called */
+
+/* The path in "PATH" or "NAME=PATH". */
+const char *weak_list_path(const char *spec);
+
 struct weak_options {
 	unsigned threads; /* 0: one a processor */
 	size_t memory; /* bytes that batch GCD may take; 0: half of the machine's */

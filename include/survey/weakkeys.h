@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct argv;
+
 struct weak_request {
 	const char *path; /* a run directory, or an analyze -o directory */
 	const char *command; /* for messages: "weak" */
@@ -26,9 +28,17 @@ struct weak_request {
 	bool print;
 	int format; /* enum print_format */
 	bool colour;
+	/*
+	 * Called before anything of path is read, when what is written elsewhere is open: the
+	 * caller may give up rights.  0 or an exit_status after a message.  NULL: nothing.
+	 */
+	int (*give_up)(const struct weak_request *o, void *arg);
+	void *arg;
 	const volatile sig_atomic_t *stop;
 };
 
+/* The files and folders outside path that weak_rundir() reads, a copy of each. */
+void weak_reads(const struct weak_request *o, struct argv *paths);
 /* What the weak section of a config says, for what o does not say itself.  c stays the caller's. */
 struct config;
 void weak_configure(struct weak_request *o, const struct config *c);

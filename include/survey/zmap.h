@@ -30,9 +30,8 @@ struct zmap_params {
 	unsigned shards; /* of the whole survey, over all machines */
 };
 
-/* The whole argv for one shard (0-based); zmap_argv_free() frees it.  Understood by zmap 2.1 to 4.x. */
+/* The whole argv for one shard (0-based); argv_free() frees it.  Understood by zmap 2.1 to 4.x. */
 char **zmap_argv(const struct zmap_params *p, unsigned shard);
-void zmap_argv_free(char **argv);
 
 /*
  * Into how many shards each of the machines cuts its part of the targets:

@@ -5,6 +5,7 @@
 #include "survey/analyze.h"
 #include "survey/answers.h"
 #include "survey/cost.h"
+#include "survey/dns.h"
 #include "survey/output.h"
 #include "survey/rundir.h"
 #include "survey/study.h"
@@ -36,6 +37,8 @@ struct analysis {
 	struct outfile run_json;
 	struct outfile *files[2]; /* that appear with the results */
 	char *tools; /* names and versions, for the study's run */
+	struct resolver *resolver; /* that will be asked, or NULL */
+	struct outside outside; /* broker.fd -1: there is none */
 	char *dns_summary; /* JSON, or NULL when nothing was asked */
 	char *summary;
 };
@@ -50,8 +53,8 @@ void analysis_add_country(struct analysis *a, const char *cc);
 void analysis_recall_countries(struct analysis *a);
 char *analysis_countries_text(const struct analysis *a); /* "IE,GB" or "XX"; the caller frees */
 
-/* ask.c: is there all that asking needs?  Ask.  Each returns 0 or an exit_status. */
-int analysis_check_resolver(struct analysis *a);
+/* ask.c: make the resolver ready, if one is wanted.  Ask.  Each returns 0 or an exit_status after a message. */
+int analysis_make_resolver(struct analysis *a);
 int analysis_resolve(struct analysis *a);
 
 /* tell.c: what run.json tells of the run that the records are of; texts are a's. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "survey/analyze.h"
+#include "survey/argv.h"
 #include "survey/command.h"
 #include "survey/config.h"
 #include "survey/dnsfile.h"
@@ -17,6 +18,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/rfc3339.h"
+#include "survey/sandbox.h"
 
 #include "analysis.h"
 
@@ -403,15 +405,51 @@ write_outputs(struct analysis *a)
 	return rc == 0 || rc == EXIT_STOPPED ? rc : EXIT_FAILED;
 }
 
+static void
+add_paths(struct argv *to, const char *const *paths)
+{
+	for (; paths != NULL && *paths != NULL; paths++)
+		argv_add(to, *paths, NULL);
+}
+
+/* From here on only what the analysis needs. */
+static int
+give_up_rights(struct analysis *a)
+{
+	static const struct sandbox_paths nothing;
+	const struct analyze_options *o = a->o;
+	const struct sandbox_paths *more = o->more != NULL ? o->more : &nothing;
+	const char *const all[] = { a->rundir, a->records, a->dns_file, o->mmdb };
+	struct argv read = { .n = 0 }, write = { .n = 0 };
+	struct sandbox_paths paths = { .replace = more->replace };
+	int rc;
+
+	if (!o->sandbox)
+		return 0;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		argv_add(&read, all[i], NULL);
+	add_paths(&read, more->read);
+	argv_add(&write, a->dir, NULL);
+	add_paths(&write, more->write);
+	paths.read = (const char *const *)read.v;
+	paths.write = (const char *const *)write.v;
+	if (a->resolver != NULL)
+		rc = resolver_confine(a->resolver, &paths, &a->outside);
+	else
+		rc = sandbox_confine(SANDBOX_OFFLINE, &paths, NULL);
+	argv_free(read.v);
+	argv_free(write.v);
+	return rc == 0 ? 0 : EXIT_FAILED;
+}
+
 static int
 analyse(struct analysis *a)
 {
 	int rc;
 
-	if ((rc = find_input(a)) != 0 || (rc = find_countries(a)) != 0 || (rc = open_geo(a)) != 0 ||
-	    (rc = open_output(a)) != 0)
-		return rc;
-	if (a->o->dns != ANALYZE_DNS_CACHED && (rc = analysis_check_resolver(a)) != 0)
+	if ((rc = find_input(a)) != 0 || (rc = open_output(a)) != 0 ||
+	    (rc = analysis_make_resolver(a)) != 0 || (rc = give_up_rights(a)) != 0 ||
+	    (rc = find_countries(a)) != 0 || (rc = open_geo(a)) != 0)
 		return rc;
 	if ((rc = read_both(a)) != 0)
 		return rc;
@@ -434,7 +472,7 @@ analyse(struct analysis *a)
 int
 analyze_rundir(const struct analyze_options *o, char **output, char **summary)
 {
-	struct analysis a = { .o = o, .lock = -1, .in.raw.fd = -1 };
+	struct analysis a = { .o = o, .lock = -1, .in.raw.fd = -1, .outside.broker.fd = -1 };
 	int rc;
 
 	struct sigaction before[2];
@@ -456,6 +494,8 @@ analyze_rundir(const struct analyze_options *o, char **output, char **summary)
 		*summary = a.summary;
 		a.summary = NULL;
 	}
+	resolver_free(a.resolver);
+	outside_stop(&a.outside);
 	study_free(a.study);
 	answers_free(a.answers);
 	record_reading_close(&a.in);

@@ -139,26 +139,39 @@ adopt_answers(const struct analysis *a, const char *path)
 }
 
 int
-analysis_check_resolver(struct analysis *a)
+analysis_make_resolver(struct analysis *a)
 {
 	const char *address = a->o->resolver, *hash;
+	struct dns_settings settings;
 	struct ip ip;
 
-	if (address == NULL)
+	if (a->o->dns == ANALYZE_DNS_CACHED)
 		return 0;
-	hash = strchr(address, '#');
-	if (ip_parse(address, hash != NULL ? (size_t)(hash - address) : strlen(address), &ip))
-		return 0;
-	log_error("--resolver %s: an address, or address#port, as 127.0.0.1#53", address);
-	return EXIT_USAGE;
+	dns_settings_default(&settings);
+	if (a->o->settings != NULL)
+		settings = *a->o->settings;
+	if (address != NULL) {
+		hash = strchr(address, '#');
+		if (!ip_parse(
+			address, hash != NULL ? (size_t)(hash - address) : strlen(address), &ip)) {
+			log_error(
+			    "--resolver %s: an address, or address#port, as 127.0.0.1#53", address);
+			return EXIT_USAGE;
+		}
+		settings.mode = DNS_ADDRESS;
+		settings.address = address;
+	}
+	a->resolver = resolver_new(&settings, NULL);
+	return a->resolver != NULL ? 0 : EXIT_USAGE;
 }
 
 static int
 ask_all(struct asking *k, const char *path)
 {
 	static const int numbers[] = { SIGINT, SIGTERM };
-	struct dns_settings settings;
-	struct dns_options o = { .settings = &settings,
+	struct analysis *a = k->a;
+	struct dns_options o = { .resolver = a->resolver,
+		.outside = a->outside.broker.fd != -1 ? &a->outside : NULL,
 		.file = path,
 		.answers = k->a->answers,
 		.impatient = true,
@@ -167,13 +180,7 @@ ask_all(struct asking *k, const char *path)
 		.on_failed = on_failed,
 		.arg = k };
 
-	dns_settings_default(&settings);
-	if (k->a->o->settings != NULL)
-		settings = *k->a->o->settings;
-	if (k->a->o->resolver != NULL) {
-		settings.mode = DNS_ADDRESS;
-		settings.address = k->a->o->resolver;
-	}
+	a->resolver = NULL;
 	uv_loop_init(&k->loop);
 	for (size_t i = 0; i < 2; i++) {
 		uv_signal_init(&k->loop, &k->signals[i]);

@@ -1,18 +1,24 @@
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "survey/analyze.h"
+#include "survey/argv.h"
 #include "survey/buf.h"
 #include "survey/config.h"
 #include "survey/dns.h"
+#include "survey/file.h"
 #include "survey/graph.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/picture.h"
 #include "survey/port.h"
 #include "survey/rfc3339.h"
+#include "survey/sandbox.h"
 #include "survey/signals.h"
 #include "survey/weakkeys.h"
 
+#include "confine.h"
 #include "copy.h"
 #include "commands.h"
 
@@ -34,7 +40,8 @@ enum {
 	GRAPH,
 	ANONYMISE,
 	KEEP_AS,
-	COSTS
+	COSTS,
+	NO_SANDBOX
 };
 
 static const char *const dns_words[] = {
@@ -69,6 +76,7 @@ static const struct command_option options[] = {
 	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
 	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
 	[COSTS] = { "costs", 0, NULL, "tell what each part of the analysis has cost" },
+	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
 
@@ -95,6 +103,9 @@ struct request {
 	enum dns_mode mode; /* if has_mode */
 	bool has_mode;
 	struct config *config;
+	struct config *own_config; /* the run's, when none is named */
+	struct weak_request weak;
+	bool find_weak;
 	struct dns_settings settings;
 	struct copy_request anonymised;
 };
@@ -196,6 +207,9 @@ take_option(struct request *r, int option, const struct command_args *a)
 	case ANONYMISE:
 		r->anonymised.wanted = true;
 		return 0;
+	case NO_SANDBOX:
+		r->o.sandbox = false;
+		return 0;
 	case KEEP_AS:
 		return copy_keep_as(&r->anonymised, &command_analyze, value);
 	default:
@@ -226,26 +240,57 @@ choose_resolver(struct request *r)
 	return 0;
 }
 
-/* As the config given, or the run's own, says.  Returns an exit_status. */
-static int
-find_weak(const struct request *r, const char *dir)
+/* As the config given, or the run's own, says; what is read for it is added to read. */
+static void
+prepare_weak(struct request *r, struct argv *read)
 {
-	struct weak_request o = { .path = dir,
-		.command = "analyze",
+	const struct config *c = r->config;
+
+	r->weak = (struct weak_request){ .command = "analyze",
 		.threads = r->o.threads,
 		.costs = r->o.costs,
 		.stop = signals_stop() };
-	struct config *own = r->config == NULL ? weak_run_config(r->o.input) : NULL;
-	const struct config *c = r->config != NULL ? r->config : own;
-	int rc = EXIT_COMPLETE;
-
+	if (c == NULL)
+		c = r->own_config = weak_run_config(r->o.input);
 	if (c != NULL)
-		weak_configure(&o, c);
-	if (!r->no_weak && (c == NULL || c->weak.enable)) {
-		signals_catch();
-		rc = weak_rundir(&o);
-	}
-	config_free(own);
+		weak_configure(&r->weak, c);
+	r->find_weak = !r->no_weak && (c == NULL || c->weak.enable);
+	if (r->find_weak)
+		weak_reads(&r->weak, read);
+}
+
+/* Returns an exit_status. */
+static int
+find_weak(struct request *r, const char *dir)
+{
+	if (!r->find_weak)
+		return EXIT_COMPLETE;
+	signals_catch();
+	r->weak.path = dir;
+	return weak_rundir(&r->weak);
+}
+
+/* The analysis itself, with the rights that the rest will need.  copy: where one is to be made, or NULL. */
+static int
+analyze(struct request *r, const char *copy, char **dir)
+{
+	char *above = copy != NULL ? path_dir(copy) : NULL;
+	const char *write[3] = { r->anonymised.made }, *const names[] = { above, NULL };
+	struct argv read = { .n = 0 };
+	struct sandbox_paths more = { .write = write, .replace = names };
+	int rc;
+
+	if (copy != NULL && access(copy, F_OK) == 0)
+		write[1] = copy; /* the copy of earlier, which goes */
+	prepare_weak(r, &read);
+	more.read = (const char *const *)read.v;
+	r->o.more = &more;
+	if (r->graph)
+		picture_load_fonts(); /* in a sandbox fontconfig cannot keep what it finds */
+	rc = analyze_rundir(&r->o, dir, NULL);
+	r->o.more = NULL;
+	argv_free(read.v);
+	free(above);
 	return rc;
 }
 
@@ -259,11 +304,13 @@ run(struct request *r)
 	int rc;
 
 	r->o.countries = (const char *const *)r->countries;
+	if (copy_begin(&r->anonymised, r->o.output) == -1)
+		return EXIT_FAILED;
 	if (r->anonymised.wanted) { /* -o names the copy; the results stay where they are private */
 		copy = r->o.output;
 		r->o.output = NULL;
 	}
-	rc = analyze_rundir(&r->o, &dir, NULL);
+	rc = analyze(r, copy, &dir);
 	if (rc == EXIT_COMPLETE || rc == EXIT_INCOMPLETE) {
 		int weak = find_weak(r, dir);
 
@@ -279,6 +326,7 @@ run(struct request *r)
 	}
 	if (r->graph && (rc == EXIT_COMPLETE || rc == EXIT_INCOMPLETE)) {
 		graph.path = dir;
+		graph.no_sandbox = !r->o.sandbox;
 		if (graph_rundir(&graph, &drawn) != 0)
 			rc = EXIT_FAILED;
 		else if (drawn.failed > 0)
@@ -296,6 +344,7 @@ cmd_analyze(int argc, char **argv)
 	int option, rc = EXIT_USAGE;
 
 	analyze_defaults(&r.o);
+	r.o.sandbox = true;
 	while ((option = command_next(&args)) >= 0) {
 		if (take_option(&r, option, &args) == -1)
 			goto out;
@@ -321,6 +370,7 @@ out:
 		free(r.countries[i]);
 	free(r.countries);
 	config_free(r.config);
+	config_free(r.own_config);
 	copy_fini(&r.anonymised);
 	return rc;
 }

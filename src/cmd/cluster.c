@@ -6,10 +6,11 @@
 #include "survey/mem.h"
 #include "survey/query.h"
 
+#include "confine.h"
 #include "commands.h"
 #include "queries.h"
 
-enum { ALL, REPAIR, BY, FORMAT };
+enum { ALL, REPAIR, BY, FORMAT, NO_SANDBOX };
 
 static const char *const operators[] = { "as", "domain", NULL };
 
@@ -19,6 +20,7 @@ static const struct command_option options[] = {
 	[BY] = { "by", 0, "as|domain", "what an operator is in the plan (default: as)", ARG_WORD,
 	    operators },
 	[FORMAT] = QUERY_FORMAT_OPTION,
+	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
 
@@ -61,7 +63,7 @@ cmd_cluster(int argc, char **argv)
 	struct cluster_options o = { .format = PRINT_TEXT, .colour = print_colour(stdout) };
 	struct ids ids = { NULL, 0, 0 };
 	struct buf out;
-	bool all = false;
+	bool all = false, no_sandbox = false;
 	int opt, status = EXIT_USAGE;
 
 	while ((opt = command_next(&a)) >= 0) {
@@ -71,6 +73,8 @@ cmd_cluster(int argc, char **argv)
 			o.repair = true;
 		else if (opt == BY)
 			o.by_domain = a.choice == 1;
+		else if (opt == NO_SANDBOX)
+			no_sandbox = true;
 		else
 			o.format = (enum print_format)a.choice;
 	}
@@ -86,6 +90,8 @@ cmd_cluster(int argc, char **argv)
 		goto out;
 	}
 	o.path = argv[a.at];
+	if (confine(no_sandbox, (const char *const[]){ o.path, NULL }, NULL, NULL) == -1)
+		goto out;
 	o.ids = all ? NULL : ids.v;
 	o.nids = ids.n;
 	status = query_cluster(&o, &out);

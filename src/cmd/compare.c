@@ -2,10 +2,11 @@
 #include "survey/log.h"
 #include "survey/query.h"
 
+#include "confine.h"
 #include "commands.h"
 #include "queries.h"
 
-enum { ACROSS, QUIET, CHANGED, OUTPUT, FORMAT };
+enum { ACROSS, QUIET, CHANGED, OUTPUT, FORMAT, NO_SANDBOX };
 
 static const struct command_option options[] = {
 	[ACROSS] = { "across", 0, NULL,
@@ -15,6 +16,7 @@ static const struct command_option options[] = {
 	[OUTPUT] = { "output", 'o', "DIR", "also write compare.json and compare.csv there",
 	    ARG_NEW_DIRECTORY },
 	[FORMAT] = QUERY_FORMAT_OPTION,
+	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
 
@@ -41,6 +43,7 @@ cmd_compare(int argc, char **argv)
 	struct compare_options o = { .format = PRINT_TEXT, .colour = print_colour(stdout) };
 	struct query_runs runs = { NULL, 0, 0 };
 	struct buf out;
+	bool no_sandbox = false;
 	int opt, status = EXIT_USAGE;
 
 	while ((opt = command_next(&a)) >= 0) {
@@ -52,12 +55,18 @@ cmd_compare(int argc, char **argv)
 			o.changed = true;
 		else if (opt == OUTPUT)
 			o.output = a.value;
+		else if (opt == NO_SANDBOX)
+			no_sandbox = true;
 		else
 			o.format = (enum print_format)a.choice;
 	}
 	if (opt != COMMAND_END)
 		return command_ended(opt);
 	buf_init(&out);
+	if ((o.output != NULL && confine_make(o.output) == -1) ||
+	    confine(no_sandbox, (const char *const *)argv + a.at,
+		(const char *const[]){ o.output, NULL }, NULL) == -1)
+		goto out;
 	for (int i = a.at; i < argc; i++) {
 		if (query_runs_add(&runs, argv[i]) == -1)
 			goto out;

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "survey/anonymise.h"
 #include "survey/log.h"
@@ -50,19 +51,31 @@ copy_check(const struct copy_request *a, const struct command *c, const char *ou
 }
 
 int
-copy_copy(const struct copy_request *a, const char *path, const char *output)
+copy_begin(struct copy_request *a, const char *output)
 {
-	struct anonymise_options o = {
-		.path = path, .output = output, .keep_as = a->keep_as, .nkeep_as = a->n
-	};
+	return a->wanted ? anonymise_begin(output, &a->made) : 0;
+}
 
+int
+copy_copy(struct copy_request *a, const char *path, const char *output)
+{
+	struct anonymise_options o = { .path = path,
+		.output = output,
+		.made = a->made,
+		.keep_as = a->keep_as,
+		.nkeep_as = a->n };
 	int rc = anonymise_rundir(&o);
 
+	free(a->made);
+	a->made = NULL;
 	return rc == 0 ? 0 : rc == ANONYMISE_USAGE ? EXIT_USAGE : EXIT_FAILED;
 }
 
 void
 copy_fini(struct copy_request *a)
 {
+	if (a->made != NULL)
+		(void)rmdir(a->made); /* nothing has come of it */
+	free(a->made);
 	free(a->keep_as);
 }

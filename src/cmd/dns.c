@@ -4,9 +4,23 @@
 #include "survey/config.h"
 #include "survey/lookup.h"
 
+#include "confine.h"
 #include "commands.h"
 
-enum { RESOLVER, MODE, CONFIG, TYPE, OUTPUT, DIRECTORY, WINDOW, RCVBUF, TIMEOUT, TRIES, STATS };
+enum {
+	RESOLVER,
+	MODE,
+	CONFIG,
+	TYPE,
+	OUTPUT,
+	DIRECTORY,
+	WINDOW,
+	RCVBUF,
+	TIMEOUT,
+	TRIES,
+	STATS,
+	NO_SANDBOX
+};
 
 static const struct command_option options[] = {
 	[RESOLVER] = { "resolver", 'r', "ADDR#PORT", "ask this resolver (default port 53)" },
@@ -26,6 +40,7 @@ static const struct command_option options[] = {
 	[TIMEOUT] = { "timeout", 0, "MS", "wait of the first try, 5000" },
 	[TRIES] = { "tries", 0, "N", "tries of a question that is not answered, 4" },
 	[STATS] = { "stats", 0, "FILE", "write totals as JSON here", ARG_NEW_FILE },
+	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
 
@@ -106,6 +121,9 @@ read_option(struct request *r, int option, const struct command_args *a)
 		return 0;
 	case STATS:
 		r->o.stats = value;
+		return 0;
+	case NO_SANDBOX:
+		r->o.no_sandbox = true;
 		return 0;
 	case WINDOW:
 		return read_number("window", value, 1, 100000, &s->window);

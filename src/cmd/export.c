@@ -1,15 +1,18 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "survey/buf.h"
+#include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/query.h"
 
 #include "commands.h"
+#include "confine.h"
 #include "queries.h"
 
-enum { STUDIES, CSV, TABLE, GRAPHML, CLUSTER, ASN };
+enum { STUDIES, CSV, TABLE, GRAPHML, CLUSTER, ASN, NO_SANDBOX };
 
 static const struct command_option options[] = {
 	[STUDIES] = { "studies", 0, "DIR",
@@ -22,6 +25,7 @@ static const struct command_option options[] = {
 	[CLUSTER] = { "cluster", 'c', "N[,N…]", "only hosts of these clusters; may be repeated",
 	    ARG_CLUSTERS },
 	[ASN] = { "asn", 0, "N[,N…]", "only hosts of these ASes; may be repeated", ARG_TEXT },
+	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
 
@@ -60,12 +64,51 @@ add_number(const char *item, void *arg)
 	return 0;
 }
 
+static bool
+is_file(const char *path)
+{
+	return path != NULL && strcmp(path, "-") != 0;
+}
+
+/* What is written is made, or open, before anything is read.  Returns 0, or -1 after a message. */
+static int
+give_up_rights(
+    const struct export_options *o, const char *graphml, struct outfile *out, bool no_sandbox)
+{
+	const char *dir = o->studies != NULL ? o->studies : is_file(o->csv) ? o->csv : NULL;
+	const char *file = is_file(graphml) ? graphml : NULL;
+
+	if (file != NULL && outfile_open_named(out, file) == -1) {
+		log_error("export: cannot write %s: %s", file, strerror(errno));
+		return -1;
+	}
+	if (dir != NULL && confine_make(dir) == -1)
+		return -1;
+	return confine(no_sandbox, (const char *const[]){ o->path, NULL },
+	    (const char *const[]){ dir, NULL }, (const char *const[]){ file, NULL });
+}
+
+/* To the open file, or to standard output.  Returns 0, or -1 after a message. */
+static int
+write_out(const struct buf *b, const char *graphml, struct outfile *out)
+{
+	if (!is_file(graphml))
+		return query_print("export", b);
+	if (fwrite(b->data, 1, b->len, out->f) == b->len && outfile_commit(out) == 0)
+		return 0;
+	log_error("export: cannot write %s: %s", graphml, strerror(errno));
+	return -1;
+}
+
 static int
 cmd_export(int argc, char **argv)
 {
 	struct command_args a = { .command = &command_export, .argc = argc, .argv = argv };
 	struct numbers clusters = { NULL, 0, 0, false }, asns = { NULL, 0, 0, true };
 	struct export_options o = { .path = NULL };
+	struct outfile file = { .f = NULL };
+	const char *graphml = NULL;
+	bool no_sandbox = false;
 	struct buf out;
 	int opt, rc = 0, status = EXIT_USAGE;
 
@@ -77,7 +120,9 @@ cmd_export(int argc, char **argv)
 		else if (opt == TABLE)
 			o.table = export_tables[a.choice];
 		else if (opt == GRAPHML)
-			o.graphml = a.value;
+			graphml = a.value;
+		else if (opt == NO_SANDBOX)
+			no_sandbox = true;
 		else
 			rc = command_each(a.value, add_number, opt == CLUSTER ? &clusters : &asns);
 	}
@@ -88,7 +133,7 @@ cmd_export(int argc, char **argv)
 		status = command_ended(opt);
 		goto out;
 	}
-	if ((o.studies != NULL) + (o.csv != NULL) + (o.graphml != NULL) != 1) {
+	if ((o.studies != NULL) + (o.csv != NULL) + (graphml != NULL) != 1) {
 		log_error(
 		    "export: one of --studies, --csv and --graphml; see survey export --help");
 		goto out;
@@ -102,10 +147,15 @@ cmd_export(int argc, char **argv)
 	o.nclusters = clusters.n;
 	o.asns = asns.v;
 	o.nasns = asns.n;
+	o.graphml = graphml != NULL;
+	status = EXIT_FAILED;
+	if (give_up_rights(&o, graphml, &file, no_sandbox) == -1)
+		goto out;
 	status = query_export(&o, &out);
-	if (query_print("export", &out) == -1)
+	if (status == EXIT_COMPLETE && write_out(&out, graphml, &file) == -1)
 		status = EXIT_FAILED;
 out:
+	outfile_abort(&file);
 	free(clusters.v);
 	free(asns.v);
 	buf_fini(&out);

@@ -1,24 +1,29 @@
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "survey/argv.h"
 #include "survey/buf.h"
+#include "survey/config.h"
 #include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/query.h"
 
+#include "confine.h"
 #include "commands.h"
 #include "queries.h"
 
-enum { FORMAT, INPUT };
+enum { FORMAT, INPUT, NO_SANDBOX };
 
 static const struct command_option options[] = {
 	[FORMAT] = QUERY_FORMAT_OPTION,
 	[INPUT] = { "input", 'i', "FILE", "read queries from here, one a line; - is standard input",
 	    ARG_INPUT },
+	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
 
@@ -39,21 +44,9 @@ const struct command command_find = {
 	.run = cmd_find,
 };
 
-struct queries {
-	char **v;
-	size_t n, cap;
-};
-
-static void
-add(struct queries *q, const char *text)
-{
-	mem_grow(&q->v, &q->cap, q->n + 1, sizeof(*q->v));
-	q->v[q->n++] = xstrdup(text);
-}
-
 /* One query a line; blank lines and comments mean nothing. */
 static int
-read_queries(struct queries *q, const char *path)
+read_queries(struct argv *q, const char *path)
 {
 	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
 	char *line = NULL;
@@ -71,7 +64,7 @@ read_queries(struct queries *q, const char *path)
 			len--;
 		line[len] = '\0';
 		if (len > 0 && line[0] != '#')
-			add(q, line + strspn(line, " \t"));
+			argv_add(q, line + strspn(line, " \t"), NULL);
 	}
 	if (ferror(f)) {
 		log_error("find: %s: %s", path, strerror(errno));
@@ -83,34 +76,89 @@ read_queries(struct queries *q, const char *path)
 	return rc;
 }
 
+/* The block lists and the opt-out file that a run's config names: which line it was is told. */
+static void
+add_lists(struct argv *paths, const char *dir)
+{
+	char *path = path_join(dir, "survey.conf");
+	struct config *c = access(path, R_OK) == 0 ? config_read(path) : NULL;
+
+	free(path);
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < c->scan.block_files.n; i++)
+		argv_add(paths, c->scan.block_files.v[i], NULL);
+	if (c->scan.opt_out_file[0] != '\0')
+		argv_add(paths, c->scan.opt_out_file, NULL);
+	config_free(c);
+}
+
+/* Of a run, or of the runs in a directory. */
+static void
+add_runs_lists(struct argv *paths, const char *path)
+{
+	DIR *d = opendir(path);
+	const struct dirent *e;
+
+	add_lists(paths, path);
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		char *run = path_join(path, e->d_name);
+
+		if (e->d_name[0] != '.')
+			add_lists(paths, run);
+		free(run);
+	}
+	if (d != NULL)
+		closedir(d);
+}
+
+static int
+give_up_rights(const char *const *runs, unsigned nruns, bool no_sandbox)
+{
+	struct argv paths = { NULL, 0, 0 };
+	int rc;
+
+	for (unsigned i = 0; i < nruns; i++) {
+		argv_add(&paths, runs[i], NULL);
+		add_runs_lists(&paths, runs[i]);
+	}
+	rc = confine(no_sandbox, (const char *const *)paths.v, NULL, NULL);
+	argv_free(paths.v);
+	return rc;
+}
+
 static int
 cmd_find(int argc, char **argv)
 {
 	struct command_args a = { .command = &command_find, .argc = argc, .argv = argv };
 	struct find_options o = { .format = PRINT_TEXT, .colour = print_colour(stdout) };
 	struct query_runs runs = { NULL, 0, 0 };
-	struct queries q = { NULL, 0, 0 };
+	struct argv q = { NULL, 0, 0 };
 	const char *input = NULL;
+	bool no_sandbox = false;
 	struct buf out;
 	int opt, status = EXIT_USAGE;
 
 	while ((opt = command_next(&a)) >= 0) {
 		if (opt == FORMAT)
 			o.format = (enum print_format)a.choice;
-		else
+		else if (opt == INPUT)
 			input = a.value;
+		else
+			no_sandbox = true;
 	}
 	if (opt != COMMAND_END)
 		return command_ended(opt);
 	buf_init(&out);
+	for (unsigned i = 0; i < a.counts[1]; i++)
+		argv_add(&q, argv[argc - (int)a.counts[1] + (int)i], NULL);
+	if ((input != NULL && read_queries(&q, input) == -1) ||
+	    give_up_rights((const char *const *)argv + a.at, a.counts[0], no_sandbox) == -1)
+		goto out;
 	for (unsigned i = 0; i < a.counts[0]; i++) {
 		if (query_runs_add(&runs, argv[a.at + (int)i]) == -1)
 			goto out;
 	}
-	for (unsigned i = 0; i < a.counts[1]; i++)
-		add(&q, argv[argc - (int)a.counts[1] + (int)i]);
-	if (input != NULL && read_queries(&q, input) == -1)
-		goto out;
 	if (q.n == 0) {
 		log_error("find: nothing to look for; see survey find --help");
 		goto out;
@@ -122,9 +170,7 @@ cmd_find(int argc, char **argv)
 	if (query_print("find", &out) == -1)
 		status = EXIT_FAILED;
 out:
-	for (size_t i = 0; i < q.n; i++)
-		free(q.v[i]);
-	free(q.v);
+	argv_free(q.v);
 	query_runs_fini(&runs);
 	buf_fini(&out);
 	return status;

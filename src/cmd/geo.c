@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "survey/argv.h"
 #include "survey/buf.h"
 #include "survey/country.h"
 #include "survey/file.h"
@@ -13,8 +14,9 @@
 #include "survey/text.h"
 
 #include "commands.h"
+#include "confine.h"
 
-enum { COUNTRY, ASN, MMDB, CSV, LEGACY, V4, V6, BLOCK, ALLOW, OUT, WRITE_LEGACY };
+enum { COUNTRY, ASN, MMDB, CSV, LEGACY, V4, V6, BLOCK, ALLOW, OUT, WRITE_LEGACY, NO_SANDBOX };
 
 static const struct command_option options[] = {
 	[COUNTRY] = { "country", 'c', "CC[,CC…]", "networks of a country, two letters; XX is any",
@@ -34,6 +36,7 @@ static const struct command_option options[] = {
 	    ARG_NEW_FILE },
 	[WRITE_LEGACY] = { "write-legacy", 0, "FILE",
 	    "write GeoIPCountryWhois.csv; without -o no list is printed", ARG_NEW_FILE },
+	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
 
@@ -58,9 +61,11 @@ struct request {
 	size_t ncountries, ccap;
 	uint32_t *asns;
 	size_t acap;
+	struct argv blocks; /* paths */
 	struct ipset block, allow;
-	const char *out, *write_legacy;
-	bool any;
+	const char *list_path, *legacy_path; /* NULL: standard output; not written */
+	struct outfile list, legacy; /* open when there is a path */
+	bool any, listed, no_sandbox;
 };
 
 static int
@@ -126,12 +131,11 @@ add_allow(struct request *r, const char *text)
 
 /* Look before anything is listed: what is no database is a mistake of whoever called. */
 static int
-find_database(struct request *r, const char *path)
+look_at_database(struct request *r)
 {
 	char *error;
 
-	r->src.database = path;
-	if (geo_source_look(&r->src, &error) == 0)
+	if (r->src.database == NULL || geo_source_look(&r->src, &error) == 0)
 		return 0;
 	log_error("geo: %s", error);
 	free(error);
@@ -156,7 +160,8 @@ read_option(struct request *r, int option, const char *value)
 	case ASN:
 		return command_each(value, add_asn, r);
 	case MMDB:
-		return find_database(r, value);
+		r->src.database = value;
+		return 0;
 	case CSV:
 		r->src.csv_dir = value;
 		return check_path(value);
@@ -170,14 +175,19 @@ read_option(struct request *r, int option, const char *value)
 		r->q.v6 = true;
 		return 0;
 	case BLOCK:
-		return add_file(&r->block, value);
+		argv_add(&r->blocks, value, NULL);
+		return 0;
 	case ALLOW:
 		return add_allow(r, value);
 	case OUT:
-		r->out = value;
+		r->list_path = strcmp(value, "-") == 0 ? NULL : value;
+		r->listed = true;
 		return 0;
 	case WRITE_LEGACY:
-		r->write_legacy = value;
+		r->legacy_path = value;
+		return 0;
+	case NO_SANDBOX:
+		r->no_sandbox = true;
 		return 0;
 	default:
 		return -1;
@@ -248,29 +258,62 @@ say_totals(const struct ipset *s, const char *path)
 }
 
 static int
-write_list(const struct ipset *s, const char *path)
+write_list(const struct ipset *s, const char *path, struct outfile *o)
 {
-	struct outfile o;
-
-	if (path == NULL || strcmp(path, "-") == 0) {
+	if (path == NULL) {
 		int error = ipset_write(s, 0, stdout) == -1 ? errno : 0;
 
 		return command_flush("geo", error) == -1 ? -1 : 0;
 	}
-	if (outfile_open_named(&o, path) == -1) {
-		log_error("geo: %s: %m", path);
-		return -1;
-	}
-	if (ipset_write(s, 0, o.f) == -1) {
-		log_error("geo: %s: %m", path);
-		outfile_abort(&o);
-		return -1;
-	}
-	if (outfile_commit(&o) == -1) {
+	if (ipset_write(s, 0, o->f) == -1 || outfile_commit(o) == -1) {
 		log_error("geo: %s: %m", path);
 		return -1;
 	}
 	say_totals(s, path);
+	return 0;
+}
+
+static int
+open_output(const char *path, struct outfile *o)
+{
+	if (path == NULL || outfile_open_named(o, path) == 0)
+		return 0;
+	log_error("geo: %s: %m", path);
+	return -1;
+}
+
+/* What is written is open before anything is read. */
+static int
+give_up_rights(const struct request *r)
+{
+	const char *const sources[] = { r->src.database, r->src.csv_dir, r->src.legacy_file };
+	const char *outputs[3] = { NULL };
+	struct argv read = { .n = 0 };
+	size_t n = 0;
+	int rc;
+
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		if (sources[i] != NULL)
+			argv_add(&read, sources[i], NULL);
+	}
+	for (size_t i = 0; i < r->blocks.n; i++)
+		argv_add(&read, r->blocks.v[i], NULL);
+	if (r->list_path != NULL)
+		outputs[n++] = r->list_path;
+	if (r->legacy_path != NULL)
+		outputs[n++] = r->legacy_path;
+	rc = confine(r->no_sandbox, (const char *const *)read.v, NULL, outputs);
+	argv_free(read.v);
+	return rc;
+}
+
+static int
+read_block_lists(struct request *r)
+{
+	for (size_t i = 0; i < r->blocks.n; i++) {
+		if (add_file(&r->block, r->blocks.v[i]) == -1)
+			return -1;
+	}
 	return 0;
 }
 
@@ -291,7 +334,7 @@ make_list(struct request *r, struct geo_stats *stats, char **error)
 		ipset_subtract(&s, &r->block);
 		if (s.n == 0)
 			log_warn("geo: nothing is left after reserved ranges and block list");
-		rc = write_list(&s, r->out);
+		rc = write_list(&s, r->list_path, &r->list);
 	}
 	ipset_fini(&s);
 	return rc;
@@ -320,9 +363,16 @@ cmd_geo(int argc, char **argv)
 	}
 	if (check_request(&r) == -1)
 		goto out;
-	if (r.write_legacy != NULL)
-		rc = geo_write_legacy(&r.src, &r.q, r.write_legacy, &stats, &error);
-	if (rc == 0 && (r.write_legacy == NULL || r.out != NULL))
+	if (open_output(r.list_path, &r.list) == -1 ||
+	    open_output(r.legacy_path, &r.legacy) == -1 || give_up_rights(&r) != 0) {
+		status = EXIT_FAILED;
+		goto out;
+	}
+	if (look_at_database(&r) == -1 || read_block_lists(&r) == -1)
+		goto out;
+	if (r.legacy_path != NULL)
+		rc = geo_write_legacy(&r.src, &r.q, &r.legacy, &stats, &error);
+	if (rc == 0 && (r.legacy_path == NULL || r.listed))
 		rc = make_list(&r, &stats, &error);
 	if (error != NULL)
 		log_error("geo: %s", error);
@@ -335,6 +385,9 @@ out:
 		free(r.countries[i]);
 	free(r.countries);
 	free(r.asns);
+	argv_free(r.blocks.v);
+	outfile_abort(&r.list);
+	outfile_abort(&r.legacy);
 	ipset_fini(&r.block);
 	ipset_fini(&r.allow);
 	free(stats.first_bad);

@@ -5,10 +5,22 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 
+#include "confine.h"
 #include "copy.h"
 #include "commands.h"
 
-enum { CLUSTER, FORMAT, OUTPUT, FULL_UP_TO, WORKERS, TIMEOUT, MEMORY, ANONYMISE, KEEP_AS };
+enum {
+	CLUSTER,
+	FORMAT,
+	OUTPUT,
+	FULL_UP_TO,
+	WORKERS,
+	TIMEOUT,
+	MEMORY,
+	ANONYMISE,
+	KEEP_AS,
+	NO_SANDBOX
+};
 
 static const struct command_option options[] = {
 	[CLUSTER] = { "cluster", 'c', "N[,N…]", "only these clusters; may be repeated",
@@ -25,6 +37,7 @@ static const struct command_option options[] = {
 	[MEMORY] = { "memory", 0, "MB", "memory of one process (default: 1024)" },
 	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
 	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
+	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
 
@@ -104,6 +117,9 @@ read_options(struct command_args *a, struct request *r)
 		case KEEP_AS:
 			rc = copy_keep_as(&r->anonymised, &command_graph, a->value);
 			break;
+		case NO_SANDBOX:
+			r->o.no_sandbox = true;
+			break;
 		}
 		if (rc == -1)
 			return COMMAND_ERROR;
@@ -127,6 +143,9 @@ cmd_graph(int argc, char **argv)
 	}
 	r.o.path = argv[a.at];
 	r.o.clusters = r.clusters;
+	if (copy_begin(&r.anonymised, r.o.output) == -1 ||
+	    confine_drawing(r.o.no_sandbox, r.o.path, r.o.output, r.anonymised.made) == -1)
+		goto out;
 	if (r.anonymised.wanted) {
 		int failed = copy_copy(&r.anonymised, r.o.path, r.o.output);
 

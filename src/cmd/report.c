@@ -1,10 +1,11 @@
 #include "survey/graph.h"
 #include "survey/report.h"
 
+#include "confine.h"
 #include "copy.h"
 #include "commands.h"
 
-enum { OUTPUT, TITLE, ANONYMISE, KEEP_AS };
+enum { OUTPUT, TITLE, ANONYMISE, KEEP_AS, NO_SANDBOX };
 
 static const struct command_option options[] = {
 	[OUTPUT] = { "output", 'o', "DIR", "make report/ in this directory, not in RUNDIR",
@@ -12,6 +13,7 @@ static const struct command_option options[] = {
 	[TITLE] = { "title", 't', "TEXT", "title of the report (default: the run's name)" },
 	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
 	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
+	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
 
@@ -31,9 +33,11 @@ const struct command command_report = {
 
 /* The pictures of the run itself name its hosts: the copy gets its own.  Returns 0 or the exit status. */
 static int
-copy_with_pictures(const struct copy_request *a, struct report_options *o)
+copy_with_pictures(struct copy_request *a, struct report_options *o, bool no_sandbox)
 {
-	struct graph_options graph = { .path = o->output, .formats = GRAPH_SVG };
+	struct graph_options graph = {
+		.path = o->output, .formats = GRAPH_SVG, .no_sandbox = no_sandbox
+	};
 	struct graph_result drawn = { 0 };
 	int status = copy_copy(a, o->path, o->output);
 
@@ -49,6 +53,7 @@ cmd_report(int argc, char **argv)
 	struct command_args a = { .command = &command_report, .argc = argc, .argv = argv };
 	struct copy_request anonymised = { .wanted = false };
 	struct report_options o = { 0 };
+	bool no_sandbox = false;
 	int opt, status = EXIT_USAGE;
 
 	while ((opt = command_next(&a)) >= 0) {
@@ -58,6 +63,8 @@ cmd_report(int argc, char **argv)
 			o.title = a.value;
 		else if (opt == ANONYMISE)
 			anonymised.wanted = true;
+		else if (opt == NO_SANDBOX)
+			no_sandbox = true;
 		else if (copy_keep_as(&anonymised, &command_report, a.value) == -1)
 			goto out;
 	}
@@ -68,7 +75,11 @@ cmd_report(int argc, char **argv)
 	if (copy_check(&anonymised, &command_report, o.output) == -1)
 		goto out;
 	o.path = argv[a.at];
-	if (anonymised.wanted && (status = copy_with_pictures(&anonymised, &o)) != 0)
+	status = EXIT_FAILED;
+	if (copy_begin(&anonymised, o.output) == -1 ||
+	    confine_drawing(no_sandbox, o.path, o.output, anonymised.made) == -1)
+		goto out;
+	if (anonymised.wanted && (status = copy_with_pictures(&anonymised, &o, no_sandbox)) != 0)
 		goto out;
 	status = report_rundir(&o) == 0 ? EXIT_COMPLETE : EXIT_FAILED;
 out:

@@ -6,9 +6,10 @@
 #include "survey/run.h"
 #include "survey/rundir.h"
 
+#include "confine.h"
 #include "commands.h"
 
-enum { DIR_OPT, UNTIL, NEW, FORCE, SHARD, NO_WEAK, JSON };
+enum { DIR_OPT, UNTIL, NEW, FORCE, SHARD, NO_WEAK, JSON, NO_SANDBOX };
 
 static const struct command_option options[] = {
 	[DIR_OPT] = { "dir", 'd', "DIR", "the directory of this run (made or continued)",
@@ -21,6 +22,7 @@ static const struct command_option options[] = {
 	[SHARD] = { "shard", 0, "I/N", "this is machine I (from 0) of N that share one survey" },
 	[NO_WEAK] = { "no-weak", 0, NULL, "do not look for weak keys" },
 	[JSON] = { "json-progress", 0, NULL, "progress as JSON lines on standard output" },
+	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
 
@@ -85,6 +87,9 @@ cmd_run(int argc, char **argv)
 			break;
 		case JSON:
 			o.json_progress = true;
+			break;
+		case NO_SANDBOX:
+			o.no_sandbox = true;
 			break;
 		}
 	}

@@ -9,9 +9,10 @@
 
 #include <errno.h>
 
+#include "confine.h"
 #include "commands.h"
 
-enum { FORMAT, TABLE, OUTPUT };
+enum { FORMAT, TABLE, OUTPUT, NO_SANDBOX };
 
 static const char *const formats[] = {
 	[STATS_TEXT] = "text",
@@ -27,6 +28,7 @@ static const struct command_option options[] = {
 	[TABLE] = { "table", 't', "ID", "only this table, as overview or sizes", ARG_WORD,
 	    stats_table_ids },
 	[OUTPUT] = { "output", 'o', "FILE", "write here (default: standard output)", ARG_NEW_FILE },
+	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
 
@@ -44,8 +46,9 @@ const struct command command_stats = {
 	.run = cmd_stats,
 };
 
+/* To the open file o, or to standard output when path is NULL. */
 static int
-write_out(const char *path, const struct buf *b)
+write_out(struct outfile *o, const char *path, const struct buf *b)
 {
 	if (path == NULL) {
 		bool whole = fwrite(b->data, 1, b->len, stdout) == b->len;
@@ -53,7 +56,7 @@ write_out(const char *path, const struct buf *b)
 		return command_flush("stats", whole ? 0 : errno) == -1 ? EXIT_FAILED
 								       : EXIT_COMPLETE;
 	}
-	if (file_write_named(path, b->data, b->len) == 0)
+	if (fwrite(b->data, 1, b->len, o->f) == b->len && outfile_commit(o) == 0)
 		return EXIT_COMPLETE;
 	log_error("stats: cannot write %s: %s", path, strerror(errno));
 	return EXIT_FAILED;
@@ -65,6 +68,8 @@ cmd_stats(int argc, char **argv)
 	struct command_args a = { .command = &command_stats, .argc = argc, .argv = argv };
 	enum stats_format format = STATS_TEXT;
 	const char *table = NULL, *output = NULL;
+	struct outfile out = { .f = NULL };
+	bool no_sandbox = false;
 	struct buf b;
 	int opt, status = EXIT_FAILED;
 
@@ -75,13 +80,25 @@ cmd_stats(int argc, char **argv)
 			table = stats_table_ids[a.choice];
 		if (opt == OUTPUT)
 			output = strcmp(a.value, "-") == 0 ? NULL : a.value;
+		if (opt == NO_SANDBOX)
+			no_sandbox = true;
 	}
 	if (opt != COMMAND_END)
 		return command_ended(opt);
+	if (output != NULL && outfile_open_named(&out, output) == -1) {
+		log_error("stats: cannot write %s: %s", output, strerror(errno));
+		return EXIT_FAILED;
+	}
 	buf_init(&b);
+	/* argv ends with NULL, too. */
+	if (confine(no_sandbox, (const char *const *)argv + a.at, NULL,
+		(const char *const[]){ output, NULL }) == -1)
+		goto out;
 	if (stats_runs(
 		(const char *const *)argv + a.at, (size_t)(argc - a.at), format, table, &b) == 0)
-		status = write_out(output, &b);
+		status = write_out(&out, output, &b);
+out:
+	outfile_abort(&out);
 	buf_fini(&b);
 	return status;
 }

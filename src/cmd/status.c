@@ -11,12 +11,14 @@
 #include "survey/rundir.h"
 #include "survey/text.h"
 
+#include "confine.h"
 #include "commands.h"
 
-enum { JSON };
+enum { JSON, NO_SANDBOX };
 
 static const struct command_option options[] = {
 	[JSON] = { "json", 0, NULL, "print run.json" },
+	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
 
@@ -193,12 +195,16 @@ static int
 cmd_status(int argc, char **argv)
 {
 	struct command_args a = { .command = &command_status, .argc = argc, .argv = argv };
-	bool json = false;
+	bool json = false, no_sandbox = false;
 	int opt;
 
-	while ((opt = command_next(&a)) >= 0)
+	while ((opt = command_next(&a)) >= 0) {
 		json = json || opt == JSON;
+		no_sandbox = no_sandbox || opt == NO_SANDBOX;
+	}
 	if (opt != COMMAND_END)
 		return command_ended(opt);
+	if (confine(no_sandbox, (const char *const *)argv + a.at, NULL, NULL) == -1)
+		return EXIT_FAILED;
 	return print_status(argv[a.at], json);
 }

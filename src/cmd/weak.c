@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "survey/argv.h"
 #include "survey/config.h"
 #include "survey/log.h"
 #include "survey/mem.h"
@@ -9,8 +10,9 @@
 #include "survey/weakkeys.h"
 
 #include "commands.h"
+#include "confine.h"
 
-enum { FORMAT, BLOCKLIST, KNOWN_PRIMES, CONFIG, MEMORY, THREADS, PRIMES, COSTS };
+enum { FORMAT, BLOCKLIST, KNOWN_PRIMES, CONFIG, MEMORY, THREADS, PRIMES, COSTS, NO_SANDBOX };
 
 static const struct command_option options[] = {
 	[FORMAT] = { "format", 'f', "text|json|csv", "how to print (default: text)", ARG_WORD,
@@ -27,6 +29,7 @@ static const struct command_option options[] = {
 	[PRIMES] = { "primes", 0, "FILE",
 	    "write the primes that are found into a new file: private keys!", ARG_NEW_FILE },
 	[COSTS] = { "costs", 0, NULL, "tell what each part has cost" },
+	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
 
@@ -53,6 +56,7 @@ struct request {
 	struct weak_request o;
 	struct texts lists, primes;
 	const char *config_path;
+	bool no_sandbox;
 };
 
 static void
@@ -100,9 +104,27 @@ take_option(struct request *r, int option, const struct command_args *a)
 	case COSTS:
 		r->o.costs = true;
 		return 0;
+	case NO_SANDBOX:
+		r->no_sandbox = true;
+		return 0;
 	default:
 		return -1;
 	}
+}
+
+static int
+give_up_rights(const struct weak_request *o, void *arg)
+{
+	const struct request *r = arg;
+	struct argv read = { .n = 0 };
+	int rc;
+
+	weak_reads(o, &read);
+	/* A file of primes that could not be written in full is removed. */
+	rc = confine(r->no_sandbox, (const char *const *)read.v,
+	    (const char *const[]){ o->path, NULL }, (const char *const[]){ o->factors, NULL });
+	argv_free(read.v);
+	return rc == 0 ? 0 : EXIT_FAILED;
 }
 
 static int
@@ -120,6 +142,8 @@ run(struct request *r)
 	r->o.nprimes = r->primes.n;
 	if (c != NULL)
 		weak_configure(&r->o, c);
+	r->o.give_up = give_up_rights;
+	r->o.arg = r;
 	signals_catch();
 	rc = weak_rundir(&r->o);
 	config_free(c);

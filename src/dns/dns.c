@@ -36,9 +36,7 @@ LIST_HEAD(ask_list, ask);
 
 struct dns {
 	uv_loop_t *loop;
-	struct dns_settings settings;
 	struct dns_options o;
-	char *scratch; /* a directory that goes with d, or NULL */
 	struct dns_engine *engine;
 	struct resolver *resolver;
 	struct answers *answers;
@@ -315,46 +313,9 @@ on_resolver_failed(void *arg)
 	fail(arg);
 }
 
-/* Returns 0, or -1 after a message. */
-static int
-make_scratch(struct dns *d)
-{
-	const char *tmp = getenv("TMPDIR");
-
-	d->scratch = xasprintf("%s/survey-dns-XXXXXX", tmp != NULL && tmp[0] == '/' ? tmp : "/tmp");
-	/* Started by root, resolvers become nobody and must be able to pass. */
-	if (mkdtemp(d->scratch) != NULL && chmod(d->scratch, 0711) == 0)
-		return 0;
-	log_error("%s: %m", d->scratch);
-	free(d->scratch);
-	d->scratch = NULL;
-	return -1;
-}
-
-static struct resolver *
-start_resolver(struct dns *d)
-{
-	bool ours = d->settings.mode != DNS_ADDRESS && d->settings.mode != DNS_SYSTEM;
-	struct resolver *r;
-	char *dir;
-
-	if (!ours || d->o.dir != NULL)
-		return resolver_start(
-		    d->loop, &d->settings, d->o.dir, on_ready, on_resolver_failed, d);
-	if (make_scratch(d) == -1)
-		return NULL;
-	dir = path_join(d->scratch, "resolver");
-	r = resolver_start(d->loop, &d->settings, dir, on_ready, on_resolver_failed, d);
-	free(dir);
-	return r;
-}
-
 static void
 free_dns(struct dns *d)
 {
-	if (d->scratch != NULL && file_remove_tree(d->scratch) == -1)
-		log_warn("%s: %m", d->scratch);
-	free(d->scratch);
 	free(d->asks);
 	zones_fini(&d->zones);
 	free(d);
@@ -367,7 +328,6 @@ dns_new(uv_loop_t *loop, const struct dns_options *o)
 
 	d->loop = loop;
 	d->o = *o;
-	d->settings = *o->settings;
 	d->answers = o->answers;
 	d->draining = o->impatient;
 	d->asks_size = 1024;
@@ -379,17 +339,21 @@ dns_new(uv_loop_t *loop, const struct dns_options *o)
 		log_error("%s: %m", o->file);
 		goto fail;
 	}
-	if ((d->resolver = start_resolver(d)) == NULL)
-		goto fail;
+	d->resolver = o->resolver;
 	d->resolver_open = true;
 	uv_timer_init(loop, &d->timer);
 	d->timer_open = true;
 	d->timer.data = d;
+	if (resolver_start(d->resolver, loop, o->outside, on_ready, on_resolver_failed, d) == -1) {
+		d->failed = true;
+		dns_close(d, NULL, NULL);
+		return NULL;
+	}
 	uv_timer_start(&d->timer, on_timer, FLUSH_MS, FLUSH_MS);
 	uv_unref((uv_handle_t *)&d->timer);
 	return d;
 fail:
-	dnsfile_close(d->file);
+	resolver_free(o->resolver);
 	free_dns(d);
 	return NULL;
 }

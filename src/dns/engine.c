@@ -63,7 +63,6 @@ TAILQ_HEAD(question_list, question);
 struct dns_engine {
 	uv_loop_t *loop;
 	struct dns_engine_config cfg;
-	struct sockaddr_storage addr;
 	uv_timer_t timer;
 	uv_prepare_t prepare;
 	uv_idle_t idle; /* active while a burst is left to send */
@@ -489,8 +488,8 @@ tcp_start(struct dns_engine *e, struct question *q)
 	e->stats.tcp++;
 	q->tcp_id = rng_u16(&e->rng);
 	len = wire_query(query, q->tcp_id, q->name, q->type);
-	q->tcp = dns_tcp_ask(e->loop, (const struct sockaddr *)&e->addr, query, len, on_tcp_answer,
-	    q, on_tcp_gone, e);
+	q->tcp = dns_tcp_ask(e->loop, e->cfg.outside, &e->cfg.ip, e->cfg.port, query, len,
+	    on_tcp_answer, q, on_tcp_gone, e);
 }
 
 static void
@@ -670,24 +669,6 @@ on_prepare(uv_prepare_t *p)
 		uv_idle_stop(&e->idle);
 }
 
-static void
-set_address(struct sockaddr_storage *ss, const struct ip *ip, uint16_t port)
-{
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ss;
-	struct sockaddr_in *four = (struct sockaddr_in *)ss;
-
-	memset(ss, 0, sizeof(*ss));
-	if (ip->family == 6) {
-		six->sin6_family = AF_INET6;
-		six->sin6_port = htons(port);
-		memcpy(&six->sin6_addr, ip->a, 16);
-		return;
-	}
-	four->sin_family = AF_INET;
-	four->sin_port = htons(port);
-	memcpy(&four->sin_addr, ip->a, 4);
-}
-
 struct dns_engine *
 dns_engine_new(uv_loop_t *loop, const struct dns_engine_config *c)
 {
@@ -697,7 +678,6 @@ dns_engine_new(uv_loop_t *loop, const struct dns_engine_config *c)
 
 	e->loop = loop;
 	e->cfg = *c;
-	set_address(&e->addr, &c->ip, c->port);
 	TAILQ_INIT(&e->ready);
 	TAILQ_INIT(&e->tcp_wait);
 	TAILQ_INIT(&e->fresh);
@@ -714,7 +694,7 @@ dns_engine_new(uv_loop_t *loop, const struct dns_engine_config *c)
 	e->nhandles = 4;
 	uv_prepare_start(&e->prepare, on_prepare);
 	uv_unref((uv_handle_t *)&e->prepare);
-	if ((rc = udp_open(&e->udp, loop, (const struct sockaddr *)&e->addr, c->rcvbuf, &e->rng,
+	if ((rc = udp_open(&e->udp, loop, c->outside, &c->ip, c->port, c->rcvbuf, &e->rng,
 		 on_packet, e)) != 0) {
 		dns_engine_free(e, NULL, NULL);
 		errno = -rc;

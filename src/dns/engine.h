@@ -16,11 +16,13 @@
 
 #include "latency.h"
 #include "survey/answers.h"
+#include "survey/outside.h"
 #include "wire.h"
 
 struct dns_engine;
 
 struct dns_engine_config {
+	const struct outside *outside; /* opens the sockets; NULL: we do */
 	struct ip ip;
 	uint16_t port;
 	unsigned window; /* questions of the last second on their way; 0: from the buffers */

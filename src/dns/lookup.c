@@ -21,6 +21,7 @@
 #include "survey/lookup.h"
 #include "survey/mem.h"
 #include "survey/name.h"
+#include "survey/sandbox.h"
 
 /* Questions on their way before no more input is read, and when reading goes on. */
 #define PENDING_HIGH 6000
@@ -377,13 +378,33 @@ catch_signals(struct lookup *l)
 	}
 }
 
+/* The resolver, and the process outside if there is a sandbox; NULL after a message. */
+static struct resolver *
+make_resolver(const struct lookup_options *o, struct outside *outside)
+{
+	char *dir = o->dir != NULL ? path_join(o->dir, "resolver") : NULL;
+	char *out = o->output != NULL ? path_dir(o->output) : NULL;
+	char *stats = o->stats != NULL ? sandbox_place(o->stats) : NULL;
+	const char *const write[] = { stats, NULL }, *const replace[] = { out, NULL };
+	const struct sandbox_paths paths = { .write = write, .replace = replace };
+	struct resolver *r = resolver_new(o->settings, dir);
+
+	/* What is read, and what is written, is open. */
+	if (r != NULL && !o->no_sandbox && resolver_confine(r, &paths, outside) == -1) {
+		resolver_free(r);
+		r = NULL;
+	}
+	free(dir);
+	free(out);
+	free(stats);
+	return r;
+}
+
 static int
 run(struct lookup *l)
 {
-	char *dir = l->o->dir == NULL ? NULL : path_join(l->o->dir, "resolver");
+	struct outside outside = { { .fd = -1 } };
 	struct dns_options options = {
-		.settings = l->o->settings,
-		.dir = dir,
 		.answers = l->answers,
 		.impatient = true,
 		.on_answer = on_answer,
@@ -393,6 +414,10 @@ run(struct lookup *l)
 	};
 	int rc = EXIT_USAGE;
 
+	if ((options.resolver = make_resolver(l->o, &outside)) == NULL)
+		return EXIT_USAGE;
+	if (outside.broker.fd != -1)
+		options.outside = &outside;
 	if (uv_loop_init(&l->loop) != 0)
 		abort();
 	if ((l->dns = dns_new(&l->loop, &options)) != NULL) {
@@ -404,7 +429,7 @@ run(struct lookup *l)
 	}
 	uv_run(&l->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&l->loop);
-	free(dir);
+	outside_stop(&outside);
 	return rc;
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "managed_parts.h"
+#include "survey/argv.h"
 #include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
@@ -16,15 +17,11 @@
 #define MOVES 4 /* to another port, as the one that was free is taken */
 
 void
-managed_gone(struct managed *m)
+managed_free(struct managed *m)
 {
-	void (*closed)(void *) = m->closed;
-	void *arg = m->closed_arg;
-
-	if (--m->nopen > 0 || !m->stopping)
-		return;
+	for (int i = 0; i < OUTSIDE_NTOOLS; i++)
+		argv_free(m->argv[i]);
 	for (int i = 0; i < NKIDS; i++) {
-		free(m->kids[i].program);
 		free(m->kids[i].conf);
 		free(m->kids[i].refusal);
 	}
@@ -32,11 +29,20 @@ managed_gone(struct managed *m)
 	free(m->ca_file);
 	free(m->anchor);
 	free(m->root_hints);
-	free(m->checker);
-	free(m->setpriv);
 	free(m->unbound_conf);
 	buf_fini(&m->complaints);
 	free(m);
+}
+
+void
+managed_gone(struct managed *m)
+{
+	void (*closed)(void *) = m->closed;
+	void *arg = m->closed_arg;
+
+	if (--m->nopen > 0 || !m->stopping)
+		return;
+	managed_free(m);
 	if (closed != NULL)
 		closed(arg);
 }
@@ -102,13 +108,9 @@ managed_last_words(const char *text)
 
 /* Advice where a security module may be what stands in the way. */
 static const char *
-apparmor_advice(const char *said)
+apparmor_advice(const struct managed *m, const char *said)
 {
-	char *enabled = file_read("/sys/module/apparmor/parameters/enabled", 16, NULL);
-	bool on = enabled != NULL && enabled[0] == 'Y';
-
-	free(enabled);
-	if (!on || strstr(said, "ermission denied") == NULL)
+	if (!m->apparmor || strstr(said, "ermission denied") == NULL)
 		return "";
 	return "; AppArmor's profile of /usr/sbin/unbound seems to forbid its directory: run "
 	       "install-deps.sh, which adds a rule to /etc/apparmor.d/local/usr.sbin.unbound";
@@ -121,7 +123,7 @@ tell_end(const struct kid *k, const struct child_status *st, const char *after)
 	char text[96];
 
 	log_error("dns: %s: %s: %s%s%s", k->name, child_status_text(st, text, sizeof(text)), words,
-	    k->child != NULL ? apparmor_advice(child_stderr(k->child)) : "", after);
+	    k->child != NULL ? apparmor_advice(k->m, child_stderr(k->child)) : "", after);
 	free(words);
 }
 
@@ -131,31 +133,22 @@ static void on_kid_exit(struct child *c, const struct child_status *st, void *ar
 static int move_kid(struct kid *k);
 
 static struct child *
-spawn(struct managed *m, const char *name, const char *const *argv, child_exit_fn on_exit,
+spawn(struct managed *m, const char *name, enum outside_tool tool, child_exit_fn on_exit,
     child_data_fn on_stderr, void *arg)
 {
-	const char *const as_nobody[] = { m->setpriv, "--reuid=65534", "--regid=65534",
-		"--clear-groups" };
-	const char *full[16];
-	size_t n = 0;
 	struct child_opts o = {
 		.name = name,
-		.argv = full,
+		.argv = (const char *const *)m->argv[tool],
 		.cwd = m->dir,
 		.no_new_privs = true,
+		.broker = m->cfg.outside != NULL ? &m->cfg.outside->broker : NULL,
+		.tool = tool,
 		.on_stderr = on_stderr,
 		.on_exit = on_exit,
 		.arg = arg,
 	};
 	struct child *c;
 
-	/* Only root can become someone else, and only root must. */
-	if (geteuid() == 0)
-		for (; n < sizeof(as_nobody) / sizeof(as_nobody[0]); n++)
-			full[n] = as_nobody[n];
-	do
-		full[n++] = *argv;
-	while (*argv++ != NULL);
 	if ((c = child_spawn(m->loop, &o)) == NULL)
 		log_error("dns: cannot start %s: %m", name);
 	else
@@ -181,13 +174,8 @@ on_kid_stderr(struct child *c, const char *text, size_t len, void *arg)
 static int
 start_kid(struct kid *k)
 {
-	const char *const stubby[] = { k->program, "-C", k->conf, "-v", "4", NULL };
-	const char *const unbound[] = { k->program, "-d", "-p", "-c", k->conf, NULL };
-	bool is_stubby = k == &k->m->kids[STUBBY];
-
 	k->started_ms = uv_now(k->m->loop);
-	k->child = spawn(
-	    k->m, k->name, is_stubby ? stubby : unbound, on_kid_exit, on_kid_stderr, k);
+	k->child = spawn(k->m, k->name, k->tool, on_kid_exit, on_kid_stderr, k);
 	return k->child == NULL ? -1 : 0;
 }
 
@@ -317,8 +305,9 @@ on_check_exit(struct child *c, const struct child_status *st, void *arg)
 		char *words = managed_last_words(m->complaints.data);
 		char text[96];
 
-		log_error("dns: %s refuses %s: %s (%s)%s", m->checker, m->kids[UNBOUND].conf, words,
-		    child_status_text(st, text, sizeof(text)), apparmor_advice(m->complaints.data));
+		log_error("dns: unbound-checkconf refuses %s: %s (%s)%s", m->kids[UNBOUND].conf,
+		    words, child_status_text(st, text, sizeof(text)),
+		    apparmor_advice(m, m->complaints.data));
 		free(words);
 		managed_fail(m);
 	}
@@ -329,13 +318,13 @@ static int
 start_check(struct managed *m)
 {
 	const char *path = m->kids[UNBOUND].conf;
-	const char *const argv[] = { m->checker, path, NULL };
 
 	if (m->checks++ == CHECKS_MAX ||
 	    managed_write(path, m->unbound_conf, strlen(m->unbound_conf)) == -1)
 		return -1;
 	buf_clear(&m->complaints);
-	m->check = spawn(m, "unbound-checkconf", argv, on_check_exit, on_check_stderr, m);
+	m->check = spawn(
+	    m, "unbound-checkconf", OUTSIDE_CHECKCONF, on_check_exit, on_check_stderr, m);
 	return m->check == NULL ? -1 : 0;
 }
 
@@ -347,7 +336,7 @@ move_kid(struct kid *k)
 	uint16_t *port = k == &m->kids[STUBBY] ? &m->gen.stubby_port : &m->gen.unbound_port;
 
 	log_warn("dns: port %u was taken before %s had it; trying another", *port, k->name);
-	if ((*port = outside_free_port(NULL)) == 0) {
+	if ((*port = outside_free_port(m->cfg.outside)) == 0) {
 		log_error("dns: no free port on 127.0.0.1: %m");
 		return -1;
 	}
@@ -373,34 +362,65 @@ on_kid_timer_closed(uv_handle_t *h)
 }
 
 struct managed *
-managed_start(uv_loop_t *loop, const struct dns_settings *settings,
-    const struct dns_engine_config *cfg, const char *dir, resolver_ready_fn ready,
-    resolver_failed_fn failed, void *arg)
+managed_new(
+    const struct dns_settings *settings, const struct dns_engine_config *cfg, const char *dir)
 {
 	static const char *const names[NKIDS] = { [STUBBY] = "stubby", [UNBOUND] = "unbound" };
 	struct managed *m = xcalloc(1, sizeof(*m));
 
-	m->loop = loop;
 	m->settings = *settings;
 	m->cfg = *cfg;
-	m->ready = ready;
-	m->failed = failed;
-	m->arg = arg;
 	buf_init(&m->complaints);
-	uv_timer_init(loop, &m->timer);
-	m->timer.data = m;
 	for (int i = 0; i < NKIDS; i++) {
 		m->kids[i].m = m;
 		m->kids[i].name = names[i];
+		m->kids[i].tool = i == STUBBY ? OUTSIDE_STUBBY : OUTSIDE_UNBOUND;
+	}
+	if (managed_prepare(m, dir) == 0)
+		return m;
+	managed_free(m);
+	return NULL;
+}
+
+void
+managed_outside(const struct managed *m, struct outside_options *o)
+{
+	static const enum outside_tool tools[] = { OUTSIDE_UNBOUND, OUTSIDE_STUBBY,
+		OUTSIDE_CHECKCONF };
+
+	for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
+		if (m->argv[tools[i]] != NULL)
+			o->tools[tools[i]] = (struct guard_tool){ .build = guard_fixed_argv,
+				.arg = m->argv[tools[i]],
+				.cwd = m->dir,
+				.no_new_privs = true };
+	}
+	outside_allow(o, &m->cfg.ip, 0, 0); /* their ports may change */
+}
+
+int
+managed_start(struct managed *m, uv_loop_t *loop, const struct outside *outside,
+    resolver_ready_fn ready, resolver_failed_fn failed, void *arg)
+{
+	m->loop = loop;
+	m->cfg.outside = outside;
+	m->ready = ready;
+	m->failed = failed;
+	m->arg = arg;
+	uv_timer_init(loop, &m->timer);
+	m->timer.data = m;
+	for (int i = 0; i < NKIDS; i++) {
 		uv_timer_init(loop, &m->kids[i].timer);
 		m->kids[i].timer.data = &m->kids[i];
 	}
 	m->nopen = 1 + NKIDS;
-	if (managed_prepare(m, dir) == -1 || start_check(m) == -1) {
-		managed_stop(m, NULL, NULL);
-		return NULL;
-	}
-	return m;
+	return start_check(m);
+}
+
+const char *
+managed_dir(const struct managed *m)
+{
+	return m->dir;
 }
 
 void

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "managed_parts.h"
+#include "survey/argv.h"
 #include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
@@ -25,12 +26,23 @@
 int
 managed_write(const char *path, const char *text, size_t len)
 {
-	if (file_write(path, text, len) == -1 ||
-	    (geteuid() == 0 && lchown(path, NOBODY, NOBODY) == -1)) {
-		log_error("%s: %m", path);
-		return -1;
+	struct outfile o;
+
+	if (outfile_open(&o, path) == -1)
+		goto fail;
+	if (fwrite(text, 1, len, o.f) != len ||
+	    (geteuid() == 0 && fchown(fileno(o.f), NOBODY, NOBODY) == -1)) {
+		int saved = errno;
+
+		outfile_abort(&o);
+		errno = saved;
+		goto fail;
 	}
-	return 0;
+	if (outfile_commit(&o) == 0)
+		return 0;
+fail:
+	log_error("%s: %m", path);
+	return -1;
 }
 
 static int
@@ -129,8 +141,6 @@ write_files(struct managed *m)
 	m->gen.ca_file = m->ca_file;
 	m->gen.anchor = m->anchor;
 	m->gen.root_hints = m->root_hints;
-	m->kids[UNBOUND].conf = path_join(m->dir, "unbound.conf");
-	m->kids[STUBBY].conf = path_join(m->dir, "stubby.yml");
 	return managed_make_confs(m);
 }
 
@@ -145,26 +155,80 @@ need_tool(const char *key, const char *name)
 	return path;
 }
 
+/* Paths of the programs, NULL where one is not needed. */
+struct programs {
+	char *unbound, *checker, *stubby;
+	char *setpriv; /* only root can become someone else, and only root must */
+};
+
 static int
-find_tools(struct managed *m)
+find_programs(const struct dns_settings *s, struct programs *p)
 {
-	const struct dns_settings *s = &m->settings;
-	struct kid *k = m->kids;
 	char *dir, *beside;
 
-	if ((k[UNBOUND].program = need_tool("dns.unbound", s->unbound)) == NULL)
+	memset(p, 0, sizeof(*p));
+	if ((p->unbound = need_tool("dns.unbound", s->unbound)) == NULL)
 		return -1;
-	if (s->mode == DNS_MANAGED &&
-	    (k[STUBBY].program = need_tool("dns.stubby", s->stubby)) == NULL)
-		return -1;
-	dir = path_dir(k[UNBOUND].program);
+	dir = path_dir(p->unbound);
 	beside = path_join(dir, "unbound-checkconf");
-	m->checker = need_tool("dns.unbound", beside);
+	p->checker = need_tool("dns.unbound", beside);
 	free(beside);
 	free(dir);
-	if (geteuid() == 0 && (m->setpriv = need_tool("dns.unbound", "setpriv")) == NULL)
+	if (p->checker == NULL ||
+	    (s->mode == DNS_MANAGED && (p->stubby = need_tool("dns.stubby", s->stubby)) == NULL) ||
+	    (geteuid() == 0 && (p->setpriv = need_tool("dns.unbound", "setpriv")) == NULL))
 		return -1;
-	return m->checker == NULL ? -1 : 0;
+	return 0;
+}
+
+static void
+free_programs(struct programs *p)
+{
+	free(p->unbound);
+	free(p->checker);
+	free(p->stubby);
+	free(p->setpriv);
+}
+
+/* A command line that begins with the program, as nobody if we are root. */
+static struct argv
+begin_argv(const struct programs *p, const char *program)
+{
+	struct argv a = { .n = 0 };
+
+	if (p->setpriv != NULL)
+		argv_add(&a, p->setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", NULL);
+	argv_add(&a, program, NULL);
+	return a;
+}
+
+/* What is executed whenever a resolver starts. */
+static void
+make_argvs(struct managed *m, const struct programs *p)
+{
+	struct argv unbound = begin_argv(p, p->unbound), checker = begin_argv(p, p->checker),
+		    stubby;
+
+	argv_add(&unbound, "-d", "-p", "-c", m->kids[UNBOUND].conf, NULL);
+	argv_add(&checker, m->kids[UNBOUND].conf, NULL);
+	m->argv[OUTSIDE_UNBOUND] = unbound.v;
+	m->argv[OUTSIDE_CHECKCONF] = checker.v;
+	if (p->stubby == NULL)
+		return;
+	stubby = begin_argv(p, p->stubby);
+	argv_add(&stubby, "-C", m->kids[STUBBY].conf, "-v", "4", NULL);
+	m->argv[OUTSIDE_STUBBY] = stubby.v;
+}
+
+/* Is AppArmor what may keep a resolver from its directory? */
+static bool
+has_apparmor(void)
+{
+	char *enabled = file_read("/sys/module/apparmor/parameters/enabled", 16, NULL);
+	bool on = enabled != NULL && enabled[0] == 'Y';
+
+	free(enabled);
+	return on;
 }
 
 /* Resolvers that root starts run as nobody: may nobody pass all that leads to path? */
@@ -236,7 +300,9 @@ set_windows(struct managed *m)
 int
 managed_prepare(struct managed *m, const char *dir)
 {
+	struct programs p;
 	char *problem;
+	int rc;
 
 	m->gen.settings = &m->settings;
 	m->gen.dir = dir;
@@ -245,8 +311,15 @@ managed_prepare(struct managed *m, const char *dir)
 		free(problem);
 		return -1;
 	}
-	if (find_tools(m) == -1 || make_dir(m, dir) == -1)
+	if ((rc = find_programs(&m->settings, &p)) == 0 && (rc = make_dir(m, dir)) == 0) {
+		m->kids[UNBOUND].conf = path_join(m->dir, "unbound.conf");
+		m->kids[STUBBY].conf = path_join(m->dir, "stubby.yml");
+		make_argvs(m, &p);
+	}
+	free_programs(&p);
+	if (rc == -1)
 		return -1;
+	m->apparmor = has_apparmor();
 	m->gen.dir = m->dir;
 	m->gen.unbound_port = outside_free_port(NULL);
 	m->gen.stubby_port = outside_free_port(NULL);

@@ -11,6 +11,7 @@
 #include "survey/buf.h"
 #include "survey/child.h"
 #include "survey/name.h"
+#include "survey/outside.h"
 
 #define MANAGED_GRACE_MS 2000 /* that a resolver gets to end */
 
@@ -19,7 +20,7 @@ enum { STUBBY, UNBOUND, NKIDS };
 struct kid {
 	struct managed *m;
 	const char *name;
-	char *program;
+	enum outside_tool tool;
 	char *conf; /* path */
 	struct child *child;
 	uv_timer_t timer; /* back-off */
@@ -33,8 +34,9 @@ struct managed {
 	struct dns_settings settings;
 	struct dns_engine_config cfg;
 	struct confgen gen;
-	char *dir, *ca_file, *anchor, *root_hints, *checker, *unbound_conf;
-	char *setpriv; /* of root alone */
+	char *dir, *ca_file, *anchor, *root_hints, *unbound_conf;
+	char **argv[OUTSIDE_NTOOLS]; /* of our tools */
+	bool apparmor; /* the kernel has it */
 	resolver_ready_fn ready;
 	resolver_failed_fn failed;
 	void *arg;
@@ -70,7 +72,7 @@ void managed_start_next(struct managed *m);
  */
 char *managed_last_words(const char *text);
 
-/* managed_files.c: find the tools, make the directory and all files but Unbound's.  0, or -1 after a message. */
+/* managed_files.c: find the tools, make the directory and all files but Unbound's; needs no loop.  0, or -1 after a message. */
 int managed_prepare(struct managed *m, const char *dir);
 /* Make Unbound's config, which is written when it is checked, and Stubby's file anew. */
 int managed_make_confs(struct managed *m);

@@ -94,6 +94,7 @@ open_probe(struct managed *m, int kid, uint64_t silence_ms)
 
 	dns_engine_defaults(&c);
 	ip_parse("127.0.0.1", 9, &c.ip);
+	c.outside = m->cfg.outside;
 	c.port = kid == STUBBY ? m->gen.stubby_port : m->gen.unbound_port;
 	c.timeout_ms = 2000;
 	c.tries = 3;

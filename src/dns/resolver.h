@@ -8,20 +8,18 @@
 #include "engine.h"
 #include "survey/dns.h"
 
-struct resolver;
-
 /* How to ask it; comes once, when it is known to answer. */
 typedef void (*resolver_ready_fn)(const struct dns_engine_config *cfg, void *arg);
 /* It will not start, or does not stay up; the reason was logged. */
 typedef void (*resolver_failed_fn)(void *arg);
 
 /*
- * Start what settings ask for.  dir is where children keep their files; made
- * if need be, not used for DNS_ADDRESS and DNS_SYSTEM.  Returns NULL after one
- * message.  ready() and failed() come from the loop.
+ * Start it, through outside unless that is NULL.  ready() and failed() come
+ * from the loop.  Returns 0, or -1 after one message; resolver_stop() is due
+ * either way.
  */
-struct resolver *resolver_start(uv_loop_t *loop, const struct dns_settings *settings,
-    const char *dir, resolver_ready_fn ready, resolver_failed_fn failed, void *arg);
+int resolver_start(struct resolver *r, uv_loop_t *loop, const struct outside *outside,
+    resolver_ready_fn ready, resolver_failed_fn failed, void *arg);
 
 /* End the children; closed() comes from the loop when they are gone, and the resolver with them. */
 void resolver_stop(struct resolver *r, void (*closed)(void *arg), void *arg);

@@ -1,5 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "survey/mem.h"
 #include "tcp.h"
@@ -7,7 +9,6 @@
 
 struct dns_tcp {
 	uv_tcp_t h;
-	uv_connect_t connect;
 	uv_write_t write;
 	dns_tcp_fn fn; /* NULL once it was called, or the connection cancelled */
 	void *arg;
@@ -76,27 +77,36 @@ on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 		finish(t, t->in + 2, wire_id(t->in));
 }
 
+/* The first sign that the connection stands. */
 static void
 on_written(uv_write_t *w, int status)
 {
-	if (status != 0)
-		finish(w->data, NULL, 0);
-}
+	struct dns_tcp *t = w->data;
 
-static void
-on_connected(uv_connect_t *c, int status)
-{
-	struct dns_tcp *t = c->data;
-	uv_buf_t buf = uv_buf_init((char *)t->out, (unsigned)t->out_len);
-
-	if (status != 0 || uv_write(&t->write, (uv_stream_t *)&t->h, &buf, 1, on_written) != 0 ||
-	    uv_read_start((uv_stream_t *)&t->h, on_alloc, on_read) != 0)
+	if (status != 0 || uv_read_start((uv_stream_t *)&t->h, on_alloc, on_read) != 0)
 		finish(t, NULL, 0);
 }
 
+/* Returns 0, or -1 when it cannot be opened. */
+static int
+open_stream(struct dns_tcp *t, int fd)
+{
+	uv_buf_t buf = uv_buf_init((char *)t->out, (unsigned)t->out_len);
+
+	if (fd == -1)
+		return -1;
+	if (uv_tcp_open(&t->h, fd) != 0) {
+		close(fd);
+		return -1;
+	}
+	/* The kernel takes it once it is connected. */
+	return uv_write(&t->write, (uv_stream_t *)&t->h, &buf, 1, on_written) == 0 ? 0 : -1;
+}
+
 struct dns_tcp *
-dns_tcp_ask(uv_loop_t *loop, const struct sockaddr *addr, const uint8_t *query, size_t len,
-    dns_tcp_fn fn, void *arg, void (*gone)(void *arg), void *gone_arg)
+dns_tcp_ask(uv_loop_t *loop, const struct outside *outside, const struct ip *ip, uint16_t port,
+    const uint8_t *query, size_t len, dns_tcp_fn fn, void *arg, void (*gone)(void *arg),
+    void *gone_arg)
 {
 	struct dns_tcp *t = xcalloc(1, sizeof(*t));
 
@@ -108,10 +118,10 @@ dns_tcp_ask(uv_loop_t *loop, const struct sockaddr *addr, const uint8_t *query, 
 	t->out[1] = (uint8_t)len;
 	memcpy(t->out + 2, query, len);
 	t->out_len = len + 2;
-	t->h.data = t->connect.data = t->write.data = t;
+	t->h.data = t->write.data = t;
 	if (uv_tcp_init(loop, &t->h) != 0)
 		abort(); /* it opens nothing here and cannot fail */
-	if (uv_tcp_connect(&t->connect, &t->h, addr, on_connected) != 0)
+	if (open_stream(t, outside_connect(outside, SOCK_STREAM, ip, port)) == -1)
 		uv_close((uv_handle_t *)&t->h, on_closed);
 	return t;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "survey/mem.h"
 #include "udp.h"
@@ -41,19 +42,24 @@ on_recv(uv_udp_t *h, ssize_t n, const uv_buf_t *buf, const struct sockaddr *from
 }
 
 static int
-open_socket(struct udp *u, struct udp_socket *s, uv_loop_t *loop, const struct sockaddr *addr,
-    unsigned rcvbuf)
+open_socket(struct udp *u, struct udp_socket *s, uv_loop_t *loop, int fd, unsigned rcvbuf)
 {
 	int rc, size;
 
+	if (fd == -1)
+		return uv_translate_sys_error(errno);
 	s->u = u;
+	s->fd = fd;
 	s->h.data = s;
-	if ((rc = uv_udp_init_ex(loop, &s->h, addr->sa_family | UV_UDP_RECVMMSG)) != 0)
+	if ((rc = uv_udp_init_ex(loop, &s->h, AF_UNSPEC | UV_UDP_RECVMMSG)) != 0) {
+		close(fd);
 		return rc;
+	}
 	u->nopen++;
-	if ((rc = uv_udp_connect(&s->h, addr)) != 0 ||
-	    (rc = uv_fileno((uv_handle_t *)&s->h, &s->fd)) != 0)
+	if ((rc = uv_udp_open(&s->h, fd)) != 0) {
+		close(fd);
 		return rc;
+	}
 	size = (int)rcvbuf;
 	uv_recv_buffer_size(
 	    (uv_handle_t *)&s->h, &size); /* granted or not: what counts is read back */
@@ -68,8 +74,8 @@ open_socket(struct udp *u, struct udp_socket *s, uv_loop_t *loop, const struct s
 }
 
 int
-udp_open(struct udp *u, uv_loop_t *loop, const struct sockaddr *addr, unsigned rcvbuf,
-    struct rng *rng, udp_fn fn, void *arg)
+udp_open(struct udp *u, uv_loop_t *loop, const struct outside *outside, const struct ip *ip,
+    uint16_t port, unsigned rcvbuf, struct rng *rng, udp_fn fn, void *arg)
 {
 	int rc = 0;
 
@@ -79,7 +85,8 @@ udp_open(struct udp *u, uv_loop_t *loop, const struct sockaddr *addr, unsigned r
 	u->arg = arg;
 	u->datagrams = xmalloc(DATAGRAMS * DATAGRAM_MAX);
 	for (size_t i = 0; i < UDP_SOCKETS && rc == 0; i++)
-		rc = open_socket(u, &u->sockets[i], loop, addr, rcvbuf);
+		rc = open_socket(u, &u->sockets[i], loop,
+		    outside_connect(outside, SOCK_DGRAM, ip, port), rcvbuf);
 	return rc;
 }
 

@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "rng.h"
+#include "survey/outside.h"
 
 #define UDP_SOCKETS 8 /* more ports to guess, more buffer */
 #define UDP_RUN 32 /* packets */
@@ -42,11 +43,11 @@ struct udp {
 };
 
 /*
- * rcvbuf is asked of the kernel for each socket.  The loop does not wait for
+ * Sockets to ip and port (outside.h).  rcvbuf is asked of the kernel for each socket.  The loop does not wait for
  * packets alone.  Returns 0 or a libuv error; udp_close() is due either way.
  */
-int udp_open(struct udp *u, uv_loop_t *loop, const struct sockaddr *addr, unsigned rcvbuf,
-    struct rng *rng, udp_fn fn, void *arg);
+int udp_open(struct udp *u, uv_loop_t *loop, const struct outside *outside, const struct ip *ip,
+    uint16_t port, unsigned rcvbuf, struct rng *rng, udp_fn fn, void *arg);
 
 /* The socket by which the next packets go, and in *left how many go by it. */
 unsigned udp_turn(struct udp *u, unsigned *left);

@@ -24,6 +24,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/outside.h"
+#include "survey/sandbox.h"
 #include "survey/scan.h"
 #include "survey/tool.h"
 #include "survey/toolversion.h"
@@ -504,6 +505,24 @@ check_rmem(struct doctor *d)
 	free(text);
 }
 
+/* What keeps a survey to its own files once strangers' bytes come in. */
+static void
+check_sandbox(struct doctor *d)
+{
+	struct sandbox_state s;
+	char text[SANDBOX_TEXT];
+
+	sandbox_probe(&s);
+	sandbox_text(&s, text);
+	if (!d->c->run.sandbox)
+		doctor_say(d, FINDING_WARN, "sandbox", "run.sandbox = true switches it on",
+		    "off, though this kernel has %s", text);
+	else
+		doctor_say(d, s.landlock > 0 && s.filter ? FINDING_OK : FINDING_WARN, "sandbox",
+		    "a kernel with Landlock that is started with it in lsm= has all of it", "%s",
+		    text);
+}
+
 /* Connect and read the greeting; returns a text for the line, "" when there is none. */
 static int
 greeting(const struct addrinfo *ai, char *line, size_t size)
@@ -605,7 +624,7 @@ doctor(const char *config_path)
 {
 	static void (*const checks[])(struct doctor *) = { check_privileges, check_network,
 		check_lists, check_directory, drop_privileges, check_zmap, check_tools,
-		check_databases, check_rmem, doctor_resolvers, check_smtp };
+		check_databases, check_rmem, check_sandbox, doctor_resolvers, check_smtp };
 	struct config *c = config_read(config_path);
 	struct doctor d = { .c = c, .was_root = geteuid() == 0 };
 

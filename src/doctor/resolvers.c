@@ -181,32 +181,23 @@ on_timeout(uv_timer_t *timer)
 void
 doctor_resolvers(struct doctor *d)
 {
-	const char *tmp = getenv("TMPDIR");
 	struct dns_settings settings;
 	struct trial t = { .d = d };
-	char *dir, *sub;
 
 	if (!d->may_run) {
 		doctor_say(d, FINDING_FAIL, "resolver", "see run.user above",
 		    "not started: it would run as root");
 		return;
 	}
-	dir = path_join(tmp != NULL && tmp[0] == '/' ? tmp : "/tmp", "survey-doctor.XXXXXX");
-	if (mkdtemp(dir) == NULL) {
-		doctor_say(d, FINDING_FAIL, "resolver", "is it full or read-only?", "%s: %m", dir);
-		free(dir);
-		return;
-	}
-	/* The name that the AppArmor rule knows. */
-	sub = path_join(dir, "resolver");
 	buf_init(&t.messages);
 	dns_settings_from(&settings, d->c);
 	log_set_sink(keep_message, &t.messages);
 	uv_timer_init(&d->loop, &t.timer);
 	t.timer.data = &t;
 	uv_timer_start(&t.timer, on_timeout, START_TIMEOUT_MS, 0);
-	t.resolver = resolver_start(&d->loop, &settings, sub, on_ready, on_failed, &t);
-	if (t.resolver == NULL)
+	t.resolver = resolver_new(&settings, NULL);
+	if (t.resolver == NULL ||
+	    resolver_start(t.resolver, &d->loop, NULL, on_ready, on_failed, &t) == -1)
 		finish(&t);
 	uv_run(&d->loop, UV_RUN_DEFAULT);
 	log_set_sink(NULL, NULL);
@@ -214,8 +205,4 @@ doctor_resolvers(struct doctor *d)
 		doctor_say(d, FINDING_FAIL, "resolver", "see survey.conf(5), section dns", "%s",
 		    t.messages.len > 0 ? t.messages.data : "it did not start");
 	buf_fini(&t.messages);
-	if (file_remove_tree(dir) == -1)
-		doctor_say(d, FINDING_WARN, "resolver", "remove it by hand", "%s: %m", dir);
-	free(sub);
-	free(dir);
 }

@@ -303,29 +303,28 @@ legacy_merge(struct legacy *l)
 }
 
 int
-geo_write_legacy(const struct geo_source *src, const struct geo_query *q, const char *path,
+geo_write_legacy(const struct geo_source *src, const struct geo_query *q, struct outfile *out,
     struct geo_stats *stats, char **error)
 {
 	struct legacy l = { .q = q, .stats = stats };
 	struct geo_walk w = {
 		.kind = GEO_COUNTRY, .v4 = true, .fn = legacy_net, .arg = &l, .stats = stats
 	};
-	struct outfile o;
+	char *path = xstrdup(out->path);
 	int rc = walk(src, &w, error);
 
 	if (rc == 0 && l.n == 0) {
 		*error = xasprintf("%s is not written: the database has no such network", path);
 		rc = -1;
 	}
-	if (rc == 0 && (rc = outfile_open_named(&o, path)) == -1)
-		*error = xasprintf("%s: %m", path);
 	if (rc == 0) {
 		legacy_merge(&l);
 		for (size_t i = 0; i < l.n; i++)
-			legacy_print(o.f, &l, &l.row[i]);
-		if ((rc = outfile_commit(&o)) == -1)
+			legacy_print(out->f, &l, &l.row[i]);
+		if ((rc = outfile_commit(out)) == -1)
 			*error = xasprintf("%s: %m", path);
 	}
+	free(path);
 	for (size_t i = 0; i < sizeof(l.name) / sizeof(l.name[0][0]); i++)
 		free(l.name[i / 36][i % 36]);
 	free(l.row);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "survey/argv.h"
 #include "survey/buf.h"
 #include "survey/child.h"
 #include "survey/grab.h"
@@ -23,7 +24,6 @@
 #define STOP_MS 2000
 #define BACKOFF_MS 500
 #define BACKOFF_MAX 30000
-#define MAX_SENDERS 1000
 #define TAG_SECOND 0x80000000u /* of a queued host: the second pass, low bits = ports */
 #define MAX_UNDIALED 64 /* a host; each is one chance in two */
 
@@ -261,7 +261,7 @@ on_line(const char *line, size_t len, void *arg)
 		g->stats.stray++;
 		return 0;
 	}
-	if (r.undialed && f->undialed < MAX_UNDIALED && strchr(g->o.local_addr, ',') != NULL &&
+	if (r.undialed && f->undialed < MAX_UNDIALED && g->o.request->nlocal == 2 &&
 	    g->state == RUNNING && !f->waiting && g->o.allowed(&f->ip, g->o.arg)) {
 		f->undialed++;
 		send_lines(g, f, bit);
@@ -367,7 +367,7 @@ static void
 out_of_order(struct grab *g)
 {
 	log_error("zgrab2 died %u times without an answer; is %s a working zgrab2 1.0?",
-	    g->failures, g->o.zgrab2);
+	    g->failures, g->o.zgrab2.zgrab2);
 	if (g->error == 0)
 		g->error = ECHILD;
 	g->state = CLOSING;
@@ -409,28 +409,28 @@ on_zgrab_exit(struct child *c, const struct child_status *st, void *arg)
 static int
 start_child(struct grab *g)
 {
-	long senders = g->o.config->grab.in_flight * g->modules.n;
-	char number[24];
-	const char *argv[] = { g->o.zgrab2, "multiple", "-c", g->o.ini_file, "-b", g->o.block_file,
-		"--flush", "--senders", number, "--metadata-file", "", "--status-updates-file", "",
-		NULL, NULL, NULL };
+	char **argv = zgrab2_argv(&g->o.zgrab2, g->o.request);
 	struct child_opts co = { .name = "zgrab2",
-		.argv = argv,
+		.argv = (const char *const *)argv,
 		.want_stdin = true,
+		.fds = g->o.fds,
+		.nfds = g->o.nfds,
 		.no_new_privs = true,
+		.broker = g->o.broker,
+		.tool = g->o.tool,
+		.req = g->o.request,
+		.req_len = sizeof(*g->o.request),
 		.on_stdout = on_stdout,
 		.on_exit = on_zgrab_exit,
 		.arg = g };
+	int error = 0;
 
-	snprintf(number, sizeof(number), "%ld", senders < MAX_SENDERS ? senders : MAX_SENDERS);
-	if (g->o.local_addr[0] != '\0') {
-		argv[13] = "--local-addr";
-		argv[14] = g->o.local_addr;
-	}
 	g->hung = false;
 	g->last_line_ms = uv_now(g->loop);
-	g->child = child_spawn(g->loop, &co);
-	return g->child == NULL ? errno : 0;
+	if ((g->child = child_spawn(g->loop, &co)) == NULL)
+		error = errno;
+	argv_free(argv);
+	return error;
 }
 
 static void

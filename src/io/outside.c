@@ -193,6 +193,13 @@ refuse(const void *req, size_t len, void *arg)
 	return NULL;
 }
 
+void
+outside_allow(struct outside_options *o, const struct ip *ip, uint16_t port, int type)
+{
+	if (o->naddresses < OUTSIDE_ADDRESSES)
+		o->addresses[o->naddresses++] = (struct outside_address){ *ip, port, type };
+}
+
 int
 outside_start(struct outside *o, const struct outside_options *options)
 {

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "survey/file.h"
+#include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/sandbox.h"
 
@@ -83,6 +84,7 @@ static const struct {
 	{ PLACE_SYSTEM, "/usr/share/zoneinfo" },
 	{ PLACE_SYSTEM, "/proc/self" },
 	{ PLACE_SYSTEM, "/sys/devices/system/cpu" },
+	{ PLACE_SYSTEM, "/sys/fs/cgroup/memory.max" },
 	{ PLACE_LIBRARIES, "/etc/ld.so.cache" },
 	{ PLACE_LIBRARIES, "/lib" },
 	{ PLACE_LIBRARIES, "/lib64" },
@@ -431,6 +433,7 @@ enum {
 #define RIGHTS_WRITE                                                                  \
 	(RIGHTS_READ | FS_WRITE_FILE | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR | \
 	    FS_MAKE_REG | FS_REFER | FS_TRUNCATE)
+#define RIGHTS_REPLACE (FS_READ_DIR | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG)
 #define RIGHTS_FILE (FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE) /* of what is no directory */
 
 enum { NET_BIND_TCP = 1, NET_CONNECT_TCP = 2 }; /* ABI 4 */
@@ -480,7 +483,10 @@ rules_size(int abi)
 	return sizeof(uint64_t) * (abi < 4 ? 1 : abi < 6 ? 2 : 3);
 }
 
-/* Returns 0, also when there is no such path; -1 with errno set. */
+/*
+ * Returns 0, also when there is no such path, or nothing but a pipe or a socket
+ * that is open, with which Landlock has no business (EBADFD); -1 with errno set.
+ */
 static int
 add_path(int rules, uint64_t handled, const char *path, uint64_t rights)
 {
@@ -498,7 +504,7 @@ add_path(int rules, uint64_t handled, const char *path, uint64_t rights)
 	saved = errno;
 	close(b.fd);
 	errno = saved;
-	return rc == 0 ? 0 : -1;
+	return rc == 0 || saved == EBADFD ? 0 : -1;
 }
 
 static int
@@ -546,6 +552,8 @@ enter_landlock(int abi, unsigned wanted, const struct sandbox_paths *p)
 		rc = add_paths(fd, r.fs, p->read, RIGHTS_READ);
 	if (rc == 0)
 		rc = add_paths(fd, r.fs, p->write, RIGHTS_WRITE);
+	if (rc == 0)
+		rc = add_paths(fd, r.fs, p->replace, RIGHTS_REPLACE);
 	if (rc == 0)
 		rc = syscall(LL_RESTRICT, fd, 0) == 0 ? 0 : -1;
 	saved = errno;
@@ -595,13 +603,17 @@ sandbox_enter(
 	const struct sandbox_paths *p = paths != NULL ? paths : &none;
 	unsigned groups = profiles[profile].calls | (SANITIZED ? CALLS_SANITIZER : 0);
 	int abi = landlock_abi(), filter;
+	struct stat st;
 
 	if (count_threads() > 1) {
 		errno = EBUSY;
 		return -1;
 	}
-	if (p->write != NULL && p->write[0] != NULL)
+	if (p->write != NULL && p->write[0] != NULL && stat(p->write[0], &st) == 0 &&
+	    S_ISDIR(st.st_mode))
 		setenv("SQLITE_TMPDIR", p->write[0], 1);
+	else
+		unsetenv("SQLITE_TMPDIR");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 || drop_capabilities() == -1)
 		return -1;
 	if (abi > 0 && enter_landlock(abi, profiles[profile].places, p) == -1)
@@ -611,6 +623,36 @@ sandbox_enter(
 	*state = (struct sandbox_state){
 		.profile = profiles[profile].name, .landlock = abi, .filter = filter == 1
 	};
+	return 0;
+}
+
+char *
+sandbox_place(const char *path)
+{
+	struct stat st;
+
+	/* /dev/stdout may be a file, too, which is not in /dev. */
+	if (strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0 ||
+	    (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+		return xstrdup(path);
+	return path_dir(path);
+}
+
+int
+sandbox_confine(
+    enum sandbox_profile profile, const struct sandbox_paths *paths, struct sandbox_state *state)
+{
+	struct sandbox_state s;
+	char text[SANDBOX_TEXT];
+
+	if (sandbox_enter(profile, paths, &s) == -1) {
+		log_error("sandbox: %s; --no-sandbox goes on without one", strerror(errno));
+		return -1;
+	}
+	if (s.landlock == 0 || !s.filter)
+		log_info("sandbox: this kernel has not all of it: %s", sandbox_text(&s, text));
+	if (state != NULL)
+		*state = s;
 	return 0;
 }
 

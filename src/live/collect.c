@@ -409,22 +409,18 @@ plan_shards(struct survey *s)
 
 /* scan.source_ip, and the kernel's choice for hosts of the other family, which it cannot reach. */
 static void
-choose_local_addr(struct collect *c)
+choose_local_addresses(struct collect *c)
 {
 	const char *mine = c->s->c->scan.source_ip;
-	char text[IP_STRLEN];
-	struct ip ip, other;
+	struct zgrab2_request *r = &c->zgrab2;
 
-	if (mine[0] == '\0' || !ip_parse(mine, strlen(mine), &ip))
+	if (mine[0] == '\0' || !ip_parse(mine, strlen(mine), &r->local[0]))
 		return;
-	snprintf(c->local_addr, sizeof(c->local_addr), "%s", mine);
-	for (size_t i = 0; i < c->hosts.n; i++) {
-		if (c->hosts.ip[i].family == ip.family ||
-		    !outside_source(NULL, &c->hosts.ip[i], &other))
-			continue;
-		snprintf(
-		    c->local_addr, sizeof(c->local_addr), "%s,%s", mine, ip_format(&other, text));
-		return;
+	r->nlocal = 1;
+	for (size_t i = 0; i < c->hosts.n && r->nlocal == 1; i++) {
+		if (c->hosts.ip[i].family != r->local[0].family &&
+		    outside_source(c->s->outside, &c->hosts.ip[i], &r->local[1]))
+			r->nlocal = 2;
 	}
 }
 
@@ -479,8 +475,11 @@ start_scan(struct collect *c)
 		.shards = s->m.shards,
 		.nshards = s->m.nshards,
 		.max_failures = (unsigned)s->c->grab.restarts,
-		.broker = s->broker.fd != -1 ? &s->broker : NULL,
 		.lists = s->lists.fd,
+		.broker = s->broker.fd != -1   ? &s->broker
+			  : s->outside != NULL ? &s->outside->broker
+					       : NULL,
+		.tool = OUTSIDE_ZMAP,
 		.on_hit = collect_hit,
 		.on_shard = on_shard,
 		.on_done = on_scan_done,
@@ -496,11 +495,13 @@ make_grab(struct collect *c, const char *smtp_name)
 {
 	struct survey *s = c->s;
 	struct grab_opts go = { .config = s->c,
-		.zgrab2 = s->zgrab2,
-		.ini_file = s->ini_file,
-		.block_file = s->block_all_file,
+		.zgrab2 = s->zgrab2_params,
+		.request = &c->zgrab2,
+		.fds = s->zgrab2_fds,
+		.nfds = sizeof(s->zgrab2_fds) / sizeof(s->zgrab2_fds[0]),
+		.broker = s->outside != NULL ? &s->outside->broker : NULL,
+		.tool = OUTSIDE_ZGRAB2,
 		.smtp_name = smtp_name,
-		.local_addr = c->local_addr,
 		.geo = s->geo,
 		.share = 1.0 / (double)s->o->machines,
 		.on_record = on_record,
@@ -510,21 +511,6 @@ make_grab(struct collect *c, const char *smtp_name)
 		.arg = c };
 
 	c->grab = grab_new(&s->loop, &go);
-}
-
-static int
-write_ini(struct survey *s)
-{
-	struct buf ini;
-	int rc;
-
-	buf_init(&ini);
-	grab_ini(s->c, &ini);
-	rc = file_write(s->ini_file, ini.data, ini.len);
-	if (rc == -1)
-		log_error("%s: %s", s->ini_file, strerror(errno));
-	buf_fini(&ini);
-	return rc;
 }
 
 int
@@ -549,7 +535,7 @@ collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
 	iptab_init(&c.hosts);
 	if (do_scan && s->c->scan.mode == SCAN_ZMAP)
 		plan_shards(s);
-	if ((do_grab && write_ini(s) == -1) || collect_open(&c) == -1)
+	if (collect_open(&c) == -1)
 		goto out;
 	c.dns_done = !do_dns;
 	c.grab_done = !do_grab;
@@ -571,7 +557,7 @@ collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
 		stage_begin(&c, STAGE_GRAB);
 	if (collect_load(&c) == -1 && c.error == 0)
 		c.error = EIO;
-	choose_local_addr(&c);
+	choose_local_addresses(&c);
 	start_progress(&c);
 	start_signals(&c);
 	over = c.error != 0 || s->stopped;

@@ -30,7 +30,7 @@ struct collect {
 	struct grab_stats before; /* of earlier sessions */
 	uint64_t opted_out; /* addresses that were not even queued */
 	uint64_t started_ms;
-	char local_addr[2 * IP_STRLEN + 1]; /* for zgrab2, which wants one of each family */
+	struct zgrab2_request zgrab2;
 	uint64_t nlisted; /* addresses of scan.list, read now */
 	bool do_grab, do_dns;
 	bool list_was_read; /* by an earlier session, to its end */

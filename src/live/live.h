@@ -7,13 +7,17 @@
 #include <uv.h>
 
 #include "survey/config.h"
+#include "survey/dns.h"
 #include "survey/geodb.h"
 #include "survey/guard.h"
 #include "survey/identity.h"
 #include "survey/ip.h"
+#include "survey/outside.h"
 #include "survey/run.h"
 #include "survey/rundir.h"
+#include "survey/sandbox.h"
 #include "survey/scan.h"
+#include "survey/zgrab2.h"
 
 #include "choose.h"
 #include "databases.h"
@@ -34,7 +38,14 @@ struct survey {
 	struct ip source; /* our address towards the targets */
 	struct zmap_params zmap_params;
 	char *block_all_file, *ini_file, *scan_dir;
-	struct guard_broker broker; /* fd -1: none */
+	struct guard_broker broker; /* root's, for zmap; fd -1: none */
+	struct zgrab2_params zgrab2_params;
+	int zgrab2_fds
+	    [2]; /* what zgrab2 is told, in memory: its ini, its block list; -1: not made */
+	struct resolver *resolver; /* made ready; NULL: none is wanted, or names.c has it */
+	struct dns_usage dns_usage;
+	struct outside outside_sandbox, *outside; /* NULL: there is no sandbox */
+	struct sandbox_state sandbox;
 
 	char *country_mmdb, *asn_mmdb, *csv_dir; /* the run's own copies, NULL = none */
 	struct databases databases; /* as they are now; gone once the run has its copies */
@@ -77,6 +88,10 @@ enum target_verdict {
 	TARGET_ABROAD
 };
 enum target_verdict target_check(const struct survey *s, const struct ip *ip);
+
+/* rights.c: what the survey may still do.  Both return 0 or an exit_status after a message. */
+int rights_prepare(struct survey *s); /* what tools are told, where nothing can change it */
+int rights_give_up(struct survey *s); /* the process outside, and the sandbox */
 
 /* collect.c: scan, grab and dns, all at once.  Returns 0 or an exit_status. */
 int collect(struct survey *s, bool scan, bool grab, bool dns);

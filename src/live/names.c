@@ -20,14 +20,13 @@ struct resolve {
 	struct dns *dns;
 	struct simd_parser *parser;
 	struct arena arena; /* of one record */
-	char *file, *dir;
+	char *file;
 	void (*done)(int error, bool complete, void *arg);
 	void *arg;
 	uint64_t asked_before; /* answers that an earlier session left */
 	uint64_t failed;
 	bool finishing, closing, gave_up;
 	bool dropped; /* some questions were left without an outcome */
-	struct dns_usage usage;
 };
 
 static void
@@ -38,9 +37,9 @@ on_closed(void *arg)
 	int error = 0;
 
 	r->dns = NULL;
-	stage->cpu_s += r->usage.cpu_s;
-	if (r->usage.maxrss_kb > stage->maxrss_kb)
-		stage->maxrss_kb = r->usage.maxrss_kb;
+	stage->cpu_s += r->s->dns_usage.cpu_s;
+	if (r->s->dns_usage.maxrss_kb > stage->maxrss_kb)
+		stage->maxrss_kb = r->s->dns_usage.maxrss_kb;
 	/* A question that failed before and was asked again stands in the file twice until now. */
 	if (!r->dropped && dnsfile_compact(r->file, r->answers) == -1)
 		error = errno;
@@ -109,8 +108,7 @@ resolve_new(struct survey *s, void (*done)(int error, bool complete, void *arg),
 {
 	struct resolve *r = xcalloc(1, sizeof(*r));
 	struct dnsfile_counts counts = { 0 };
-	struct dns_settings settings;
-	struct dns_options o = { .settings = &settings,
+	struct dns_options o = { .outside = s->outside,
 		.on_answer = on_answer,
 		.on_idle = on_idle,
 		.on_failed = on_failed,
@@ -120,7 +118,6 @@ resolve_new(struct survey *s, void (*done)(int error, bool complete, void *arg),
 	r->done = done;
 	r->arg = arg;
 	r->file = path_join(s->dir.path, "dns.ndjson");
-	r->dir = path_join(s->dir.path, "resolver");
 	r->answers = answers_new();
 	r->parser = simd_parser_new((size_t)s->c->analysis.max_line);
 	arena_init(&r->arena);
@@ -130,15 +127,10 @@ resolve_new(struct survey *s, void (*done)(int error, bool complete, void *arg),
 		return NULL;
 	}
 	r->asked_before = answers_count(r->answers);
-	dns_settings_from(&settings, s->c);
-	if (s->unbound != NULL)
-		settings.unbound = s->unbound;
-	if (s->stubby != NULL)
-		settings.stubby = s->stubby;
-	settings.usage = &r->usage;
-	o.dir = r->dir;
 	o.file = r->file;
 	o.answers = r->answers;
+	o.resolver = s->resolver;
+	s->resolver = NULL;
 	r->dns = dns_new(&s->loop, &o);
 	if (r->dns == NULL) {
 		resolve_free(r);
@@ -206,6 +198,5 @@ resolve_free(struct resolve *r)
 	arena_fini(&r->arena);
 	simd_parser_free(r->parser);
 	free(r->file);
-	free(r->dir);
 	free(r);
 }

@@ -119,6 +119,7 @@ stage_graph(struct survey *s)
 		.workers = (unsigned)c->graph.workers,
 		.timeout_s = (unsigned)c->graph.timeout_s,
 		.memory_mb = (unsigned)c->graph.memory_mb,
+		.no_sandbox = s->outside == NULL,
 		.stop = signals_stop() };
 
 	for (size_t i = 0; i < c->graph.formats.n; i++)
@@ -528,7 +529,8 @@ run_in_directory(struct survey *s)
 		return rc;
 	rundir_chosen(&s->dir);
 	log_info("%s %s", s->dir.resumed ? "continuing" : "starting", s->dir.shown);
-	rc = run_stages(s);
+	if ((rc = rights_prepare(s)) == 0 && (rc = rights_give_up(s)) == 0)
+		rc = run_stages(s);
 	if (s->stopped)
 		rc = EXIT_STOPPED;
 	rc = close_manifest(s, rc);
@@ -586,7 +588,9 @@ survey_begin(struct survey *s)
 int
 survey_run(const struct run_options *o)
 {
-	struct survey s = { .o = o, .until = NSTAGES - 1, .broker.fd = -1 };
+	struct survey s = {
+		.o = o, .until = NSTAGES - 1, .broker.fd = -1, .zgrab2_fds = { -1, -1 }
+	};
 	struct config *c;
 	int rc, id;
 
@@ -615,7 +619,14 @@ survey_run(const struct run_options *o)
 	if (rc == EXIT_FAILED)
 		say_if_full(&s);
 
+	if (s.outside != NULL)
+		outside_stop(s.outside);
 	guard_broker_stop(&s.broker);
+	resolver_free(s.resolver);
+	for (int i = 0; i < 2; i++) {
+		if (s.zgrab2_fds[i] != -1)
+			close(s.zgrab2_fds[i]);
+	}
 	geo_db_close(s.geo);
 	manifest_fini(&s.m);
 	rundir_fini(&s.dir);

@@ -260,7 +260,7 @@ fail:
 	return EXIT_FAILED;
 }
 
-/* For whoever wants to know; zgrab2 alone reads one of them, zmap has lists.h's. */
+/* For whoever wants to know: zmap and zgrab2 are told by what lies in memory (lists.h, rights.c). */
 static int
 write_lists(struct survey *s)
 {
@@ -274,8 +274,6 @@ write_lists(struct survey *s)
 	ipset_add_set(&refuse, &s->opt_out);
 	ipset_normalise(&refuse);
 	rc = write_cidrs(&refuse, block, 4);
-	if (rc == 0)
-		rc = write_cidrs(&refuse, s->block_all_file, 0);
 	if (rc == 0)
 		rc = write_cidrs(&s->allow, v6, 6);
 	if (rc == 0)

@@ -53,6 +53,7 @@ static const struct key keys[] = {
 	KEY(run, asns, STRS, "{}", .check = value_asn),
 	KEY(run, allow_reserved, STRS, "{}", .check = value_prefix),
 	KEY(run, max_age_days, INT, "14", .min = 1, .max = 3650),
+	FLAG(run, sandbox, "true"),
 
 	KEY(geo, country_mmdb, PATH, "", .check = value_path),
 	KEY(geo, asn_mmdb, PATH, "", .check = value_path),

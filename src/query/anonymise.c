@@ -364,14 +364,30 @@ anonymise_study(const struct study *st, const unsigned char key[PSEUDONYM_KEY], 
 }
 
 int
+anonymise_begin(const char *output, char **made)
+{
+	*made = NULL;
+	if (check_target(output) == -1)
+		return -1;
+	*made = xasprintf("%s.survey-XXXXXX", output);
+	if (mkdtemp(*made) != NULL)
+		return 0;
+	log_error("cannot make %s: %s", *made, strerror(errno));
+	free(*made);
+	*made = NULL;
+	return -1;
+}
+
+int
 anonymise_rundir(const struct anonymise_options *o)
 {
 	unsigned char key[PSEUDONYM_KEY];
 	struct study *st, *copy = NULL;
 	struct kept kept = { o->keep_as, o->nkeep_as };
 	uint32_t *host_of = NULL, missing;
-	char *dir, *made = NULL;
+	const char *made = o->made;
 	struct stat sb;
+	char *dir;
 	int rc = -1;
 
 	if ((st = study_open(o->path, STUDY_ALL, 0)) == NULL)
@@ -382,15 +398,8 @@ anonymise_rundir(const struct anonymise_options *o)
 		rc = ANONYMISE_USAGE;
 		goto out;
 	}
-	if (check_target(o->output) == -1 || pseudonym_key(dir, key) == -1)
+	if (pseudonym_key(dir, key) == -1)
 		goto out;
-	made = xasprintf("%s.survey-XXXXXX", o->output);
-	if (mkdtemp(made) == NULL) {
-		log_error("cannot make %s: %s", made, strerror(errno));
-		free(made);
-		made = NULL;
-		goto out;
-	}
 	copy = kept.n > 0 ? keep_study(st, &kept, &host_of) : anonymise_study(st, key, &host_of);
 	if (write_copy(copy, made, dir) == -1)
 		goto out;
@@ -403,9 +412,8 @@ anonymise_rundir(const struct anonymise_options *o)
 	if ((rc = install(made, o->output)) == -1)
 		log_error("cannot put the copy in the place of %s: %s", o->output, strerror(errno));
 out:
-	if (rc != 0 && made != NULL)
+	if (rc != 0)
 		(void)file_remove_tree(made);
-	free(made);
 	free(host_of);
 	study_free(copy);
 	study_free(st);

@@ -134,22 +134,6 @@ export_graphml(const struct exporting *x, struct buf *out)
 	return 0;
 }
 
-static int
-graphml_file(const struct exporting *x, struct buf *out)
-{
-	struct buf b;
-	int rc;
-
-	if (strcmp(x->o->graphml, "-") == 0)
-		return export_graphml(x, out);
-	buf_init(&b);
-	rc = export_graphml(x, &b);
-	if (rc == 0 && (rc = file_write_named(x->o->graphml, b.data, b.len)) == -1)
-		log_error("cannot write %s: %s", x->o->graphml, strerror(errno));
-	buf_fini(&b);
-	return rc;
-}
-
 int
 query_export(const struct export_options *o, struct buf *out)
 {
@@ -161,9 +145,9 @@ query_export(const struct export_options *o, struct buf *out)
 		return EXIT_FAILED;
 	x.st = st;
 	choose(&x);
-	rc = o->csv != NULL	  ? export_csv(&x, out)
-	     : o->graphml != NULL ? graphml_file(&x, out)
-				  : export_studies(&x);
+	rc = o->csv != NULL ? export_csv(&x, out)
+	     : o->graphml   ? export_graphml(&x, out)
+			    : export_studies(&x);
 	free(x.host);
 	free(x.key);
 	free(x.cert);

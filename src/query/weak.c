@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "survey/argv.h"
 #include "survey/buf.h"
 #include "survey/command.h"
 #include "survey/config.h"
@@ -423,8 +424,6 @@ run(struct weak_job *j)
 
 	if ((j->st = study_open(j->o->path, STUDY_ALL, 0)) == NULL || load_keys(j) == -1)
 		return EXIT_FAILED;
-	if (open_factors(j) == -1)
-		return EXIT_USAGE;
 	if ((status = test(j)) == 0) {
 		if (commit(j) == 0)
 			status = report(j);
@@ -434,25 +433,56 @@ run(struct weak_job *j)
 	}
 	if (j->o->print && (status == EXIT_COMPLETE || status == EXIT_INCOMPLETE) && print(j) == -1)
 		status = EXIT_FAILED;
-	return close_factors(j, status);
+	return status;
+}
+
+static int
+lock_and_run(struct weak_job *j)
+{
+	const struct weak_request *o = j->o;
+	int fd = -1, status;
+
+	if (o->give_up != NULL && (status = o->give_up(o, o->arg)) != 0)
+		return status;
+	if (check_path(o) == -1 || (!o->locked && (fd = lock(o)) == -1))
+		return EXIT_USAGE;
+	status = run(j);
+	if (fd != -1)
+		close(fd);
+	return status;
 }
 
 int
 weak_rundir(const struct weak_request *o)
 {
 	struct weak_job j = { .o = o, .factors = -1 };
-	int fd = -1, status;
+	int status;
 
-	if (check_path(o) == -1 || (!o->locked && (fd = lock(o)) == -1))
+	if (open_factors(&j) == -1)
 		return EXIT_USAGE;
 	arena_init(&j.bytes);
-	status = run(&j);
+	status = close_factors(&j, lock_and_run(&j));
 	study_free(j.st);
 	free(j.keys);
 	arena_fini(&j.bytes);
-	if (fd != -1)
-		close(fd);
 	return status;
+}
+
+void
+weak_reads(const struct weak_request *o, struct argv *paths)
+{
+	for (size_t i = 0; i < o->nlists; i++) {
+		const char *list = weak_list_path(o->lists[i]);
+		char *dir = path_dir(list), *names = path_join(dir, WEAK_LIST_NAMES);
+
+		argv_add(paths, list, names, NULL);
+		free(dir);
+		free(names);
+	}
+	for (size_t i = 0; i < o->nprimes; i++)
+		argv_add(paths, o->primes[i], NULL);
+	for (size_t i = 0; i < sizeof(primes_places) / sizeof(primes_places[0]); i++)
+		argv_add(paths, primes_places[i], NULL);
 }
 
 void

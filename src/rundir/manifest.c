@@ -123,7 +123,7 @@ manifest_fini(struct manifest *m)
 {
 	char **texts[] = { &m->name, &m->config_path, &m->config_digest, &m->state_text,
 		&m->interface, &m->source_ip, &m->gateway_ip, &m->gateway_mac, &m->analysis,
-		&m->dns, &m->lists_digest, &m->version, &m->more };
+		&m->dns, &m->lists_digest, &m->version, &m->more, &m->sandbox };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(*texts[i]);
@@ -429,6 +429,7 @@ put_manifest(struct jsonw *w, const struct manifest *m)
 	put_optional(w, m, "name", m->name);
 	jsonw_member_string(w, "state", run_state_name[m->state]);
 	put_optional(w, m, "state_text", m->state_text);
+	put_optional(w, m, "sandbox", m->sandbox);
 	put_optional(w, m, "config_path", m->config_path);
 	put_optional(w, m, "config_sha256", m->config_digest);
 	put_optional(w, m, "created", m->created != 0 ? time_format(m->created, text) : NULL);
@@ -525,7 +526,7 @@ manifest_anonymise(struct manifest *m)
 {
 	char **texts[] = { &m->name, &m->config_path, &m->config_digest, &m->state_text,
 		&m->interface, &m->source_ip, &m->gateway_ip, &m->gateway_mac, &m->dns, &m->more,
-		&m->analysis };
+		&m->sandbox, &m->analysis };
 	struct jsonw w;
 
 	m->anonymised = true;
@@ -796,9 +797,9 @@ static void
 get_more(json_object *root, struct manifest *m)
 {
 	static const char *const ours[] = { "writer", "version", "anonymised", "name", "state",
-		"state_text", "config_path", "config_sha256", "created", "updated", "ended", "pid",
-		"own_cpu_s", "own_maxrss_kb", "versions", "databases", "counts", "stages", "scan",
-		"sessions", "dns", "analysis" };
+		"state_text", "sandbox", "config_path", "config_sha256", "created", "updated",
+		"ended", "pid", "own_cpu_s", "own_maxrss_kb", "versions", "databases", "counts",
+		"stages", "scan", "sessions", "dns", "analysis" };
 	struct buf b;
 
 	buf_init(&b);
@@ -835,6 +836,7 @@ manifest_parse(struct manifest *m, const char *text)
 	manifest_set(&m->name, get_text(root, "name"));
 	m->state = (enum run_state)get_choice(root, "state", run_state_name);
 	manifest_set(&m->state_text, get_text(root, "state_text"));
+	manifest_set(&m->sandbox, get_text(root, "sandbox"));
 	manifest_set(&m->config_path, get_text(root, "config_path"));
 	manifest_set(&m->config_digest, get_text(root, "config_sha256"));
 	m->created = get_time(root, "created");

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "survey/argv.h"
 #include "survey/child.h"
 #include "survey/guard.h"
 #include "survey/file.h"
@@ -310,7 +311,7 @@ start_shard(struct scan *s)
 	s->has_progress = false;
 	s->hung = false;
 	s->child = child_spawn(s->loop, &co);
-	zmap_argv_free(argv);
+	argv_free(argv);
 	if (s->child == NULL) {
 		log_warn("zmap could not be started: %s", strerror(errno));
 		spool_close(&s->spool);

@@ -3,75 +3,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "survey/mem.h"
+#include "survey/argv.h"
 #include "survey/zmap.h"
 
 #define REQUEST_MAGIC 0x7a6d6170u
-#define MAX_ARGS 48
-
-struct args {
-	char *v[MAX_ARGS];
-	size_t n;
-};
-
-static void
-push(struct args *a, char *owned)
-{
-	if (a->n == MAX_ARGS - 1)
-		abort(); /* more options than this file knows of */
-	a->v[a->n++] = owned;
-}
-
-static void
-option(struct args *a, const char *name, const char *value)
-{
-	push(a, xstrdup(name));
-	push(a, xstrdup(value));
-}
-
-static void
-number(struct args *a, const char *name, uint64_t value)
-{
-	push(a, xstrdup(name));
-	push(a, xasprintf("%" PRIu64, value));
-}
-
 char **
 zmap_argv(const struct zmap_params *p, unsigned shard)
 {
-	struct args a = { .n = 0 };
-	char **argv;
+	struct argv a = { .n = 0 };
 
-	push(&a, xstrdup(p->zmap));
-	option(&a, "-C", p->conf_file);
-	number(&a, "-p", p->port);
-	option(&a, "-i", p->interface);
-	option(&a, "-G", p->gateway_mac);
+	argv_add(&a, p->zmap, "-C", p->conf_file, "-p", NULL);
+	argv_printf(&a, "%u", p->port);
+	argv_add(&a, "-i", p->interface, "-G", p->gateway_mac, NULL);
 	if (p->source_ip[0] != '\0')
-		option(&a, "-S", p->source_ip);
+		argv_add(&a, "-S", p->source_ip, NULL);
 	/* The short names: 2.x and 4.x disagree on the long ones. */
-	option(&a, "-w", p->allow_file);
-	option(&a, "-b", p->block_file);
-	number(&a, "-r", p->rate_pps);
-	number(&a, "-P", p->probes);
-	number(&a, "-c", p->cooldown_s);
-	number(&a, "-T", 1); /* a shard's addresses depend on the number of threads */
-	push(&a, xasprintf("--seed=%" PRIu64, p->seed));
-	push(&a, xasprintf("--shards=%u", p->shards));
-	push(&a, xasprintf("--shard=%u", shard));
-	push(&a, xstrdup("--disable-syslog"));
-	push(&a, NULL);
-	argv = xcalloc(a.n, sizeof(*argv));
-	memcpy(argv, a.v, a.n * sizeof(*argv));
-	return argv;
-}
-
-void
-zmap_argv_free(char **argv)
-{
-	for (size_t i = 0; argv != NULL && argv[i] != NULL; i++)
-		free(argv[i]);
-	free(argv);
+	argv_add(&a, "-w", p->allow_file, "-b", p->block_file, "-r", NULL);
+	argv_printf(&a, "%u", p->rate_pps);
+	argv_add(&a, "-P", NULL);
+	argv_printf(&a, "%u", p->probes);
+	argv_add(&a, "-c", NULL);
+	argv_printf(&a, "%u", p->cooldown_s);
+	argv_add(&a, "-T", "1", NULL); /* a shard's addresses depend on the number of threads */
+	argv_printf(&a, "--seed=%" PRIu64, p->seed);
+	argv_printf(&a, "--shards=%u", p->shards);
+	argv_printf(&a, "--shard=%u", shard);
+	argv_add(&a, "--disable-syslog", NULL);
+	return a.v;
 }
 
 char **

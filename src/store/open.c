@@ -53,6 +53,9 @@ store_connect(const char *file, sqlite3 **db)
 	sqlite3_exec(*db,
 	    "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA query_only = ON", NULL, NULL,
 	    NULL);
+	/* In a sandbox without a directory to write there is no place for a large sort. */
+	if (getenv("SQLITE_TMPDIR") == NULL)
+		sqlite3_exec(*db, "PRAGMA temp_store = MEMORY", NULL, NULL, NULL);
 	return SQLITE_OK;
 }
 

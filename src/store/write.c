@@ -502,9 +502,13 @@ fill(sqlite3 *db, const struct study *st, const volatile sig_atomic_t *stop)
 	char *pragmas = xasprintf("PRAGMA user_version = %d; PRAGMA application_id = %d; COMMIT",
 	    STORE_SCHEMA, STORE_APPLICATION);
 
+	const char *file = sqlite3_db_filename(db, "main");
+
 	run_sql(&r, "PRAGMA page_size = 16384; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
-		    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = FILE;"
-		    "PRAGMA cache_size = -65536; BEGIN");
+		    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -65536");
+	/* A database in memory may be made where no file can be. */
+	run_sql(&r, file != NULL && file[0] != '\0' ? "PRAGMA temp_store = FILE; BEGIN"
+						    : "PRAGMA temp_store = MEMORY; BEGIN");
 	run_sql(&r, store_tables);
 	put_runs(&r, st);
 	put_hosts(&r, st);

@@ -156,7 +156,7 @@ check_rows(const struct fp_list *l)
 static void
 read_part_names(struct finding_list *info, const char *path)
 {
-	char *dir = path_dir(path), *meta = path_join(dir, "badkeysdata.json"), *text;
+	char *dir = path_dir(path), *meta = path_join(dir, WEAK_LIST_NAMES), *text;
 	struct json_object *o = NULL, *lists, *id, *name;
 	size_t len;
 
@@ -239,6 +239,14 @@ read_list(struct fp_list *l, struct finding_list *info, const char *path)
 	return error;
 }
 
+const char *
+weak_list_path(const char *spec)
+{
+	const char *equals = strchr(spec, '='), *slash = strchr(spec, '/');
+
+	return equals != NULL && (slash == NULL || equals < slash) ? equals + 1 : spec;
+}
+
 void
 fp_lists_open(struct fp_lists *l, const char *const *specs, size_t n)
 {
@@ -248,15 +256,11 @@ fp_lists_open(struct fp_lists *l, const char *const *specs, size_t n)
 	l->lists = xcalloc(n + 1, sizeof(*l->lists));
 	l->info = xcalloc(n + 1, sizeof(*l->info));
 	for (size_t i = 0; i < n; i++) {
-		const char *path = specs[i], *equals = strchr(path, '='),
-			   *slash = strchr(path, '/');
+		const char *path = weak_list_path(specs[i]), *slash = strrchr(path, '/');
 
-		if (equals != NULL && (slash == NULL || equals < slash)) {
-			l->info[i].name = xstrndup(path, (size_t)(equals - path));
-			path = equals + 1;
-		}
+		if (path != specs[i])
+			l->info[i].name = xstrndup(specs[i], (size_t)(path - specs[i]) - 1);
 		l->info[i].error = read_list(&l->lists[i], &l->info[i], path);
-		slash = strrchr(path, '/');
 		if (l->info[i].name == NULL)
 			l->info[i].name = xstrdup(slash != NULL ? slash + 1 : path);
 	}

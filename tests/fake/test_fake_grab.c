@@ -37,6 +37,8 @@ struct result {
 	int done, error;
 };
 
+static const struct zgrab2_request anywhere;
+
 static struct ip
 host(unsigned i)
 {
@@ -144,11 +146,9 @@ start(struct result *r, const char *fake)
 	r->tool = fake_tool(r->dir, "zgrab2", fake, r->state);
 
 	struct grab_opts o = { .config = &r->config,
-		.zgrab2 = r->tool,
-		.ini_file = "ini",
-		.block_file = "block",
+		.zgrab2 = { r->tool, "ini", "block", zgrab2_senders(&r->config) },
+		.request = &anywhere,
 		.smtp_name = "[198.18.0.1]",
-		.local_addr = "",
 		.share = 1,
 		.stall_ms = 1000,
 		.on_record = on_record,
@@ -353,11 +353,9 @@ test_empty(void **state)
 {
 	struct result *r = *state;
 	struct grab_opts o = { .config = &r->config,
-		.zgrab2 = "/nonexistent",
-		.ini_file = "",
-		.block_file = "",
+		.zgrab2 = { "/nonexistent", "", "", 1 },
+		.request = &anywhere,
 		.smtp_name = "",
-		.local_addr = "",
 		.share = 1,
 		.on_record = on_record,
 		.on_garbage = on_garbage,

@@ -11,6 +11,7 @@
 #include "grab/modules.h"
 #include "grab/result.h"
 #include "grab/secrets.h"
+#include "survey/argv.h"
 #include "survey/buf.h"
 #include "survey/grab.h"
 
@@ -333,10 +334,50 @@ test_read_record(void **state)
 	simd_parser_free(p);
 }
 
+static void
+join(char **argv, struct buf *b)
+{
+	buf_clear(b);
+	for (size_t i = 0; argv != NULL && argv[i] != NULL; i++)
+		buf_printf(b, "[%s]", argv[i]);
+	argv_free(argv);
+}
+
+/* What a request may choose is the addresses to send from, nothing else. */
+static void
+test_command_line(void **state)
+{
+	struct zgrab2_params p = { "/bin/zgrab2", "ini", "block", 70 };
+	struct zgrab2_request r;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b);
+	memset(&r, 0, sizeof(r));
+	join(zgrab2_request_build(&r, sizeof(r), &p), &b);
+	assert_string_equal(b.data, "[/bin/zgrab2][multiple][-c][ini][-b][block][--flush]"
+				    "[--senders][70][--metadata-file][][--status-updates-file][]");
+	r.nlocal = 2;
+	r.local[0] = ip_from_v4(0xc6120001);
+	r.local[1] = (struct ip){ .family = 6, .a = { 0xfd, 0x53, [15] = 1 } };
+	join(zgrab2_request_build(&r, sizeof(r), &p), &b);
+	assert_non_null(strstr(b.data, "[--local-addr][198.18.0.1,fd53::1]"));
+	r.nlocal = 1;
+	join(zgrab2_request_build(&r, sizeof(r), &p), &b);
+	assert_non_null(strstr(b.data, "[--local-addr][198.18.0.1]"));
+	assert_null(zgrab2_request_build(&r, sizeof(r) - 1, &p));
+	r.local[0].family = 5;
+	assert_null(zgrab2_request_build(&r, sizeof(r), &p));
+	r.nlocal = 3;
+	assert_null(zgrab2_request_build(&r, sizeof(r), &p));
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_command_line),
 		cmocka_unit_test(test_ini),
 		cmocka_unit_test(test_modules),
 		cmocka_unit_test(test_lines),

@@ -78,11 +78,7 @@ test_services(void **state)
 	uint16_t udp, tcp, other;
 	int fds[3] = { serve(SOCK_DGRAM, &udp), serve(SOCK_STREAM, &tcp),
 		serve(SOCK_STREAM, &other) };
-	const struct outside_address addresses[] = { { loopback, udp, SOCK_DGRAM },
-		{ loopback, tcp, SOCK_STREAM } };
-	const struct outside_options options = {
-		.addresses = addresses, .naddresses = 2, .scratch = dir
-	};
+	struct outside_options options = { .scratch = dir };
 	int status;
 	pid_t pid;
 
@@ -90,6 +86,8 @@ test_services(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(file, sizeof(file), "%s/left", dir);
 	close(open(file, O_CREAT | O_WRONLY, 0600));
+	outside_allow(&options, &loopback, udp, SOCK_DGRAM);
+	outside_allow(&options, &loopback, tcp, SOCK_STREAM);
 	assert_int_equal(outside_start(&o, &options), 0);
 	if ((pid = fork()) == 0)
 		_exit(sandbox_enter(SANDBOX_ONLINE, NULL, &in_force) == 0 ? ask(&o, udp, tcp, other)

@@ -530,6 +530,54 @@ test_allows(void **state)
 	assert_int_equal(in_child(SANDBOX_DRAW, true, use_plugins), 0);
 }
 
+/* Something new of ours takes the place of what was there, in a directory that is none of our business. */
+static int
+replace(void)
+{
+	char made[128], copy[128], path[192];
+	const char *write[] = { made, copy, NULL }, *replace[] = { top, NULL };
+	const struct sandbox_paths paths = { .write = write, .replace = replace };
+	struct sandbox_state st;
+	struct outfile o;
+	int pipes[2];
+	char pipe_path[32];
+	const char *read_paths[] = { pipe_path, NULL };
+	struct sandbox_paths all = paths;
+
+	snprintf(made, sizeof(made), "%s/made", top);
+	snprintf(copy, sizeof(copy), "%s/copy", top);
+	snprintf(path, sizeof(path), "%s/list", top);
+	if (mkdir(made, 0700) == -1 || mkdir(copy, 0700) == -1 || outfile_open(&o, path) == -1 ||
+	    pipe2(pipes, O_CLOEXEC) == -1)
+		return 1;
+	put(copy, "old");
+	snprintf(pipe_path, sizeof(pipe_path), "/proc/self/fd/%d", pipes[0]);
+	all.read = read_paths;
+	if (sandbox_enter(SANDBOX_OFFLINE, &all, &st) == -1)
+		return 2;
+	put(made, "new");
+	if (fputs("x", o.f) == EOF || outfile_commit(&o) == -1)
+		return 3;
+	if (renameat2(AT_FDCWD, made, AT_FDCWD, copy, RENAME_EXCHANGE) == -1 ||
+	    file_remove_tree(made) == -1)
+		return 4;
+	snprintf(path, sizeof(path), "%s/new", copy);
+	if (access(path, F_OK) == -1 || file_write(path, "y", 1) == -1)
+		return 5;
+	if (open(pipe_path, O_RDONLY) == -1)
+		return 6;
+	if (st.landlock > 0 && (try_secret() != EACCES || try_create() != EACCES))
+		return 7;
+	return file_remove_tree(copy) == -1 ? 8 : 0;
+}
+
+static void
+test_replaces(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(NO_SANDBOX, true, replace), 0);
+}
+
 static void *
 wait_for_end(void *arg)
 {
@@ -575,6 +623,7 @@ main(void)
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_refuses_without_landlock),
 		cmocka_unit_test(test_allows),
+		cmocka_unit_test(test_replaces),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_text),
 	};

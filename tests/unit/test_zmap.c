@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "survey/argv.h"
 #include "survey/zmap.h"
 
 #include <string.h>
@@ -41,7 +42,7 @@ test_argv(void **state)
 	    "-S 198.19.0.2 -w /r/cidrs.v4 -b /r/scan/block -r 150 -P 1 -c 8 -T 1 --seed=42 "
 	    "--shards=4 --shard=3 --disable-syslog ");
 	buf_fini(&b);
-	zmap_argv_free(argv);
+	argv_free(argv);
 }
 
 /* What reaches the privileged guard may choose the shard and the seed, nothing else. */
@@ -55,7 +56,7 @@ test_request(void **state)
 	(void)state;
 	assert_non_null(argv);
 	assert_string_equal(argv[0], "/usr/sbin/zmap");
-	zmap_argv_free(argv);
+	argv_free(argv);
 	assert_null(zmap_request_build(&r, sizeof(r) - 1, &base));
 	r.shard = 4;
 	assert_null(zmap_request_build(&r, sizeof(r), &base));

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -184,8 +185,8 @@ def main():
         clusters = json.loads((run / "clusters.json").read_text())
         survey("graph", run, "-f", "svg")
         (tmp / "other").mkdir()
-        for name in ("graphs", "all-key-fingerprints.json"):
-            (tmp / "other" / name).symlink_to(run / name)
+        shutil.copytree(run / "graphs", tmp / "other/graphs")
+        shutil.copy(run / "all-key-fingerprints.json", tmp / "other")
         clusters[3]["hosts"][0]["asn"] += 1
         (tmp / "other/clusters.json").write_text(json.dumps(clusters))
         survey("report", tmp / "other")
