@@ -23,7 +23,7 @@ free_geo_asn=(@ip-location-db/asn 2.3.2026061719 2026-06-17
 # To build; to run; to check and measure.  Everyone gets these.
 build_packages=(
 	cmake ninja-build gcc g++ libc6-dev pkg-config
-	libcairo2-dev libconfuse-dev libfontconfig-dev libgraphviz-dev libjson-c-dev libldns-dev libmaxminddb-dev libpsl-dev
+	libcairo2-dev libconfuse-dev libfontconfig-dev libgraphviz-dev libjson-c-dev libldns-dev libmaxminddb-dev libpng-dev libpsl-dev
 	libgmp-dev libidn2-dev libseccomp-dev libsimdjson-dev libsodium-dev libsqlite3-dev libssl-dev libuv1-dev libzstd-dev
 	zlib1g-dev
 )

@@ -1,6 +1,6 @@
 /*
- * For hash tables whose keys come from outside: with a seed by chance nobody
- * can prepare keys that collide.  The tables' order must not show anywhere.
+ * SipHash for tables whose keys come from outside: with a key by chance nobody can
+ * prepare texts that collide.  The tables' order must not show anywhere.
  */
 /* Layer: base */
 #ifndef SURVEY_HASH_H
@@ -9,7 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-uint64_t hash_seed(void);
-uint32_t hash_text(uint64_t seed, const char *s, size_t len);
+struct hash_key {
+	uint8_t bytes[16];
+};
+
+void hash_key_make(struct hash_key *key);
+uint32_t hash_bytes(const struct hash_key *key, const void *data, size_t len);
 
 #endif

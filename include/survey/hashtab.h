@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "survey/hash.h"
+
 #define HASHTAB_NONE UINT32_MAX
 
 struct hashtab_slot {
@@ -30,7 +32,7 @@ struct hashtab_slot {
 struct hashtab {
 	struct hashtab_slot *slots; /* a power of two, linear probing */
 	size_t nslots, n;
-	uint8_t key[16];
+	struct hash_key key;
 };
 
 void hashtab_init(struct hashtab *t);

@@ -1,8 +1,8 @@
 /*
  * Addresses numbered in the order in which they were first added.
  *
- * 17 bytes an address and 4 to 8 for its place in the hash table: a million
- * is about 25 MB.
+ * 17 bytes an address and 12 to 24 for its place in the hash table: a million
+ * is about 35 MB.
  */
 /* Layer: model */
 #ifndef SURVEY_IPTAB_H
@@ -12,15 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "survey/hashtab.h"
 #include "survey/ip.h"
 
-#define IPTAB_NONE UINT32_MAX
+#define IPTAB_NONE HASHTAB_NONE
 
 struct iptab {
 	struct ip *ip; /* by number */
 	size_t n, cap;
-	uint32_t *slot; /* number + 1, 0 = empty */
-	size_t nslots; /* a power of two, or 0 */
+	struct hashtab numbers; /* without slots until the first address */
 };
 
 void iptab_init(struct iptab *t);

@@ -5,6 +5,7 @@
 #ifndef SURVEY_RECORD_H
 #define SURVEY_RECORD_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -89,6 +90,7 @@ struct record_options {
 	size_t max_line; /* bytes; 0: RECORD_MAX_LINE */
 	unsigned threads; /* 0: one for each processor */
 	unsigned port; /* of lines of one zgrab2 module that do not name it; 0: unknown */
+	const volatile sig_atomic_t *stop; /* not 0: reading ends with RECORD_STOPPED; or NULL */
 };
 
 #define RECORD_MAX_LINE ((size_t)16 << 20)
@@ -122,6 +124,7 @@ struct record_line {
 typedef int (*record_fn)(const struct record_line *line, void *arg);
 
 #define RECORD_NO_RECORDS (-2)
+#define RECORD_STOPPED (-3)
 
 /*
  * Read path ("-" is standard input): plain, gzip or zstd, one record a line, an array of
@@ -129,6 +132,7 @@ typedef int (*record_fn)(const struct record_line *line, void *arg);
  * non-zero result of fn, or -1 with a message in *error (the caller frees it).  A compressed
  * file that is damaged, and an array that does not end, is an error after what stands before
  * that.  RECORD_NO_RECORDS: the file is something else, as *error says.
+ * RECORD_STOPPED: *o->stop was set; input that never ends or never comes is left, too.
  */
 int record_read(const char *path, const struct record_options *o, record_fn fn, void *arg,
     struct record_counts *counts, char **error);

@@ -234,11 +234,21 @@ open_geo(struct analysis *a)
 	return rc;
 }
 
+/* The caller's, or our own. */
+static const volatile sig_atomic_t *
+stop_flag(const struct analysis *a)
+{
+	return a->o->stop != NULL ? a->o->stop : &stop_wanted;
+}
+
 static int
 read_records(struct analysis *a)
 {
 	struct record_options o = {
-		.max_line = a->o->max_line, .threads = a->o->threads, .port = a->o->port
+		.max_line = a->o->max_line,
+		.threads = a->o->threads,
+		.port = a->o->port,
+		.stop = stop_flag(a),
 	};
 	struct record_reading *in = &a->in;
 	char *error = NULL;
@@ -252,9 +262,8 @@ read_records(struct analysis *a)
 		log_error("%s: %s", a->dir, in->error);
 		return EXIT_FAILED;
 	}
-	in->stop = a->o->stop != NULL ? a->o->stop : &stop_wanted;
 	rc = record_reading_run(in, a->records, &o, &error);
-	if (rc == READING_STOPPED)
+	if (rc == RECORD_STOPPED)
 		return stopped(a);
 	if (rc == RECORD_NO_RECORDS && in->error == NULL) {
 		log_error("%s", error);
@@ -389,7 +398,7 @@ static int
 write_outputs(struct analysis *a)
 {
 	struct output_options o = {
-		.lines = &a->in.raw.shown, .stop = a->in.stop, .whole = complete, .arg = a
+		.lines = &a->in.raw.shown, .stop = stop_flag(a), .whole = complete, .arg = a
 	};
 	char *error = NULL;
 	int rc;

@@ -104,8 +104,6 @@ take_line(const struct record_line *line, void *arg)
 	uint32_t host;
 	bool is_new;
 
-	if (*r->stop)
-		return READING_STOPPED;
 	tell_progress(r, line);
 	if (line->refusal != REFUSED_NO)
 		return bad_lines_put(&r->bad, r->source, line) == 0 ? 0 : fail(r, "records.bad");

@@ -2,7 +2,7 @@
 #ifndef ANALYZE_READ_H
 #define ANALYZE_READ_H
 
-#include <signal.h>
+#include <time.h>
 
 #include "survey/cost.h"
 #include "survey/geodb.h"
@@ -12,14 +12,11 @@
 #include "bad_lines.h"
 #include "raw_lines.h"
 
-#define READING_STOPPED 1
-
 struct record_reading {
 	const char *source; /* name of the file for records.bad */
 	const char *const *countries;
 	size_t ncountries; /* 0: any */
 	const struct geo_db *geo; /* or NULL */
-	const volatile sig_atomic_t *stop; /* set: reading ends with READING_STOPPED */
 
 	struct study_builder *builder;
 	struct record_counts counts;
@@ -34,10 +31,7 @@ struct record_reading {
 int record_reading_open(struct record_reading *r, const char *dir);
 void record_reading_close(struct record_reading *r);
 
-/*
- * Read it all.  Returns as record_read(), with r->error set when writing failed; or
- * READING_STOPPED.
- */
+/* Read it all.  Returns as record_read(), with r->error set when writing failed. */
 int record_reading_run(
     struct record_reading *r, const char *path, const struct record_options *o, char **error);
 /* Decide who takes part.  Returns 0, or -1 with r->error set. */

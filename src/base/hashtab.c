@@ -1,5 +1,4 @@
 /* Pure. */
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,15 +7,13 @@
 
 #define FIRST_SLOTS 64
 
-_Static_assert(sizeof(((struct hashtab *)0)->key) == crypto_shorthash_KEYBYTES, "SipHash's key");
-
 void
 hashtab_init(struct hashtab *t)
 {
 	t->nslots = FIRST_SLOTS;
 	t->n = 0;
 	t->slots = xcalloc(t->nslots, sizeof(*t->slots));
-	randombytes_buf(t->key, sizeof(t->key));
+	hash_key_make(&t->key);
 }
 
 void
@@ -29,12 +26,7 @@ hashtab_fini(struct hashtab *t)
 uint32_t
 hashtab_hash(const struct hashtab *t, const void *data, size_t len)
 {
-	unsigned char sum[crypto_shorthash_BYTES];
-	uint32_t h;
-
-	crypto_shorthash(sum, data, len, t->key);
-	memcpy(&h, sum, sizeof(h));
-	return h;
+	return hash_bytes(&t->key, data, len);
 }
 
 static void

@@ -43,7 +43,7 @@ struct dns {
 
 	struct ask_list *asks; /* hash table */
 	size_t nasks, asks_size;
-	uint64_t seed; /* of the table */
+	struct hash_key key; /* of the table */
 	TAILQ_HEAD(, ask) waiting;
 
 	struct dnsfile *file;
@@ -109,10 +109,11 @@ fail(struct dns *d)
 		d->o.on_failed(d->o.arg);
 }
 
-static size_t
-ask_hash(const struct dns *d, const char *name, enum dns_type type)
+/* The questions of a name, among others. */
+static struct ask_list *
+ask_list(const struct dns *d, const char *name)
 {
-	return hash_text(d->seed + (uint64_t)type, name, strlen(name)) & (d->asks_size - 1);
+	return &d->asks[hash_bytes(&d->key, name, strlen(name)) & (d->asks_size - 1)];
 }
 
 static struct ask *
@@ -120,7 +121,7 @@ find_ask(const struct dns *d, const char *name, enum dns_type type)
 {
 	struct ask *a;
 
-	LIST_FOREACH (a, &d->asks[ask_hash(d, name, type)], link)
+	LIST_FOREACH (a, ask_list(d, name), link)
 		if (a->type == type && strcmp(a->name, name) == 0)
 			return a;
 	return NULL;
@@ -138,7 +139,7 @@ grow_asks(struct dns *d)
 	for (size_t i = 0; i < size; i++) {
 		while ((a = LIST_FIRST(&old[i])) != NULL) {
 			LIST_REMOVE(a, link);
-			LIST_INSERT_HEAD(&d->asks[ask_hash(d, a->name, a->type)], a, link);
+			LIST_INSERT_HEAD(ask_list(d, a->name), a, link);
 		}
 	}
 	free(old);
@@ -218,7 +219,7 @@ ask(struct dns *d, const char *name, enum dns_type type, bool follow)
 	memcpy(a->name, name, len);
 	if (d->nasks++ >= d->asks_size)
 		grow_asks(d);
-	LIST_INSERT_HEAD(&d->asks[ask_hash(d, name, type)], a, link);
+	LIST_INSERT_HEAD(ask_list(d, name), a, link);
 	if (d->engine != NULL)
 		dns_engine_ask(d->engine, name, type, on_answer, a);
 	else
@@ -331,7 +332,7 @@ dns_new(uv_loop_t *loop, const struct dns_options *o)
 	d->answers = o->answers;
 	d->draining = o->impatient;
 	d->asks_size = 1024;
-	d->seed = hash_seed();
+	hash_key_make(&d->key);
 	d->asks = xcalloc(d->asks_size, sizeof(*d->asks));
 	TAILQ_INIT(&d->waiting);
 	zones_init(&d->zones);

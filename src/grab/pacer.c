@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "survey/bucket.h"
+#include "survey/hashtab.h"
 #include "survey/mem.h"
 
 #include "pacer.h"
@@ -17,7 +18,7 @@ struct host {
 
 /* A /24 or an AS. */
 struct net {
-	uint64_t key; /* 0 = empty slot */
+	uint64_t key;
 	uint64_t next_ns; /* when its next host is due */
 	uint32_t head, tail; /* a network: its hosts */
 	uint64_t first, last; /* an AS: the networks that are due and wait for it; 0 = none */
@@ -25,8 +26,9 @@ struct net {
 };
 
 struct nets {
-	struct net *slot;
-	size_t n, size; /* size is a power of two, or 0 */
+	struct net *net;
+	size_t n, cap;
+	struct hashtab numbers;
 };
 
 /*
@@ -73,6 +75,8 @@ pacer_new(double rate, double per_net, double per_as)
 	bucket_init(&p->total, rate, 2 + (unsigned)(rate / 100));
 	p->net_step_ns = step_of(per_net);
 	p->as_step_ns = step_of(per_as);
+	hashtab_init(&p->nets.numbers);
+	hashtab_init(&p->ases.numbers);
 	p->free = p->head = p->tail = NIL;
 	return p;
 }
@@ -83,8 +87,10 @@ pacer_free(struct pacer *p)
 	if (p == NULL)
 		return;
 	free(p->hosts);
-	free(p->nets.slot);
-	free(p->ases.slot);
+	hashtab_fini(&p->nets.numbers);
+	hashtab_fini(&p->ases.numbers);
+	free(p->nets.net);
+	free(p->ases.net);
 	free(p->heap);
 	free(p);
 }
@@ -95,41 +101,25 @@ limited(const struct pacer *p)
 	return p->net_step_ns != 0 || p->as_step_ns != 0;
 }
 
-static struct net *
-nets_slot(struct nets *t, uint64_t key)
-{
-	uint64_t h = key * UINT64_C(0x9e3779b97f4a7c15);
-	size_t i = (h ^ (h >> 32)) & (t->size - 1);
-
-	while (t->slot[i].key != 0 && t->slot[i].key != key)
-		i = (i + 1) & (t->size - 1);
-	return &t->slot[i];
-}
-
-/* Networks are never forgotten: their next_ns holds for the whole run. */
+/*
+ * Networks are never forgotten: their next_ns holds for the whole run.  The pointer holds until
+ * the next network or AS of the same table is new.
+ */
 static struct net *
 nets_get(struct nets *t, uint64_t key)
 {
-	struct net *n;
+	uint32_t hash = hashtab_hash(&t->numbers, &key, sizeof(key)), i;
+	size_t at;
 
-	if ((t->n + 1) * 4 > t->size * 3) {
-		struct nets old = *t;
-
-		t->size = old.size == 0 ? 256 : old.size * 2;
-		t->slot = xcalloc(t->size, sizeof(*t->slot));
-		for (size_t i = 0; i < old.size; i++) {
-			if (old.slot[i].key != 0)
-				*nets_slot(t, old.slot[i].key) = old.slot[i];
-		}
-		free(old.slot);
+	for (i = hashtab_first(&t->numbers, hash, &at); i != HASHTAB_NONE;
+	     i = hashtab_next(&t->numbers, hash, &at)) {
+		if (t->net[i].key == key)
+			return &t->net[i];
 	}
-	n = nets_slot(t, key);
-	if (n->key == 0) {
-		n->key = key;
-		n->head = n->tail = NIL;
-		t->n++;
-	}
-	return n;
+	mem_grow(&t->net, &t->cap, t->n + 1, sizeof(*t->net));
+	hashtab_put(&t->numbers, hash, (uint32_t)t->n);
+	t->net[t->n] = (struct net){ .key = key, .head = NIL, .tail = NIL };
+	return &t->net[t->n++];
 }
 
 /* Never 0: the family is part of it. */

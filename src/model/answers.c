@@ -2,21 +2,14 @@
 #include <string.h>
 
 #include "survey/answers.h"
-#include "survey/hash.h"
+#include "survey/hashtab.h"
 #include "survey/mem.h"
-
-/* Open addressing; the table is at most half full.  Hashes are kept, so growing touches no answer. */
-struct slot {
-	uint32_t hash;
-	struct answer *a;
-};
 
 struct answers {
 	struct arena arena;
-	struct slot *slots;
-	size_t nslots; /* a power of two */
-	size_t n;
-	uint64_t seed;
+	struct answer **all;
+	size_t n, cap;
+	struct hashtab numbers;
 };
 
 const char *const dns_type_words[DNS_NTYPES + 1] = {
@@ -79,9 +72,7 @@ answers_new(void)
 	struct answers *t = xcalloc(1, sizeof(*t));
 
 	arena_init(&t->arena);
-	t->nslots = 1024;
-	t->slots = xcalloc(t->nslots, sizeof(*t->slots));
-	t->seed = hash_seed();
+	hashtab_init(&t->numbers);
 	return t;
 }
 
@@ -91,49 +82,21 @@ answers_free(struct answers *t)
 	if (t == NULL)
 		return;
 	arena_fini(&t->arena);
-	free(t->slots);
+	hashtab_fini(&t->numbers);
+	free(t->all);
 	free(t);
 }
 
+/* The question's number, or HASHTAB_NONE.  A name's types share its hash. */
 static uint32_t
-hash_question(const struct answers *t, const char *name, enum dns_type type)
+find(const struct answers *t, uint32_t hash, const char *name, enum dns_type type)
 {
-	return hash_text(t->seed + (uint64_t)type, name, strlen(name));
-}
+	size_t at;
+	uint32_t i = hashtab_first(&t->numbers, hash, &at);
 
-static struct slot *
-find_slot(struct slot *slots, size_t nslots, uint32_t hash, const char *name, enum dns_type type)
-{
-	size_t i = hash & (nslots - 1);
-
-	for (;; i = (i + 1) & (nslots - 1)) {
-		struct slot *s = &slots[i];
-
-		if (s->a == NULL)
-			return s;
-		if (s->hash == hash && s->a->type == type && strcmp(s->a->name, name) == 0)
-			return s;
-	}
-}
-
-static void
-grow(struct answers *t)
-{
-	size_t nslots = t->nslots * 2;
-	struct slot *slots = xcalloc(nslots, sizeof(*slots));
-
-	for (size_t i = 0; i < t->nslots; i++) {
-		size_t k = t->slots[i].hash & (nslots - 1);
-
-		if (t->slots[i].a == NULL)
-			continue;
-		while (slots[k].a != NULL)
-			k = (k + 1) & (nslots - 1);
-		slots[k] = t->slots[i];
-	}
-	free(t->slots);
-	t->slots = slots;
-	t->nslots = nslots;
+	while (i != HASHTAB_NONE && (t->all[i]->type != type || strcmp(t->all[i]->name, name) != 0))
+		i = hashtab_next(&t->numbers, hash, &at);
+	return i;
 }
 
 static const char *
@@ -158,12 +121,12 @@ copy_strings(struct answers *t, const char *const *from, size_t n)
 const struct answer *
 answers_put(struct answers *t, const struct answer *a)
 {
-	uint32_t hash = hash_question(t, a->name, a->type);
-	struct slot *s = find_slot(t->slots, t->nslots, hash, a->name, a->type);
+	uint32_t hash = hashtab_hash(&t->numbers, a->name, strlen(a->name));
+	uint32_t i = find(t, hash, a->name, a->type);
 	struct answer *copy = arena_alloc(&t->arena, sizeof(*copy));
 
 	*copy = *a;
-	copy->name = s->a != NULL ? s->a->name : copy_string(t, a->name);
+	copy->name = i != HASHTAB_NONE ? t->all[i]->name : copy_string(t, a->name);
 	copy->ede_text = copy_string(t, a->ede_text);
 	copy->names = copy_strings(t, a->names, a->nnames);
 	copy->cnames = copy_strings(t, a->cnames, a->ncnames);
@@ -174,19 +137,21 @@ answers_put(struct answers *t, const struct answer *a)
 		memcpy(addrs, a->addrs, a->naddrs * sizeof(*addrs));
 		copy->addrs = addrs;
 	}
-	if (s->a == NULL)
-		t->n++;
-	s->hash = hash;
-	s->a = copy;
-	if (t->n * 2 > t->nslots)
-		grow(t);
+	if (i == HASHTAB_NONE) {
+		i = (uint32_t)t->n++;
+		mem_grow(&t->all, &t->cap, t->n, sizeof(*t->all));
+		hashtab_put(&t->numbers, hash, i);
+	}
+	t->all[i] = copy;
 	return copy;
 }
 
 const struct answer *
 answers_get(const struct answers *t, const char *name, enum dns_type type)
 {
-	return find_slot(t->slots, t->nslots, hash_question(t, name, type), name, type)->a;
+	uint32_t i = find(t, hashtab_hash(&t->numbers, name, strlen(name)), name, type);
+
+	return i != HASHTAB_NONE ? t->all[i] : NULL;
 }
 
 size_t
@@ -208,13 +173,11 @@ const struct answer **
 answers_sorted(const struct answers *t)
 {
 	const struct answer **all = xcalloc(t->n + 1, sizeof(*all));
-	size_t n = 0;
 
-	for (size_t i = 0; i < t->nslots; i++)
-		if (t->slots[i].a != NULL)
-			all[n++] = t->slots[i].a;
-	qsort(all, n, sizeof(*all), answer_cmp);
-	for (size_t i = 0; i < n; i++) /* the table's own, which it may write */
+	for (size_t i = 0; i < t->n; i++)
+		all[i] = t->all[i];
+	qsort(all, t->n, sizeof(*all), answer_cmp);
+	for (size_t i = 0; i < t->n; i++) /* the table's own, which it may write */
 		((struct answer *)(uintptr_t)all[i])->number = (uint32_t)i;
 	return all;
 }

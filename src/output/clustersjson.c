@@ -100,5 +100,5 @@ clusters_end(struct writer *o, char **error)
 }
 
 const struct output_kind output_clusters = {
-	.file = "clusters.json", .personal = true, .in_copy = true, .end = clusters_end
+	.file = "clusters.json", .in_copy = true, .end = clusters_end
 };

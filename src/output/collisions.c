@@ -374,7 +374,6 @@ collisions_host(struct writer *o, const struct output_host *h, char **error)
 }
 
 const struct output_kind output_collisions = { .file = "collisions.json",
-	.personal = true,
 	.in_copy = true,
 	.begin = collisions_begin,
 	.host = collisions_host,

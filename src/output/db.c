@@ -15,6 +15,4 @@ db_begin(struct writer *o, char **error)
 	return store_write(o->st, o->out.tmp, o->o->stop, error);
 }
 
-const struct output_kind output_db = {
-	.file = STORE_FILE, .personal = true, .in_copy = true, .begin = db_begin
-};
+const struct output_kind output_db = { .file = STORE_FILE, .in_copy = true, .begin = db_begin };

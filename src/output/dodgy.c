@@ -126,7 +126,6 @@ dodgy_abort(struct writer *o)
 }
 
 const struct output_kind output_dodgy = { .file = "dodgy.json",
-	.personal = true,
 	.begin = dodgy_begin,
 	.host = dodgy_host,
 	.end = dodgy_end,

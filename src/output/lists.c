@@ -73,21 +73,17 @@ dogies_host(struct writer *o, const struct output_host *h, char **error)
 }
 
 const struct output_kind output_fingerprints = { .file = "fingerprints.json",
-	.personal = true,
 	.begin = array_begin,
 	.host = fingerprints_host,
 	.end = array_end };
 const struct output_kind output_all_keys = { .file = "all-key-fingerprints.json",
-	.personal = true,
 	.in_copy = true,
 	.begin = array_begin,
 	.host = all_keys_host,
 	.end = array_end };
-const struct output_kind output_dogies = { .file = "dogies.json",
-	.personal = true,
-	.begin = array_begin,
-	.host = dogies_host,
-	.end = array_end };
+const struct output_kind output_dogies = {
+	.file = "dogies.json", .begin = array_begin, .host = dogies_host, .end = array_end
+};
 
 /* All addresses that the answer which decided has. */
 static void
@@ -153,7 +149,7 @@ verdicts_host(struct writer *o, const struct output_host *h, char **error)
 }
 
 const struct output_kind output_verdicts = {
-	.file = "verdicts.ndjson", .personal = true, .in_copy = true, .host = verdicts_host
+	.file = "verdicts.ndjson", .in_copy = true, .host = verdicts_host
 };
 
 static int

@@ -42,7 +42,6 @@ struct writer {
 /* A kind of output: begin, every host in order, end.  Any of them may be NULL. */
 struct output_kind {
 	const char *file;
-	bool personal; /* tells addresses, names or keys of hosts */
 	bool in_copy; /* an anonymised copy has it */
 	int (*begin)(struct writer *o, char **error);
 	int (*host)(struct writer *o, const struct output_host *h, char **error);

@@ -1,13 +1,14 @@
 /* A picture as PNG and PDF, through cairo. */
 #include <errno.h>
 #include <math.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cairo-pdf.h>
 #include <cairo.h>
-#include <zlib.h>
+#include <png.h>
 
 #include "survey/buf.h"
 #include "survey/mem.h"
@@ -17,6 +18,7 @@
 #define PRINT_SCALE (200.0 / 72) /* 200 dots an inch */
 #define MAX_SIDE 7000.0 /* pixels */
 #define MAX_PIXELS 16.0e6
+#define PNG_CHUNK ((size_t)256 << 10) /* packed bytes of one IDAT */
 
 static void
 source(cairo_t *cr, uint32_t rgb, double opacity)
@@ -126,87 +128,78 @@ finish(cairo_status_t status)
 }
 
 static void
-put32(unsigned char *p, uint32_t v)
+png_to_buf(png_structp png, png_bytep data, size_t len)
 {
-	p[0] = (unsigned char)(v >> 24);
-	p[1] = (unsigned char)(v >> 16);
-	p[2] = (unsigned char)(v >> 8);
-	p[3] = (unsigned char)v;
+	buf_add(png_get_io_ptr(png), data, len);
 }
 
 static void
-put_chunk(struct buf *out, const char *type, const unsigned char *data, size_t len)
+png_no_flush(png_structp png)
 {
-	unsigned char head[8], tail[4];
-	uLong crc = crc32(0, (const unsigned char *)type, 4);
-
-	put32(head, (uint32_t)len);
-	memcpy(head + 4, type, 4);
-	if (len > 0)
-		crc = crc32(crc, data, (uInt)len);
-	put32(tail, (uint32_t)crc);
-	buf_add(out, head, sizeof(head));
-	buf_add(out, data, len);
-	buf_add(out, tail, sizeof(tail));
+	(void)png;
 }
 
-/* Up filter (RFC 2083, 6.4): a drawing's rows are mostly like the row above. */
-static void
-filter_row(unsigned char *out, const uint32_t *row, const uint32_t *above, int width)
+_Noreturn static void
+png_failed(png_structp png, png_const_charp why)
 {
-	*out++ = 2;
-	for (int x = 0; x < width; x++) {
-		uint32_t a = above != NULL ? above[x] : 0, v = row[x];
+	(void)why;
+	png_longjmp(png, 1);
+}
 
-		*out++ = (unsigned char)((v >> 16) - (a >> 16));
-		*out++ = (unsigned char)((v >> 8) - (a >> 8));
-		*out++ = (unsigned char)(v - a);
+static void
+png_warned(png_structp png, png_const_charp what)
+{
+	(void)png;
+	(void)what;
+}
+
+static void
+put_png(png_structp png, png_infop info, cairo_surface_t *surface, struct buf *out)
+{
+	int width = cairo_image_surface_get_width(surface);
+	int height = cairo_image_surface_get_height(surface);
+	int stride = cairo_image_surface_get_stride(surface);
+	const unsigned char *pixels = cairo_image_surface_get_data(surface);
+	png_uint_32 per_metre = (png_uint_32)(PRINT_SCALE * 72 / 0.0254 + 0.5);
+
+	png_set_write_fn(png, out, png_to_buf, png_no_flush);
+	png_set_IHDR(png, info, (png_uint_32)width, (png_uint_32)height, 8, PNG_COLOR_TYPE_RGB,
+	    PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+	png_set_pHYs(png, info, per_metre, per_metre, PNG_RESOLUTION_METER);
+	png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_UP);
+	png_set_compression_level(png, 3);
+	png_set_compression_buffer_size(png, PNG_CHUNK);
+	png_write_info(png, info);
+	/* cairo's pixels are numbers of 32 bits, 0x00rrggbb. */
+	if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) {
+		png_set_bgr(png);
+		png_set_filler(png, 0, PNG_FILLER_AFTER);
+	} else {
+		png_set_filler(png, 0, PNG_FILLER_BEFORE);
 	}
+	for (int y = 0; y < height; y++)
+		png_write_row(png, pixels + (size_t)y * (size_t)stride);
+	png_write_end(png, info);
 }
 
 /*
  * Write the surface as PNG.  cairo's own writer tries every filter and packs
  * hard, which takes several times as long as the drawing and gains little on
- * flat colours.
+ * flat colours: a drawing's rows are mostly like the row above.
  */
 static int
 write_png(cairo_surface_t *surface, struct buf *out)
 {
-	static const unsigned char magic[] = { 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n' };
-	int width = cairo_image_surface_get_width(surface);
-	int height = cairo_image_surface_get_height(surface);
-	int stride = cairo_image_surface_get_stride(surface);
-	const unsigned char *pixels = cairo_image_surface_get_data(surface);
-	size_t row = 3 * (size_t)width + 1;
-	unsigned char head[13] = { 0 }, phys[9], *rows = xmalloc(row * (size_t)height), *packed;
-	uLongf len = compressBound((uLong)(row * (size_t)height));
-	uint32_t per_metre = (uint32_t)(PRINT_SCALE * 72 / 0.0254 + 0.5);
-	int rc = -1;
+	png_structp png = png_create_write_struct(
+	    PNG_LIBPNG_VER_STRING, NULL, png_failed, png_warned);
+	png_infop info = png != NULL ? png_create_info_struct(png) : NULL;
+	volatile int rc = -1;
 
-	for (int y = 0; y < height; y++) {
-		const unsigned char *line = pixels + (size_t)y * (size_t)stride;
-
-		filter_row(rows + (size_t)y * row, (const uint32_t *)(const void *)line,
-		    y > 0 ? (const uint32_t *)(const void *)(line - stride) : NULL, width);
-	}
-	packed = xmalloc(len);
-	if (compress2(packed, &len, rows, (uLong)(row * (size_t)height), 3) == Z_OK) {
-		put32(head, (uint32_t)width);
-		put32(head + 4, (uint32_t)height);
-		head[8] = 8; /* bits a channel */
-		head[9] = 2; /* red, green, blue */
-		put32(phys, per_metre);
-		put32(phys + 4, per_metre);
-		phys[8] = 1;
-		buf_add(out, magic, sizeof(magic));
-		put_chunk(out, "IHDR", head, sizeof(head));
-		put_chunk(out, "pHYs", phys, sizeof(phys));
-		put_chunk(out, "IDAT", packed, len);
-		put_chunk(out, "IEND", NULL, 0);
+	if (info != NULL && setjmp(png_jmpbuf(png)) == 0) {
+		put_png(png, info, surface, out);
 		rc = 0;
 	}
-	free(rows);
-	free(packed);
+	png_destroy_write_struct(&png, &info);
 	return rc;
 }
 

@@ -78,6 +78,12 @@ struct reader {
 	struct text_state text; /* unless the form is lines */
 };
 
+static bool
+is_stopped(const struct record_options *o)
+{
+	return o->stop != NULL && *o->stop != 0;
+}
+
 static uint64_t
 thread_cpu_ns(void)
 {
@@ -373,7 +379,7 @@ fill_batch(struct reader *r, struct batch *b)
 			start = 0;
 		}
 		batch_room(b, len + want);
-		n = source_read(r->source, b->text + len, want, &r->error);
+		n = is_stopped(r->o) ? 0 : source_read(r->source, b->text + len, want, &r->error);
 		if (n <= 0)
 			r->eof = true;
 		else
@@ -524,13 +530,13 @@ give_back(struct reader *r, struct batch *b)
 }
 
 static int
-hand_over(const struct batch *b, record_fn fn, void *arg)
+hand_over(const struct reader *r, const struct batch *b, record_fn fn, void *arg)
 {
 	for (size_t i = 0; i < b->nlines; i++) {
 		const struct line *l = &b->lines[i];
 		struct record_line line = { l->number, l->offset, b->text + l->at, l->len,
 			l->refusal, l->refusal == REFUSED_NO ? &l->host : NULL };
-		int rc = fn(&line, arg);
+		int rc = is_stopped(r->o) ? RECORD_STOPPED : fn(&line, arg);
 
 		if (rc != 0)
 			return rc;
@@ -559,7 +565,7 @@ record_read(const char *path, const struct record_options *o, record_fn fn, void
 	int rc = 0;
 
 	*error = NULL;
-	if ((r.source = source_open(path, error)) == NULL)
+	if ((r.source = source_open(path, o->stop, error)) == NULL)
 		return -1;
 	pthread_mutex_init(&r.lock, NULL);
 	pthread_cond_init(&r.turn, NULL);
@@ -572,7 +578,7 @@ record_read(const char *path, const struct record_options *o, record_fn fn, void
 	    started + 1 < nthreads && pthread_create(&thread[started], NULL, read_thread, &r) == 0)
 		started++;
 	while (rc == 0 && (b = next_batch(&r, p, &own)) != NULL) {
-		rc = hand_over(b, fn, arg);
+		rc = hand_over(&r, b, fn, arg);
 		record_counts_add(counts, &b->counts);
 		give_back(&r, b);
 	}
@@ -586,7 +592,9 @@ record_read(const char *path, const struct record_options *o, record_fn fn, void
 	counts->read_cpu_ns += own.cut_ns + r.spent.cut_ns;
 	counts->parse_cpu_ns += own.parse_ns + r.spent.parse_ns;
 	counts->own_cpu_ns += own.cut_ns + own.parse_ns;
-	if (rc == 0 && r.error != NULL) {
+	if (rc == 0 && is_stopped(o)) {
+		rc = RECORD_STOPPED;
+	} else if (rc == 0 && r.error != NULL) {
 		*error = r.error;
 		r.error = NULL;
 		rc = r.form == RECORD_OTHER ? RECORD_NO_RECORDS : -1;

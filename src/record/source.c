@@ -1,8 +1,10 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -13,9 +15,12 @@
 
 #define PACKED_SIZE ((size_t)256 << 10)
 #define ZSTD_MAGIC_LEN 4
+#define LOOK_MS 200 /* how often a wait looks at the stop flag */
 
 struct source {
 	int fd;
+	bool waits; /* for somebody to write: no file on a disk */
+	const volatile sig_atomic_t *stop;
 	const char *name;
 	long (*read)(struct source *, char *, size_t, char **);
 	unsigned char *packed; /* bytes read and not yet unpacked: packed[at..len) */
@@ -27,6 +32,25 @@ struct source {
 	ZSTD_DStream *zstd;
 };
 
+/* read(2), again after a signal that is not to stop it. */
+static ssize_t
+read_some(struct source *s, char *buf, size_t cap, char **error)
+{
+	struct pollfd ready = { .fd = s->fd, .events = POLLIN };
+	ssize_t n;
+
+	while (s->waits && poll(&ready, 1, LOOK_MS) <= 0) {
+		if (s->stop != NULL && *s->stop != 0)
+			return 0;
+	}
+	do
+		n = read(s->fd, buf, cap);
+	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		*error = xasprintf("%s: %s", s->name, strerror(errno));
+	return n;
+}
+
 static int
 fill(struct source *s, char **error)
 {
@@ -34,13 +58,8 @@ fill(struct source *s, char **error)
 
 	if (s->at < s->len || s->eof)
 		return 0;
-	do
-		n = read(s->fd, s->packed, PACKED_SIZE);
-	while (n == -1 && errno == EINTR);
-	if (n == -1) {
-		*error = xasprintf("%s: %s", s->name, strerror(errno));
+	if ((n = read_some(s, (char *)s->packed, PACKED_SIZE, error)) == -1)
 		return -1;
-	}
 	s->at = 0;
 	s->len = (size_t)n;
 	s->eof = n == 0;
@@ -58,12 +77,7 @@ read_plain(struct source *s, char *buf, size_t cap, char **error)
 		s->at += (size_t)n;
 		return n;
 	}
-	do
-		n = read(s->fd, buf, cap);
-	while (n == -1 && errno == EINTR);
-	if (n == -1)
-		*error = xasprintf("%s: %s", s->name, strerror(errno));
-	return n;
+	return read_some(s, buf, cap, error);
 }
 
 static long
@@ -154,28 +168,27 @@ is_zstd(const unsigned char *p, size_t len)
 }
 
 struct source *
-source_open(const char *path, char **error)
+source_open(const char *path, const volatile sig_atomic_t *stop, char **error)
 {
 	static const unsigned char gzip_magic[] = { 0x1f, 0x8b };
 	struct source *s = xcalloc(1, sizeof(*s));
+	struct stat st;
 	ssize_t n;
 
 	s->packed = xmalloc(PACKED_SIZE);
 	s->name = strcmp(path, "-") == 0 ? "standard input" : path;
 	s->fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-	if (s->fd == -1) {
+	if (s->fd == -1 || fstat(s->fd, &st) == -1) {
 		*error = xasprintf("%s: %s", s->name, strerror(errno));
 		goto fail;
 	}
+	s->waits = !S_ISREG(st.st_mode);
+	s->stop = stop;
 	/* A pipe may hand over its first bytes one by one. */
 	while (s->len < ZSTD_MAGIC_LEN) {
-		n = read(s->fd, s->packed + s->len, PACKED_SIZE - s->len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1) {
-			*error = xasprintf("%s: %s", s->name, strerror(errno));
+		n = read_some(s, (char *)s->packed + s->len, PACKED_SIZE - s->len, error);
+		if (n == -1)
 			goto fail;
-		}
 		if (n == 0)
 			break;
 		s->len += (size_t)n;

@@ -2,12 +2,16 @@
 #ifndef RECORD_SOURCE_H
 #define RECORD_SOURCE_H
 
+#include <signal.h>
 #include <stddef.h>
 
 struct source;
 
-/* path or "-"; NULL with a message in *error that the caller frees. */
-struct source *source_open(const char *path, char **error);
+/*
+ * path or "-"; NULL with a message in *error that the caller frees.  Once *stop is not 0, a pipe
+ * that is waited for counts as at its end; stop may be NULL.
+ */
+struct source *source_open(const char *path, const volatile sig_atomic_t *stop, char **error);
 /* The path, or words for standard input. */
 const char *source_name(const struct source *s);
 void source_close(struct source *s);

@@ -971,6 +971,19 @@ def case_stopped(tmp):
             equal("files", sorted(p.name for p in (tmp / "out").iterdir()), files)
             if "stopped" not in words:
                 fail("no word of it:", words)
+    # Input without end in which no line is a record, and a pipe in which nothing comes.
+    for endless in ("yes ''", "cat /dev/zero", "yes '  [' | tr -d '\\n'", "yes null", "sleep 600"):
+        with subprocess.Popen(["sh", "-c", f"exec 2>&-; {endless}"], stdout=subprocess.PIPE,
+                              start_new_session=True) as source:
+            child = subprocess.Popen([SURVEY, "analyze", "-", "-o", tmp / "out"], stdin=source.stdout,
+                                     stderr=subprocess.PIPE)
+            while not list((tmp / "out").glob("records.bad.*")):
+                time.sleep(0.01)
+            time.sleep(0.5)
+            child.send_signal(signal.SIGTERM)
+            equal(endless, child.wait(timeout=60), 130)
+            os.killpg(source.pid, signal.SIGKILL)
+        equal("results", digests(tmp / "out"), want)
     (tmp / "out/collisions.json.survey-tmp-aB3xYz").write_text("half")
     for own in ("survey.db.backup", "clusters.json.before"):  # the user's
         (tmp / "out" / own).write_text("mine")
