@@ -1,15 +1,17 @@
 /*
  * A copy of a study's results in which nothing names a host.
  *
- * Addresses, names, AS numbers and names, and fingerprints become pseudonyms:
- * a keyed hash (HMAC-SHA-256), the same for the same text in every copy made
- * from one run directory, and not to be reversed without the key, which stays
- * in that directory (anonymise.key).  Free text of servers is left out.
+ * Addresses, ASes and fingerprints become pseudonyms: a keyed hash (HMAC-SHA-256),
+ * the same for the same text in every copy made from one run directory, and
+ * not to be reversed without the key, which stays in that directory
+ * (anonymise.key).  Names and free text of servers are left out, and what
+ * else is known of a host is coarse, so that it fits many.
  */
 /* Layer: query */
 #ifndef SURVEY_ANONYMISE_H
 #define SURVEY_ANONYMISE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +21,7 @@ struct anonymise_options {
 	const char *made; /* anonymise_begin()'s for output */
 	const uint32_t *keep_as; /* the copy holds hosts of these ASes as they are, and no other */
 	size_t nkeep_as;
+	bool trust; /* with keep_as: pseudonyms of the other hosts in their clusters, too */
 };
 
 /*

@@ -15,6 +15,8 @@
 struct outfile;
 
 #define GEO_CSV_FILES 12 /* of a folder, at most */
+/* What doctor and a run say of sources that have ASes only. */
+#define GEO_NO_COUNTRIES "none, and run.countries needs it"
 
 /*
  * Where the networks come from.  Any may be NULL; what a query needs and nothing

@@ -150,6 +150,23 @@ struct study_cluster {
 	struct study_span keys; /* in cluster_keys */
 };
 
+/*
+ * In a copy for the owner of some hosts: what a cluster has beside those that are in the
+ * study.  Such a cluster may have one host.
+ */
+struct study_others {
+	uint32_t host; /* one of the cluster's */
+	uint32_t cluster;
+	uint32_t hosts, ases;
+	struct study_span keys; /* in others_keys */
+};
+
+/* A key of the study that the others show, and a port on which they do. */
+struct study_others_key {
+	uint32_t key;
+	uint8_t port; /* row of port_table */
+};
+
 struct study_as {
 	uint32_t asn; /* 0 unknown */
 	uint32_t name; /* text, as its first host has it; hostile */
@@ -180,14 +197,22 @@ struct study {
 	struct study_as *ases;
 	struct study_cluster *clusters;
 	struct study_answer *answers;
-	uint32_t nruns, nhosts, ngrabs, nkeys, ncerts, nnames, nases, nclusters, nanswers;
+	struct study_others *others; /* by cluster; at most one of each */
+	uint32_t nruns, nhosts, ngrabs, nkeys, ncerts, nnames, nases, nclusters, nanswers, nothers;
 
 	struct study_use *uses; /* by key, host, port */
 	uint32_t *members; /* hosts by cluster, ascending in each */
 	uint32_t *place; /* by host: where in members, or STUDY_NONE */
 	/* keys by cluster: shared ones first, then by falling number of hosts, first host, number */
 	uint32_t *cluster_keys;
-	uint32_t nuses, nmembers, ncluster_keys;
+	struct study_others_key *others_keys;
+	uint32_t nuses, nmembers, ncluster_keys, nothers_keys;
+
+	/*
+	 * Only in what study_stand_ins() makes: the last hosts stand in for others[0], [1], …
+	 * in its pictures.
+	 */
+	uint32_t nstand_ins;
 
 	struct ip *addresses; /* of answers */
 	uint32_t *targets;
@@ -246,6 +271,15 @@ study_key_again(const struct study *st, uint32_t grab)
 			return true;
 	}
 	return false;
+}
+
+/* What that host stands in for, or NULL. */
+static inline const struct study_others *
+study_stands_for(const struct study *st, uint32_t host)
+{
+	return host < st->nhosts - st->nstand_ins
+		   ? NULL
+		   : &st->others[host - (st->nhosts - st->nstand_ins)];
 }
 
 /* The i-th host of a cluster, and its i-th key. */

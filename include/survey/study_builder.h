@@ -92,6 +92,12 @@ uint32_t study_builder_answer(struct study_builder *b, const struct study_answer
     const struct ip *addresses, const uint32_t *targets);
 /* Two hosts are in one cluster although no key of theirs says so (old files leave pairs out). */
 void study_builder_join(struct study_builder *b, uint32_t host, uint32_t other);
+/*
+ * The cluster of this host has others that are left out; their keys follow, each with a
+ * port (row of port_table) on which they show it.
+ */
+void study_builder_others(struct study_builder *b, uint32_t host, uint32_t hosts, uint32_t ases);
+void study_builder_others_key(struct study_builder *b, uint32_t key, uint8_t port);
 /* What the source tells: enum study_part.  Records tell all. */
 void study_builder_parts(struct study_builder *b, unsigned parts);
 

@@ -225,6 +225,11 @@ open_geo(struct analysis *a)
 		log_error("--mmdb %s", error);
 		rc = EXIT_USAGE;
 	}
+	if (a->geo != NULL && a->o->mmdb != NULL && !a->any_country && a->ncountries > 0 &&
+	    geo_db_path(a->geo, GEO_COUNTRY) == NULL)
+		log_warn("--mmdb %s has AS numbers and no countries: hosts whose records name no "
+			 "country are left out",
+		    a->o->mmdb);
 	if (stats.bad > 0)
 		log_warn("%llu rows of the databases could not be read, the first: %s",
 		    (unsigned long long)stats.bad, stats.first_bad);

@@ -40,6 +40,7 @@ enum {
 	GRAPH,
 	ANONYMISE,
 	KEEP_AS,
+	TRUST,
 	COSTS,
 	NO_SANDBOX
 };
@@ -75,6 +76,7 @@ static const struct command_option options[] = {
 	[GRAPH] = { "graph", 'g', NULL, "draw the clusters too" },
 	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
 	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
+	[TRUST] = { "trust", 0, NULL, TRUST_HELP },
 	[COSTS] = { "costs", 0, NULL, "tell what each part of the analysis has cost" },
 	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
@@ -209,6 +211,9 @@ take_option(struct request *r, int option, const struct command_args *a)
 		return 0;
 	case NO_SANDBOX:
 		r->o.sandbox = false;
+		return 0;
+	case TRUST:
+		r->anonymised.trust = true;
 		return 0;
 	case KEEP_AS:
 		return copy_keep_as(&r->anonymised, &command_analyze, value);

@@ -47,6 +47,11 @@ copy_check(const struct copy_request *a, const struct command *c, const char *ou
 		    "%s: --keep-as says what --anonymise keeps; it is nothing without it", c->name);
 		return -1;
 	}
+	if (a->trust && a->n == 0) {
+		log_error(
+		    "%s: --trust adds to what --keep-as keeps; it is nothing without it", c->name);
+		return -1;
+	}
 	return 0;
 }
 
@@ -63,7 +68,8 @@ copy_copy(struct copy_request *a, const char *path, const char *output)
 		.output = output,
 		.made = a->made,
 		.keep_as = a->keep_as,
-		.nkeep_as = a->n };
+		.nkeep_as = a->n,
+		.trust = a->trust };
 	int rc = anonymise_rundir(&o);
 
 	free(a->made);

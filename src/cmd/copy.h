@@ -1,4 +1,4 @@
-/* --anonymise and --keep-as, as graph, report and analyze have them. */
+/* --anonymise, --keep-as and --trust, as graph, report and analyze have them. */
 #ifndef CMD_COPY_H
 #define CMD_COPY_H
 
@@ -10,9 +10,10 @@
 
 #define ANONYMISE_HELP "results and pictures without what names a host, in the new DIR of -o"
 #define KEEP_AS_HELP "with --anonymise: hosts of these ASes as they are, of others only numbers"
+#define TRUST_HELP "with --keep-as: pseudonyms of the other hosts in their clusters, too"
 
 struct copy_request {
-	bool wanted;
+	bool wanted, trust;
 	uint32_t *keep_as;
 	size_t n, cap;
 	char *made; /* the directory that will be the copy, or NULL */

@@ -19,6 +19,7 @@ enum {
 	MEMORY,
 	ANONYMISE,
 	KEEP_AS,
+	TRUST,
 	NO_SANDBOX
 };
 
@@ -37,6 +38,7 @@ static const struct command_option options[] = {
 	[MEMORY] = { "memory", 0, "MB", "memory of one process (default: 1024)" },
 	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
 	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
+	[TRUST] = { "trust", 0, NULL, TRUST_HELP },
 	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
@@ -113,6 +115,9 @@ read_options(struct command_args *a, struct request *r)
 			break;
 		case ANONYMISE:
 			r->anonymised.wanted = true;
+			break;
+		case TRUST:
+			r->anonymised.trust = true;
 			break;
 		case KEEP_AS:
 			rc = copy_keep_as(&r->anonymised, &command_graph, a->value);

@@ -5,7 +5,7 @@
 #include "copy.h"
 #include "commands.h"
 
-enum { OUTPUT, TITLE, ANONYMISE, KEEP_AS, NO_SANDBOX };
+enum { OUTPUT, TITLE, ANONYMISE, KEEP_AS, TRUST, NO_SANDBOX };
 
 static const struct command_option options[] = {
 	[OUTPUT] = { "output", 'o', "DIR", "make report/ in this directory, not in RUNDIR",
@@ -13,6 +13,7 @@ static const struct command_option options[] = {
 	[TITLE] = { "title", 't', "TEXT", "title of the report (default: the run's name)" },
 	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
 	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
+	[TRUST] = { "trust", 0, NULL, TRUST_HELP },
 	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
@@ -63,6 +64,8 @@ cmd_report(int argc, char **argv)
 			o.title = a.value;
 		else if (opt == ANONYMISE)
 			anonymised.wanted = true;
+		else if (opt == TRUST)
+			anonymised.trust = true;
 		else if (opt == NO_SANDBOX)
 			no_sandbox = true;
 		else if (copy_keep_as(&anonymised, &command_report, a.value) == -1)

@@ -329,7 +329,7 @@ check_databases(struct doctor *d)
 		say_database(d, db, GEO_COUNTRY, "country database");
 	else if (!config_any_country(c))
 		doctor_say(d, FINDING_FAIL, "country database",
-		    "set geo.country_mmdb; " GET_DATABASES, "none, and run.countries needs it");
+		    "set geo.country_mmdb; " GET_DATABASES, GEO_NO_COUNTRIES);
 	if (geo_db_path(db, GEO_ASN) != NULL)
 		say_database(d, db, GEO_ASN, "AS database");
 	else

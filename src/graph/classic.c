@@ -191,6 +191,15 @@ by_order(const void *pa, const void *pb)
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
+static void
+add_end(struct buf *tip, const struct study *st, uint32_t host)
+{
+	if (study_stands_for(st, host) != NULL)
+		buf_adds(tip, "others");
+	else
+		drawing_ip(tip, st, host);
+}
+
 /* The edges between two hosts: links l[0..n), all of the same two. */
 static void
 draw_pair(struct drawing *d, const struct study *st, const struct study_cluster *c,
@@ -213,9 +222,9 @@ draw_pair(struct drawing *d, const struct study *st, const struct study_cluster 
 	}
 	qsort(looks, nlooks, sizeof(*looks), by_order);
 	buf_init(&tip);
-	drawing_ip(&tip, st, study_member(st, c, l->a));
+	add_end(&tip, st, study_member(st, c, l->a));
 	buf_adds(&tip, " – ");
-	drawing_ip(&tip, st, study_member(st, c, l->b));
+	add_end(&tip, st, study_member(st, c, l->b));
 	buf_adds(&tip, "\nsame key on ports: ");
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0 && l[i].pa == l[i - 1].pa && l[i].pb == l[i - 1].pb)
@@ -269,6 +278,8 @@ drawing_classic(struct drawing *d, const struct study *st, uint32_t cluster)
 		n->as = st->hosts[n->ref].as;
 		n->style = drawing_as_style(d, n->as);
 		n->r = nhosts <= CAPTION_UP_TO ? 13 : 10;
+		if (drawing_others(st, n))
+			continue;
 		snprintf(n->label, sizeof(n->label), "%u", i + 1);
 		buf_init(&tip);
 		if (nhosts <= CAPTION_UP_TO) {

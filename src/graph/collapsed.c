@@ -314,6 +314,8 @@ draw_group(struct drawing *d, const struct collapse *x, struct group *g, uint32_
 	n->as = g->as;
 	n->style = g->as == STUDY_NONE ? palette_mixed() : drawing_as_style(d, g->as);
 	n->r = radius(g->nhosts, largest);
+	if (g->nhosts == 1 && drawing_others(x->st, n))
+		return;
 	buf_init(&tip);
 	if (g->nhosts == 1) {
 		drawing_host_tip(&tip, x->st, n->ref);
@@ -357,10 +359,11 @@ draw_bundle(struct drawing *d, const struct collapse *x, struct bundle *b)
 		buf_clear(&tip);
 	}
 	if (b->nkeys > 1)
-		buf_printf(
-		    &tip, "%u keys, each on the same %u hosts; the first: ", b->nkeys, b->nhosts);
+		buf_printf(&tip, "%u keys, each on the same ", b->nkeys);
 	else
-		buf_printf(&tip, "shared key k%u on %u hosts\n", b->first + 1, b->nhosts);
+		buf_printf(&tip, "shared key k%u on ", b->first + 1);
+	drawing_key_users(&tip, x->st, n->ref);
+	buf_adds(&tip, b->nkeys > 1 ? "; the first: " : "\n");
 	drawing_key_name(&tip, x->st, n->ref);
 	n->tip = buf_steal(&tip);
 	buf_fini(&tip);

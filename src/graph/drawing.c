@@ -1,5 +1,6 @@
 /* Pure: what all drawings have in common. */
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +99,29 @@ drawing_as_style(const struct drawing *d, uint32_t as)
 	return palette_mixed();
 }
 
+bool
+drawing_others(const struct study *st, struct draw_node *n)
+{
+	const struct study_others *o = study_stands_for(st, n->ref);
+	struct buf b;
+
+	if (o == NULL)
+		return false;
+	n->kind = NODE_OTHERS;
+	n->nhosts = o->hosts;
+	n->as = STUDY_NONE;
+	n->ref = STUDY_NONE;
+	n->r = 17;
+	n->style = palette_others();
+	buf_init(&b);
+	text_count(&b, o->hosts);
+	snprintf(n->label, sizeof(n->label), "%s", b.data);
+	buf_fini(&b);
+	n->tip = xasprintf("%u other host%s in %u AS%s, which this copy does not name", o->hosts,
+	    o->hosts == 1 ? "" : "s", o->ases, o->ases == 1 ? "" : "es");
+	return true;
+}
+
 void
 drawing_as_name(struct buf *b, const struct study *st, uint32_t as, size_t max)
 {
@@ -127,6 +151,17 @@ drawing_key_name(struct buf *b, const struct study *st, uint32_t key)
 		hex_add(b, st->keys[key].fp, KEY_LEN);
 	else
 		buf_adds(b, "a key that the file does not name");
+}
+
+void
+drawing_key_users(struct buf *b, const struct study *st, uint32_t key)
+{
+	const struct study_key *k = &st->keys[key];
+	bool others = k->uses.n > 0 &&
+		      study_stands_for(st, st->uses[k->uses.at + k->uses.n - 1].host) != NULL;
+	uint32_t n = k->nhosts - others;
+
+	buf_printf(b, "%u host%s%s", n, n == 1 ? "" : "s", others ? " and on others" : "");
 }
 
 static void
@@ -177,8 +212,10 @@ drawing_host_tip(struct buf *b, const struct study *st, uint32_t host)
 			hex_add(b, k->fp, 8);
 		else
 			buf_adds(b, "not named");
-		if (k->nhosts > 1)
-			buf_printf(b, ", on %u hosts", k->nhosts);
+		if (k->nhosts > 1) {
+			buf_adds(b, ", on ");
+			drawing_key_users(b, st, g->key);
+		}
 	}
 }
 
@@ -208,11 +245,17 @@ static void
 collect_ases(struct drawing *d, const struct study *st, const struct draw_colours *colours,
     const struct study_cluster *c)
 {
-	uint32_t nhosts = c->hosts.n, *as = xcalloc((size_t)nhosts + 1, sizeof *as);
+	uint32_t nhosts = 0, *as = xcalloc((size_t)c->hosts.n + 1, sizeof *as);
 	unsigned grey = 0;
 
-	for (uint32_t i = 0; i < nhosts; i++)
-		as[i] = st->hosts[study_member(st, c, i)].as;
+	for (uint32_t i = 0; i < c->hosts.n; i++) {
+		const struct study_others *o = study_stands_for(st, study_member(st, c, i));
+
+		if (o != NULL)
+			d->others = o->hosts;
+		else
+			as[nhosts++] = st->hosts[study_member(st, c, i)].as;
+	}
 	qsort(as, nhosts, sizeof *as, by_as);
 	for (uint32_t i = 0, j; i < nhosts; i = j) {
 		for (j = i; j < nhosts && as[j] == as[i]; j++)

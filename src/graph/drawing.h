@@ -27,11 +27,11 @@ enum draw_level {
 	NDRAW_LEVELS
 };
 
-enum draw_kind { NODE_HOST, NODE_GROUP, NODE_KEY, NODE_REST };
+enum draw_kind { NODE_HOST, NODE_GROUP, NODE_KEY, NODE_REST, NODE_OTHERS };
 
 struct draw_node {
 	enum draw_kind kind;
-	uint32_t nhosts; /* in a group or rest; users of a key */
+	uint32_t nhosts; /* in a group, rest or others; users of a key */
 	uint32_t nkeys; /* in a key node or rest */
 	uint32_t as; /* number in the study, STUDY_NONE: several */
 	uint32_t ref; /* number of the host or key in the study, the first one of several */
@@ -71,6 +71,8 @@ struct draw_line { /* a row of the legend */
 struct drawing {
 	enum draw_level level;
 	uint32_t id, nhosts, nshared, nas;
+	uint32_t
+	    others; /* hosts of the cluster that are not in this copy; one node stands for them */
 	bool unknown_as; /* of the largest AS of the cluster nothing is known */
 	struct draw_node *nodes;
 	struct draw_edge *edges;
@@ -101,6 +103,8 @@ struct draw_node *drawing_node(struct drawing *, enum draw_kind);
 struct draw_edge *drawing_edge(struct drawing *, uint32_t a, uint32_t b);
 void drawing_note(struct drawing *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct as_style drawing_as_style(const struct drawing *, uint32_t as);
+/* Looks and tooltip of a node whose host stands for others; returns false, and does nothing, with any other. */
+bool drawing_others(const struct study *, struct draw_node *);
 
 void drawing_classic(struct drawing *, const struct study *, uint32_t cluster);
 void drawing_collapsed(struct drawing *, const struct study *, uint32_t cluster);
@@ -111,5 +115,7 @@ void drawing_as_name(struct buf *, const struct study *, uint32_t as, size_t max
 void drawing_ip(struct buf *, const struct study *, uint32_t host);
 void drawing_host_tip(struct buf *, const struct study *, uint32_t host);
 void drawing_key_name(struct buf *, const struct study *, uint32_t key);
+/* "3 hosts": those that show the key. */
+void drawing_key_users(struct buf *, const struct study *, uint32_t key);
 
 #endif

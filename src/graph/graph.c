@@ -15,6 +15,7 @@
 #include "survey/mem.h"
 #include "survey/sandbox.h"
 #include "survey/study.h"
+#include "survey/transform.h"
 
 #include "layout.h"
 #include "pool.h"
@@ -39,7 +40,8 @@ struct arrivals {
 
 struct task {
 	const struct graph_options *o;
-	const struct study *study;
+	const struct study *study; /* as it is drawn */
+	const struct study *told; /* as the directory has it, for its digests */
 	struct draw_colours colours;
 	struct layout *layout; /* in a worker */
 	char *dir;
@@ -48,7 +50,7 @@ struct task {
 	struct arrivals arrivals[MAX_WORKERS];
 	struct graph_result result;
 	size_t njobs;
-	time_t told; /* when progress was told last, on the monotonic clock */
+	time_t progress; /* when it was told last, on the monotonic clock */
 };
 
 unsigned
@@ -112,7 +114,7 @@ work(void *state, const struct pool_job *job, struct pool_out *out)
 	rc = layout_place(t->layout, &d);
 	if (rc == 0) {
 		page_init(&s, &d, t->study);
-		s.digest = study_cluster_digest(t->study, job->number);
+		s.digest = study_cluster_digest(t->told, job->number);
 		for (size_t i = 0; i < NFORMATS && rc == 0; i++) {
 			if ((t->formats & (1U << i)) == 0)
 				continue;
@@ -191,9 +193,9 @@ now(void)
 static void
 tell_progress(struct task *t)
 {
-	if (now() - t->told < PROGRESS_S)
+	if (now() - t->progress < PROGRESS_S)
 		return;
-	t->told = now();
+	t->progress = now();
 	log_info("%zu of %zu clusters drawn", t->result.drawn, t->njobs);
 }
 
@@ -377,17 +379,20 @@ graph_rundir(const struct graph_options *o, struct graph_result *result)
 		.arg = &t,
 		.most_bytes = MOST_BYTES };
 	struct pool_job *jobs = NULL;
-	struct study *st;
+	struct study *st, *drawn = NULL;
 	size_t n;
 	int rc = -1;
 
 	/* Also for a few clusters all are read: an AS has one colour in all pictures. */
 	if ((st = study_open(o->path, STUDY_CLUSTERED | STUDY_NAMES, 0)) == NULL)
 		return -1;
-	t.study = st;
+	if (st->nothers > 0)
+		drawn = study_stand_ins(st);
+	t.told = st;
+	t.study = drawn != NULL ? drawn : st;
 	t.formats = o->formats != 0 ? o->formats : GRAPH_SVG | GRAPH_PNG;
 	t.full_up_to = o->full_up_to != 0 ? o->full_up_to : FULL_UP_TO;
-	draw_colours_init(&t.colours, st);
+	draw_colours_init(&t.colours, t.study);
 	if ((t.dir = picture_dir(o)) == NULL)
 		goto out;
 	p.stop = o->stop;
@@ -396,7 +401,7 @@ graph_rundir(const struct graph_options *o, struct graph_result *result)
 	p.memory_mb = o->memory_mb != 0 ? o->memory_mb : MEMORY_MB;
 	jobs = xcalloc((size_t)st->nclusters + 1, sizeof(*jobs));
 	t.njobs = n = choose_jobs(&t, jobs);
-	t.told = now();
+	t.progress = now();
 	warn_unknown(&t);
 	picture_load_fonts();
 	if (pool_run(&p, jobs, n) == -1) {
@@ -415,6 +420,7 @@ out:
 	draw_colours_fini(&t.colours);
 	free(t.dir);
 	free(jobs);
+	study_free(drawn);
 	study_free(st);
 	return rc;
 }

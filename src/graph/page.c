@@ -235,7 +235,11 @@ set_titles(struct picture *s, const struct drawing *d)
 	buf_init(&b);
 	buf_printf(&b, "Cluster %u", d->id);
 	s->title = buf_steal(&b);
-	counted(&b, d->nhosts, "host", "hosts");
+	counted(&b, d->nhosts - (d->others > 0), "host", "hosts");
+	if (d->others > 0) {
+		buf_adds(&b, " and ");
+		counted(&b, d->others, "other", "others");
+	}
 	buf_adds(&b, " · ");
 	counted(&b, d->nshared, "shared key", "shared keys");
 	buf_adds(&b, " · ");
@@ -277,7 +281,8 @@ static double
 symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 {
 	struct as_style plain = { 0xffffff, 0x555555, 1, { 0 } };
-	bool keys = false, several = false, rest = false, rest_keys = false, mixed = false;
+	bool keys = false, several = false, rest = false, rest_keys = false, mixed = false,
+	     others = false;
 	struct shape *p;
 
 	for (size_t i = 0; i < d->nnodes; i++) {
@@ -286,6 +291,7 @@ symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 		rest |= d->nodes[i].kind == NODE_REST && d->nodes[i].nhosts > 0;
 		rest_keys |= d->nodes[i].kind == NODE_REST && d->nodes[i].nhosts == 0;
 		mixed |= d->nodes[i].kind == NODE_GROUP && d->nodes[i].as == STUDY_NONE;
+		others |= d->nodes[i].kind == NODE_OTHERS;
 	}
 	if (keys) {
 		p = picture_add(s, SHAPE_DIAMOND, x + 17, y - 3.4);
@@ -315,6 +321,15 @@ symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 		p = picture_text(s, x + 17, y - 0.6, 7.5, INK, "n");
 		p->anchor = ANCHOR_MIDDLE;
 		picture_text(s, x + 42, y, 9.5, INK, "n further hosts, joined");
+		y += ROW;
+	}
+	if (others) {
+		struct as_style grey = palette_others();
+
+		dot_sample(s, x + 17, y - 3.4, 6, &grey);
+		p = picture_text(s, x + 17, y - 0.6, 7.5, INK, "n");
+		p->anchor = ANCHOR_MIDDLE;
+		picture_text(s, x + 42, y, 9.5, INK, "n hosts of others, not named");
 		y += ROW;
 	}
 	if (rest_keys) {

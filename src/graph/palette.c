@@ -239,6 +239,12 @@ palette_mixed(void)
 	return (struct as_style){ 0xffffff, 0x666666, 1.6, { 0 } };
 }
 
+struct as_style
+palette_others(void)
+{
+	return (struct as_style){ 0xe4e4e4, 0x444444, 1.6, { 1.5, 2 } };
+}
+
 uint32_t
 palette_ink(uint32_t rgb)
 {

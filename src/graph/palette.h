@@ -63,6 +63,7 @@ void palette_assign(const uint32_t *asn, size_t n, int *slot);
 struct as_style palette_as(int slot);
 struct as_style palette_grey(unsigned i); /* i is taken modulo NAS_GREYS */
 struct as_style palette_mixed(void); /* several ASes in one node */
+struct as_style palette_others(void); /* hosts that a copy does not name */
 
 /* Black or white, whichever reads better upon rgb. */
 uint32_t palette_ink(uint32_t rgb);

@@ -62,7 +62,7 @@ bubble(struct drawing *d, uint32_t as, uint32_t nhosts, double angle)
 {
 	struct draw_node *n = drawing_node(d, NODE_GROUP);
 	struct buf b;
-	double share = sqrt((double)nhosts / d->nhosts);
+	double share = sqrt((double)nhosts / (d->nhosts + d->others));
 
 	n->as = as;
 	n->nhosts = nhosts;
@@ -83,8 +83,8 @@ drawing_summary(struct drawing *d, const struct study *st, uint32_t cluster)
 		"shown on web (443)" };
 	const struct study_cluster *c = &st->clusters[cluster];
 	size_t shown = d->nases < SUMMARY_ASES ? d->nases : SUMMARY_ASES;
-	size_t places = shown + (d->nases > shown);
-	uint32_t others = d->nhosts;
+	size_t places = shown + (d->nases > shown || d->others > 0);
+	uint32_t others = d->nhosts + (d->others > 0 ? d->others - 1 : 0);
 	unsigned all = 0;
 	struct draw_node *hub = drawing_node(d, NODE_KEY);
 

@@ -305,6 +305,11 @@ open_databases(struct survey *s)
 		free(error);
 		return EXIT_USAGE;
 	}
+	/* Every host would count as abroad. */
+	if (!s->any_country && geo_db_path(s->geo, GEO_COUNTRY) == NULL) {
+		log_error("country database: " GEO_NO_COUNTRIES "; set geo.country_mmdb");
+		return EXIT_USAGE;
+	}
 	for (int i = 0; i < GEO_NKINDS; i++) {
 		if (geo_db_path(s->geo, (enum geo_kind)i) == NULL)
 			continue;

@@ -18,176 +18,16 @@
 #include "survey/mem.h"
 #include "survey/output.h"
 #include "survey/pseudonym.h"
-#include "survey/publickey.h"
 #include "survey/rundir.h"
-#include "survey/transform.h"
 
 #include "kept.h"
+#include "mask.h"
 
 #define MARKER "ANONYMISED"
-#define MARKER_TEXT                                                                             \
-	"An anonymised copy, made by survey: hosts, networks, names and keys are pseudonyms.\n" \
+#define MARKER_TEXT                                                                                \
+	"An anonymised copy, made by survey: hosts, networks and keys of others are pseudonyms.\n" \
 	"This file marks the directory: a later copy may replace it as a whole.\n"
 #define MAP_FILE "anonymise.map"
-
-struct renaming {
-	const struct study *st;
-	unsigned char key[PSEUDONYM_KEY];
-};
-
-/* --keep-as: who is kept is kept as it is, everyone else is not there. */
-static bool
-keep_own(void *arg, const struct study *st, uint32_t host)
-{
-	return kept_host(arg, st, host);
-}
-
-/* Of the run nothing but the plain facts, as in every copy. */
-static void
-drop_run_text(void *arg, enum study_text_kind kind, const char *s, struct buf *out)
-{
-	(void)arg;
-	if (kind != TEXT_RUN)
-		buf_adds(out, s);
-}
-
-static struct ip
-map_address(void *arg, const struct ip *ip)
-{
-	struct renaming *r = arg;
-
-	return ip->family == IP_ALIAS ? *ip : pseudonym_address(r->key, ip);
-}
-
-/* Names of keys and protocols that a program chose, not a person. */
-static bool
-is_known_word(const char *word)
-{
-	static const char *const known[] = { "ssh-rsa", "ssh-dss", "ssh-ed25519", "ssh-ed448",
-		"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-256",
-		"rsa-sha2-512", "P-224", "P-256", "P-384", "P-521", "RSA", "DSA", "ECDSA",
-		"Ed25519", "Ed448", "SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3",
-		"2.0", "1.99", "1.5" };
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (strcmp(word, known[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Lower case: the same name in another spelling has the same pseudonym. */
-static void
-rename_name(const struct renaming *r, const char *name, struct buf *out)
-{
-	bool wild = strncmp(name, "*.", 2) == 0;
-	char *lower = xstrdup(wild ? name + 2 : name);
-
-	for (char *c = lower; *c != '\0'; c++) {
-		if (*c >= 'A' && *c <= 'Z')
-			*c = (char)(*c - 'A' + 'a');
-	}
-	pseudonym_text(r->key, "name", wild ? "*.name-" : "name-", lower, out);
-	free(lower);
-}
-
-static void
-map_text(void *arg, enum study_text_kind kind, const char *s, struct buf *out)
-{
-	struct renaming *r = arg;
-
-	switch (kind) {
-	case TEXT_NAME:
-	case TEXT_QUESTION:
-		rename_name(r, s, out);
-		break;
-	case TEXT_ALG:
-	case TEXT_VERSION:
-		buf_adds(out, is_known_word(s) ? s : "other");
-		break;
-	case TEXT_GRAB:
-		buf_adds(out, s);
-		break;
-	case TEXT_WRITER:
-		buf_adds(out, "survey");
-		break;
-	case TEXT_RUN: /* names of people and places */
-	case TEXT_SOFTWARE:
-	case TEXT_KEX:
-	case TEXT_CERT:
-	case NTEXT_KINDS:
-		break;
-	}
-}
-
-static void
-map_fingerprint(void *arg, const uint8_t in[KEY_LEN], uint8_t out[KEY_LEN])
-{
-	struct renaming *r = arg;
-
-	pseudonym_hash(r->key, "key", in, KEY_LEN, out);
-}
-
-/* An AS is its number; two spellings of its name have one pseudonym. */
-static void
-map_as(void *arg, uint32_t *asn, const char *name, struct buf *out)
-{
-	struct renaming *r = arg;
-	char number[16];
-
-	snprintf(number, sizeof(number), "%u", *asn);
-	if (*asn != 0)
-		pseudonym_text(r->key, "asn", "network-", number, out);
-	else if (name != NULL)
-		pseudonym_text(r->key, "as", "network-", name, out);
-	*asn = 0;
-}
-
-static void
-map_host(void *arg, struct study_host *h)
-{
-	(void)arg;
-	memset(h->country, 0, sizeof(h->country));
-	h->as_own = false;
-	h->time = TIME_UNKNOWN;
-}
-
-static void
-map_grab(void *arg, struct study_grab *g)
-{
-	(void)arg;
-	g->at = TIME_UNKNOWN;
-}
-
-static void
-map_cert(void *arg, struct study_cert *c)
-{
-	(void)arg;
-	memset(c->sha256, 0, sizeof(c->sha256));
-	c->has_sha256 = false;
-	c->not_before = c->not_after = TIME_UNKNOWN;
-}
-
-static void
-map_run(void *arg, struct study_run_facts *f)
-{
-	int64_t scan_date = f->scan_date;
-	uint32_t pairs_up_to = f->pairs_up_to;
-
-	(void)arg;
-	study_run_facts_init(f);
-	f->program = "survey " SURVEY_VERSION;
-	f->scan_date = scan_date;
-	f->pairs_up_to = pairs_up_to;
-}
-
-/* Only those that take part. */
-static bool
-keep_host(void *arg, const struct study *st, uint32_t host)
-{
-	(void)arg;
-	return st->hosts[host].out == OUT_NONE;
-}
 
 static int
 save(const char *dir, const char *name, const void *data, size_t len)
@@ -308,59 +148,38 @@ write_run(const char *dir, const char *from)
 }
 
 static int
-write_copy(const struct study *copy, const char *dir, const char *from)
+write_copy(const struct study *copy, const char *dir, const char *from, const char *words)
 {
 	struct output_options o = { .copy = true };
-	char *error = NULL;
+	char *error = NULL, *text = xasprintf("%s%s%s", MARKER_TEXT, words != NULL ? words : "",
+				words != NULL ? "\n" : "");
 	int rc = write_run(dir, from);
 
 	if (rc == 0)
-		rc = save(dir, MARKER, MARKER_TEXT, strlen(MARKER_TEXT));
+		rc = save(dir, MARKER, text, strlen(text));
+	free(text);
 	if (rc == 0 && (rc = output_write(copy, dir, &o, &error)) == -1)
 		log_error("%s", error);
 	free(error);
 	return rc;
 }
 
-static struct study *
-keep_study(const struct study *st, const struct kept *kept, uint32_t **host_of)
+/* What the owner of the kept hosts gets to know of others, in words; also into the copy. */
+static void
+tell_trust(const struct study *copy, struct buf *out)
 {
-	struct kept own = *kept;
-	struct study_map map = { .arg = &own,
-		.keep = keep_own,
-		.text = drop_run_text,
-		.run = map_run,
-		.by_address = true,
-		.no_public = true,
-		.used_answers = true };
+	uint32_t others = 0;
 
-	return study_transform(st, &map, host_of);
-}
-
-static struct study *
-anonymise_study(const struct study *st, const unsigned char key[PSEUDONYM_KEY], uint32_t **host_of)
-{
-	struct renaming r = { .st = st };
-	struct study_map map = { .arg = &r,
-		.keep = keep_host,
-		.address = map_address,
-		.text = map_text,
-		.as = map_as,
-		.fingerprint = map_fingerprint,
-		.host = map_host,
-		.grab = map_grab,
-		.cert = map_cert,
-		.run = map_run,
-		.by_address = true,
-		.no_public = true,
-		.used_answers = true };
-	struct study *copy;
-
-	memcpy(r.key, key, sizeof(r.key));
-	copy = study_transform(st, &map, host_of);
-	for (uint32_t i = 0; i < copy->nanswers; i++)
-		copy->answers[i].at = TIME_UNKNOWN;
-	return copy;
+	for (uint32_t i = 0; i < copy->nhosts; i++)
+		others += copy->hosts[i].ip.family == IP_ALIAS;
+	buf_printf(out,
+	    "--trust: beside the kept hosts the copy has %u host%s of others under pseudonyms: "
+	    "which of them share keys with kept hosts and with each other, on SSH, mail or web, "
+	    "of what kind the keys are, which of them are of one network, and whether their "
+	    "names lead to them. Who looks for the keys of the kept hosts in public scan data "
+	    "finds the addresses of those that show them, and names in shared certificates "
+	    "lead to them by DNS. Give it only to those who may know these addresses.",
+	    others, others == 1 ? "" : "s");
 }
 
 int
@@ -387,11 +206,13 @@ anonymise_rundir(const struct anonymise_options *o)
 	uint32_t *host_of = NULL, missing;
 	const char *made = o->made;
 	struct stat sb;
-	char *dir;
+	struct buf words;
+	char *dir = NULL;
 	int rc = -1;
 
+	buf_init(&words);
 	if ((st = study_open(o->path, STUDY_ALL, 0)) == NULL)
-		return -1;
+		goto out;
 	dir = stat(o->path, &sb) == 0 && S_ISDIR(sb.st_mode) ? xstrdup(o->path) : path_dir(o->path);
 	if ((missing = kept_missing(&kept, st)) != 0) {
 		log_error("--keep-as: no host of AS%u takes part in %s", missing, o->path);
@@ -400,18 +221,23 @@ anonymise_rundir(const struct anonymise_options *o)
 	}
 	if (pseudonym_key(dir, key) == -1)
 		goto out;
-	copy = kept.n > 0 ? keep_study(st, &kept, &host_of) : anonymise_study(st, key, &host_of);
-	if (write_copy(copy, made, dir) == -1)
+	copy = mask_study(st, &kept, o->trust, key, &host_of);
+	if (o->trust)
+		tell_trust(copy, &words);
+	if (write_copy(copy, made, dir, words.data) == -1)
 		goto out;
 	if (kept.n > 0 && kept_write_others(&kept, st, made) == -1) {
 		log_error("cannot write %s/others.json: %s", made, strerror(errno));
 		goto out;
 	}
-	if (kept.n == 0 && write_map(dir, st, copy, host_of) == -1)
+	if ((kept.n == 0 || o->trust) && write_map(dir, st, copy, host_of) == -1)
 		goto out;
 	if ((rc = install(made, o->output)) == -1)
 		log_error("cannot put the copy in the place of %s: %s", o->output, strerror(errno));
+	else if (o->trust)
+		log_warn("%s", words.data);
 out:
+	buf_fini(&words);
 	if (rc != 0)
 		(void)file_remove_tree(made);
 	free(host_of);

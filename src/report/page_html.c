@@ -112,6 +112,17 @@ put_tile(
 	buf_printf(b, "<span>%s</span><small>Ireland 2018: %s</small></div>\n", what, published);
 }
 
+/* Has a copy hosts as they are? */
+static bool
+keeps_hosts(const struct study *st)
+{
+	for (uint32_t i = 0; i < st->nhosts; i++) {
+		if (st->hosts[i].ip.family != IP_ALIAS)
+			return true;
+	}
+	return false;
+}
+
 static void
 put_glance(const struct page *p, struct buf *b)
 {
@@ -125,10 +136,16 @@ put_glance(const struct page *p, struct buf *b)
 	    "Irish mail hosts: S. Farrell, <cite>Clusters of Re-used Keys</cite>, IACR ePrint "
 	    "2018/299. Shares compare; numbers depend on the country's size.</p>\n");
 	if (p->run->anonymised)
-		buf_adds(b,
-		    "<p class=\"note\">This is an anonymised copy: addresses, names, ASes and "
-		    "fingerprints are pseudonyms, the same for the same thing wherever it "
-		    "appears.</p>\n");
+		buf_adds(
+		    b, keeps_hosts(p->study)
+			   ? "<p class=\"note\">This copy is for the owner of the hosts whose "
+			     "addresses "
+			     "it has. What else their clusters have is one node of a picture, or "
+			     "rows of pseudonyms.</p>\n"
+			   : "<p class=\"note\">This is an anonymised copy: addresses, ASes and "
+			     "fingerprints are pseudonyms, the same for the same thing wherever it "
+			     "appears. Names are left out, mail ports are one, and facts of a host "
+			     "are told only where several hosts have them in common.</p>\n");
 	if ((p->study->parts & STUDY_OTHERS) == 0)
 		buf_adds(b,
 		    "<p class=\"missing\">This directory has only hosts that are in clusters: how "

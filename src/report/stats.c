@@ -263,7 +263,7 @@ ports(struct tables *ts, const struct study *st, const struct runinfo *run)
 		"hosts with a shared key", "in clusters", "outside", "hosts asked", "answered",
 		NULL };
 	struct table *t = tables_add(ts, "ports", "Ports", "port", columns);
-	uint64_t n[NPORTS][6] = { { 0 } };
+	uint64_t n[NPORTS][6] = { { 0 } }, other_mail = 0;
 
 	for (uint32_t i = 0; i < st->nkeys; i++) {
 		struct key_ports p;
@@ -284,6 +284,9 @@ ports(struct tables *ts, const struct study *st, const struct runinfo *run)
 	for (int row = 0; row < NPORTS; row++) {
 		struct row *r;
 
+		if (port_table[row].tls != TLS_NONE && port_table[row].port != 25 &&
+		    port_table[row].port != 443)
+			other_mail += n[row][0];
 		if (n[row][0] == 0 && row >= NPORTS_STUDY)
 			continue;
 		r = table_row(t, "%u", port_table[row].port);
@@ -296,13 +299,16 @@ ports(struct tables *ts, const struct study *st, const struct runinfo *run)
 		if (run->answered[row] != RUNINFO_UNKNOWN)
 			row_count(r, 7, run->answered[row]);
 	}
+	if (run->anonymised && other_mail == 0)
+		t->note = "This anonymised copy shows all mail ports as 25.";
 }
 
 /* RFC 6176, RFC 7568, RFC 8996; SSH before 2.0. */
 static bool
 is_deprecated(const char *version)
 {
-	static const char *const old[] = { "SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1", "1.5", "1.3" };
+	static const char *const old[] = { "SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1", "1.5", "1.3",
+		"deprecated" }; /* as copies have it */
 
 	for (size_t i = 0; version != NULL && i < sizeof(old) / sizeof(old[0]); i++) {
 		if (strcmp(version, old[i]) == 0)

@@ -43,6 +43,7 @@ const struct rundir_file rundir_files[] = {
 	{ "report/", MADE_BY_REPORT, .personal = true, .remade = true },
 	{ "anonymise.key", MADE_BY_ANONYMISE, .personal = true },
 	{ "anonymise.map", MADE_BY_ANONYMISE, .personal = true, .remade = true },
+	{ "others.json", MADE_BY_ANONYMISE, .personal = true },
 	{ "ANONYMISED", MADE_BY_ANONYMISE },
 	{ NULL },
 };

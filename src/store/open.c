@@ -157,6 +157,7 @@ struct reading {
 	uint32_t *host_number; /* of the builder, by place in hosts; likewise below */
 	uint32_t *key_number, *cert_number;
 	uint32_t *first_host; /* by place in clusters: builder's number plus one */
+	uint32_t others; /* place in clusters of the last row of others */
 	size_t cap_hosts, cap_keys, cap_certs, cap_clusters;
 	uint64_t bad;
 };
@@ -565,6 +566,39 @@ read_cluster(struct reading *r, sqlite3_stmt *s)
 	r->first_host[r->clusters.n - 1] = 0;
 }
 
+/* The cluster at that place of clusters, when hosts of it were read; else STUDY_NONE. */
+static uint32_t
+cluster_read(const struct reading *r, sqlite3_stmt *s)
+{
+	uint32_t at = ids_find(&r->clusters, sqlite3_column_int64(s, 0));
+
+	return at != STUDY_NONE && r->first_host[at] != 0 ? at : STUDY_NONE;
+}
+
+/* Rows of others and of others_keys come together: those of one cluster follow each other. */
+static void
+read_others(struct reading *r, sqlite3_stmt *s)
+{
+	uint32_t at = cluster_read(r, s), key;
+	int row;
+
+	if (at == STUDY_NONE)
+		return;
+	if (at != r->others) {
+		study_builder_others(
+		    r->b, r->first_host[at] - 1, column_u32(s, 1), column_u32(s, 2));
+		r->others = at;
+	}
+	if (sqlite3_column_type(s, 3) == SQLITE_NULL)
+		return;
+	key = ids_find(&r->keys, sqlite3_column_int64(s, 3));
+	row = port_index(column_u32(s, 4));
+	if (key == STUDY_NONE || row == -1)
+		r->bad++;
+	else
+		study_builder_others_key(r->b, r->key_number[key], (uint8_t)row);
+}
+
 #define HOST_COLUMNS                                                                     \
 	"id, ip, ip_record, country, asn, as_name, as_own, writer, time, out, cluster, " \
 	"verdict, rdns, ptr, run FROM hosts "
@@ -637,6 +671,26 @@ static const char *const bare_grabs[3] = {
 	"SELECT " GRAB_COLUMNS "WHERE key IS NOT NULL ORDER BY p.rowid",
 };
 
+/* Only copies for owners have rows there; a survey.db of an earlier version lacks the table. */
+#define OTHERS_COLUMNS                                                                     \
+	"o.cluster, o.hosts, o.ases, k.key, k.port FROM others o LEFT JOIN others_keys k " \
+	"ON k.cluster = o.cluster ORDER BY o.cluster, k.rowid"
+
+static bool
+has_table(sqlite3 *db, const char *name)
+{
+	sqlite3_stmt *s = NULL;
+	bool there = false;
+
+	if (sqlite3_prepare_v2(db, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
+		-1, &s, NULL) == SQLITE_OK) {
+		sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+		there = sqlite3_step(s) == SQLITE_ROW;
+	}
+	sqlite3_finalize(s);
+	return there;
+}
+
 static int
 read_tables(struct reading *r)
 {
@@ -657,6 +711,8 @@ read_tables(struct reading *r)
 		if (each_row(r, tables[i].sql[which], tables[i].each) == -1)
 			return -1;
 	}
+	if (has_table(r->db, "others"))
+		return each_row(r, "SELECT " OTHERS_COLUMNS, read_others);
 	return 0;
 }
 
@@ -744,9 +800,11 @@ keep_ids(struct reading *r, struct study *st)
 static struct study *
 read_study(sqlite3 *db, const char *file, unsigned parts, uint32_t cluster)
 {
-	struct reading r = {
-		.db = db, .b = study_builder_new(), .parts = parts, .cluster = cluster
-	};
+	struct reading r = { .db = db,
+		.b = study_builder_new(),
+		.parts = parts,
+		.cluster = cluster,
+		.others = STUDY_NONE };
 	struct study *st = NULL;
 
 	study_builder_parts(r.b, cluster != 0 ? parts & ~(unsigned)STUDY_OTHERS : parts);

@@ -487,6 +487,54 @@ put_clusters(struct row *r, const struct study *st)
 	table_end(r);
 }
 
+/* "22 25": the ports on which others show keys of the cluster. */
+static void
+ports_of_others(const struct study *st, const struct study_others *o, struct buf *out)
+{
+	bool seen[NPORTS] = { false };
+
+	buf_clear(out);
+	for (uint32_t k = o->keys.at; k < o->keys.at + o->keys.n; k++)
+		seen[st->others_keys[k].port] = true;
+	for (int port = 0; port < NPORTS; port++) {
+		if (seen[port])
+			buf_printf(out, "%s%u", out->len > 0 ? " " : "", port_table[port].port);
+	}
+}
+
+static void
+put_others(struct row *r, const struct study *st)
+{
+	struct buf ports;
+
+	buf_init(&ports);
+	table_begin(r, "others", 4);
+	for (uint32_t i = 0; i < st->nothers && !r->failed; i++) {
+		const struct study_others *o = &st->others[i];
+
+		ports_of_others(st, o, &ports);
+		row_int(r, st->clusters[o->cluster].id);
+		row_int(r, o->hosts);
+		row_int(r, o->ases);
+		row_text(r, ports.len > 0 ? ports.data : "");
+		row_end(r);
+	}
+	table_end(r);
+	buf_fini(&ports);
+	table_begin(r, "others_keys", 3);
+	for (uint32_t i = 0; i < st->nothers && !r->failed; i++) {
+		const struct study_others *o = &st->others[i];
+
+		for (uint32_t k = o->keys.at; k < o->keys.at + o->keys.n; k++) {
+			row_int(r, st->clusters[o->cluster].id);
+			row_number(r, st->others_keys[k].key);
+			row_int(r, port_table[st->others_keys[k].port].port);
+			row_end(r);
+		}
+	}
+	table_end(r);
+}
+
 static void
 run_sql(struct row *r, const char *sql)
 {
@@ -519,6 +567,7 @@ fill(sqlite3 *db, const struct study *st, const volatile sig_atomic_t *stop)
 	put_names(&r, st);
 	put_dns(&r, st);
 	put_clusters(&r, st);
+	put_others(&r, st);
 	if (!r.failed && findings_write(db, st) == -1)
 		r.failed = true;
 	run_sql(&r, store_indices);

@@ -25,7 +25,8 @@ struct study_builder {
 	struct draft *drafts; /* by host */
 	uint32_t *grab_next, *name_next;
 	size_t cap_runs, cap_hosts, cap_drafts, cap_grabs, cap_names, cap_keys, cap_certs, cap_ases,
-	    cap_answers, cap_addresses, cap_targets, cap_texts, cap_grab_next, cap_name_next;
+	    cap_answers, cap_addresses, cap_targets, cap_texts, cap_grab_next, cap_name_next,
+	    cap_others, cap_others_keys;
 	struct hashtab texts, ips, keys, certs, ases;
 	bool in_order; /* grabs and names lie by host, without gaps */
 	uint32_t last_host; /* whose grabs and names came last */

@@ -404,6 +404,30 @@ study_builder_join(struct study_builder *b, uint32_t host, uint32_t other)
 	b->joins[b->njoins++][1] = other;
 }
 
+void
+study_builder_others(struct study_builder *b, uint32_t host, uint32_t hosts, uint32_t ases)
+{
+	struct study *st = b->st;
+
+	mem_grow(&st->others, &b->cap_others, (size_t)st->nothers + 1, sizeof(*st->others));
+	st->others[st->nothers++] = (struct study_others){ .host = host,
+		.cluster = STUDY_NONE,
+		.hosts = hosts,
+		.ases = ases,
+		.keys = { st->nothers_keys, 0 } };
+}
+
+void
+study_builder_others_key(struct study_builder *b, uint32_t key, uint8_t port)
+{
+	struct study *st = b->st;
+
+	mem_grow(&st->others_keys, &b->cap_others_keys, (size_t)st->nothers_keys + 1,
+	    sizeof(*st->others_keys));
+	st->others_keys[st->nothers_keys++] = (struct study_others_key){ key, port };
+	st->others[st->nothers - 1].keys.n++;
+}
+
 /* A public key is decoded until one grab of the key has shown one that hashes right. */
 static void
 take_public(struct study_builder *b, uint32_t key, const struct host_grab *g)

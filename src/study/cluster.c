@@ -67,12 +67,16 @@ list_uses(struct study *st)
 	free(start);
 }
 
-/* Number the components of two and more hosts by their first hosts. */
+/*
+ * Number the components of two and more hosts, others that are left out included, by
+ * their first hosts.
+ */
 static void
 number_clusters(struct study *st, uint32_t (*joins)[2], size_t njoins)
 {
 	uint32_t *parent = unionfind_new(st->nhosts), *at;
 	uint32_t *count = xcalloc((size_t)st->nhosts + 1, sizeof(*count));
+	bool *more = xcalloc((size_t)st->nhosts + 1, sizeof(*more)); /* there are others */
 
 	for (uint32_t i = 1; i < st->nuses; i++) {
 		if (st->uses[i].key == st->uses[i - 1].key)
@@ -84,15 +88,18 @@ number_clusters(struct study *st, uint32_t (*joins)[2], size_t njoins)
 	}
 	for (uint32_t i = 0; i < st->nhosts; i++)
 		count[unionfind_root(parent, i)]++;
+	for (uint32_t i = 0; i < st->nothers; i++)
+		more[unionfind_root(parent, st->others[i].host)] = takes_part(
+		    st, st->others[i].host);
 	for (uint32_t i = 0; i < st->nhosts; i++)
-		st->nclusters += parent[i] == i && count[i] > 1;
+		st->nclusters += parent[i] == i && (count[i] > 1 || more[i]);
 	st->clusters = xcalloc((size_t)st->nclusters + 1, sizeof(*st->clusters));
 	st->nclusters = 0;
 	for (uint32_t i = 0; i < st->nhosts; i++) {
 		uint32_t root = unionfind_root(parent, i);
 
 		st->hosts[i].cluster = STUDY_NONE;
-		if (count[root] < 2)
+		if (count[root] < 2 && !more[root])
 			continue;
 		if (root == i) {
 			st->clusters[st->nclusters].id = st->nclusters + 1;
@@ -117,7 +124,33 @@ number_clusters(struct study *st, uint32_t (*joins)[2], size_t njoins)
 		st->members[st->place[i]] = i;
 	}
 	free(at);
+	free(more);
 	free(parent);
+}
+
+static int
+by_cluster_number(const void *pa, const void *pb)
+{
+	const struct study_others *a = pa, *b = pb;
+
+	return a->cluster < b->cluster ? -1 : a->cluster > b->cluster;
+}
+
+/* By cluster, one of each. */
+static void
+order_others(struct study *st)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < st->nothers; i++)
+		st->others[i].cluster = st->hosts[st->others[i].host].cluster;
+	if (st->nothers > 0)
+		qsort(st->others, st->nothers, sizeof(*st->others), by_cluster_number);
+	for (uint32_t i = 0; i < st->nothers && st->others[i].cluster != STUDY_NONE; i++) {
+		if (n == 0 || st->others[n - 1].cluster != st->others[i].cluster)
+			st->others[n++] = st->others[i];
+	}
+	st->nothers = n;
 }
 
 static int
@@ -197,6 +230,7 @@ study_cluster(struct study *st, uint32_t (*joins)[2], size_t njoins)
 {
 	list_uses(st);
 	number_clusters(st, joins, njoins);
+	order_others(st);
 	list_keys(st);
 	count_ases(st);
 }
@@ -247,6 +281,7 @@ order_clusters(struct study *st)
 	st->clusters = clusters;
 	st->members = members;
 	st->cluster_keys = keys;
+	order_others(st);
 	free(order);
 }
 

@@ -61,6 +61,8 @@ order_hosts(struct study_builder *b)
 		b->joins[i][0] = now[b->joins[i][0]];
 		b->joins[i][1] = now[b->joins[i][1]];
 	}
+	for (uint32_t i = 0; i < st->nothers; i++)
+		st->others[i].host = now[st->others[i].host];
 	free(st->hosts);
 	free(b->drafts);
 	st->hosts = hosts;
@@ -137,6 +139,29 @@ order_grabs(struct study_builder *b)
 	b->grab_next = NULL;
 }
 
+/* Keys have new numbers, plus one, or 0. */
+static void
+renumber_others(struct study *st, const uint32_t *key_now)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < st->nothers; i++) {
+		struct study_span *keys = &st->others[i].keys;
+		uint32_t from = keys->at, end = keys->at + keys->n;
+
+		keys->at = n;
+		for (; from < end; from++) {
+			struct study_others_key k = st->others_keys[from];
+
+			if (key_now[k.key] != 0)
+				st->others_keys[n++] =
+				    (struct study_others_key){ key_now[k.key] - 1, k.port };
+		}
+		keys->n = n - keys->at;
+	}
+	st->nothers_keys = n;
+}
+
 /* Number keys and certificates by first appearance; what nobody shows goes. */
 static void
 drop_unused(struct study *st)
@@ -161,6 +186,7 @@ drop_unused(struct study *st)
 		}
 	}
 	if (!same || nkeys != st->nkeys || ncerts != st->ncerts) {
+		renumber_others(st, key_now);
 		keys = xcalloc((size_t)nkeys + 1, sizeof(*keys));
 		certs = xcalloc((size_t)ncerts + 1, sizeof(*certs));
 		for (uint32_t k = 0; k < st->nkeys; k++) {

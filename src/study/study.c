@@ -26,6 +26,8 @@ study_free(struct study *st)
 	free(st->members);
 	free(st->place);
 	free(st->cluster_keys);
+	free(st->others);
+	free(st->others_keys);
 	free(st->addresses);
 	free(st->targets);
 	free(st->texts);
@@ -133,6 +135,9 @@ study_name_address(const struct study *st, const struct study_name *n)
 bool
 study_all_bad(const struct study *st, const struct study_host *h)
 {
+	/* A copy has the verdict and no names. */
+	if (h->names.n == 0 && (h->verdict == HOST_GOOD || h->verdict == HOST_UNKNOWN))
+		return false;
 	for (uint32_t i = 0; i < h->names.n; i++) {
 		const struct study_name *n = &st->names[h->names.at + i];
 

@@ -36,22 +36,23 @@ map_text(struct adding *a, enum study_text_kind kind, uint32_t text)
 }
 
 static uint32_t
-map_as(struct adding *a, uint32_t *asn, uint32_t name)
+map_as(struct adding *a, uint32_t host, uint32_t *asn)
 {
-	const char *s = study_text(a->st, name);
+	const char *s = study_text(a->st, a->st->hosts[host].as_name);
 
 	buf_clear(&a->text);
 	if (a->map->as != NULL)
-		a->map->as(a->map->arg, asn, s, &a->text);
+		a->map->as(a->map->arg, a->st, host, asn, s, &a->text);
 	else if (s != NULL)
 		buf_adds(&a->text, s);
 	return study_builder_text(a->b, a->text.data, a->text.len);
 }
 
+/* host: STUDY_NONE for an address of an answer. */
 static struct ip
-map_address(const struct adding *a, const struct ip *ip)
+map_address(const struct adding *a, uint32_t host, const struct ip *ip)
 {
-	return a->map->address != NULL ? a->map->address(a->map->arg, ip) : *ip;
+	return a->map->address != NULL ? a->map->address(a->map->arg, a->st, host, ip) : *ip;
 }
 
 /* The facts of a run hold their own texts until they are taken over. */
@@ -109,9 +110,9 @@ add_key(struct adding *a, uint32_t key)
 	}
 	memcpy(fp, k->fp, KEY_LEN);
 	if (a->map->fingerprint != NULL)
-		a->map->fingerprint(a->map->arg, k->fp, fp);
+		a->map->fingerprint(a->map->arg, a->st, key, fp);
 	a->keys[key] = study_builder_key(a->b, fp, k->kind) + 1;
-	curve = a->map->no_public ? STUDY_NO_TEXT : map_text(a, TEXT_ALG, k->curve);
+	curve = a->map->no_public ? STUDY_NO_TEXT : map_text(a, TEXT_CURVE, k->curve);
 	to = study_builder_key_facts(a->b, a->keys[key] - 1);
 	if (!a->map->no_public && to->public_key != PUBLIC_OK) {
 		to->public_key = k->public_key;
@@ -163,7 +164,7 @@ add_grab(struct adding *a, uint32_t host, const struct study_grab *from)
 	g.cert = add_cert(a, from->cert);
 	g.grab = map_text(a, TEXT_GRAB, from->grab);
 	g.alg = map_text(a, TEXT_ALG, from->alg);
-	g.curve = map_text(a, TEXT_ALG, from->curve);
+	g.curve = map_text(a, TEXT_CURVE, from->curve);
 	g.version = map_text(a, TEXT_VERSION, from->version);
 	g.software = map_text(a, TEXT_SOFTWARE, from->software);
 	g.kex = map_text(a, TEXT_KEX, from->kex);
@@ -179,13 +180,26 @@ answer_of(const struct adding *a, uint32_t answer)
 							       : a->answers[answer] - 1;
 }
 
+static bool
+is_kept(const struct adding *a, uint32_t host)
+{
+	return a->map->keep == NULL || a->map->keep(a->map->arg, a->st, host);
+}
+
+static bool
+is_named(const struct adding *a, uint32_t host)
+{
+	return a->map->named == NULL || a->map->named(a->map->arg, a->st, host);
+}
+
 static void
 add_host(struct adding *a, uint32_t number)
 {
 	const struct study *st = a->st;
 	const struct study_host *from = &st->hosts[number];
-	struct ip ip = map_address(a, &from->ip);
+	struct ip ip = map_address(a, number, &from->ip);
 	uint32_t host, as_name, asn = st->ases[from->as].asn;
+	bool named = is_named(a, number);
 	struct study_host *h, keep;
 
 	if (study_builder_find(a->b, &ip) != STUDY_NONE)
@@ -196,7 +210,9 @@ add_host(struct adding *a, uint32_t number)
 		mem_grow(&a->host_of, &a->cap_host_of, (size_t)host + 1, sizeof(*a->host_of));
 		a->host_of[host] = number;
 	}
-	as_name = map_as(a, &asn, from->as_name);
+	if (a->map->begin != NULL)
+		a->map->begin(a->map->arg, st, number);
+	as_name = map_as(a, number, &asn);
 	h = study_builder_host(a->b, host);
 	keep = *h; /* what the builder has put there */
 	*h = *from;
@@ -204,8 +220,8 @@ add_host(struct adding *a, uint32_t number)
 	h->run = a->run0 + from->run;
 	h->as_name = as_name;
 	h->writer = map_text(a, TEXT_WRITER, from->writer);
-	h->rdns = map_text(a, TEXT_NAME, from->rdns);
-	h->ptr = answer_of(a, from->ptr);
+	h->rdns = named ? map_text(a, TEXT_NAME, from->rdns) : STUDY_NO_TEXT;
+	h->ptr = named ? answer_of(a, from->ptr) : STUDY_NONE;
 	h->cluster = keep.cluster;
 	h->grabs = keep.grabs;
 	h->names = keep.names;
@@ -215,15 +231,15 @@ add_host(struct adding *a, uint32_t number)
 		a->map->host(a->map->arg, h);
 	h->as = asn != 0 || as_name != STUDY_NO_TEXT ? study_builder_as_text(a->b, asn, as_name)
 						     : STUDY_NONE;
-	for (uint32_t i = from->grabs.at; i < from->grabs.at + from->grabs.n; i++)
-		add_grab(a, host, &st->grabs[i]);
-	for (uint32_t i = from->names.at; i < from->names.at + from->names.n; i++) {
+	for (uint32_t i = from->grabs.at; i < from->grabs.at + from->grabs.n; i++) {
+		if (a->map->shows == NULL || a->map->shows(a->map->arg, st, i))
+			add_grab(a, host, &st->grabs[i]);
+	}
+	for (uint32_t i = from->names.at; i < from->names.at + from->names.n && named; i++) {
 		struct study_name n = st->names[i];
 
 		n.text = map_text(a, TEXT_NAME, n.text);
 		n.answer = answer_of(a, n.answer);
-		if (a->map->name != NULL)
-			a->map->name(a->map->arg, &n);
 		study_builder_name(a->b, host, &n);
 	}
 }
@@ -246,12 +262,6 @@ by_name_and_type(const void *pa, const void *pb)
 	return c != 0 ? c : (x->number < y->number ? -1 : x->number > y->number);
 }
 
-static bool
-is_kept(const struct adding *a, uint32_t host)
-{
-	return a->map->keep == NULL || a->map->keep(a->map->arg, a->st, host);
-}
-
 /* Mark the answers that are wanted: all, or those that names of kept hosts point to. */
 static void
 want_answers(const struct adding *a, bool *wanted)
@@ -263,7 +273,9 @@ want_answers(const struct adding *a, bool *wanted)
 	for (uint32_t i = 0; i < st->nhosts && a->map->used_answers; i++) {
 		const struct study_host *h = &st->hosts[i];
 
-		for (uint32_t k = h->names.at; k < h->names.at + h->names.n && is_kept(a, i); k++) {
+		if (!is_kept(a, i) || !is_named(a, i))
+			continue;
+		for (uint32_t k = h->names.at; k < h->names.at + h->names.n; k++) {
 			if (st->names[k].answer != STUDY_NONE)
 				wanted[st->names[k].answer] = true;
 		}
@@ -296,8 +308,14 @@ add_answers(struct adding *a)
 		struct study_answer to = *from;
 
 		mem_grow(&addresses, &cap_addresses, from->addresses.n, sizeof(*addresses));
-		for (uint32_t k = 0; k < from->addresses.n; k++)
-			addresses[k] = map_address(a, &st->addresses[from->addresses.at + k]);
+		to.addresses.n = 0;
+		for (uint32_t k = 0; k < from->addresses.n; k++) {
+			struct ip ip = map_address(
+			    a, STUDY_NONE, &st->addresses[from->addresses.at + k]);
+
+			if (ip.family != 0)
+				addresses[to.addresses.n++] = ip;
+		}
 		mem_grow(&targets, &cap_targets, from->targets.n, sizeof(*targets));
 		for (uint32_t k = 0; k < from->targets.n; k++)
 			targets[k] = map_text(a, TEXT_NAME, st->targets[from->targets.at + k]);
@@ -333,7 +351,7 @@ add_hosts(struct adding *a)
 			continue;
 		order[n].host = i;
 		if (a->map->by_address)
-			order[n].ip = map_address(a, &st->hosts[i].ip);
+			order[n].ip = map_address(a, i, &st->hosts[i].ip);
 		n++;
 	}
 	if (a->map->by_address)
@@ -343,18 +361,36 @@ add_hosts(struct adding *a)
 	free(order);
 }
 
-/* Hosts of one cluster that no keys tie together stay in one: older files tell no more of them. */
+/* Which hosts keys tie together; with whole_clusters only keys and hosts that are taken over. */
+static uint32_t *
+tied_hosts(const struct adding *a)
+{
+	const struct study *st = a->st;
+	uint32_t *parent = unionfind_new(st->nhosts), last = STUDY_NONE;
+
+	for (uint32_t i = 0; i < st->nuses; i++) {
+		if (i == 0 || st->uses[i].key != st->uses[i - 1].key)
+			last = STUDY_NONE;
+		if (a->map->whole_clusters && a->hosts[st->uses[i].host] == 0)
+			continue;
+		if (last != STUDY_NONE)
+			unionfind_join(parent, last, st->uses[i].host);
+		last = st->uses[i].host;
+	}
+	return parent;
+}
+
+/*
+ * Hosts of one cluster that no keys tie together stay in one: older files tell no more of
+ * them, and with whole_clusters what tied them may be left out.
+ */
 static void
 add_joins(struct adding *a)
 {
 	const struct study *st = a->st;
-	uint32_t *parent = unionfind_new(st->nhosts);
+	uint32_t *parent = tied_hosts(a);
 	uint32_t *first = xcalloc((size_t)st->nhosts + 1, sizeof(*first));
 
-	for (uint32_t i = 1; i < st->nuses; i++) {
-		if (st->uses[i].key == st->uses[i - 1].key)
-			unionfind_join(parent, st->uses[i - 1].host, st->uses[i].host);
-	}
 	for (uint32_t i = 0; i < st->nclusters; i++) {
 		const struct study_cluster *c = &st->clusters[i];
 		uint32_t last = 0; /* the first host of the part before this one */
@@ -374,6 +410,81 @@ add_joins(struct adding *a)
 	free(first);
 }
 
+/* Of a key that a host of the copy shows: the ports on which hosts that are left out show it. */
+static void
+add_others_key(struct adding *a, uint32_t key)
+{
+	const struct study_span *uses = &a->st->keys[key].uses;
+	bool port[NPORTS] = { false };
+
+	for (uint32_t i = uses->at; i < uses->at + uses->n; i++) {
+		const struct study_use *u = &a->st->uses[i];
+
+		if (a->hosts[u->host] != 0 || port[u->port])
+			continue;
+		port[u->port] = true;
+		study_builder_others_key(a->b, a->keys[key] - 1, u->port);
+	}
+}
+
+/* Count the hosts of a cluster that are left out, and their ASes; returns one that is not, plus one, or 0. */
+static uint32_t
+count_left_out(
+    const struct adding *a, uint32_t cluster, uint32_t *seen, uint32_t *hosts, uint32_t *ases)
+{
+	const struct study *st = a->st;
+	const struct study_cluster *c = &st->clusters[cluster];
+	uint32_t first = 0;
+
+	for (uint32_t k = 0; k < c->hosts.n; k++) {
+		uint32_t host = study_member(st, c, k), as = st->hosts[host].as;
+
+		if (a->hosts[host] != 0) {
+			first = first == 0 ? a->hosts[host] : first;
+		} else if (a->map->whole_clusters) {
+			++*hosts;
+			*ases += seen[as] != cluster + 1;
+			seen[as] = cluster + 1;
+		}
+	}
+	return first;
+}
+
+/* Sum up what is left out of clusters that hosts are taken over of, and what had been before. */
+static void
+add_others(struct adding *a)
+{
+	const struct study *st = a->st;
+	uint32_t *seen = xcalloc((size_t)st->nases + 1, sizeof(*seen)), next = 0;
+
+	for (uint32_t i = 0; i < st->nclusters; i++) {
+		const struct study_cluster *c = &st->clusters[i];
+		const struct study_others *o = NULL;
+		uint32_t hosts = 0, ases = 0, first;
+
+		if (next < st->nothers && st->others[next].cluster == i) {
+			o = &st->others[next++];
+			hosts = o->hosts;
+			ases = o->ases;
+		}
+		first = count_left_out(a, i, seen, &hosts, &ases);
+		if (first == 0 || hosts == 0)
+			continue;
+		study_builder_others(a->b, first - 1, hosts, ases);
+		for (uint32_t k = 0; o != NULL && k < o->keys.n; k++) {
+			const struct study_others_key *key = &st->others_keys[o->keys.at + k];
+
+			if (a->keys[key->key] != 0)
+				study_builder_others_key(a->b, a->keys[key->key] - 1, key->port);
+		}
+		for (uint32_t k = 0; k < c->keys.n && a->map->whole_clusters; k++) {
+			if (a->keys[study_cluster_key(st, c, k)] != 0)
+				add_others_key(a, study_cluster_key(st, c, k));
+		}
+	}
+	free(seen);
+}
+
 static void
 add_study(struct adding *a)
 {
@@ -388,6 +499,7 @@ add_study(struct adding *a)
 	add_answers(a);
 	add_hosts(a);
 	add_joins(a);
+	add_others(a);
 	buf_fini(&a->text);
 	free(a->hosts);
 	free(a->keys);

@@ -98,6 +98,16 @@ count(const struct study *st)
 	buf_fini(&b);
 }
 
+static bool
+has_others(const struct study *st, uint32_t cluster)
+{
+	for (uint32_t i = 0; i < st->nothers; i++) {
+		if (st->others[i].cluster == cluster)
+			return true;
+	}
+	return false;
+}
+
 /* Clusters, hosts and keys say the same of each other. */
 static void
 check(const struct study *st)
@@ -105,7 +115,7 @@ check(const struct study *st)
 	for (uint32_t i = 0; i < st->nclusters; i++) {
 		const struct study_cluster *c = &st->clusters[i];
 
-		if (c->hosts.n < 2 || (i > 0 && c->id <= c[-1].id))
+		if (c->hosts.n < (has_others(st, i) ? 1 : 2) || (i > 0 && c->id <= c[-1].id))
 			abort();
 		for (uint32_t k = 0; k < c->hosts.n; k++) {
 			uint32_t h = study_member(st, c, k);
@@ -126,9 +136,46 @@ check(const struct study *st)
 	}
 }
 
-static struct ip
-map_address(void *arg, const struct ip *ip)
+/* Every third host, with what is left out of its cluster, as a copy for an owner has it. */
+static bool
+keep_third(void *arg, const struct study *st, uint32_t host)
 {
+	(void)arg;
+	return st->hosts[host].out == OUT_NONE && host % 3 == 0;
+}
+
+static void
+leave_out(const struct study *st)
+{
+	static const struct study_map map = { .keep = keep_third, .whole_clusters = true };
+	struct study *copy = study_transform(st, &map, NULL), *drawn;
+
+	check(copy);
+	for (uint32_t i = 0; i < copy->nothers; i++) {
+		const struct study_others *o = &copy->others[i];
+
+		if (copy->hosts[o->host].cluster != o->cluster || o->hosts == 0)
+			abort();
+	}
+	if ((drawn = study_stand_ins(copy)) == NULL ||
+	    drawn->nhosts != copy->nhosts + copy->nothers)
+		abort();
+	check(drawn);
+	for (uint32_t i = 0; i < copy->nothers; i++) {
+		if (study_stands_for(drawn, copy->nhosts + i)->cluster !=
+		    drawn->hosts[copy->nhosts + i].cluster)
+			abort();
+	}
+	draw(drawn);
+	study_free(drawn);
+	study_free(copy);
+}
+
+static struct ip
+map_address(void *arg, const struct study *st, uint32_t host, const struct ip *ip)
+{
+	(void)st;
+	(void)host;
 	return ip->family == IP_ALIAS ? *ip : pseudonym_address(arg, ip);
 }
 
@@ -140,9 +187,9 @@ map_text(void *arg, enum study_text_kind kind, const char *text, struct buf *out
 }
 
 static void
-map_fingerprint(void *arg, const uint8_t in[KEY_LEN], uint8_t out[KEY_LEN])
+map_fingerprint(void *arg, const struct study *st, uint32_t key, uint8_t out[KEY_LEN])
 {
-	pseudonym_hash(arg, "key", in, KEY_LEN, out);
+	pseudonym_hash(arg, "key", st->keys[key].fp, KEY_LEN, out);
 }
 
 int
@@ -186,6 +233,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		abort();
 	draw(copy);
 	study_free(copy);
+	leave_out(st);
 	study_free(st);
 	return 0;
 }

@@ -92,12 +92,15 @@ def main():
         one, two = ((d / "clusters.json").read_text() for d in (copy, again))
         assert one == two, "pseudonyms are stable"
         # In the order of pseudonyms, not of records.
-        shape = lambda d: sorted((c["size"], len(c["keys"])) for c in json.loads((d / "clusters.json").read_text()))
+        shared = lambda c: sum(len({ip for ip, _ in k["at"]}) > 1 for k in c["keys"])
+        shape = lambda d: sorted((c["size"], shared(c)) for c in json.loads((d / "clusters.json").read_text()))
         assert shape(source) == shape(copy)
         stats = lambda d, t: json.loads(subprocess.run([survey, "stats", "-f", "json", "-t", t, d],
                                                        check=True, stdout=subprocess.PIPE).stdout)
-        for table in ("ports", "keytypes", "sizes", "port-pairs", "names", "certificates"):
-            assert stats(source, table) == stats(copy, table), table
+        assert stats(source, "sizes") == stats(copy, "sizes")
+        ports = {d: {r["label"]: r["cells"][:6] for r in stats(d, "ports")["tables"][0]["rows"]} for d in (source, copy)}
+        for port in ("22", "443"):  # each of a kind of its own; mail is one
+            assert ports[source][port] == ports[copy][port], (ports[source][port], ports[copy][port])
 
         # A copy's own collisions.json says the same as its clusters.json.
         alone = tmp / "alone.json"

@@ -476,6 +476,8 @@ def databases():
         (folder / "asn-ipv4.csv").write_text('198.18.0.0,198.19.255.255,64502,"Rows, Ltd"\n')
         (folder / "asn-ipv6.csv").write_text("2001:db8::,2001:db8::ffff,64503,Six\n")
         (folder / "dbip-country.csv").write_text("198.18.0.0,198.19.255.255,IE\n")
+        only_ases = run.top / "only-ases"
+        shutil.copytree(folder, only_ases, ignore=shutil.ignore_patterns("*country*"))
         country = str(LAB / "mmdb/GeoLite2-Country.mmdb")
         for want, geo in (
                 ({(64500, "Lite")}, {"country_mmdb": str(run.top / "lite.mmdb"),
@@ -494,6 +496,9 @@ def databases():
                  {"country_mmdb": country, "asn_mmdb": country}),
                 ("no AS numbers but country codes; its first row is 198.18.0.0",
                  {"country_mmdb": country, "asn_mmdb": str(folder / "dbip-country.csv")}),
+                # Else every host would count as abroad.
+                ("none, and run.countries needs it", {"csv": str(only_ases)}),
+                ("none, and run.countries needs it", {"csv": str(only_ases), "asn_mmdb": str(run.top / "lite.mmdb")}),
                 ("empty: no CSV file in it", {"csv": str(run.top / "empty")})):
             text = grab(status=2, **geo)
             need(said in text, f"{geo}: not said: {said}\n{text[-2000:]}")
