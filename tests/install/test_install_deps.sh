@@ -475,5 +475,27 @@ case_free_geo()
 	! called '^npm' || fail 'fetched again'
 }
 
+case_badkeys()
+{
+	local primes=$host/usr/local/share/survey/primes name
+
+	FAKE=no-pypi run 1 --with-badkeys
+	said 'badkeys 0.0.21 could not be fetched'
+	[ ! -e "$primes" ] || fail 'there are primes although nothing was fetched'
+	run 0 --with-badkeys
+	called '^badkeys==0.0.21 --hash=sha256:[0-9a-f]\{64\}$' || fail 'fetched without a checksum'
+	for name in primes512.dat primes2048.dat LICENSE.badkeys; do
+		[ -e "$primes/$name" ] || fail "no $name"
+	done
+	as_safe_as_before
+	: >"$host/calls"
+	run 0 --with-badkeys
+	! called '^pip' || fail 'fetched again'
+	# Of another version they are fetched anew.
+	echo 0.0.20 >"$primes/badkeys.version"
+	run 0 --with-badkeys
+	called '^pip' || fail 'not fetched anew'
+}
+
 make_host
 "case_$1"
