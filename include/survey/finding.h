@@ -38,6 +38,7 @@ enum finding_kind {
 	FINDING_SMALL_FACTOR,
 	FINDING_BAD_EXPONENT,
 	FINDING_OFF_CURVE,
+	FINDING_OFF_GROUP,
 	FINDING_VERY_SHORT,
 	FINDING_SMALL_CURVE,
 	FINDING_SHORT,
@@ -134,6 +135,16 @@ struct findings {
 };
 
 void findings_fini(struct findings *f);
+
+/* The findings of each key, in their order: the worst first. */
+struct finding_index {
+	size_t *first; /* by key: number of a finding plus one, or 0 */
+	size_t *next; /* by finding: that of the key's next one plus one, or 0 */
+};
+
+/* f may be NULL: then no key has any. */
+void finding_index_init(struct finding_index *x, const struct findings *f, uint32_t nkeys);
+void finding_index_fini(struct finding_index *x);
 
 /* "critical", "high", "medium", "low" */
 const char *finding_severity_name(enum finding_severity severity);

@@ -48,6 +48,8 @@ struct host_grab {
 	uint8_t port; /* row of port_table */
 	uint8_t kind; /* enum key_kind */
 	uint8_t trusted, self_signed; /* enum fact: browser_trusted, signed by its own key */
+	/* enum fact; of an RSA host key of SSH: the server offers no signature with it but ssh-rsa, SHA-1 */
+	uint8_t sha1_only;
 	int32_t cipher_suite; /* IANA number, -1 unknown */
 	int32_t key_bits; /* -1 unknown */
 	uint32_t key; /* number of the key in the host set; unused in a single line */

@@ -42,8 +42,10 @@ struct public_key {
 	enum public_type type;
 	uint32_t bits; /* of the modulus, the field or the prime; 0 unknown */
 	const char *curve; /* EC: "P-256" or the curve's other name; a constant, or NULL */
-	struct octets modulus, exponent; /* RSA: big-endian, no leading zeros */
-	struct octets point; /* EC: as the key has it (0x04, x, y); Ed25519, Ed448: its bytes */
+	/* Numbers are big-endian without leading zeros; 0 has no bytes. */
+	struct octets modulus, exponent; /* RSA; DSA: p and q */
+	/* EC: as the key has it (0x04, x, y); Ed25519, Ed448: its bytes; DSA: the number y. */
+	struct octets point;
 };
 
 /*

@@ -33,6 +33,7 @@
 #include "survey/verdict.h"
 
 struct buf;
+struct finding_index;
 struct findings;
 struct public_key;
 
@@ -97,6 +98,7 @@ struct study_grab {
 	uint8_t port; /* row of port_table */
 	uint8_t kind; /* enum key_kind */
 	uint8_t trusted, timely; /* enum fact; of this chain, at this time */
+	uint8_t sha1_only; /* enum fact, as in struct host_grab */
 };
 
 struct study_key {
@@ -323,6 +325,12 @@ const char *study_name_verdict(uint8_t verdict);
  * first partners.  number: of it in st->findings.
  */
 void study_evidence(const struct study *st, size_t number, struct buf *out);
+/*
+ * Append what is wrong with a key, the worst first: "shared-prime (critical), short (medium)".
+ * Returns the worst severity (enum finding_severity), or -1 for a key without findings.
+ */
+int study_weakness(
+    const struct study *st, const struct finding_index *x, uint32_t key, struct buf *out);
 /* A number that tells whether two clusters are of the same hosts, ASes and keys. */
 uint64_t study_cluster_digest(const struct study *, uint32_t cluster);
 

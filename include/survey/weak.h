@@ -28,7 +28,8 @@ struct weak_key {
 	uint8_t fp[KEY_LEN]; /* what plain lists hold */
 	uint8_t kind; /* enum key_kind */
 	uint8_t result; /* enum public_result: is `key` there? */
-	bool sha1_only; /* ssh: a server that showed it signs with SHA-1 and nothing else */
+	uint8_t
+	    sha1_only; /* enum fact; ssh: a server that showed it offers signatures with SHA-1 only */
 	struct public_key key;
 };
 

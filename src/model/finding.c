@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "survey/finding.h"
+#include "survey/mem.h"
 
 /*
  * The lengths: RSA-250 (829 bits) is the longest product of two primes of its
@@ -33,13 +34,16 @@ const struct finding_kind_def finding_kinds[FINDING_NKINDS] = {
 	[FINDING_FACTORABLE_LENGTH] = { "factorable-length", FINDING_CRITICAL,
 	    "Moduli of this length have been factored (at most 829 bits)." },
 	[FINDING_SMALL_ORDER] = { "small-order", FINDING_CRITICAL,
-	    "The point has a small order: signatures for it can be made without a private key." },
+	    "The point, or the value of a DSA key, has a small order: signatures for it can be "
+	    "made without a private key." },
 	[FINDING_SMALL_FACTOR] = { "small-factor", FINDING_HIGH,
 	    "The modulus has a prime factor of at most 65,537: it is damaged, or was made badly." },
 	[FINDING_BAD_EXPONENT] = { "bad-exponent", FINDING_HIGH,
 	    "The public exponent is even, or not below the modulus: this is no RSA key." },
 	[FINDING_OFF_CURVE] = { "off-curve", FINDING_HIGH,
 	    "The point is not on its curve, or is the point at infinity: this is no key." },
+	[FINDING_OFF_GROUP] = { "off-group", FINDING_HIGH,
+	    "The value of the DSA key is not in the group of its parameters: this is no key." },
 	[FINDING_VERY_SHORT] = { "very-short", FINDING_HIGH,
 	    "The modulus has less than 1,024 bits." },
 	[FINDING_SMALL_CURVE] = { "small-curve", FINDING_HIGH,
@@ -57,7 +61,7 @@ const struct finding_kind_def finding_kinds[FINDING_NKINDS] = {
 	    "The same public key is an SSH host key and in a certificate: whoever has one private "
 	    "key has both." },
 	[FINDING_SHA1_ONLY] = { "sha1-only", FINDING_LOW,
-	    "The SSH server signs with SHA-1 only (ssh-rsa)." },
+	    "An SSH server offers no signatures with the key but those with SHA-1 (ssh-rsa)." },
 	[FINDING_ODD_WEIGHT] = { "odd-weight", FINDING_LOW,
 	    "The modulus has far more or far less ones than zeros." },
 	[FINDING_HUGE_EXPONENT] = { "huge-exponent", FINDING_LOW,
@@ -128,4 +132,26 @@ findings_fini(struct findings *f)
 	for (size_t i = 0; i < NCHECKS; i++)
 		free(f->checks[i].why);
 	memset(f, 0, sizeof(*f));
+}
+
+void
+finding_index_init(struct finding_index *x, const struct findings *f, uint32_t nkeys)
+{
+	size_t n = f != NULL ? f->nfindings : 0;
+
+	x->first = xcalloc((size_t)nkeys + 1, sizeof(*x->first));
+	x->next = xcalloc(n + 1, sizeof(*x->next));
+	for (size_t i = n; i > 0; i--) {
+		uint32_t key = f->findings[i - 1].key;
+
+		x->next[i - 1] = x->first[key];
+		x->first[key] = i;
+	}
+}
+
+void
+finding_index_fini(struct finding_index *x)
+{
+	free(x->first);
+	free(x->next);
 }

@@ -449,12 +449,19 @@ der_read(struct octets *from, uint8_t tag, struct octets *contents, struct octet
 }
 
 static bool
-der_read_number(struct octets *from, struct octets *n)
+der_read_unsigned(struct octets *from, struct octets *n)
 {
 	if (!der_read(from, DER_INTEGER, n, NULL) || n->len == 0 || (n->data[0] & 0x80) != 0)
 		return false;
 	*n = minimal(*n);
-	return n->len > 0;
+	return true;
+}
+
+/* A number that is not 0. */
+static bool
+der_read_number(struct octets *from, struct octets *n)
+{
+	return der_read_unsigned(from, n) && n->len > 0;
 }
 
 bool
@@ -507,9 +514,11 @@ read_point(struct decode *d, const struct curve *c, struct octets point)
 }
 
 static enum public_result
-read_dsa(struct decode *d, struct octets p)
+read_dsa(struct decode *d, struct octets p, struct octets q, struct octets y)
 {
-	*d->out = (struct public_key){ .type = PUBLIC_DSA, .bits = bit_length(p) };
+	*d->out = (struct public_key){
+		.type = PUBLIC_DSA, .bits = bit_length(p), .modulus = p, .exponent = q, .point = y
+	};
 	return PUBLIC_OK;
 }
 
@@ -517,7 +526,7 @@ read_dsa(struct decode *d, struct octets p)
 static enum public_result
 read_spki(struct decode *d, struct octets info)
 {
-	struct octets algorithm, oid, key, inner, n, e;
+	struct octets algorithm, oid, key, inner, n, e, g, y;
 
 	if (!der_read(&info, DER_SEQUENCE, &inner, NULL) ||
 	    !der_read(&inner, DER_SEQUENCE, &algorithm, NULL) ||
@@ -541,10 +550,12 @@ read_spki(struct decode *d, struct octets info)
 		return read_point(d, oid.len > 0 ? find_curve(oid, oid) : NULL, key);
 	}
 	if (equal(oid, (struct octets)OCTETS(dsa_oid))) {
+		/* RFC 3279, 2.3.2: p, q, g among the parameters; the key is y. */
 		if (!der_read(&algorithm, DER_SEQUENCE, &inner, NULL) ||
-		    !der_read_number(&inner, &n))
+		    !der_read_number(&inner, &n) || !der_read_number(&inner, &e) ||
+		    !der_read_number(&inner, &g) || !der_read_unsigned(&key, &y))
 			return PUBLIC_MALFORMED;
-		return read_dsa(d, n);
+		return read_dsa(d, n, e, y);
 	}
 	for (size_t i = 0; i < NEDWARDS; i++) {
 		if (!equal(oid, edwards[i].oid))
@@ -576,12 +587,18 @@ ssh_read(struct octets *from, struct octets *string)
 }
 
 static bool
-ssh_read_number(struct octets *from, struct octets *n)
+ssh_read_unsigned(struct octets *from, struct octets *n)
 {
-	if (!ssh_read(from, n) || n->len == 0 || (n->data[0] & 0x80) != 0)
+	if (!ssh_read(from, n) || (n->len > 0 && (n->data[0] & 0x80) != 0))
 		return false;
 	*n = minimal(*n);
-	return n->len > 0;
+	return true;
+}
+
+static bool
+ssh_read_number(struct octets *from, struct octets *n)
+{
+	return ssh_read_unsigned(from, n) && n->len > 0;
 }
 
 /* An SSH key's blob that hashes right. */
@@ -589,7 +606,7 @@ static enum public_result
 read_blob(struct decode *d, struct octets blob)
 {
 	static const char ecdsa[] = "ecdsa-sha2-";
-	struct octets name, curve, key, n, e;
+	struct octets name, curve, key, n, e, g, y;
 
 	if (!ssh_read(&blob, &name))
 		return PUBLIC_MALFORMED;
@@ -600,9 +617,11 @@ read_blob(struct decode *d, struct octets blob)
 		return PUBLIC_OK;
 	}
 	if (equal(name, text_octets("ssh-dss"))) {
-		if (!ssh_read_number(&blob, &n))
+		/* RFC 4253, 6.6: p, q, g, y */
+		if (!ssh_read_number(&blob, &n) || !ssh_read_number(&blob, &e) ||
+		    !ssh_read_number(&blob, &g) || !ssh_read_unsigned(&blob, &y))
 			return PUBLIC_MALFORMED;
-		return read_dsa(d, n);
+		return read_dsa(d, n, e, y);
 	}
 	if (name.len > strlen(ecdsa) && memcmp(name.data, ecdsa, strlen(ecdsa)) == 0) {
 		if (!ssh_read(&blob, &curve) || !ssh_read(&blob, &key))

@@ -218,6 +218,7 @@ mask_grab(void *arg, struct study_grab *g)
 	g->cipher = -1;
 	g->timely = FACT_UNKNOWN;
 	g->at = TIME_UNKNOWN;
+	g->sha1_only = FACT_UNKNOWN; /* what a server's software is set to */
 }
 
 /* A certificate that a kept host shows, too, is taken over with that host. */

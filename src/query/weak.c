@@ -96,6 +96,29 @@ keep(struct arena *a, struct octets o)
 	return (struct octets){ copy, o.len };
 }
 
+/* Whether a server signs with SHA-1 only is known where one of them offered its algorithms. */
+static void
+load_signatures(struct weak_job *j)
+{
+	const struct study *st = j->st;
+
+	for (uint32_t i = 0; i < st->nkeys; i++)
+		j->keys[i].sha1_only = FACT_UNKNOWN;
+	for (uint32_t i = 0; i < st->ngrabs; i++) {
+		const struct study_grab *g = &st->grabs[i];
+		const char *alg = study_text(st, g->alg);
+		uint8_t fact = g->sha1_only;
+
+		if (g->kind != KEY_SSH_HOST || g->key == STUDY_NONE)
+			continue;
+		if (alg != NULL && strcmp(alg, "ssh-rsa") != 0)
+			fact = FACT_NO; /* no other key has a choice of digests */
+		if (fact == FACT_YES ||
+		    (fact == FACT_NO && j->keys[g->key].sha1_only == FACT_UNKNOWN))
+			j->keys[g->key].sha1_only = fact;
+	}
+}
+
 static int
 load_keys(struct weak_job *j)
 {
@@ -105,6 +128,7 @@ load_keys(struct weak_job *j)
 
 	buf_init(&scratch);
 	j->keys = xcalloc((size_t)st->nkeys + 1, sizeof(*j->keys));
+	load_signatures(j);
 	for (uint32_t i = 0; i < st->nkeys && rc == 0; i++) {
 		const struct study_key *from = &st->keys[i];
 		struct weak_key *k = &j->keys[i];

@@ -137,58 +137,25 @@ put_finding(struct jsonw *w, const struct study *st, size_t number)
 	buf_fini(&evidence);
 }
 
-/* The findings of each key, as a list through them. */
-struct chain {
-	uint32_t *keys; /* weak keys, the one with the worst finding first */
-	size_t n;
-	size_t *first, *last; /* by key: number of a finding plus one, or 0 */
-	size_t *next; /* by finding */
-};
-
-static void
-chain_init(struct chain *c, const struct study *st)
-{
-	const struct findings *all = st->findings;
-
-	*c = (struct chain){ .keys = xcalloc(all->nfindings + 1, sizeof(*c->keys)),
-		.first = xcalloc((size_t)st->nkeys + 1, sizeof(*c->first)),
-		.last = xcalloc((size_t)st->nkeys + 1, sizeof(*c->last)),
-		.next = xcalloc(all->nfindings + 1, sizeof(*c->next)) };
-	for (size_t i = 0; i < all->nfindings; i++) {
-		uint32_t key = all->findings[i].key;
-
-		if (c->first[key] == 0) {
-			c->first[key] = i + 1;
-			c->keys[c->n++] = key;
-		} else {
-			c->next[c->last[key] - 1] = i + 1;
-		}
-		c->last[key] = i + 1;
-	}
-}
-
-static void
-chain_fini(struct chain *c)
-{
-	free(c->keys);
-	free(c->first);
-	free(c->last);
-	free(c->next);
-}
-
 static void
 put_keys(struct jsonw *w, const struct study *st)
 {
-	struct chain c;
+	const struct findings *all = st->findings;
+	struct finding_index x;
+	bool first = true;
 
-	chain_init(&c, st);
+	finding_index_init(&x, all, st->nkeys);
 	jsonw_key(w, "keys");
 	jsonw_array(w);
-	for (size_t i = 0; i < c.n; i++) {
-		const struct study_key *k = &st->keys[c.keys[i]];
+	for (size_t i = 0; i < all->nfindings; i++) {
+		uint32_t key = all->findings[i].key;
+		const struct study_key *k = &st->keys[key];
 		bool ok = k->public_key == PUBLIC_OK;
 
-		next_line(w, i == 0);
+		if (x.first[key] != i + 1) /* its worst finding has brought it */
+			continue;
+		next_line(w, first);
+		first = false;
 		jsonw_object(w);
 		jsonw_key(w, "fp");
 		jsonw_hex(w, k->fp, sizeof(k->fp));
@@ -202,14 +169,14 @@ put_keys(struct jsonw *w, const struct study *st)
 		put_places(w, st, k);
 		jsonw_key(w, "findings");
 		jsonw_array(w);
-		for (size_t f = c.first[c.keys[i]]; f != 0; f = c.next[f - 1])
+		for (size_t f = x.first[key]; f != 0; f = x.next[f - 1])
 			put_finding(w, st, f - 1);
 		jsonw_end_array(w);
 		jsonw_end_object(w);
 	}
 	buf_adds(&w->out, "\n");
 	jsonw_end_array(w);
-	chain_fini(&c);
+	finding_index_fini(&x);
 }
 
 /* Every member of a group has a finding: its fingerprint is that of a weak key. */

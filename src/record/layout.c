@@ -43,6 +43,7 @@
 		.version = PATH2("server_id", "version"),                           \
 		.software = PATH2("server_id", "software"),                         \
 		.kex = PATH2("algorithm_selection", "dh_kex_algorithm"),            \
+		.offered = PATH2("server_key_exchange", "host_key_algorithms"),     \
 	}
 
 const struct layout_ssh layout_ssh[NLAYOUTS] = {
@@ -52,11 +53,13 @@ const struct layout_ssh layout_ssh[NLAYOUTS] = {
 	    .algorithm = true,
 	    .version = PATH2("banner", "version"),
 	    .software = PATH2("banner", "software"),
-	    .kex = PATH2("selected", "kex_algorithm") },
+	    .kex = PATH2("selected", "kex_algorithm"),
+	    .offered = PATH2("support", "host_key_algorithms") },
 	[LAYOUT_SERVICES] = { .key = PATH1("server_host_key"),
 	    .version = PATH2("endpoint_id", "protocol_version"),
 	    .software = PATH2("endpoint_id", "software_version"),
-	    .kex = PATH2("algorithm_selection", "kex_algorithm") },
+	    .kex = PATH2("algorithm_selection", "kex_algorithm"),
+	    .offered = PATH2("kex_init_message", "host_key_algorithms") },
 };
 
 const struct layout_tls layout_tls[NLAYOUTS] = {

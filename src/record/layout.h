@@ -23,6 +23,7 @@ struct layout_ssh {
 	const struct simd_key *key; /* the host key object */
 	bool algorithm; /* a key without the name of its algorithm is none */
 	const struct simd_key *version, *software, *kex;
+	const struct simd_key *offered; /* host key algorithms of the server; or NULL */
 };
 
 struct layout_tls {

@@ -158,6 +158,29 @@ is_certified(struct simd_text algorithm)
 	return algorithm.len >= n && memcmp(algorithm.s + algorithm.len - n, CERTIFIED, n) == 0;
 }
 
+/*
+ * A key of type ssh-rsa signs with SHA-1 under that name, with SHA-2 under the names of RFC 8332.
+ * What the server offers is its own word, whatever the client asked for.
+ */
+static uint8_t
+only_sha1(const char *alg, struct simd_node offered)
+{
+	struct simd_iter it = simd_iterate(offered);
+	struct simd_node name;
+	bool sha1 = false;
+
+	if (alg == NULL || strcmp(alg, "ssh-rsa") != 0 || simd_type(offered) != SIMD_ARRAY)
+		return FACT_UNKNOWN;
+	while (simd_next(&it, NULL, &name)) {
+		struct simd_text t = simd_string(name);
+
+		if (t.len > 9 && memcmp(t.s, "rsa-sha2-", 9) == 0)
+			return FACT_NO;
+		sha1 = sha1 || (t.len == 7 && memcmp(t.s, "ssh-rsa", 7) == 0);
+	}
+	return sha1 ? FACT_YES : FACT_UNKNOWN;
+}
+
 static enum taken
 take_ssh(struct extract *x, struct host *h, enum layout layout, struct simd_node root,
     struct host_grab *g)
@@ -193,6 +216,8 @@ take_ssh(struct extract *x, struct host *h, enum layout layout, struct simd_node
 	g->version = fact_text(&x->f, simd_at(root, at->version));
 	g->software = fact_text(&x->f, simd_at(root, at->software));
 	g->kex = fact_text(&x->f, simd_at(root, at->kex));
+	if (at->offered != NULL)
+		g->sha1_only = only_sha1(g->alg, simd_at(root, at->offered));
 	g->public_key = take_public(x, h, g, &k, root, NULL);
 	host_put_grab(h, g, x->f.a);
 	return TAKEN_KEY;
@@ -374,6 +399,7 @@ take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, c
 			.grab = grab,
 			.trusted = FACT_UNKNOWN,
 			.self_signed = FACT_UNKNOWN,
+			.sha1_only = FACT_UNKNOWN,
 			.cipher_suite = -1,
 			.key_bits = -1,
 			.not_before = TIME_UNKNOWN,

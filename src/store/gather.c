@@ -265,7 +265,8 @@ put_grab(struct gather *im, uint32_t host, int row, uint32_t key, const struct f
 		.port = (uint8_t)row,
 		.kind = (uint8_t)port_table[row].kind,
 		.trusted = FACT_UNKNOWN,
-		.timely = FACT_UNKNOWN };
+		.timely = FACT_UNKNOWN,
+		.sha1_only = FACT_UNKNOWN };
 
 	if (f != NULL) {
 		g.alg = f->alg;

@@ -501,7 +501,8 @@ read_grab(struct reading *r, sqlite3_stmt *s)
 		.port = (uint8_t)row,
 		.kind = (uint8_t)port_table[row].kind,
 		.trusted = FACT_UNKNOWN,
-		.timely = FACT_UNKNOWN };
+		.timely = FACT_UNKNOWN,
+		.sha1_only = FACT_UNKNOWN };
 	if ((r->parts & STUDY_FACTS) != 0) {
 		cert = ids_find(&r->certs, sqlite3_column_int64(s, 4));
 		g.cert = cert != STUDY_NONE ? r->cert_number[cert] : STUDY_NONE;
@@ -514,7 +515,8 @@ read_grab(struct reading *r, sqlite3_stmt *s)
 		g.timely = column_fact(s, 11);
 		g.software = text_number(r, s, 12);
 		g.kex = text_number(r, s, 13);
-		g.at = column_time(s, 14);
+		g.sha1_only = column_fact(s, 14);
+		g.at = column_time(s, 15);
 	}
 	study_builder_grab(r->b, &g);
 }
@@ -607,7 +609,7 @@ read_others(struct reading *r, sqlite3_stmt *s)
 	"id, sha256, key, serial, subject, issuer, not_before, not_after, self_signed FROM certs "
 #define FACT_COLUMNS                                                                        \
 	"host, port, grab, key, cert, version, cipher_suite, key_type, key_bits, p.curve, " \
-	"browser_trusted, timely, software, kex, time FROM host_ports p "
+	"browser_trusted, timely, software, kex, sha1_only, time FROM host_ports p "
 #define GRAB_COLUMNS "host, port, grab, key FROM host_ports p "
 #define NAME_COLUMNS "host, key, name, verdict, answer FROM names "
 #define DNS_COLUMNS "id, name, type, outcome, at, ms, answers FROM dns "

@@ -316,7 +316,7 @@ put_open_ports(struct row *r, const struct study *st, uint32_t host)
 static void
 put_ports(struct row *r, const struct study *st)
 {
-	table_begin(r, "host_ports", 15);
+	table_begin(r, "host_ports", 16);
 	for (uint32_t i = 0; i < st->nhosts && !r->failed; i++) {
 		const struct study_host *h = &st->hosts[i];
 
@@ -337,6 +337,7 @@ put_ports(struct row *r, const struct study *st)
 			row_fact(r, g->kind == KEY_SSH_HOST ? FACT_UNKNOWN : g->timely);
 			row_text(r, study_text(st, g->software));
 			row_text(r, study_text(st, g->kex));
+			row_fact(r, g->sha1_only);
 			row_time(r, g->at);
 			row_end(r);
 		}

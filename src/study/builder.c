@@ -500,7 +500,8 @@ take_grab(struct study_builder *b, uint32_t host, const struct host_grab *g)
 		.port = g->port,
 		.kind = g->kind,
 		.trusted = g->trusted,
-		.timely = FACT_UNKNOWN };
+		.timely = FACT_UNKNOWN,
+		.sha1_only = g->sha1_only };
 }
 
 /* Arrays of ours move while a merge is taken up: what it points to must not. */
@@ -519,6 +520,7 @@ show_grab(struct study_builder *b, const struct study_grab *g)
 	return (struct host_grab){ .port = g->port,
 		.kind = g->kind,
 		.trusted = g->trusted,
+		.sha1_only = g->sha1_only,
 		.self_signed = c != NULL ? c->self_signed : FACT_UNKNOWN,
 		.cipher_suite = g->cipher,
 		.key_bits = g->bits,

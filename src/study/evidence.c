@@ -55,3 +55,20 @@ study_evidence(const struct study *st, size_t number, struct buf *out)
 	if (named > 0)
 		buf_addc(out, '.');
 }
+
+int
+study_weakness(const struct study *st, const struct finding_index *x, uint32_t key, struct buf *out)
+{
+	int worst = -1;
+
+	for (size_t i = x->first[key]; i != 0; i = x->next[i - 1]) {
+		const struct finding_kind_def *kind =
+		    &finding_kinds[st->findings->findings[i - 1].kind];
+
+		buf_printf(out, "%s%s (%s)", worst == -1 ? "" : ", ", kind->name,
+		    finding_severity_name((enum finding_severity)kind->severity));
+		if (worst == -1)
+			worst = kind->severity;
+	}
+	return worst;
+}

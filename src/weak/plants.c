@@ -263,6 +263,26 @@ add_same(struct plants *p, mpz_t n, const mpz_t e)
 	add_rsa(p, "a sound key", 0, n, e);
 }
 
+/* A server that signs with SHA-1 only, and a DSA key that anyone can sign for. */
+static void
+add_outdated(struct plants *p, mpz_t n, const mpz_t e)
+{
+	struct plant *plant;
+
+	random_modulus(n);
+	plant = add_rsa(p, "a host key of a server with SHA-1 only", BIT(FINDING_SHA1_ONLY), n, e);
+	plant->key.kind = KEY_SSH_HOST;
+	plant->key.sha1_only = FACT_YES;
+	plant = add(p, "a DSA value of order 1", BIT(FINDING_DSA_KEY) | BIT(FINDING_SMALL_ORDER),
+	    PUBLIC_DSA, KEY_SSH_HOST);
+	random_prime(n);
+	plant->key.key.modulus = keep(p, n);
+	random_bits(n, 160);
+	plant->key.key.exponent = keep(p, n);
+	mpz_set_ui(n, 1);
+	plant->key.key.point = keep(p, n);
+}
+
 static void
 add_points(struct plants *p)
 {
@@ -305,6 +325,7 @@ plants_init(struct plants *p)
 	add_exponents(p, n, e);
 	add_listed(p, n, e);
 	add_same(p, n, e);
+	add_outdated(p, n, e);
 	add_points(p);
 	mpz_clears(n, e, NULL);
 }

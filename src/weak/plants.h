@@ -9,7 +9,7 @@
 
 #include "lists.h"
 
-#define NPLANTS 18
+#define NPLANTS 20
 
 struct plant {
 	const char *what; /* for the message, should it not be found */

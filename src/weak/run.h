@@ -46,6 +46,7 @@ struct weak_run_state {
 	struct finding_skipped **skipped; /* by worker */
 	size_t *nskipped, *skip_caps;
 	uint32_t (*checked)[NCHECKS]; /* by worker: the caller's keys */
+	size_t unsigned_ssh; /* SSH keys of which nobody knows what they sign with */
 	pthread_mutex_t lock; /* of o->factors */
 
 	uint32_t *by_modulus; /* keys with RSA moduli that are tested, equal ones together */

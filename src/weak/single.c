@@ -171,13 +171,44 @@ check_ed25519(struct worker *w, uint32_t key, const struct weak_key *k)
 		return;
 	}
 	checked(w, key, CHECK_ED25519);
+	/* Equal bytes are an equal key, on the curve or not; of EC keys only x is compared. */
+	w->r->number[key] = minimal(k->key.point);
 	result = curve_check_ed25519(&w->r->curves, k->key.point);
 	if (result == POINT_OFF_CURVE)
 		find(w, key, FINDING_OFF_CURVE);
-	else
-		w->r->number[key] = minimal(k->key.point);
 	if (result == POINT_SMALL_ORDER)
 		find(w, key, FINDING_SMALL_ORDER);
+}
+
+static void
+check_dsa(struct worker *w, uint32_t key, const struct weak_key *k)
+{
+	find(w, key, FINDING_DSA_KEY);
+	if (k->key.modulus.len == 0 || k->key.exponent.len == 0) {
+		skip(w, key, FINDING_SKIP_NO_NUMBER);
+		return;
+	}
+	if (bit_length(minimal(k->key.modulus)) > WEAK_MAX_BITS ||
+	    bit_length(minimal(k->key.exponent)) > DSA_MAX_ORDER_BITS ||
+	    k->key.point.len > k->key.modulus.len) {
+		skip(w, key, FINDING_SKIP_TOO_LONG);
+		return;
+	}
+	checked(w, key, CHECK_DSA);
+	import(w->p, k->key.modulus);
+	import(w->e, k->key.exponent);
+	import(w->n, k->key.point);
+	switch (dsa_check(w->p, w->e, w->n)) {
+	case POINT_GOOD:
+		w->r->number[key] = minimal(k->key.point);
+		break;
+	case POINT_OFF_CURVE:
+		find(w, key, FINDING_OFF_GROUP);
+		break;
+	case POINT_SMALL_ORDER:
+		find(w, key, FINDING_SMALL_ORDER);
+		break;
+	}
 }
 
 static void
@@ -207,9 +238,9 @@ check_lists(struct worker *w, uint32_t key, const struct weak_key *k)
 static void
 check_by_fingerprint(struct worker *w, uint32_t key, const struct weak_key *k)
 {
-	if (k->kind == KEY_SSH_HOST) {
+	if (k->kind == KEY_SSH_HOST && k->sha1_only != FACT_UNKNOWN) {
 		checked(w, key, CHECK_SSH);
-		if (k->sha1_only)
+		if (k->sha1_only == FACT_YES)
 			find(w, key, FINDING_SHA1_ONLY);
 	}
 	check_lists(w, key, k);
@@ -242,8 +273,7 @@ check_key(struct worker *w, uint32_t key)
 		check_ed25519(w, key, k);
 		break;
 	case PUBLIC_DSA:
-		checked(w, key, CHECK_DSA);
-		find(w, key, FINDING_DSA_KEY);
+		check_dsa(w, key, k);
 		break;
 	case PUBLIC_ED448:
 	case PUBLIC_UNKNOWN:

@@ -151,6 +151,10 @@ settle_check(const struct weak_run_state *r, enum finding_check check)
 		    "can it be tested",
 		    n);
 	}
+	if (check == CHECK_SSH && c->keys == 0 && r->unsigned_ssh > 0) {
+		c->made = false;
+		c->why = xstrdup("no record tells which signatures the servers offer");
+	}
 	if (!c->made)
 		c->keys = 0;
 }
@@ -289,6 +293,9 @@ run(struct weak_run_state *r, char **error)
 	enum batch_result result;
 	struct cost_watch watch;
 
+	for (uint32_t i = 0; i < r->n; i++)
+		r->unsigned_ssh += r->keys[i].kind == KEY_SSH_HOST &&
+				   r->keys[i].sha1_only == FACT_UNKNOWN;
 	cost_start_process(&watch);
 	run_single(r);
 	run_same(r);

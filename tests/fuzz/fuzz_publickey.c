@@ -68,7 +68,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		fingerprint(given.raw, kind, &a, fp);
 	if (public_key_decode(&given, kind, fp, &a, &key) == PUBLIC_OK) {
 		CHECK(key.type < NPUBLIC_TYPES);
-		CHECK((key.type == PUBLIC_RSA) == (key.modulus.len > 0));
+		CHECK((key.type == PUBLIC_RSA || key.type == PUBLIC_DSA) == (key.modulus.len > 0));
 		CHECK((key.type == PUBLIC_EC) == (key.curve != NULL));
 		CHECK(key.type != PUBLIC_RSA ||
 		      (key.modulus.data[0] != 0 && key.bits > (key.modulus.len - 1) * 8));

@@ -688,6 +688,118 @@ test_ed25519(void **state)
 	curve_tables_fini(&t);
 }
 
+/* y in the group of order q modulo p; then values that nobody's key has. */
+static void
+test_dsa(void **state)
+{
+	struct keys *s = keys_new();
+	uint32_t good = 0, same = 0, y[6], no_parameters = 0, long_order = 0;
+	mpz_t p, q, g, value;
+
+	(void)state;
+	mpz_inits(p, q, g, value, NULL);
+	prime(q, 160);
+	mpz_nextprime(q, q);
+	do { /* p = 1 modulo 2q */
+		mpz_urandomb(p, rnd, 1024);
+		mpz_setbit(p, 1023);
+		mpz_fdiv_r(g, p, q);
+		mpz_sub(p, p, g);
+		mpz_add_ui(p, p, 1);
+	} while (mpz_even_p(p) || mpz_probab_prime_p(p, 10) == 0);
+	mpz_sub_ui(value, p, 1);
+	mpz_divexact(value, value, q);
+	mpz_set_ui(g, 2);
+	mpz_powm(g, g, value, p);
+	mpz_powm_ui(value, g, 123457, p);
+	for (int i = 0; i < 10; i++) {
+		uint32_t key = add(s, PUBLIC_DSA, i % 2 == 0 ? KEY_SSH_HOST : KEY_TLS_SPKI);
+
+		s->k[key].key.modulus = number(s, p);
+		s->k[key].key.exponent = number(s, q);
+		switch (i) {
+		case 0:
+			good = key;
+			break;
+		case 1:
+			same = key;
+			break;
+		case 2: /* beside the group */
+			mpz_add_ui(value, value, 1);
+			break;
+		case 3:
+			mpz_set_ui(value, 0);
+			break;
+		case 4:
+			mpz_set_ui(value, 1);
+			break;
+		case 5:
+			mpz_sub_ui(value, p, 1);
+			break;
+		case 6:
+			mpz_set(value, p);
+			break;
+		case 7:
+			mpz_add_ui(value, p, 1);
+			break;
+		case 8:
+			no_parameters = key;
+			s->k[key].key.modulus = (struct octets){ NULL, 0 };
+			break;
+		default:
+			long_order = key;
+			s->k[key].key.exponent = s->k[key].key.modulus;
+			break;
+		}
+		if (i >= 2 && i < 8)
+			y[i - 2] = key;
+		s->k[key].key.point = mpz_sgn(value) != 0 ? number(s, value)
+							  : (struct octets){ NULL, 0 };
+	}
+	run(s);
+	KINDS(s, good, FINDING_DSA_KEY, FINDING_SSH_AND_TLS);
+	KINDS(s, same, FINDING_DSA_KEY, FINDING_SSH_AND_TLS);
+	KINDS(s, y[0], FINDING_DSA_KEY, FINDING_OFF_GROUP);
+	for (int i = 1; i < 4; i++)
+		KINDS(s, y[i], FINDING_DSA_KEY, FINDING_SMALL_ORDER);
+	for (int i = 4; i < 6; i++)
+		KINDS(s, y[i], FINDING_DSA_KEY, FINDING_OFF_GROUP);
+	KINDS(s, no_parameters, FINDING_DSA_KEY);
+	KINDS(s, long_order, FINDING_DSA_KEY);
+	assert_int_equal(skip_of(s, no_parameters), FINDING_SKIP_NO_NUMBER);
+	assert_int_equal(skip_of(s, long_order), FINDING_SKIP_TOO_LONG);
+	assert_int_equal(s->result.checks[CHECK_DSA].keys, 8);
+	mpz_clears(p, q, g, value, NULL);
+	keys_free(s);
+}
+
+/* Without the server's word nobody knows what it signs with. */
+static void
+test_signatures(void **state)
+{
+	struct keys *s = keys_new();
+	uint32_t key[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		key[i] = add_good(s);
+		s->k[key[i]].kind = KEY_SSH_HOST;
+		s->k[key[i]].sha1_only = FACT_UNKNOWN;
+	}
+	run(s);
+	assert_false(s->result.checks[CHECK_SSH].made);
+	assert_non_null(strstr(s->result.checks[CHECK_SSH].why, "no record tells"));
+	s->k[key[0]].sha1_only = FACT_YES;
+	s->k[key[1]].sha1_only = FACT_NO;
+	run(s);
+	assert_true(s->result.checks[CHECK_SSH].made);
+	assert_int_equal(s->result.checks[CHECK_SSH].keys, 2);
+	KINDS(s, key[0], FINDING_SHA1_ONLY);
+	NO_KINDS(s, key[1]);
+	NO_KINDS(s, key[2]);
+	keys_free(s);
+}
+
 static void
 test_same_key(void **state)
 {
@@ -716,7 +828,7 @@ test_same_key(void **state)
 	dsa = add(s, PUBLIC_DSA, KEY_SSH_HOST);
 	sha1 = add_good(s);
 	s->k[sha1].kind = KEY_SSH_HOST;
-	s->k[sha1].sha1_only = true;
+	s->k[sha1].sha1_only = FACT_YES;
 	other = add(s, PUBLIC_UNKNOWN, KEY_TLS_SPKI);
 	run(s);
 	KINDS(s, rsa, FINDING_SSH_AND_TLS);
@@ -1117,6 +1229,8 @@ main(void)
 		cmocka_unit_test(test_weight),
 		cmocka_unit_test(test_points),
 		cmocka_unit_test(test_ed25519),
+		cmocka_unit_test(test_dsa),
+		cmocka_unit_test(test_signatures),
 		cmocka_unit_test(test_same_key),
 		cmocka_unit_test(test_bad_input),
 		cmocka_unit_test(test_lists),

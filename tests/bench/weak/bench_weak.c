@@ -330,7 +330,8 @@ main(int argc, char **argv)
 	if (strcmp(way, "make") == 0 && number > 0)
 		return make(argv[2], (size_t)number);
 	if (strcmp(way, "test") != 0 && strcmp(way, "squares") != 0) {
-		fputs("usage: bench_weak make FILE N | test FILE [MEMORY] | squares FILE\n", stderr);
+		fputs(
+		    "usage: bench_weak make FILE N | test FILE [MEMORY] | squares FILE\n", stderr);
 		return 2;
 	}
 	if ((moduli = (uint8_t *)file_read(argv[2], SIZE_MAX / 2, &len)) == NULL) {

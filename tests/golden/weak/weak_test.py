@@ -70,12 +70,14 @@ class Records:
     def __init__(self):
         self.lines = []
 
-    def host(self, ssh=None, tls=None):
+    def host(self, ssh=None, tls=None, offered=None):
         ip = f"198.18.{len(self.lines) // 200}.{len(self.lines) % 200 + 1}"
         data = {}
         if ssh is not None:
             data["ssh"] = {"status": "success", "protocol": "ssh", "timestamp": AT, "result": {
                 "server_id": {"version": "2.0"}, "key_exchange": {"server_host_key": ssh}}}
+            if offered is not None:
+                data["ssh"]["result"]["server_key_exchange"] = {"host_key_algorithms": offered}
         if tls is not None:
             certificate = {"parsed": {"subject_dn": "CN=mail.site.test", "subject_key_info": tls}}
             data["smtp"] = {"status": "success", "protocol": "smtp", "timestamp": AT, "result": {
@@ -103,7 +105,7 @@ class Planted:
 
         def rsa(p, q, kinds, tls=True, e=65537):
             key = (m.tls if tls else m.ssh)(p * q, e)
-            if kinds - {"short", "same-key", "ssh-and-tls", "multiple", "listed"}:
+            if kinds - {"short", "same-key", "ssh-and-tls", "multiple", "listed", "sha1-only"}:
                 self.secrets |= {p, q}
             self.want[fp(key)] = kinds
             return key
@@ -153,9 +155,12 @@ class Planted:
         off = ec_key(P256_G[0], P256_G[1][:-1] + b"\0")
         order8 = ed25519_host_key(bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"))
         dss = dss_host_key("dss")
-        self.want.update({fp(off): {"off-curve"}, fp(order8): {"small-order"}, fp(dss): {"dsa"}})
+        self.want.update({fp(off): {"off-curve"}, fp(order8): {"small-order"}, fp(dss): {"dsa", "off-group"}})
         self.records.host(order8, off)
         self.records.host(dss)
+        # One server that signs with SHA-1 only, and one that could.
+        for i, kinds, offered in ((1, {"sha1-only"}, ["ssh-rsa"]), (2, set(), ["ssh-rsa", "rsa-sha2-512", "ssh-ed25519"])):
+            self.records.host(rsa(prime(f"sha p{i}"), prime(f"sha q{i}"), kinds, tls=False), offered=offered)
         # Only a fingerprint; one that belongs to another key.
         self.absent = {"key_algorithm": {"name": "RSA"}, "fingerprint_sha256": "ab" * 32}
         self.mismatch = {**m.tls(prime("mm") * prime("mn")), "fingerprint_sha256": "cd" * 32}
@@ -242,8 +247,42 @@ def case_findings(tmp):
         equal("triangle", triangle, [(2, 2)] * 3)
         equal("hosts of weak_hosts", {r[0] for r in db.execute("SELECT ip FROM weak_hosts WHERE kind = 'shared-prime' "
               "AND port = 22")}, set(planted.hosts_a))
+    told_elsewhere(out, planted)
     # The finding joins no clusters: the only one is that of the two hosts with one key.
     equal("clusters", [c["size"] for c in json.loads((out / "clusters.json").read_text())], [2])
+
+
+def told_elsewhere(out, planted):
+    """stats, find, cluster and the report say what survey.db does."""
+    counts = {}
+    for kinds in planted.want.values():
+        for kind in kinds:
+            counts[kind] = counts.get(kind, 0) + 1
+    tables = {t["id"]: t for t in json.loads(survey("stats", "-f", "json", out).stdout)["tables"]}
+    rows = {r["label"]: r["cells"] for r in tables["weak"]["rows"]}
+    equal("keys by finding", {k: v[1] for k, v in rows.items()}, {**counts, "any of these": len(planted.want)})
+    equal("shared primes", rows["shared-prime"], ["critical", 5, 6, 2])
+    checks = {r["label"]: r["cells"] for r in tables["weak-checks"]["rows"]}
+    equal("lists", checks["lists"], ["not checked", None, "no list is configured"])
+    hosts = json.loads(survey("find", "-f", "json", out, planted.hosts_a[0]).stdout)
+    for port in hosts[0]["hosts"][0]["ports"]:
+        equal("find", [(f["kind"], f["severity"]) for f in port["weak"]], [("shared-prime", "critical")])
+    text = survey("find", out, planted.hosts_a[0]).stdout
+    if "WEAK: shared-prime (critical)" not in text or "\033" in text:
+        fail("find:", text)
+    csv = survey("find", "-f", "csv", out, planted.hosts_a[0]).stdout.splitlines()
+    equal("find as CSV", (csv[0].split(",")[-1], csv[1].split(",")[-1]), ("weak", '"shared-prime (critical)"'))
+    cluster = json.loads(survey("cluster", out, "1", "-f", "json").stdout)
+    equal("cluster", [[f["kind"] for f in k["weak"]] for k in cluster["keys"]], [["shared-prime"]])
+    equal("weak keys of the cluster", [k["fp"] for k in cluster["weak_keys"]], [fp(planted.a)])
+    if "WEAK: shared-prime (critical)" not in survey("cluster", out, "1").stdout:
+        fail("cluster says nothing of weak keys")
+    survey("report", out)
+    page = (out / "report/index.html").read_text()
+    if not 0 < page.find('id="weak"') < page.find('id="charts"'):
+        fail("the report has no weak keys before the charts")
+    equal("keys in the report", [k for k in planted.want if k not in page], [])
+    check_secrets(out, planted)
 
 
 def case_command(tmp):
