@@ -7,6 +7,7 @@
 #include "survey/cuts.h"
 #include "survey/escape.h"
 #include "survey/explain.h"
+#include "survey/finding.h"
 #include "survey/jsonw.h"
 #include "survey/log.h"
 #include "survey/mem.h"
@@ -38,6 +39,7 @@ struct asking {
 	struct jsonw w;
 	struct print csv;
 	struct strpool texts;
+	struct finding_index weak;
 };
 
 static void
@@ -225,6 +227,30 @@ ports_of_key(const struct study *st, uint32_t key)
 	return ports;
 }
 
+/* " WEAK: roca (critical)", in red where there are colours; nothing for a key without findings. */
+static void
+weak_text(struct asking *k, uint32_t key)
+{
+	struct buf b;
+
+	buf_init(&b);
+	if (study_weakness(k->st, &k->weak, key, &b) != -1)
+		buf_printf(k->out, " %sWEAK: %s%s", k->o->colour ? "\033[1;31m" : "", b.data,
+		    k->o->colour ? "\033[0m" : "");
+	buf_fini(&b);
+}
+
+/* The weak keys of a cluster's hosts, shared or not. */
+static uint32_t
+count_weak(const struct asking *k, const struct study_cluster *c)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->keys.n; i++)
+		n += k->weak.first[study_cluster_key(k->st, c, i)] != 0;
+	return n;
+}
+
 /* --- the plan -------------------------------------------------------------- */
 
 /*
@@ -346,6 +372,51 @@ json_ports(struct jsonw *w, unsigned ports)
 	jsonw_end_array(w);
 }
 
+/* What is wrong with a key; an empty list where nothing is, or nobody has looked. */
+static void
+json_weak(struct asking *k, uint32_t key)
+{
+	struct jsonw *w = &k->w;
+
+	jsonw_key(w, "weak");
+	jsonw_array(w);
+	for (size_t i = k->weak.first[key]; i != 0; i = k->weak.next[i - 1]) {
+		const struct finding_kind_def *kind =
+		    &finding_kinds[k->st->findings->findings[i - 1].kind];
+
+		jsonw_object(w);
+		jsonw_member_string(w, "kind", kind->name);
+		jsonw_member_string(
+		    w, "severity", finding_severity_name((enum finding_severity)kind->severity));
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+/* Weak keys of the cluster's hosts, the shared ones among them. */
+static void
+json_weak_keys(struct asking *k, const struct study_cluster *c)
+{
+	struct jsonw *w = &k->w;
+
+	jsonw_key(w, "weak_keys");
+	jsonw_array(w);
+	for (uint32_t i = 0; i < c->keys.n; i++) {
+		uint32_t key = study_cluster_key(k->st, c, i);
+
+		if (k->weak.first[key] == 0)
+			continue;
+		jsonw_object(w);
+		jsonw_key(w, "fp");
+		jsonw_hex(w, k->st->keys[key].fp, KEY_LEN);
+		jsonw_member_uint(w, "hosts", k->st->keys[key].nhosts);
+		json_ports(w, ports_of_key(k->st, key));
+		json_weak(k, key);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
 static void
 json_keys(struct asking *k, const struct study_cluster *c)
 {
@@ -373,6 +444,7 @@ json_keys(struct asking *k, const struct study_cluster *c)
 		jsonw_member_uint(w, "hosts", sk->nhosts);
 		jsonw_member_uint(w, "ases", ases_of_key(st, key, &ases));
 		json_ports(w, ports_of_key(st, key));
+		json_weak(k, key);
 		jsonw_key(w, "at");
 		jsonw_array(w);
 		for (uint32_t u = sk->uses.at; u < sk->uses.at + sk->uses.n; u++) {
@@ -548,6 +620,7 @@ json_cluster(struct asking *k, uint32_t cluster, const struct facts *f)
 	jsonw_key(w, "smelly");
 	jsonw_bool(w, explain_is_smelly(st, cluster));
 	json_keys(k, c);
+	json_weak_keys(k, c);
 	if (k->o->repair)
 		json_plan(k, f);
 	jsonw_end_object(w);
@@ -658,6 +731,35 @@ text_plan(struct asking *k, const struct facts *f)
 	plan_fini(&p);
 }
 
+/* Weak keys that one host has; the shared ones are told where they are listed. */
+static void
+text_weak(struct asking *k, const struct study_cluster *c)
+{
+	const struct study *st = k->st;
+	uint32_t shown = 0, left = 0;
+	char ip[IP_STRLEN];
+
+	for (uint32_t i = c->nshared; i < c->keys.n; i++) {
+		uint32_t key = study_cluster_key(st, c, i);
+
+		if (k->weak.first[key] == 0)
+			continue;
+		if (shown == 2 * NAMES_SHOWN) {
+			left++;
+			continue;
+		}
+		buf_adds(k->out, shown++ == 0 ? "\nOther weak keys\n  " : "  ");
+		key_text(k->out, st, key);
+		buf_printf(k->out, " on %s, port ",
+		    ip_format(&st->hosts[st->uses[st->keys[key].uses.at].host].ip, ip));
+		text_ports(k->out, ports_of_key(st, key));
+		weak_text(k, key);
+		buf_adds(k->out, "\n");
+	}
+	if (left > 0)
+		buf_printf(k->out, "  and %u more\n", left);
+}
+
 static void
 text_cluster(struct asking *k, uint32_t cluster, const struct facts *f)
 {
@@ -694,12 +796,15 @@ text_cluster(struct asking *k, uint32_t cluster, const struct facts *f)
 		key_text(out, st, key);
 		buf_printf(out, " %s, port ", st->keys[key].ssh ? "ssh" : "tls");
 		text_ports(out, ports_of_key(st, key));
-		buf_printf(out, ": %u hosts, %u ASes\n", st->keys[key].nhosts,
-		    ases_of_key(st, key, &ases));
+		buf_printf(
+		    out, ": %u hosts, %u ASes", st->keys[key].nhosts, ases_of_key(st, key, &ases));
+		weak_text(k, key);
+		buf_adds(out, "\n");
 	}
 	if (c->nshared > 2 * NAMES_SHOWN)
 		buf_printf(out, "  and %u more\n", c->nshared - 2 * NAMES_SHOWN);
 	free(ases.v);
+	text_weak(k, c);
 	buf_adds(out, "\nWhat holds it together\n");
 	text_cuts(out, st, f);
 	buf_adds(out, "\nWhat it may be\n");
@@ -719,7 +824,7 @@ text_cluster(struct asking *k, uint32_t cluster, const struct facts *f)
 static const struct print_column cluster_columns[] = { { "cluster" }, { "size" }, { "shared_keys" },
 	{ "ases" }, { "countries" }, { "certificates" }, { "hosts_with_trusted_certificate" },
 	{ "hosts_with_wildcard_name" }, { "density" }, { "cut_hosts" }, { "cut_keys" },
-	{ "may_be" }, { "smelly" }, { NULL } };
+	{ "may_be" }, { "smelly" }, { "weak_keys" }, { NULL } };
 
 static const struct print_column plan_columns[] = { { "cluster" }, { "operator" }, { "key" },
 	{ "ip" }, { NULL } };
@@ -746,6 +851,10 @@ csv_cluster(struct asking *k, uint32_t cluster, const struct facts *f)
 	print_uint(p, f->cuts.n - hosts);
 	print_string(p, why_word(f->may_be[0].what));
 	print_uint(p, explain_is_smelly(k->st, cluster));
+	if (k->st->findings != NULL)
+		print_uint(p, count_weak(k, c));
+	else
+		print_none(p);
 	print_row(p);
 }
 
@@ -816,7 +925,8 @@ query_cluster(const struct cluster_options *o, struct buf *out)
 	struct asking k = { .o = o, .out = out };
 	/* One cluster alone is all that needs to be read for it. */
 	uint32_t only = o->ids != NULL && o->nids == 1 ? o->ids[0] : 0;
-	struct study *st = study_open(o->path, STUDY_CLUSTERED | STUDY_FACTS | STUDY_NAMES, only);
+	struct study *st = study_open(
+	    o->path, STUDY_CLUSTERED | STUDY_FACTS | STUDY_NAMES | STUDY_FINDINGS, only);
 	uint32_t *v = NULL;
 	size_t n = 0;
 	int rc = 0;
@@ -825,6 +935,7 @@ query_cluster(const struct cluster_options *o, struct buf *out)
 		return 1;
 	k.st = st;
 	k.psl = psl_builtin();
+	finding_index_init(&k.weak, st->findings, st->nkeys);
 	strpool_init(&k.texts);
 	jsonw_init(&k.w, NULL);
 	print_init(&k.csv, PRINT_CSV, out, false);
@@ -849,6 +960,7 @@ out:
 	jsonw_fini(&k.w);
 	print_fini(&k.csv);
 	strpool_fini(&k.texts);
+	finding_index_fini(&k.weak);
 	study_free(st);
 	return rc;
 }

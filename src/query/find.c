@@ -307,9 +307,11 @@ prepare(sqlite3 *db, const char *sql, int64_t host)
 #define PORT_SQL                                                                                 \
 	"SELECT p.port, p.grab, k.fp, k.ssh_fp, k.kind, k.hosts, p.version, p.key_type, "        \
 	"p.key_bits, p.curve, p.browser_trusted, p.timely, p.software, c.sha256, c.serial, "     \
-	"c.subject, c.issuer, c.not_before, c.not_after, c.self_signed, p.cipher_suite "         \
+	"c.subject, c.issuer, c.not_before, c.not_after, c.self_signed, p.cipher_suite, p.key "  \
 	"FROM host_ports p LEFT JOIN keys k ON k.id = p.key LEFT JOIN certs c ON c.id = p.cert " \
 	"WHERE p.host = ?1 ORDER BY p.rowid"
+#define KEY_COLUMN 21 /* of PORT_SQL: keys.id */
+#define WEAK_SQL "SELECT kind, severity, evidence FROM findings WHERE key = ?1 ORDER BY id"
 #define NAME_SQL "SELECT key, name, verdict, address FROM names WHERE host = ?1 ORDER BY rowid"
 #define OUTCOME_SQL \
 	"SELECT port, outcome FROM outcomes WHERE host = ?1 AND outcome <> 'key' ORDER BY rowid"
@@ -344,6 +346,46 @@ clustered_since(const struct finding *f, size_t run, const char *ip)
 	return since;
 }
 
+/* A statement for the findings of the key in that row of PORT_SQL; NULL: the row has none. */
+static sqlite3_stmt *
+weak_of(sqlite3 *db, sqlite3_stmt *port)
+{
+	return sqlite3_column_type(port, KEY_COLUMN) == SQLITE_NULL
+		   ? NULL
+		   : prepare(db, WEAK_SQL, sqlite3_column_int64(port, KEY_COLUMN));
+}
+
+static void
+json_weak(struct jsonw *w, sqlite3 *db, sqlite3_stmt *port)
+{
+	sqlite3_stmt *s = weak_of(db, port);
+
+	jsonw_key(w, "weak");
+	jsonw_array(w);
+	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
+		jsonw_object(w);
+		put_text(w, "kind", s, 0);
+		put_text(w, "severity", s, 1);
+		put_text(w, "evidence", s, 2);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+	sqlite3_finalize(s);
+}
+
+/* "roca (critical), short (medium)"; returns whether there is anything. */
+static bool
+weak_text(sqlite3 *db, sqlite3_stmt *port, struct buf *out)
+{
+	sqlite3_stmt *s = weak_of(db, port);
+	bool any = false;
+
+	for (; s != NULL && sqlite3_step(s) == SQLITE_ROW; any = true)
+		buf_printf(out, "%s%s (%s)", any ? ", " : "", text_of(s, 0), text_of(s, 1));
+	sqlite3_finalize(s);
+	return any;
+}
+
 static void
 json_ports(struct jsonw *w, sqlite3 *db, int64_t host)
 {
@@ -364,6 +406,7 @@ json_ports(struct jsonw *w, sqlite3 *db, int64_t host)
 			else
 				put_text(w, members[c], s, c);
 		}
+		json_weak(w, db, s);
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
@@ -466,7 +509,19 @@ text_as(struct buf *out, sqlite3_stmt *s, int asn, int name)
 }
 
 static void
-text_ports(struct buf *out, sqlite3 *db, int64_t host)
+text_weak(struct buf *out, sqlite3 *db, sqlite3_stmt *port, bool colour)
+{
+	struct buf b;
+
+	buf_init(&b);
+	if (weak_text(db, port, &b))
+		buf_printf(out, "            %sWEAK: %s%s\n", colour ? "\033[1;31m" : "", b.data,
+		    colour ? "\033[0m" : "");
+	buf_fini(&b);
+}
+
+static void
+text_ports(struct buf *out, sqlite3 *db, int64_t host, bool colour)
 {
 	sqlite3_stmt *s = prepare(db, PORT_SQL, host);
 
@@ -496,6 +551,7 @@ text_ports(struct buf *out, sqlite3 *db, int64_t host)
 			plain(out, text_of(s, 12), 40);
 		}
 		buf_adds(out, "\n");
+		text_weak(out, db, s, colour);
 		if (text_of(s, 15) != NULL) {
 			buf_adds(out, "            certificate ");
 			plain(out, text_of(s, 15), 70);
@@ -563,7 +619,7 @@ text_host(struct finding *f, size_t run, int64_t host)
 		buf_adds(out, "\n");
 	}
 	sqlite3_finalize(s);
-	text_ports(out, db, host);
+	text_ports(out, db, host, f->o->colour);
 	s = prepare(db, PARTNER_SQL, host);
 	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
 		if (shown++ >= PARTNER_ASES) {
@@ -583,7 +639,8 @@ static const struct print_column csv_columns[] = { { "query" }, { "run" }, { "ip
 	{ "as_name" }, { "country" }, { "out" }, { "cluster" }, { "csize" }, { "verdict" },
 	{ "rdns" }, { "port" }, { "grab" }, { "outcome" }, { "key" }, { "ssh_fp" }, { "kind" },
 	{ "key_hosts" }, { "version" }, { "key_type" }, { "key_bits" }, { "curve" },
-	{ "browser_trusted" }, { "timely" }, { "software" }, { "cert" }, { "serial" }, { NULL } };
+	{ "browser_trusted" }, { "timely" }, { "software" }, { "cert" }, { "serial" }, { "weak" },
+	{ NULL } };
 
 /* What SQLite says of a column: a number stands as it is. */
 static void
@@ -616,8 +673,10 @@ csv_host(struct finding *f, size_t run, const char *query, int64_t number)
 	sqlite3_stmt *host = prepare(f->db[run], HOST_SQL, number);
 	sqlite3_stmt *port = prepare(f->db[run], PORT_SQL, number);
 	bool there = host != NULL && sqlite3_step(host) == SQLITE_ROW;
+	struct buf weak;
 	size_t rows = 0;
 
+	buf_init(&weak);
 	while (there && port != NULL && sqlite3_step(port) == SQLITE_ROW) {
 		csv_head(f, run, query, host);
 		csv_cell(&f->csv, port, 0);
@@ -626,6 +685,9 @@ csv_host(struct finding *f, size_t run, const char *query, int64_t number)
 		csv_cell(&f->csv, port, 2);
 		for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
 			csv_cell(&f->csv, port, columns[i]);
+		buf_clear(&weak);
+		if (weak_text(f->db[run], port, &weak))
+			print_string(&f->csv, weak.data);
 		print_row(&f->csv);
 		rows++;
 	}
@@ -633,6 +695,7 @@ csv_host(struct finding *f, size_t run, const char *query, int64_t number)
 		csv_head(f, run, query, host);
 		print_row(&f->csv);
 	}
+	buf_fini(&weak);
 	sqlite3_finalize(port);
 	sqlite3_finalize(host);
 }

@@ -210,9 +210,10 @@
 		}
 		for (const [key, ports] of byKey) {
 			const nth = key - c.key0 + 1;
-			cell.append(make("span", {class: "name", title: D.keys[key]},
+			const weak = D.weak[key];
+			cell.append(make("span", {class: "name" + (weak ? " weak" : ""), title: D.keys[key]},
 				nth <= c.shared ? make("b", {}, "k" + nth) : make("span", {class: "soft"}, "own"),
-				" " + ports.join(" ")));
+				" " + ports.join(" ") + (weak ? " weak: " + weak[1] : "")));
 		}
 		return cell;
 	}
@@ -261,11 +262,13 @@
 		return pagedTable("Shared keys", [["key", ""], ["hosts", "n"], ["ports (hosts)", ""], ["SHA-256", ""]],
 			c.shared, k => {
 				const ports = [...uses[k].ports].sort((a, b) => a[0] - b[0]);
-				const alarm = ports.length > 1 && uses[k].ports.has(22);
+				const weak = D.weak[c.key0 + k];
+				const alarm = weak && weak[0] < 2 || ports.length > 1 && uses[k].ports.has(22);
 				return make("tr", {class: alarm ? "alarm" : ""}, make("th", {scope: "row"}, "k" + (k + 1)),
 					number(uses[k].hosts.size),
 					make("td", {}, ports.map(([p, n]) => p + " (" + count(n) + ")").join(" ")),
-					make("td", {class: "mono"}, make("span", {class: "fp name"}, D.keys[c.key0 + k] || "not named in the file")));
+					make("td", {class: "mono"}, make("span", {class: "fp name"}, D.keys[c.key0 + k] || "not named in the file"),
+						weak ? make("span", {class: "weak name"}, "weak: " + weak[1]) : null));
 			}, 25);
 	}
 

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 
 #include "survey/base64.h"
 #include "survey/explain.h"
+#include "survey/finding.h"
 #include "survey/jsonw.h"
 #include "survey/mem.h"
 #include "survey/port.h"
@@ -361,6 +363,36 @@ put_keys(struct jsonw *w, const struct study *st, const struct order *o)
 	jsonw_end_array(w);
 }
 
+/* {"key": [severity, "roca (critical), short (medium)"]}: keys by their place on the page. */
+static void
+put_weak(struct jsonw *w, const struct study *st, const struct order *o)
+{
+	struct finding_index x;
+	struct buf b;
+
+	finding_index_init(&x, st->findings, st->nkeys);
+	buf_init(&b);
+	jsonw_key(w, "weak");
+	jsonw_object(w);
+	for (uint32_t i = 0; i < o->nkeys; i++) {
+		char place[16];
+		int severity;
+
+		buf_clear(&b);
+		if ((severity = study_weakness(st, &x, o->keys[i], &b)) == -1)
+			continue;
+		snprintf(place, sizeof(place), "%u", i);
+		jsonw_key(w, place);
+		jsonw_array(w);
+		jsonw_uint(w, (uint64_t)severity);
+		jsonw_string(w, b.data);
+		jsonw_end_array(w);
+	}
+	jsonw_end_object(w);
+	buf_fini(&b);
+	finding_index_fini(&x);
+}
+
 static void
 put_words(struct jsonw *w)
 {
@@ -394,6 +426,7 @@ page_data(const struct study *st, struct buf *out)
 	put_ases(&w, st);
 	put_clusters(&w, st, &o);
 	put_keys(&w, st, &o);
+	put_weak(&w, st, &o);
 	put_hosts(&w, st, &o);
 	jsonw_end_object(&w);
 	buf_add(out, w.out.data, w.out.len);

@@ -16,7 +16,7 @@
 
 const char *const stats_table_ids[] = { "overview", "ports", "versions", "software", "keytypes",
 	"suites", "certificates", "names", "sizes", "ports-of-one-host", "port-pairs", "ases",
-	"clusters", "keys", NULL };
+	"clusters", "keys", "weak", "weak-checks", NULL };
 
 /* The last so many components of a path. */
 static char *
