@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
-from labkit import build  # noqa: E402
+from labkit import build, keys  # noqa: E402
 from labkit import table as t  # noqa: E402
 from labkit.capture import RST, TCP, UDP, Capture  # noqa: E402
 from labkit.cli import missing  # noqa: E402
@@ -30,6 +30,7 @@ from labkit.expected import by_address  # noqa: E402
 LAB = str(HERE / "lab")
 PORTS = (22, 25, 110, 143, 443, 587, 993)
 DISCARD = 9
+LISTED = "198.18.10.31"
 ABROAD = "198.18.40.21"
 RESULTS = ("clusters.json", "collisions.json", "fingerprints.json", "all-key-fingerprints.json",
            "dodgy.json", "dogies.json", "clustersizes.csv", "verdicts.ndjson")
@@ -183,6 +184,47 @@ def check_names(run, expected, _ports):
     check(len(questions) == len(set(questions)), "a question that has an answer was asked again")
 
 
+def weak_keys(expected):
+    """What is wrong with keys of the lab, by fingerprint; the second is on a list (write_list())."""
+    found = {}
+    for ip, port, kind in (("198.18.10.71", "p25", "shared-prime"), ("198.18.20.71", "p25", "shared-prime"),
+                           ("198.18.30.71", "p25", "close-primes"), ("198.18.30.72", "p25", "factorable-length"),
+                           ("198.18.10.42", "p25", "short"), ("198.18.10.42", "p22", "short"),
+                           (LISTED, "p25", "listed")):
+        found[expected["hosts"][ip]["keys"][port][0]] = {kind}
+    return found
+
+
+def write_list(path, expected):
+    """A list with one key of the lab, among others, that anyone can read."""
+    listed = expected["hosts"][LISTED]["keys"]["p25"][0]
+    path.write_text(f"# name: the lab's\n# note: from a manual\n{'ab' * 32}\n{listed} a default key\n",
+                    encoding="ascii")
+
+
+def check_weak(run, expected, _ports):
+    want = weak_keys(expected)
+    doc = json.loads((run / "weak.json").read_text(encoding="utf-8"))
+    have = {k["fp"]: {f["kind"] for f in k["findings"]} for k in doc["keys"]}
+    check(have == want, f"weak keys are {have}, not {want}")
+    places = {k["fp"]: {at[0] for at in k["at"]} for k in doc["keys"]}
+    one, other = (expected["hosts"][ip]["keys"]["p25"][0] for ip in ("198.18.10.71", "198.18.20.71"))
+    check(places.get(one) == {"198.18.10.71"}, f"the first key with a shared prime is on {places.get(one)}")
+    groups = [set(g["keys"]) for g in doc["groups"]]
+    check(groups == [{one, other}], f"the keys of a prime are {groups}")
+    states = {c["check"]: c["state"] for c in doc["checks"]}
+    check(states["lists"] == states["shared-primes"] == "checked", f"checks: {states}")
+    page = (run / "report" / "index.html").read_text(encoding="utf-8")
+    check(0 < page.find('id="weak"') < page.find('id="charts"'), "the report has no weak keys before the charts")
+    for fp in want:
+        check(fp in page, f"the report does not name the weak key {fp}")
+    secret = keys.SHARED_PRIME.to_bytes(128, "big")
+    forms = (secret, secret[::-1], secret.hex().encode(), str(keys.SHARED_PRIME).encode())
+    for path in run.rglob("*"):
+        data = path.read_bytes() if path.is_file() else b""
+        check(not any(form in data for form in forms), f"{path.name} has the shared prime")
+
+
 def check_clones(run, expected, _ports):
     """With all_ssh_host_keys each key of the cloned machines' set shows."""
     clusters = json.loads((run / "clusters.json").read_text(encoding="utf-8"))
@@ -237,6 +279,7 @@ def check_packets(packets, expected):
 
 
 def test_whole_run(survey, tmp, expected):
+    write_list(tmp / "known.list", expected)
     with Capture(tmp / "whole.pcap", [LAB, "exec"]) as capture:
         status = survey.run()
     must(status == 0, f"survey run: status {status}: {survey.said()[-3000:]}")
@@ -247,7 +290,7 @@ def test_whole_run(survey, tmp, expected):
               f"run.json does not tell what {name} cost: {stage}")
     check_packets(capture.packets(), expected)
     same(lines(survey.dir / "zmap.ips"), expected["hits"], "zmap.ips")
-    check_results(survey.dir, expected)
+    check_results(survey.dir, expected, more=[check_weak])
     # The analysis by itself says the same, without the lab, a config or root's help.
     again = tmp / "again"
     status = subprocess.run([survey.binary, "analyze", str(survey.dir), "-o", str(again)],
@@ -316,7 +359,8 @@ def main():
         expected = json.loads((tmp / "lab" / "expected.json").read_text(encoding="utf-8"))
         fast = "rate_hosts = 50"
         for test, survey in (
-                (test_whole_run, Survey(binary, tmp, "whole", {})),
+                (test_whole_run, Survey(binary, tmp, "whole", {
+                    "grab {": f'weak {{\n\tblocklists = {{"mine={tmp}/known.list"}}\n}}\n\ngrab {{'})),
                 (test_resume, Survey(binary, tmp, "resumed", {fast: "rate_hosts = 8"})),
                 (test_list, Survey(binary, tmp, "list", {
                     'interface = "scan0"': f'mode = "list"\n\tlist = "{tmp}/list.ips"',

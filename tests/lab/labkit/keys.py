@@ -17,9 +17,50 @@ from cryptography.x509.oid import NameOID
 
 from labkit.table import Cert
 
+
+def _rsa_of(p, q):
+    """The RSA key of two primes; that is how weak ones are made."""
+    e = 65537
+    d = pow(e, -1, (p - 1) * (q - 1))
+    return rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), rsa.rsa_crt_iqmp(p, q),
+                                 rsa.RSAPublicNumbers(e, p * q)).private_key()
+
+
+def _prime_from(n):
+    """The first prime from n on, by Fermat's test: nobody chose n against it."""
+    n |= 1
+    while pow(2, n - 1, n) != 1 or (n - 1) % 65537 == 0:
+        n += 2
+    return n
+
+
+def _random_prime(bits=1024):
+    """Two such multiply to the double length."""
+    return _prime_from(int.from_bytes(os.urandom(bits // 8), "big") | 3 << bits - 2)
+
+
+# All keys of the kind rsa2048-sharing have this prime.
+SHARED_PRIME = _prime_from(
+    int.from_bytes(hashlib.shake_256(b"a prime that the lab's keys share").digest(128), "big")
+    | 3 << 1022)
+
+
+def _sharing():
+    return _rsa_of(SHARED_PRIME, _random_prime())
+
+
+def _close():
+    """Primes that are neighbours, as some programs choose them."""
+    p = _random_prime()
+    return _rsa_of(p, _prime_from(p + 2))
+
+
 _GENERATE = {
+    "rsa512": lambda: _rsa_of(_random_prime(256), _random_prime(256)),
     "rsa1024": lambda: rsa.generate_private_key(65537, 1024),
     "rsa2048": lambda: rsa.generate_private_key(65537, 2048),
+    "rsa2048-sharing": _sharing,
+    "rsa2048-close": _close,
     "ec256": lambda: ec.generate_private_key(ec.SECP256R1()),
     "ec384": lambda: ec.generate_private_key(ec.SECP384R1()),
     "ed25519": ed25519.Ed25519PrivateKey.generate,
