@@ -13,6 +13,7 @@ _NGINX_PROTOCOL = {25: "smtp", 587: "smtp", 465: "smtp", 110: "pop3", 995: "pop3
 _NGINX_VERSIONS = {
     "old": "ssl_protocols TLSv1 TLSv1.1; ssl_ciphers DEFAULT:@SECLEVEL=0;",
     "weak": "ssl_ciphers DEFAULT:@SECLEVEL=0;",
+    "tls12": "ssl_protocols TLSv1.2; ssl_ciphers DEFAULT:@SECLEVEL=0;",
     "tls13": "ssl_protocols TLSv1.3;",
 }
 
