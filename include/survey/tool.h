@@ -15,8 +15,8 @@ char *tool_find(const char *name, char **why);
 
 /*
  * The environment of a tool: $PATH, language, time zone and where root
- * certificates are; nothing else of ours, for that may hold secrets.  Ends
- * with NULL; tool_environment_free() it.
+ * certificates are, and that Go shall take short RSA keys; nothing else of ours,
+ * for that may hold secrets.  Ends with NULL; tool_environment_free() it.
  */
 char **tool_environment(void);
 void tool_environment_free(char **env);

@@ -122,6 +122,12 @@ static const char *const passed_on[] = {
 #endif
 };
 
+/*
+ * For ZGrab2.  Since Go 1.24 its TLS breaks off when it sees an RSA key of less than 1,024
+ * bits (https://go.dev/doc/godebug): such keys would never be in a record.
+ */
+#define GO_SETTINGS "GODEBUG=rsa1024min=0"
+
 #define NPASSED_ON (sizeof(passed_on) / sizeof(passed_on[0]))
 
 /* $PATH without its empty and relative entries. */
@@ -146,11 +152,12 @@ char **
 tool_environment(void)
 {
 	const char *list = started_by_root() ? NULL : getenv("PATH"), *value;
-	char **env = xcalloc(NPASSED_ON + 2, sizeof(*env)), *path;
+	char **env = xcalloc(NPASSED_ON + 3, sizeof(*env)), *path;
 	size_t n = 0;
 
 	path = absolute_path(list != NULL ? list : SYSTEM_PATH);
 	env[n++] = xasprintf("PATH=%s", path);
+	env[n++] = xstrdup(GO_SETTINGS);
 	free(path);
 	for (size_t i = 0; i < NPASSED_ON; i++) {
 		if ((value = getenv(passed_on[i])) != NULL)
