@@ -38,7 +38,8 @@ add_stand_in(struct study_builder *b, const struct study *st, uint32_t i, uint32
 			.port = port,
 			.kind = (uint8_t)port_table[port].kind,
 			.trusted = FACT_UNKNOWN,
-			.timely = FACT_UNKNOWN };
+			.timely = FACT_UNKNOWN,
+			.sha1_only = FACT_UNKNOWN };
 
 		if (!key->named)
 			continue;
