@@ -257,6 +257,7 @@ static const struct {
 	{ CALLS_SOCKET, "sendto" },
 	{ CALLS_SOCKET, "setsockopt" },
 	{ CALLS_SOCKET, "shutdown" },
+	{ CALLS_SANITIZER, "getdents" },
 	{ CALLS_SANITIZER, "ptrace" },
 };
 
@@ -524,6 +525,27 @@ add_place(int rules, uint64_t handled, const char *path)
 	return rc;
 }
 
+#if SANITIZED
+/* LeakSanitizer reads its list at the end: LSAN_OPTIONS=...:suppressions=PATH:... */
+static int
+add_suppressions(int rules, uint64_t handled)
+{
+	static const char option[] = "suppressions=";
+	const char *options = getenv("LSAN_OPTIONS");
+	const char *start = options != NULL ? strstr(options, option) : NULL;
+	char *path;
+	int rc;
+
+	if (start == NULL)
+		return 0;
+	start += strlen(option);
+	path = xstrndup(start, strcspn(start, ": "));
+	rc = add_path(rules, handled, path, RIGHTS_READ);
+	free(path);
+	return rc;
+}
+#endif
+
 static int
 add_paths(int rules, uint64_t handled, const char *const *paths, uint64_t rights)
 {
@@ -548,6 +570,10 @@ enter_landlock(int abi, unsigned wanted, const struct sandbox_paths *p)
 	}
 	if (rc == 0)
 		rc = add_path(fd, r.fs, "/dev/null", RIGHTS_FILE);
+#if SANITIZED
+	if (rc == 0)
+		rc = add_suppressions(fd, r.fs);
+#endif
 	if (rc == 0)
 		rc = add_paths(fd, r.fs, p->read, RIGHTS_READ);
 	if (rc == 0)
