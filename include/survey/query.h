@@ -10,6 +10,7 @@
 #include "survey/print.h"
 
 struct buf;
+struct newdir;
 struct sqlite3;
 
 /*
@@ -96,5 +97,34 @@ struct export_options {
 int query_export(const struct export_options *o, struct buf *out);
 /* The tables of --csv; ends with NULL. */
 extern const char *const export_tables[];
+
+/*
+ * notify: letters, tables and pictures for the owners of hosts with shared or weak keys, a
+ * folder for each constituency.  Returns an exit_status.
+ */
+struct notify_options {
+	const char *path; /* a run's directory */
+	struct newdir *out; /* notify_begin() */
+	const uint32_t *asns; /* only these; NULL: all */
+	size_t nasns;
+	const char *networks; /* a list of networks that are one constituency; or NULL */
+	const char *const *domains; /* patterns of names, a constituency each */
+	size_t ndomains;
+	const char *since; /* an earlier run, or NULL */
+	const char *contacts; /* a file, or NULL */
+	const char *lang; /* of the letters */
+	const char *templates; /* a directory with letter.LANG.txt and letter.LANG.html, or NULL */
+	const char *reply_to, *opt_out; /* for the letters, or NULL */
+	bool shadowserver; /* events with the columns of its reports */
+	bool draft; /* do not note in the run's directory that they were told */
+};
+int query_notify(const struct notify_options *o);
+/*
+ * Begin the directory that query_notify() fills; one of an earlier notify is replaced.  Returns
+ * 0, or -1 after a message; newdir_fini() in either case.
+ */
+int notify_begin(struct newdir *d, const char *output);
+/* Is it one plain mail address, as headers and tables can take it? */
+bool query_is_mail(const char *s);
 
 #endif

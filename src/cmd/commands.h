@@ -20,6 +20,7 @@
 	X(cluster)  \
 	X(compare)  \
 	X(export)   \
+	X(notify)   \
 	X(help)
 
 #define X(name) extern const struct command command_##name;

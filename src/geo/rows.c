@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "survey/mem.h"
-#include "geo/csvline.h"
+#include "survey/csvline.h"
 #include "geo/rows.h"
 
 #define MAX_LINE (16 << 10)

@@ -220,6 +220,7 @@ static const struct {
 	{ CALLS_WRITE, "fdatasync" },
 	{ CALLS_WRITE, "flock" },
 	{ CALLS_WRITE, "fsync" },
+	{ CALLS_WRITE, "syncfs" }, /* a new directory as a whole: newdir.h */
 	{ CALLS_WRITE, "ftruncate" },
 	{ CALLS_WRITE, "memfd_create" },
 	{ CALLS_WRITE, "mkdir" },

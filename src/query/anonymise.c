@@ -2,20 +2,18 @@
  * A copy of a study in which nothing names a host: the study is transformed,
  * then written by the same writers as any other.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "survey/anonymise.h"
 #include "survey/buf.h"
 #include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/newdir.h"
 #include "survey/output.h"
 #include "survey/pseudonym.h"
 #include "survey/rundir.h"
@@ -39,58 +37,6 @@ save(const char *dir, const char *name, const void *data, size_t len)
 		log_error("cannot write %s: %s", path, strerror(errno));
 	free(path);
 	return rc;
-}
-
-static bool
-has_marker(const char *dir)
-{
-	char *path = path_join(dir, MARKER);
-	struct stat sb;
-	bool there = lstat(path, &sb) == 0 && S_ISREG(sb.st_mode);
-
-	free(path);
-	return there;
-}
-
-static bool
-is_empty(const char *dir)
-{
-	DIR *d = opendir(dir);
-	const struct dirent *e;
-	bool empty = d != NULL;
-
-	while (empty && (e = readdir(d)) != NULL)
-		empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
-	if (d != NULL)
-		closedir(d);
-	return empty;
-}
-
-/* May a copy take this directory's place?  Only one that is not there, is empty, or is a copy. */
-static int
-check_target(const char *dir)
-{
-	struct stat sb;
-
-	if (lstat(dir, &sb) == -1 && errno == ENOENT)
-		return 0;
-	if (S_ISDIR(sb.st_mode) && (is_empty(dir) || has_marker(dir)))
-		return 0;
-	log_error("%s is not empty and no anonymised copy: choose a new directory", dir);
-	return -1;
-}
-
-/* Put the finished directory in DIR's place, as a whole. */
-static int
-install(const char *made, const char *dir)
-{
-	if (renameat2(AT_FDCWD, made, AT_FDCWD, dir, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno == EEXIST && rename(made, dir) == 0)
-		return 0; /* it was empty */
-	if (has_marker(dir) && renameat2(AT_FDCWD, made, AT_FDCWD, dir, RENAME_EXCHANGE) == 0)
-		return file_remove_tree(made);
-	return -1;
 }
 
 static void
@@ -185,16 +131,13 @@ tell_trust(const struct study *copy, struct buf *out)
 int
 anonymise_begin(const char *output, char **made)
 {
-	*made = NULL;
-	if (check_target(output) == -1)
-		return -1;
-	*made = xasprintf("%s.survey-XXXXXX", output);
-	if (mkdtemp(*made) != NULL)
-		return 0;
-	log_error("cannot make %s: %s", *made, strerror(errno));
-	free(*made);
-	*made = NULL;
-	return -1;
+	struct newdir d;
+	int rc = newdir_make(&d, output, MARKER, "no anonymised copy");
+
+	*made = d.made;
+	d.made = NULL;
+	newdir_fini(&d);
+	return rc;
 }
 
 int
@@ -204,7 +147,10 @@ anonymise_rundir(const struct anonymise_options *o)
 	struct study *st, *copy = NULL;
 	struct kept kept = { o->keep_as, o->nkeep_as };
 	uint32_t *host_of = NULL, missing;
-	const char *made = o->made;
+	struct newdir target = {
+		.path = xstrdup(o->output), .made = xstrdup(o->made), .marker = MARKER
+	};
+	const char *made = target.made;
 	struct stat sb;
 	struct buf words;
 	char *dir = NULL;
@@ -232,14 +178,11 @@ anonymise_rundir(const struct anonymise_options *o)
 	}
 	if ((kept.n == 0 || o->trust) && write_map(dir, st, copy, host_of) == -1)
 		goto out;
-	if ((rc = install(made, o->output)) == -1)
-		log_error("cannot put the copy in the place of %s: %s", o->output, strerror(errno));
-	else if (o->trust)
+	if ((rc = newdir_commit(&target)) == 0 && o->trust)
 		log_warn("%s", words.data);
 out:
 	buf_fini(&words);
-	if (rc != 0)
-		(void)file_remove_tree(made);
+	newdir_fini(&target);
 	free(host_of);
 	study_free(copy);
 	study_free(st);

@@ -24,6 +24,8 @@
 #include "survey/study.h"
 #include "survey/unionfind.h"
 
+#include "match.h"
+
 #define SHOWN 10 /* of a list in the text */
 
 enum change {
@@ -67,8 +69,7 @@ struct group {
 struct comparison {
 	const struct study *a, *b;
 	const struct query_run *run_a, *run_b;
-	uint32_t *host_b, *host_a; /* by host of a (b): the same address in b (a), or STUDY_NONE */
-	uint32_t *key_b, *key_a; /* likewise by key */
+	struct match m;
 	struct list new_hosts, gone_hosts, changed, repaired; /* new: of b; others: of a */
 	uint64_t kept;
 	struct list new_keys, gone_keys, spread, shrunk, moved; /* new: of b; others: of a */
@@ -82,78 +83,6 @@ static bool
 takes_part(const struct study_host *h)
 {
 	return h->out == OUT_NONE;
-}
-
-static void
-match_hosts(struct comparison *c)
-{
-	struct hashtab t;
-
-	hashtab_init(&t);
-	c->host_b = xcalloc((size_t)c->a->nhosts + 1, sizeof(*c->host_b));
-	c->host_a = xcalloc((size_t)c->b->nhosts + 1, sizeof(*c->host_a));
-	for (uint32_t i = 0; i < c->a->nhosts; i++) {
-		hashtab_put(&t, hashtab_hash(&t, &c->a->hosts[i].ip, sizeof(struct ip)), i);
-		c->host_b[i] = STUDY_NONE;
-	}
-	for (uint32_t i = 0; i < c->b->nhosts; i++) {
-		const struct ip *ip = &c->b->hosts[i].ip;
-		uint32_t h = hashtab_hash(&t, ip, sizeof(*ip)), k;
-		size_t at;
-
-		for (k = hashtab_first(&t, h, &at); k != HASHTAB_NONE;
-		     k = hashtab_next(&t, h, &at)) {
-			if (ip_cmp(&c->a->hosts[k].ip, ip) == 0)
-				break;
-		}
-		c->host_a[i] = k;
-		if (k != STUDY_NONE)
-			c->host_b[k] = i;
-	}
-	hashtab_fini(&t);
-}
-
-static void
-match_keys(struct comparison *c)
-{
-	struct hashtab t;
-
-	hashtab_init(&t);
-	c->key_b = xcalloc((size_t)c->a->nkeys + 1, sizeof(*c->key_b));
-	c->key_a = xcalloc((size_t)c->b->nkeys + 1, sizeof(*c->key_a));
-	for (uint32_t i = 0; i < c->a->nkeys; i++) {
-		c->key_b[i] = STUDY_NONE;
-		if (c->a->keys[i].named)
-			hashtab_put(&t, hashtab_hash(&t, c->a->keys[i].fp, KEY_LEN), i);
-	}
-	for (uint32_t i = 0; i < c->b->nkeys; i++) {
-		const uint8_t *fp = c->b->keys[i].fp;
-		uint32_t h = hashtab_hash(&t, fp, KEY_LEN), k;
-		size_t at;
-
-		c->key_a[i] = STUDY_NONE;
-		if (!c->b->keys[i].named)
-			continue;
-		for (k = hashtab_first(&t, h, &at); k != HASHTAB_NONE;
-		     k = hashtab_next(&t, h, &at)) {
-			if (memcmp(c->a->keys[k].fp, fp, KEY_LEN) == 0)
-				break;
-		}
-		c->key_a[i] = k;
-		if (k != STUDY_NONE)
-			c->key_b[k] = i;
-	}
-	hashtab_fini(&t);
-}
-
-/* Of one kind: an SSH server that is asked for another type of key shows another key, and changed nothing. */
-static bool
-same_type(const struct study *a, const struct study_grab *x, const struct study *b,
-    const struct study_grab *y)
-{
-	const char *s = study_text_or_empty(a, x->alg), *t = study_text_or_empty(b, y->alg);
-
-	return x->port == y->port && strcmp(s, t) == 0;
 }
 
 /*
@@ -172,10 +101,10 @@ has_changed(const struct comparison *c, uint32_t ha, uint32_t hb)
 		for (uint32_t k = gb->at; k < gb->at + gb->n; k++) {
 			const struct study_grab *y = &c->b->grabs[k];
 
-			if (!same_type(c->a, x, c->b, y))
+			if (!match_same_type(c->a, x, c->b, y))
 				continue;
 			seen = true;
-			same = same || c->key_b[x->key] == y->key;
+			same = same || c->m.key_b[x->key] == y->key;
 		}
 		if (seen && !same)
 			return true;
@@ -197,9 +126,9 @@ is_repaired(const struct comparison *c, uint32_t ha, uint32_t hb)
 		if (c->a->keys[x->key].nhosts < 2)
 			continue;
 		for (uint32_t k = gb->at; k < gb->at + gb->n; k++) {
-			if (c->b->grabs[k].key == c->key_b[x->key])
+			if (c->b->grabs[k].key == c->m.key_b[x->key])
 				return false;
-			replaced = replaced || same_type(c->a, x, c->b, &c->b->grabs[k]);
+			replaced = replaced || match_same_type(c->a, x, c->b, &c->b->grabs[k]);
 		}
 		if (!replaced)
 			return false; /* not shown any more is not changed */
@@ -212,14 +141,14 @@ static void
 compare_hosts(struct comparison *c)
 {
 	for (uint32_t i = 0; i < c->b->nhosts; i++) {
-		uint32_t before = c->host_a[i];
+		uint32_t before = c->m.host_a[i];
 
 		if (takes_part(&c->b->hosts[i]) &&
 		    (before == STUDY_NONE || !takes_part(&c->a->hosts[before])))
 			list_add(&c->new_hosts, i);
 	}
 	for (uint32_t i = 0; i < c->a->nhosts; i++) {
-		uint32_t now = c->host_b[i];
+		uint32_t now = c->m.host_b[i];
 
 		if (!takes_part(&c->a->hosts[i]))
 			continue;
@@ -244,7 +173,7 @@ common_hosts(const struct comparison *c, uint32_t ka, uint32_t kb)
 
 	/* Hosts of b ascend; look for those of a by their numbers in b. */
 	for (uint32_t i = ua->at; i < ua->at + ua->n; i++) {
-		uint32_t host = c->a->uses[i].host, want = c->host_b[host], lo = ub->at,
+		uint32_t host = c->a->uses[i].host, want = c->m.host_b[host], lo = ub->at,
 			 hi = ub->at + ub->n;
 
 		if ((i > ua->at && c->a->uses[i - 1].host == host) || want == STUDY_NONE)
@@ -267,12 +196,12 @@ compare_keys(struct comparison *c)
 {
 	for (uint32_t i = 0; i < c->b->nkeys; i++) {
 		if (c->b->keys[i].uses.n > 0 && c->b->keys[i].named &&
-		    (c->key_a[i] == STUDY_NONE || c->a->keys[c->key_a[i]].uses.n == 0))
+		    (c->m.key_a[i] == STUDY_NONE || c->a->keys[c->m.key_a[i]].uses.n == 0))
 			list_add(&c->new_keys, i);
 	}
 	for (uint32_t i = 0; i < c->a->nkeys; i++) {
 		const struct study_key *k = &c->a->keys[i];
-		uint32_t now = c->key_b[i], common;
+		uint32_t now = c->m.key_b[i], common;
 
 		if (k->uses.n == 0 || !k->named)
 			continue;
@@ -318,7 +247,7 @@ link_clusters(const struct comparison *c, bool *by_key)
 	size_t n = 0, cap = 0;
 
 	for (uint32_t i = 0; i < c->a->nkeys; i++) {
-		uint32_t now = c->key_b[i], x, y;
+		uint32_t now = c->m.key_b[i], x, y;
 
 		if (now == STUDY_NONE || c->a->keys[i].nhosts < 2 || c->b->keys[now].nhosts < 2)
 			continue;
@@ -332,8 +261,8 @@ link_clusters(const struct comparison *c, bool *by_key)
 	for (uint32_t i = 0; i < c->a->nhosts; i++) {
 		uint32_t x = c->a->hosts[i].cluster, y;
 
-		if (x == STUDY_NONE || c->host_b[i] == STUDY_NONE ||
-		    (y = c->b->hosts[c->host_b[i]].cluster) == STUDY_NONE)
+		if (x == STUDY_NONE || c->m.host_b[i] == STUDY_NONE ||
+		    (y = c->b->hosts[c->m.host_b[i]].cluster) == STUDY_NONE)
 			continue;
 		mem_grow(&o, &cap, n + 1, sizeof(*o));
 		o[n++] = (struct overlap){ x, y, 1 };
@@ -372,7 +301,7 @@ list_differences(const struct comparison *c, struct group *g)
 		const struct study_cluster *k = &c->b->clusters[g->b.v[i]];
 
 		for (uint32_t m = 0; m < k->hosts.n; m++) {
-			uint32_t host = study_member(c->b, k, m), before = c->host_a[host];
+			uint32_t host = study_member(c->b, k, m), before = c->m.host_a[host];
 
 			if (before == STUDY_NONE ||
 			    !in_groups_clusters(&g->a, c->a->hosts[before].cluster))
@@ -381,7 +310,7 @@ list_differences(const struct comparison *c, struct group *g)
 		for (uint32_t s = 0; s < k->nshared; s++) {
 			uint32_t key = study_cluster_key(c->b, k, s);
 
-			if (c->key_a[key] == STUDY_NONE || c->a->keys[c->key_a[key]].nhosts < 2)
+			if (c->m.key_a[key] == STUDY_NONE || c->a->keys[c->m.key_a[key]].nhosts < 2)
 				list_add(&g->new_keys, key);
 		}
 	}
@@ -389,7 +318,7 @@ list_differences(const struct comparison *c, struct group *g)
 		const struct study_cluster *k = &c->a->clusters[g->a.v[i]];
 
 		for (uint32_t m = 0; m < k->hosts.n; m++) {
-			uint32_t host = study_member(c->a, k, m), now = c->host_b[host];
+			uint32_t host = study_member(c->a, k, m), now = c->m.host_b[host];
 
 			if (now == STUDY_NONE ||
 			    !in_groups_clusters(&g->b, c->b->hosts[now].cluster))
@@ -401,7 +330,7 @@ list_differences(const struct comparison *c, struct group *g)
 		for (uint32_t s = 0; s < k->nshared; s++) {
 			uint32_t key = study_cluster_key(c->a, k, s);
 
-			if (c->key_b[key] == STUDY_NONE || c->b->keys[c->key_b[key]].nhosts < 2)
+			if (c->m.key_b[key] == STUDY_NONE || c->b->keys[c->m.key_b[key]].nhosts < 2)
 				list_add(&g->gone_keys, key);
 		}
 	}
@@ -507,8 +436,7 @@ static void
 compare(struct comparison *c)
 {
 	buf_init(&c->notes);
-	match_hosts(c);
-	match_keys(c);
+	match_init(&c->m, c->a, c->b);
 	compare_hosts(c);
 	compare_keys(c);
 	compare_clusters(c);
@@ -535,10 +463,7 @@ comparison_fini(struct comparison *c)
 		free(g->gone_keys.v);
 	}
 	free(c->groups);
-	free(c->host_a);
-	free(c->host_b);
-	free(c->key_a);
-	free(c->key_b);
+	match_fini(&c->m);
 	buf_fini(&c->notes);
 }
 
@@ -560,7 +485,7 @@ is_change(const struct comparison *c)
 static const char *
 gone_reason(const struct comparison *c, uint32_t host)
 {
-	uint32_t now = c->host_b[host];
+	uint32_t now = c->m.host_b[host];
 
 	return now == STUDY_NONE ? "silent or not asked"
 				 : host_out_name((enum host_out)c->b->hosts[now].out);

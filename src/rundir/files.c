@@ -45,6 +45,7 @@ const struct rundir_file rundir_files[] = {
 	{ "anonymise.map", MADE_BY_ANONYMISE, .personal = true, .remade = true },
 	{ "others.json", MADE_BY_ANONYMISE, .personal = true },
 	{ "ANONYMISED", MADE_BY_ANONYMISE },
+	{ NOTIFIED_FILE, MADE_BY_NOTIFY, .personal = true },
 	{ NULL },
 };
 
@@ -55,6 +56,7 @@ const char *const rundir_maker_name[] = {
 	[MADE_BY_GRAPH] = "graph",
 	[MADE_BY_REPORT] = "report",
 	[MADE_BY_ANONYMISE] = "--anonymise",
+	[MADE_BY_NOTIFY] = "notify",
 };
 
 const struct rundir_file *

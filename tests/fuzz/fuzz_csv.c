@@ -5,7 +5,7 @@
 
 #include "survey/georanges.h"
 #include "survey/iplist.h"
-#include "geo/csvline.h"
+#include "survey/csvline.h"
 #include "tempinput.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

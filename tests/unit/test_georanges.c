@@ -11,7 +11,7 @@
 #include "survey/country.h"
 #include "survey/file.h"
 #include "survey/georanges.h"
-#include "geo/csvline.h"
+#include "survey/csvline.h"
 
 #define FIXTURES TEST_DIR "/../golden/geo"
 

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "geo/csvline.h"
+#include "survey/csvline.h"
 
 /* Unquote the field at *p in place; *p ends on its separator or NUL. */
 static int

@@ -1,5 +1,6 @@
-#ifndef SURVEY_GEO_CSVLINE_H
-#define SURVEY_GEO_CSVLINE_H
+/* Layer: base.  A line of CSV, taken apart. */
+#ifndef SURVEY_CSVLINE_H
+#define SURVEY_CSVLINE_H
 
 #include <stddef.h>
 

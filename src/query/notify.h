@@ -1,0 +1,160 @@
+/* What `survey notify` tells whom: shared by its files. */
+#ifndef QUERY_NOTIFY_H
+#define QUERY_NOTIFY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "survey/hashtab.h"
+#include "survey/ip.h"
+#include "survey/newdir.h"
+#include "survey/query.h"
+#include "survey/study.h"
+
+#include "contacts.h"
+#include "match.h"
+
+struct template;
+
+/* Against the run of --since. */
+enum notice_status {
+	NOTICE_NEW,
+	NOTICE_CHANGED, /* another key was shared or weak there */
+	NOTICE_OPEN,
+	NOTICE_NSTATUS
+};
+
+extern const char *const notice_status_words[NOTICE_NSTATUS];
+
+/* A key on a port that concerns its owner: other hosts have it, too, or it is weak. */
+struct notice_key {
+	uint32_t grab, key;
+	uint32_t finding; /* the worst one, or STUDY_NONE */
+	uint8_t severity; /* enum finding_severity */
+	uint8_t status; /* enum notice_status */
+	int64_t first, last; /* seen there, or TIME_UNKNOWN */
+};
+
+/* A port of a host with such keys. */
+struct notice {
+	uint32_t host;
+	uint32_t main; /* in keys: the worst one */
+	struct study_span keys;
+	uint8_t port; /* row of port_table */
+	uint8_t severity, status;
+};
+
+/* What became of a host of --since with such keys that has none of them now. */
+enum aftermath { AFTER_OPEN, AFTER_REPAIRED, AFTER_SILENT };
+
+struct notices {
+	const struct study *st;
+	const struct study *before; /* of --since, or NULL */
+	struct match m; /* before is a, st is b */
+	struct notice *v; /* by host, port */
+	struct notice_key *keys;
+	uint32_t n, nkeys;
+	struct study_span *of_host; /* by host of st: in v */
+	uint32_t *worst; /* by key: its worst finding, or STUDY_NONE */
+	uint32_t *next_finding; /* by finding: the next one of its key, or STUDY_NONE */
+	uint8_t *aftermath; /* by host of before: enum aftermath */
+	uint32_t *operators; /* by key: ASes that have hosts with it; unknown ones are one */
+	uint32_t *cluster_operators; /* likewise by cluster */
+};
+
+void notices_find(struct notices *n, const struct study *st, const struct study *before);
+void notices_fini(struct notices *n);
+
+/* Those who are told together. */
+enum constituency_kind { BY_AS, BY_NETWORKS, BY_DOMAIN };
+
+struct address_list {
+	struct ip *v;
+	size_t n, cap;
+};
+
+struct constituency {
+	enum constituency_kind kind;
+	uint32_t asn; /* BY_AS; 0: unknown */
+	char *name; /* "AS64500", "no-as", "networks", "*.example.ie" */
+	char *folder; /* safe as a name of a directory */
+	uint32_t *hosts; /* with notices, ascending */
+	size_t nhosts, cap;
+	struct address_list repaired, silent; /* since the run of --since */
+	/* Known once it is written. */
+	char *mails;
+	uint32_t rows, nkeys, nclusters;
+	uint32_t severities[4], statuses[NOTICE_NSTATUS]; /* rows; by enum finding_severity */
+};
+
+/* One constituency as it is written: what is its own, and what is others'. */
+struct share {
+	uint32_t own_hosts, other_hosts, other_operators;
+};
+
+struct view {
+	const struct notices *n;
+	struct constituency *c;
+	bool *own; /* by host */
+	uint32_t *keys; /* own ones that concern it, in order of appearance */
+	uint32_t nkeys;
+	uint32_t *clusters; /* that own hosts are in, ascending */
+	uint32_t nclusters;
+	uint32_t *own_of_key, *own_of_cluster; /* hosts */
+	uint32_t *last_host; /* by key: the own host that was counted last, plus one */
+	uint32_t *stamp; /* by AS; see view_key() */
+	uint32_t stamped;
+	size_t cap_keys, cap_clusters;
+};
+
+void view_init(struct view *v, const struct notices *n);
+void view_fini(struct view *v);
+/* Turn to a constituency. */
+void view_of(struct view *v, struct constituency *c);
+struct share view_key(struct view *v, uint32_t key);
+struct share view_cluster(struct view *v, uint32_t cluster);
+
+/* What all constituencies have in common. */
+struct notifying {
+	const struct notify_options *o;
+	struct notices n;
+	struct view view;
+	struct contacts contacts;
+	struct constituency *v;
+	size_t nv, cap;
+	struct hashtab by_as;
+	struct ipset networks;
+	char *run; /* its name */
+	int64_t began; /* when its first host was grabbed, or TIME_UNKNOWN */
+	int64_t ended; /* and its last */
+	int64_t since; /* when the last host of --since was grabbed */
+	struct template *text, *html;
+};
+
+/* Of a host: the mail addresses of its owner, or NULL. */
+const char *notify_mails(const struct notifying *x, uint32_t host);
+/* "ssh", "smtp", "imaps", …, as IntelMQ has them; and "SSH", "SMTP" for people. */
+const char *notify_application(uint8_t port);
+const char *notify_service(uint8_t port);
+/* The host's PTR name when it is a valid one, or "". */
+const char *notify_name(const struct study *st, uint32_t host, char out[static 254]);
+/* "RSA 2048", "ssh-ed25519": appended. */
+void notify_key_type(const struct study *st, const struct study_grab *g, struct buf *out);
+/* As ssh-keygen(1) and openssl(1) print it. */
+void notify_fingerprint(const struct study *st, const struct study_grab *g, struct buf *out);
+
+/* Each writes into the folder of the view's constituency.  Returns 0, or -1 after a message. */
+int notify_events(struct notifying *x);
+int notify_letters(struct notifying *x);
+int notify_pictures(struct notifying *x);
+
+/* The config of IntelMQ's parser_csv for events.csv. */
+void notify_intelmq_config(struct buf *out);
+
+/* The fields that letters may have; ends with NULL. */
+extern const char *const notify_fields[];
+/* Read the letters of o->lang.  Returns 0, or an exit_status after a message. */
+int notify_templates(struct notifying *x);
+
+#endif

@@ -1,0 +1,419 @@
+/* letter.txt and letter.html: a constituency's data as JSON, put into the user's texts. */
+#include <ctype.h>
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/buf.h"
+#include "survey/command.h"
+#include "survey/file.h"
+#include "survey/finding.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/rfc3339.h"
+#include "survey/template.h"
+#include "survey/text.h"
+
+#include "notify.h"
+#include "notify_templates.h"
+
+#define TEMPLATE_MAX (1 << 20) /* bytes */
+#define LANG_MAX 16
+
+const char *const notify_fields[] = { "constituency", "network", "asn", "as_name", "contact",
+	"reply_to", "opt_out", "run", "first_day", "last_day", "since", "n_hosts", "n_hosts_is_one",
+	"n_keys", "n_keys_is_one", "n_shared", "n_shared_is_one", "n_weak", "n_weak_is_one",
+	"n_other_hosts", "n_other_hosts_is_one", "n_repaired", "n_repaired_is_one", "n_silent",
+	"n_silent_is_one", "repaired_list", "silent_list", "ssh", "openssh", "dropbear", "tls",
+	"mail", "web", "nginx", "apache", "sections", "new", "changed", "open", "host_list",
+	"address", "name", "port_list", "port", "service", "is_ssh", "key_type", "fingerprint",
+	"severity", "first_seen", "last_seen", "n_own_hosts", "n_own_hosts_is_one", "own_shared",
+	"n_other_operators", "n_other_operators_is_one", "finding_list", "kind", "text",
+	"picture_list", "picture", "cluster", NULL };
+
+/* ---- the texts ---- */
+
+static bool
+is_language(const char *s)
+{
+	size_t len = strlen(s);
+
+	for (size_t i = 0; i < len; i++) {
+		if (!isalnum((unsigned char)s[i]) && s[i] != '-')
+			return false;
+	}
+	return len > 0 && len <= LANG_MAX;
+}
+
+/* One text: of --template, else built in, else of the language's installed ones. */
+static struct template *
+read_template(const struct notify_options *o, const char *ending, enum template_form form,
+    const unsigned char *ours, size_t ours_len)
+{
+	const char *dir = o->templates != NULL ? o->templates : SURVEY_DATADIR "/notify";
+	bool built_in = o->templates == NULL && strcmp(o->lang, "en") == 0;
+	char *path = xasprintf("%s/letter.%s.%s", dir, o->lang, ending);
+	char *text = NULL, *error = NULL;
+	struct template *t = NULL;
+	size_t len;
+
+	if (built_in)
+		t = template_new((const char *)ours, ours_len, form, notify_fields, &error);
+	else if ((text = file_read(path, TEMPLATE_MAX, &len)) == NULL)
+		error = xstrdup(strerror(errno));
+	else
+		t = template_new(text, len, form, notify_fields, &error);
+	if (t == NULL)
+		log_error("%s: %s", path, error);
+	free(error);
+	free(text);
+	free(path);
+	return t;
+}
+
+int
+notify_templates(struct notifying *x)
+{
+	if (!is_language(x->o->lang)) {
+		log_error("--lang %s: a language is letters, as in en or pt-BR", x->o->lang);
+		return EXIT_USAGE;
+	}
+	x->text = read_template(x->o, "txt", TEMPLATE_MAIL, letter_en_txt, letter_en_txt_len);
+	x->html = read_template(x->o, "html", TEMPLATE_HTML, letter_en_html, letter_en_html_len);
+	return x->text != NULL && x->html != NULL ? 0 : EXIT_USAGE;
+}
+
+/* ---- what they are filled with ---- */
+
+static void
+put(json_object *o, const char *name, json_object *v)
+{
+	json_object_object_add(o, name, v);
+}
+
+/* NULL and "" are no text. */
+static void
+put_text(json_object *o, const char *name, const char *s)
+{
+	put(o, name, s != NULL && s[0] != '\0' ? json_object_new_string(s) : NULL);
+}
+
+static void
+put_count(json_object *o, const char *name, uint64_t n)
+{
+	char *one = xasprintf("%s_is_one", name);
+
+	put(o, name, json_object_new_int64((int64_t)n));
+	put(o, one, json_object_new_boolean(n == 1));
+	free(one);
+}
+
+static void
+put_flag(json_object *o, const char *name, bool yes)
+{
+	put(o, name, json_object_new_boolean(yes));
+}
+
+static void
+put_day(json_object *o, const char *name, int64_t t)
+{
+	char text[TIME_SIZE];
+
+	if (t == TIME_UNKNOWN) {
+		put(o, name, NULL);
+		return;
+	}
+	time_format(t, text);
+	text[strcspn(text, "T")] = '\0';
+	put_text(o, name, text);
+}
+
+static void
+put_buf(json_object *o, const char *name, const struct buf *b)
+{
+	put(o, name, json_object_new_string_len(b->data, (int)b->len));
+}
+
+static json_object *
+finding_list(const struct notices *n, uint32_t first)
+{
+	json_object *list = json_object_new_array();
+
+	for (uint32_t i = first; i != STUDY_NONE; i = n->next_finding[i]) {
+		const struct finding_kind_def *d =
+		    &finding_kinds[n->st->findings->findings[i].kind];
+		json_object *o = json_object_new_object();
+
+		put_text(o, "kind", d->name);
+		put_text(o, "text", d->evidence);
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
+static json_object *
+port_object(struct notifying *x, const struct notice *row, const struct notice_key *k)
+{
+	const struct study *st = x->n.st;
+	const struct study_grab *g = &st->grabs[k->grab];
+	struct share s = view_key(&x->view, k->key);
+	json_object *o = json_object_new_object();
+	struct buf b;
+
+	buf_init(&b);
+	put(o, "port", json_object_new_int(port_table[row->port].port));
+	put_text(o, "service", notify_service(row->port));
+	put_flag(o, "is_ssh", g->kind == KEY_SSH_HOST);
+	notify_key_type(st, g, &b);
+	put_buf(o, "key_type", &b);
+	buf_clear(&b);
+	notify_fingerprint(st, g, &b);
+	put_buf(o, "fingerprint", &b);
+	put_text(o, "severity", finding_severity_name((enum finding_severity)k->severity));
+	put_day(o, "first_seen", k->first);
+	put_day(o, "last_seen", k->last);
+	put_count(o, "n_own_hosts", s.own_hosts);
+	put_flag(o, "own_shared", s.own_hosts > 1);
+	put_count(o, "n_other_hosts", s.other_hosts);
+	put_count(o, "n_other_operators", s.other_operators);
+	put(o, "finding_list", k->finding != STUDY_NONE ? finding_list(&x->n, k->finding) : NULL);
+	buf_fini(&b);
+	return o;
+}
+
+/* A host with its ports of a status; NULL: it has none. */
+static json_object *
+host_object(struct notifying *x, uint32_t host, enum notice_status status)
+{
+	const struct study *st = x->n.st;
+	struct study_span rows = x->n.of_host[host];
+	json_object *o, *ports = NULL;
+	char text[IP_STRLEN], name[254];
+
+	for (uint32_t r = rows.at; r < rows.at + rows.n; r++) {
+		const struct notice *row = &x->n.v[r];
+
+		for (uint32_t k = row->keys.at; k < row->keys.at + row->keys.n; k++) {
+			if (x->n.keys[k].status != status)
+				continue;
+			if (ports == NULL)
+				ports = json_object_new_array();
+			json_object_array_add(ports, port_object(x, row, &x->n.keys[k]));
+		}
+	}
+	if (ports == NULL)
+		return NULL;
+	o = json_object_new_object();
+	put_text(o, "address", ip_format(&st->hosts[host].ip, text));
+	put_text(o, "name", notify_name(st, host, name));
+	put(o, "port_list", ports);
+	return o;
+}
+
+/* One section without --since, else one for each status that occurs. */
+static json_object *
+sections(struct notifying *x)
+{
+	const struct constituency *c = x->view.c;
+	json_object *list = json_object_new_array();
+
+	for (int status = 0; status < NOTICE_NSTATUS; status++) {
+		json_object *hosts = json_object_new_array(), *o;
+
+		for (size_t i = 0; i < c->nhosts; i++) {
+			json_object *host = host_object(x, c->hosts[i], (enum notice_status)status);
+
+			if (host != NULL)
+				json_object_array_add(hosts, host);
+		}
+		if (json_object_array_length(hosts) == 0) {
+			json_object_put(hosts);
+			continue;
+		}
+		o = json_object_new_object();
+		for (int s = 0; s < NOTICE_NSTATUS; s++)
+			put_flag(o, notice_status_words[s], x->n.before != NULL && s == status);
+		put(o, "host_list", hosts);
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
+static json_object *
+address_objects(const struct address_list *l)
+{
+	json_object *list = json_object_new_array();
+	char text[IP_STRLEN];
+
+	for (size_t i = 0; i < l->n; i++) {
+		json_object *o = json_object_new_object();
+
+		put_text(o, "address", ip_format(&l->v[i], text));
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
+static json_object *
+pictures(struct notifying *x, uint32_t *others)
+{
+	json_object *list = json_object_new_array();
+
+	*others = 0;
+	for (uint32_t i = 0; i < x->view.nclusters; i++) {
+		uint32_t cluster = x->view.clusters[i], id = x->n.st->clusters[cluster].id;
+		struct share s = view_cluster(&x->view, cluster);
+		json_object *o = json_object_new_object();
+		char *file = xasprintf("cluster-%u.svg", id);
+
+		put_text(o, "picture", file);
+		put(o, "cluster", json_object_new_int64(id));
+		put_count(o, "n_own_hosts", s.own_hosts);
+		put_count(o, "n_other_hosts", s.other_hosts);
+		put_count(o, "n_other_operators", s.other_operators);
+		json_object_array_add(list, o);
+		*others += s.other_hosts;
+		free(file);
+	}
+	return list;
+}
+
+/* What the steps of a letter depend on. */
+struct kinds {
+	bool ssh, tls, mail, web, openssh, dropbear, nginx, apache;
+};
+
+static bool
+mentions(const char *s, const char *word)
+{
+	return s != NULL && strcasestr(s, word) != NULL;
+}
+
+/* Where the software is not told, or is another, the steps of the commonest stand there. */
+static void
+put_kinds(json_object *o, const struct notifying *x)
+{
+	const struct study *st = x->n.st;
+	const struct constituency *c = x->view.c;
+	struct kinds k = { false };
+
+	for (size_t i = 0; i < c->nhosts; i++) {
+		struct study_span rows = x->n.of_host[c->hosts[i]];
+
+		for (uint32_t r = rows.at; r < rows.at + rows.n; r++) {
+			const struct study_grab *g = &st->grabs[x->n.keys[x->n.v[r].main].grab];
+			const char *software = study_text(st, g->software);
+			bool ssh = g->kind == KEY_SSH_HOST;
+			bool web = port_table[g->port].port == 443;
+
+			k.ssh |= ssh;
+			k.tls |= !ssh;
+			k.web |= web;
+			k.mail |= !ssh && !web;
+			k.dropbear |= ssh && mentions(software, "dropbear");
+			k.openssh |= ssh && !mentions(software, "dropbear");
+			k.nginx |= web && !mentions(software, "apache");
+			k.apache |= web && !mentions(software, "nginx");
+		}
+	}
+	put_flag(o, "ssh", k.ssh);
+	put_flag(o, "tls", k.tls);
+	put_flag(o, "mail", k.mail);
+	put_flag(o, "web", k.web);
+	put_flag(o, "openssh", k.openssh);
+	put_flag(o, "dropbear", k.dropbear);
+	put_flag(o, "nginx", k.nginx);
+	put_flag(o, "apache", k.apache);
+}
+
+static void
+put_constituency(json_object *o, const struct notifying *x)
+{
+	const struct constituency *c = x->view.c;
+	const struct study *st = x->n.st;
+	const char *name = c->kind == BY_AS && c->asn != 0
+			       ? study_text_or_empty(st, st->ases[st->hosts[c->hosts[0]].as].name)
+			       : "";
+	struct buf as, network;
+
+	buf_init(&as);
+	buf_init(&network);
+	text_plain(&as, name, strlen(name), 100);
+	if (c->kind == BY_AS && c->asn == 0)
+		buf_adds(&network, "an unknown network");
+	else if (c->kind == BY_NETWORKS)
+		buf_adds(&network, "your networks");
+	else
+		buf_printf(&network, "%s%s%s", c->name, as.len > 0 ? " " : "", as.data);
+	put_text(
+	    o, "constituency", c->kind == BY_AS && c->asn == 0 ? "an unknown network" : c->name);
+	put_buf(o, "network", &network);
+	put(o, "asn", c->kind == BY_AS && c->asn != 0 ? json_object_new_int64(c->asn) : NULL);
+	put_text(o, "as_name", as.data);
+	put_text(o, "contact", c->mails);
+	buf_fini(&as);
+	buf_fini(&network);
+}
+
+static json_object *
+letter_object(struct notifying *x)
+{
+	const struct constituency *c = x->view.c;
+	json_object *o = json_object_new_object(), *list;
+	uint32_t shared = 0, weak = 0, others;
+
+	for (uint32_t i = 0; i < x->view.nkeys; i++)
+		shared += x->n.st->keys[x->view.keys[i]].nhosts > 1;
+	for (uint32_t i = 0; i < x->view.nkeys; i++)
+		weak += x->n.worst[x->view.keys[i]] != STUDY_NONE;
+	put_constituency(o, x);
+	put_text(o, "reply_to", x->o->reply_to);
+	put_text(o, "opt_out", x->o->opt_out);
+	put_text(o, "run", x->run);
+	put_day(o, "first_day", x->began);
+	put_day(o, "last_day", x->ended);
+	put_day(o, "since", x->since);
+	put_count(o, "n_hosts", c->nhosts);
+	put_count(o, "n_keys", x->view.nkeys);
+	put_count(o, "n_shared", shared);
+	put_count(o, "n_weak", weak);
+	put_count(o, "n_repaired", c->repaired.n);
+	put_count(o, "n_silent", c->silent.n);
+	put(o, "repaired_list", address_objects(&c->repaired));
+	put(o, "silent_list", address_objects(&c->silent));
+	put_kinds(o, x);
+	put(o, "sections", sections(x));
+	list = pictures(x, &others);
+	put(o, "picture_list", list);
+	put_count(o, "n_other_hosts", others);
+	return o;
+}
+
+static int
+write_letter(struct notifying *x, const struct template *t, json_object *data, const char *file)
+{
+	char *name = path_join(x->view.c->folder, file);
+	struct buf b;
+	int rc;
+
+	buf_init(&b);
+	template_render(t, data, &b);
+	rc = newdir_write(x->o->out, name, b.data, b.len);
+	buf_fini(&b);
+	free(name);
+	return rc;
+}
+
+int
+notify_letters(struct notifying *x)
+{
+	json_object *data = letter_object(x);
+	int rc = write_letter(x, x->text, data, "letter.txt");
+
+	if (rc == 0)
+		rc = write_letter(x, x->html, data, "letter.html");
+	json_object_put(data);
+	return rc;
+}

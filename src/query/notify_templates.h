@@ -1,0 +1,10 @@
+/* The English letters as they were when the program was built (config/notify). */
+#ifndef QUERY_NOTIFY_TEMPLATES_H
+#define QUERY_NOTIFY_TEMPLATES_H
+
+#include <stddef.h>
+
+extern const unsigned char letter_en_txt[], letter_en_html[];
+extern const size_t letter_en_txt_len, letter_en_html_len;
+
+#endif

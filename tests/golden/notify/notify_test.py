@@ -1,0 +1,492 @@
+#!/usr/bin/env python3
+"""survey notify on small runs with known content: notify_test.py SURVEY CASE
+
+What a folder must hold, and what it must not, is worked out here from the
+records, not taken from the program.
+"""
+import csv
+import hashlib
+import html.parser
+import io
+import itertools
+import json
+import os
+import pathlib
+import random
+import re
+import stat
+import subprocess
+import sys
+import tempfile
+from email import policy
+from email.parser import BytesParser
+from xml.etree import ElementTree
+
+SURVEY, CASE = sys.argv[1:3]
+SOURCE = pathlib.Path(__file__).resolve().parents[3]
+EVENT_COLUMNS = ("time.source,source.ip,source.port,protocol.transport,protocol.application,source.asn,source.as_name,"
+                 "source.geolocation.cc,source.reverse_dns,source.abuse_contact,classification.taxonomy,"
+                 "classification.type,classification.identifier,severity,event_description.text,feed.code,extra")
+NASTY = ['=cmd|"/C calc"!A1', 'x\r\nBcc: evil@example.net', "x\nSubject: evil", '"><script>alert(1)</script>', "../../../etc/passwd",
+         "a,b\"c';--", "\u202egnp.exe", "{{opt_out}}", "\x1b[31mred", "</pre><img src=http://evil.example/x>", "é\u0000ü"]
+
+
+def survey(*args, status=0):
+    r = subprocess.run([SURVEY, *map(str, args)], capture_output=True, text=True, check=False)
+    if r.returncode != status:
+        sys.exit(f"survey {args}: status {r.returncode} instead of {status}: {r.stderr}{r.stdout}")
+    return r.stderr
+
+
+def equal(what, got, want):
+    if got != want:
+        sys.exit(f"{what}: {got!r} instead of {want!r}")
+
+
+def check(condition, what):
+    if not condition:
+        sys.exit(what)
+
+
+def fp(word):
+    return hashlib.sha256(str(word).encode()).hexdigest()
+
+
+def ssh(word, software="OpenSSH_9.2p1"):
+    return {"data": {"ssh": {"status": "success", "result": {
+        "server_id": {"raw": f"SSH-2.0-{software}", "version": "2.0", "software": software},
+        "key_exchange": {"server_host_key": {"algorithm": "ssh-ed25519", "fingerprint_sha256": fp(word)}}}}}}
+
+
+def tls(word, cn="mx.example.ie"):
+    cert = {"subject_dn": f"CN={cn}", "issuer_dn": "CN=ca", "serial_number": "12345678901", "fingerprint_sha256": fp(f"c{word}"),
+            "subject_key_info": {"fingerprint_sha256": fp(word), "key_algorithm": {"name": "RSA"}},
+            "extensions": {"subject_alt_name": {"dns_names": [cn]}}}
+    return {"data": {"smtp": {"status": "success", "result": {"banner": f"220 {cn} ESMTP", "tls": {"handshake_log": {
+        "server_certificates": {"certificate": {"parsed": cert}}}}}}}}
+
+
+class Host:
+    """One host; its PTR name, if it has one, leads back to it."""
+
+    def __init__(self, ip, asn, as_name="Net Ltd", ptr=None, day=15, **ports):
+        self.ip, self.asn, self.as_name, self.ptr, self.day, self.ports = ip, asn, as_name, ptr, day, ports
+
+    def record(self):
+        r = {"ip": self.ip, "writer": "survey", "time": f"2026-06-{self.day}T12:00:00Z", "location": {"country_code": "IE"}}
+        if self.asn:
+            r["autonomous_system"] = {"asn": self.asn, "name": self.as_name}
+        return {**r, **self.ports}
+
+    def answers(self):
+        if self.ptr is None:
+            return []
+        import ipaddress  # noqa: PLC0415
+        at = {"outcome": "noerror", "at": "2026-06-15T12:00:00Z", "ms": 1}
+        kind = "AAAA" if ":" in self.ip else "A"
+        return [{"name": ipaddress.ip_address(self.ip).reverse_pointer, "type": "PTR", "answers": [self.ptr], **at},
+                {"name": self.ptr, "type": kind, "answers": [self.ip], **at}]
+
+
+def run(folder, hosts):
+    folder.mkdir()
+    with open(folder / "records.fresh", "w", encoding="utf-8") as f:
+        f.writelines(json.dumps(h.record()) + "\n" for h in hosts)
+    with open(folder / "dns.ndjson", "w", encoding="utf-8") as f:
+        f.writelines(json.dumps(a) + "\n" for h in hosts for a in h.answers())
+    survey("analyze", folder, "--country", "XX", "--dns", "cached")
+    return folder
+
+
+def rows(path):
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def extra(row):
+    return json.loads(row["extra"])
+
+
+def mail(path):
+    """The letter as a mail program reads it."""
+    return BytesParser(policy=policy.default).parsebytes(path.read_bytes())
+
+
+class Page(html.parser.HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.sources, self.open = set(), set(), []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.sources |= {v for k, v in attrs if k in ("src", "href")}
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        check(self.open and self.open[-1] == tag, f"</{tag}> closes {self.open}")
+        self.open.pop()
+
+
+def three_networks():
+    """Cluster 1: a key on four hosts of three ASes, one of them unknown; cluster 2: within one AS."""
+    return [Host("192.0.2.1", 64501, ptr="one.example.ie", p22=ssh("s1"), p25=tls("own1")),
+            Host("192.0.2.2", 64501, ptr="two.example.ie", p22=ssh("s1"), p25=tls("t2")),
+            Host("192.0.2.3", 64502, "Other Ltd", ptr="three.example.net", p22=ssh("s1"), p25=tls("t2")),
+            Host("2001:db8::4", 0, p22=ssh("s1")),
+            Host("192.0.2.5", 64503, "Third Ltd", p25=tls("t5"), p587=tls("t5")),
+            Host("192.0.2.6", 64503, "Third Ltd", p25=tls("t5")),
+            Host("192.0.2.7", 64504, "Quiet Ltd", p25=tls("own7"))]
+
+
+def test_folders(tmp):
+    r, out = run(tmp / "run", three_networks()), tmp / "out"
+    survey("notify", r, "-o", out)
+    equal("folders", sorted(p.name for p in out.iterdir() if p.is_dir()), ["AS64501", "AS64502", "AS64503", "no-as"])
+    for path in [out, *out.rglob("*")]:
+        equal(f"mode of {path}", stat.S_IMODE(path.stat().st_mode), 0o700 if path.is_dir() else 0o600)
+    events = rows(out / "AS64501/events.csv")
+    equal("columns", (out / "AS64501/events.csv").read_text(encoding="utf-8").splitlines()[0], EVENT_COLUMNS)
+    equal("hosts and ports", [(e["source.ip"], e["source.port"]) for e in events],
+          [("192.0.2.1", "22"), ("192.0.2.2", "22"), ("192.0.2.2", "25")])
+    first = events[0]
+    equal("a row", {k: first[k] for k in EVENT_COLUMNS.split(",") if k not in ("extra", "event_description.text")},
+          {"time.source": "2026-06-15T12:00:00Z", "source.ip": "192.0.2.1", "source.port": "22", "protocol.transport": "tcp",
+           "protocol.application": "ssh", "source.asn": "64501", "source.as_name": "Net Ltd", "source.geolocation.cc": "IE",
+           "source.reverse_dns": "one.example.ie", "source.abuse_contact": "", "classification.taxonomy": "vulnerable",
+           "classification.type": "weak-crypto", "classification.identifier": "shared-key", "severity": "high",
+           "feed.code": "survey"})
+    e = extra(first)
+    equal("extra", {k: e[k] for k in ("fingerprint", "key_kind", "hosts_with_key", "other_hosts", "other_operators",
+                                      "cluster", "cluster_size")},
+          {"fingerprint": fp("s1"), "key_kind": "ssh", "hosts_with_key": 4, "other_hosts": 2, "other_operators": 2,
+           "cluster": 1, "cluster_size": 4})
+    check("status" not in e, "a status without --since")
+    unknown = rows(out / "no-as/events.csv")
+    equal("an unknown AS", [(e["source.ip"], e["source.asn"], extra(e)["other_operators"]) for e in unknown], [("2001:db8::4", "", 2)])
+    equal("within one AS", {(e["source.ip"], e["source.port"], e["severity"], extra(e)["other_hosts"])
+                            for e in rows(out / "AS64503/events.csv")},
+          {("192.0.2.5", "25", "medium", 0), ("192.0.2.5", "587", "medium", 0), ("192.0.2.6", "25", "medium", 0)})
+    index = rows(out / "index.csv")
+    equal("index", [(i["constituency"], i["folder"], i["asn"], i["hosts"], i["rows"], i["keys"], i["clusters"], i["high"], i["medium"])
+                    for i in index],
+          [("AS64501", "AS64501", "64501", "2", "3", "2", "1", "3", "0"), ("AS64502", "AS64502", "64502", "1", "2", "2", "1", "2", "0"),
+           ("AS64503", "AS64503", "64503", "2", "3", "1", "1", "0", "3"), ("no-as", "no-as", "", "1", "1", "1", "1", "1", "0")])
+    marker = json.loads((out / "notify.json").read_text(encoding="utf-8"))
+    equal("notify.json", {c["name"]: c["hosts"] for c in marker["constituencies"]},
+          {"AS64501": ["192.0.2.1", "192.0.2.2"], "AS64502": ["192.0.2.3"], "AS64503": ["192.0.2.5", "192.0.2.6"],
+           "no-as": ["2001:db8::4"]})
+    notes = [json.loads(line) for line in (r / "notified.ndjson").read_text(encoding="utf-8").splitlines()]
+    equal("notes", [(n["constituency"], n["contact"], n["hosts"], n["rows"], n["keys"], n["clusters"]) for n in notes],
+          [("AS64501", False, 2, 3, 2, [1]), ("AS64502", False, 1, 2, 2, [1]), ("AS64503", False, 2, 3, 1, [2]),
+           ("no-as", False, 1, 1, 1, [1])])
+    # A directory of ours is replaced as a whole; a draft leaves no note.
+    (out / "AS64501/extra").write_text("old", encoding="utf-8")
+    survey("notify", r, "-o", out, "--asn", "AS64502,64504", "--draft")
+    equal("only an AS", sorted(p.name for p in out.iterdir() if p.is_dir()), ["AS64502"])
+    equal("notes after a draft", len((r / "notified.ndjson").read_text(encoding="utf-8").splitlines()), 4)
+    # Other constituencies.
+    (tmp / "nets").write_text("192.0.2.0/30\n2001:db8::/32\n", encoding="utf-8")
+    survey("notify", r, "-o", out, "--cidr", tmp / "nets", "--draft")
+    equal("networks", {(e["source.ip"], e["source.port"], extra(e)["other_hosts"], extra(e)["other_operators"])
+                       for e in rows(out / "networks/events.csv")},
+          {("192.0.2.1", "22", 0, 0), ("192.0.2.2", "22", 0, 0), ("192.0.2.2", "25", 0, 0), ("192.0.2.3", "22", 0, 0),
+           ("192.0.2.3", "25", 0, 0), ("2001:db8::4", "22", 0, 0)})
+    survey("notify", r, "-o", out, "--domain", "example.ie", "--domain", "*.example.net", "--draft")
+    equal("domains", {p.name: sorted({e["source.ip"] for e in rows(p / "events.csv")}) for p in out.iterdir() if p.is_dir()},
+          {"domain-example.ie": ["192.0.2.1", "192.0.2.2"], "domain-_.example.net": ["192.0.2.3"]})
+    # Shadowserver's columns, families apart.
+    survey("notify", r, "-o", out, "--shadowserver", "--draft")
+    equal("IPv4", [(e["ip"], e["port"], e["protocol"], e["asn"], e["geo"], e["hostname"], e["public_key_sha256"])
+                   for e in rows(out / "AS64502/events.csv")],
+          [("192.0.2.3", "22", "tcp", "64502", "IE", "three.example.net", fp("s1")),
+           ("192.0.2.3", "25", "tcp", "64502", "IE", "three.example.net", fp("t2"))])
+    equal("IPv6", ([e["ip"] for e in rows(out / "no-as/events6.csv")], rows(out / "no-as/events.csv"), rows(out / "AS64502/events6.csv")),
+          (["2001:db8::4"], [], []))
+    check((out / "AS64502/events.csv").read_text(encoding="utf-8").startswith("timestamp,severity,ip,protocol,port,hostname,tag,asn,geo,"),
+          "Shadowserver's columns")
+
+
+def test_since(tmp):
+    a = run(tmp / "a", [Host("192.0.2.1", 64501, p22=ssh("k"), p25=tls("own")),  # stays
+                        Host("192.0.2.2", 64501, p22=ssh("k")),  # repaired
+                        Host("192.0.2.3", 64501, p22=ssh("k")),  # silent
+                        Host("192.0.2.4", 64501, p22=ssh("k2")), Host("192.0.2.5", 64502, p22=ssh("k2")),  # other shared key
+                        Host("192.0.2.6", 64503, p22=ssh("k3")), Host("192.0.2.7", 64503, p22=ssh("k3"))])  # all is repaired
+    b = run(tmp / "b", [Host("192.0.2.1", 64501, day=20, p22=ssh("k"), p25=tls("now shared")),
+                        Host("192.0.2.2", 64501, day=20, p22=ssh("fresh")),
+                        Host("192.0.2.4", 64501, day=20, p22=ssh("k4")), Host("192.0.2.5", 64502, day=20, p22=ssh("k4")),
+                        Host("192.0.2.6", 64503, day=20, p22=ssh("fresh6")), Host("192.0.2.7", 64503, day=20, p22=ssh("fresh7")),
+                        Host("192.0.2.8", 64502, day=20, p22=ssh("k"), p25=tls("now shared"))])
+    out = tmp / "out"
+    survey("notify", b, "-o", out, "--since", a)
+    have = {(e["source.ip"], e["source.port"]): (extra(e)["status"], extra(e)["first_seen"][:10], extra(e)["last_seen"][:10])
+            for p in out.glob("AS*/events.csv") for e in rows(p)}
+    equal("status", have, {("192.0.2.1", "22"): ("open", "2026-06-15", "2026-06-20"),
+                           ("192.0.2.1", "25"): ("new", "2026-06-20", "2026-06-20"),
+                           ("192.0.2.4", "22"): ("changed", "2026-06-20", "2026-06-20"),
+                           ("192.0.2.5", "22"): ("changed", "2026-06-20", "2026-06-20"),
+                           ("192.0.2.8", "22"): ("new", "2026-06-20", "2026-06-20"),
+                           ("192.0.2.8", "25"): ("new", "2026-06-20", "2026-06-20")})
+    equal("index", [(i["constituency"], i["folder"], i["new"], i["changed"], i["open"], i["repaired"], i["silent"]) for i in rows(out / "index.csv")],
+          [("AS64501", "AS64501", "1", "1", "1", "1", "1"), ("AS64502", "AS64502", "2", "1", "0", "0", "0"),
+           ("AS64503", "", "0", "0", "0", "2", "0")])
+    text = mail(out / "AS64501/letter.txt").get_content()
+    for heading, ip in (("New since then:", "192.0.2.1"), ("With another key than then", "192.0.2.4"), ("Still as they were:", "192.0.2.1")):
+        part = text.split(heading, 1)[1]
+        check(ip in part.split("\n\n", 2)[1], f"{heading!r} is not followed by {ip}: {part[:200]}")
+    check("Thank you: 1 of your hosts" in text and "1 of them did not answer" in text, f"repaired and silent hosts: {text}")
+    page = (out / "AS64501/letter.html").read_text(encoding="utf-8")
+    check("<code>192.0.2.2</code>" in page and "<code>192.0.2.3</code>" in page, "repaired and silent hosts of the page")
+    survey("notify", b, "-o", out, "--since", tmp / "nothing", status=2)
+
+
+def test_hostile(tmp):
+    """Nothing that a host, its AS or its PTR record says breaks out of CSV, mail, HTML, SVG or a path."""
+    hosts = [Host(f"192.0.2.{i}", 64500 + i, as_name=evil, p22=ssh("k", software=evil.replace("\0", "")), p25=tls("t", cn=evil))
+             for i, evil in enumerate(NASTY, 1)]
+    hosts += [Host(f"192.0.2.{100 + i}", 64600 + i, ptr=evil, p22=ssh("k")) for i, evil in enumerate(NASTY, 1)]
+    r, out = run(tmp / "run", hosts), tmp / "out"
+    survey("notify", r, "-o", out, "--reply-to", "abuse@example.ie", "--opt-out", "x\r\nBcc: evil@example.net<script>")
+    equal("folders", sorted(p.name for p in out.iterdir() if p.is_dir()), sorted({f"AS{h.asn}" for h in hosts}))
+    equal("what else is there", sorted(p.name for p in tmp.iterdir()), ["out", "run"])
+    names = re.compile(r"events\.csv|letter\.txt|letter\.html|cluster-1\.svg|index\.csv|intelmq\.yaml|notify\.json")
+    for path in (p for p in out.rglob("*") if p.is_file()):
+        check(names.fullmatch(path.name), f"a file {path}")
+    for folder in (p for p in out.iterdir() if p.is_dir()):
+        for row in rows(folder / "events.csv"):
+            equal("columns of a row", list(row), EVENT_COLUMNS.split(","))
+            for cell in row.values():
+                check(cell[:1] not in list("=+-@\t\r"), f"a formula: {cell!r}")
+                check(not re.search(r"[\x00-\x1f\x7f\u202e]", cell), f"control characters: {cell!r}")
+            check(re.fullmatch(r"([a-z0-9-]+\.)+[a-z0-9-]+|", row["source.reverse_dns"]), row["source.reverse_dns"])
+            json.loads(row["extra"])
+        m = mail(folder / "letter.txt")
+        equal(f"header lines of {folder.name}", sorted(k.lower() for k in m.keys()),
+              ["content-transfer-encoding", "content-type", "mime-version", "reply-to", "subject"])
+        check(not m.defects, f"{folder}: {m.defects}")
+        check(not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", m.get_content()), f"control characters in {folder}/letter.txt")
+        check("\nBcc:" not in (folder / "letter.txt").read_text(encoding="utf-8"), "a header line of somebody else's")
+        page = (folder / "letter.html").read_text(encoding="utf-8")
+        p = Page(page)
+        check(not p.open, f"open tags in {folder}/letter.html: {p.open}")
+        check("script" not in p.tags and p.sources <= {"cluster-1.svg"}, f"{folder}/letter.html has {p.tags} {p.sources}")
+        ElementTree.parse(folder / "cluster-1.svg")
+    # Names of folders are made from patterns that a person types, and a careless one.
+    survey("notify", r, "-o", out, "--domain", "../../x", "--domain", "..", "--domain", "a/b?", "--draft")
+    equal("what is there now", sorted(p.name for p in tmp.iterdir()), ["out", "run"])
+
+
+def random_study(seed):
+    rng = random.Random(seed)
+    hosts, number = [], itertools.count()
+    for i in range(160):
+        asn = rng.choice([0, *range(64500, 64512)])
+        ip = f"198.51.{rng.randrange(100, 104)}.{i}" if i % 5 else f"2001:db8:{i + 1:x}::{i + 4096:x}"
+        ports = {}
+        for port in ("p22", "p25", "p143", "p443", "p587", "p993"):
+            if rng.random() < 0.6:
+                word = f"k{rng.randrange(60)}" if rng.random() < 0.4 else f"own{next(number)}"
+                ports[port] = ssh(word) if port == "p22" else tls(word, f"cert{i}.example.ie") if port in ("p25", "p587") else None
+        hosts.append(Host(ip, asn, f"Network number {asn}", ptr=f"host-number-{i}.net{asn}.example.ie",
+                          **{p: v for p, v in ports.items() if v}))
+    return hosts
+
+
+def fingerprints(host):
+    found = set(re.findall(r'"fingerprint_sha256": "([0-9a-f]{64})"', json.dumps(host.ports)))
+    return {f for f in found} | {f[:n] for f in found for n in (16, 32)}
+
+
+def base64_of(fingerprint):
+    import base64  # noqa: PLC0415
+    return base64.b64encode(bytes.fromhex(fingerprint)).decode().rstrip("=")
+
+
+def leaks(folder, own, others):
+    """What the files of a folder tell of others: addresses, names, networks, fingerprints."""
+    mine = {f for h in own for f in fingerprints(h)}
+    bad = []
+    text = {p.name: p.read_text(encoding="utf-8") for p in folder.iterdir()}
+    for h in others:
+        secrets = {h.ip, h.ptr} | ({f"AS{h.asn}", h.as_name} if h.asn and h.asn not in {o.asn for o in own} else set())
+        for f in fingerprints(h) - mine:
+            secrets |= {f, base64_of(f)} if len(f) == 64 else {f}
+        for name, content in text.items():
+            for s in secrets:
+                if s in content and re.search(rf"(?<![0-9A-Za-z.:]){re.escape(s)}(?![0-9A-Za-z:]|\.[0-9A-Za-z])", content):
+                    bad.append((name, s))
+    return bad
+
+
+def test_private(tmp):
+    for seed in (1,):
+        hosts = random_study(seed)
+        r, out = run(tmp / f"run{seed}", hosts), tmp / f"out{seed}"
+        survey("notify", r, "-o", out)
+        folders = [p for p in out.iterdir() if p.is_dir()]
+        check(len(folders) > 10, f"only {len(folders)} folders")
+        for folder in folders:
+            asn = int(folder.name[2:]) if folder.name != "no-as" else 0
+            own = [h for h in hosts if h.asn == asn]
+            equal(f"what {folder} tells of others", leaks(folder, own, [h for h in hosts if h.asn != asn]), [])
+            # The search finds what is there: the folder names its own hosts.
+            check(len(leaks(folder, [], own)) > 10, f"{folder} tells nothing of its own hosts")
+        (tmp / "nets").write_text("198.51.100.0/24\n", encoding="utf-8")
+        survey("notify", r, "-o", out, "--cidr", tmp / "nets")
+        own = [h for h in hosts if h.ip.startswith("198.51.100.")]
+        equal("networks", leaks(out / "networks", own, [h for h in hosts if h not in own]), [])
+        # What is counted: rows are exactly the ports with keys that two hosts have.
+        users = {}
+        for h in hosts:
+            for port, value in h.ports.items():
+                word = re.findall(r'"fingerprint_sha256": "([0-9a-f]{64})"', json.dumps(value))
+                key = word[-1] if port == "p22" else next(w for w in word if json.dumps(value).index(w) > json.dumps(value).index("subject_key_info"))
+                users.setdefault(key, set()).add((h.ip, port[1:]))
+        shared = {k: v for k, v in users.items() if len({ip for ip, _ in v}) > 1}
+        survey("notify", r, "-o", out)
+        have = {(e["source.ip"], e["source.port"]): extra(e) for p in out.glob("*/events.csv") for e in rows(p)}
+        equal("rows", set(have), {use for uses in shared.values() for use in uses})
+        by_ip = {h.ip: h for h in hosts}
+        for (ip, port), e in have.items():
+            holders = {by_ip[i] for i, _ in users[e["fingerprint"]]}
+            others = [h for h in holders if h.asn != by_ip[ip].asn]
+            equal(f"others with the key of {ip}:{port}", (e["hosts_with_key"], e["other_hosts"], e["other_operators"]),
+                  (len(holders), len(others), len({h.asn for h in others})))
+
+
+def documented_fields():
+    text = (SOURCE / "docs/formats.md").read_text(encoding="utf-8").split("### Letters", 1)[1]
+    return {name for line in text.splitlines() if line.startswith("| `") for name in re.findall(r"`([a-z]\w*)`", line)} - {"true"}
+
+
+def test_letters(tmp):
+    r, out = run(tmp / "run", three_networks()), tmp / "out"
+    survey("notify", r, "-o", out, "--reply-to", "abuse@example.ie", "--opt-out", "https://example.ie/no")
+    for folder in (p for p in out.iterdir() if p.is_dir()):
+        raw = (folder / "letter.txt").read_text(encoding="utf-8")
+        wide = [line for line in raw.splitlines() if len(line) > 72 and not re.fullmatch(r" +[0-9a-f]{64}", line)]
+        check(not wide, f"{folder}/letter.txt has lines of more than 72 columns: {wide}")
+        check("{{" not in raw and "{{" not in (folder / "letter.html").read_text(encoding="utf-8"), "a gap was left")
+    text = mail(out / "AS64501/letter.txt").get_content()
+    ours = base64_of(fp("s1"))
+    for s in ("192.0.2.1\n", "one.example.ie", f"SHA256:{ours}", "also on 2 hosts of 2 other operators", fp("t2"), "ssh-keygen -A",
+              "ssh_deletekeys", "smtpd_tls_key_file", "TLSA", "abuse@example.ie", "https://example.ie/no", "from 2026-06-15 to 2026-06-15"):
+        check(s in text, f"letter.txt lacks {s!r}: {text}")
+    check("nginx" not in text, "steps for what was not seen")
+    check("also on" not in mail(out / "AS64503/letter.txt").get_content(), "others where there are none")
+    svg = (out / "AS64501/cluster-1.svg").read_text(encoding="utf-8")
+    check("192.0.2.1" in svg and "2 other hosts" in svg and "of 2 other networks" in svg and fp("s1")[:8] in svg, f"picture: {svg}")
+    # Letters of one's own.
+    t = tmp / "templates"
+    t.mkdir()
+    every = "".join(f"{{{{#{n}}}}}{{{{{n}}}}}{{{{/{n}}}}}{{{{^{n}}}}}-{{{{/{n}}}}}" for n in sorted(documented_fields()))
+    (t / "letter.ga.txt").write_text("Subject: {{network}}\n\nA Chara,\n\n{{#sections}}{{#host_list}}{{address}} {{/host_list}}{{/sections}}\n" + every, encoding="utf-8")
+    (t / "letter.ga.html").write_text("<p>{{network}} " + every, encoding="utf-8")
+    survey("notify", r, "-o", out, "--lang", "ga", "--templates", t, "--draft")
+    check("A Chara,\n\n192.0.2.1 192.0.2.2" in (out / "AS64501/letter.txt").read_text(encoding="utf-8"), "a letter of one's own")
+    # A fault in a letter: nothing is written, the line is told.
+    before = sorted(p.stat().st_mtime_ns for p in out.rglob("*"))
+    for text, fault in (("a\n{{nothing}}\n", 'line 2: there is no field "nothing"'), ("{{#ssh}}", "line 1: {{#ssh}} is not ended"),
+                        ("{{/ssh}}", "line 1: {{/ssh}} ends no part"), ("\n\n{{ssh", 'line 3: "{{" without "}}"'),
+                        ("{{#ssh}}{{#tls}}{{/ssh}}{{/tls}}", "line 1: {{/ssh}} ends no part")):
+        (t / "letter.ga.txt").write_text(text, encoding="utf-8")
+        said = survey("notify", r, "-o", out, "--lang", "ga", "--templates", t, status=2)
+        check(fault in said, f"{text!r}: {said}")
+    equal("files after a fault", sorted(p.stat().st_mtime_ns for p in out.rglob("*")), before)
+    survey("notify", r, "-o", out, "--lang", "../x", status=2)
+    survey("notify", r, "-o", out, "--lang", "xx", status=2)
+
+
+def test_contacts(tmp):
+    r, out, file = run(tmp / "run", three_networks()), tmp / "out", tmp / "contacts.csv"
+    file.write_text("what,mail\nAS64501,noc@one.example\n64501,abuse@one.example\n192.0.2.2/32,two@one.example\n"
+                    "192.0.2.0/24,wide@example.ie\nexample.net, \"hostmaster@example.net\"\n", encoding="utf-8")
+    survey("notify", r, "-o", out, "--contacts", file)
+    equal("contacts", {e["source.ip"]: e["source.abuse_contact"] for p in out.glob("*/events.csv") for e in rows(p)},
+          {"192.0.2.1": "wide@example.ie", "192.0.2.2": "two@one.example", "192.0.2.3": "wide@example.ie", "2001:db8::4": "",
+           "192.0.2.5": "wide@example.ie", "192.0.2.6": "wide@example.ie"})
+    equal("letters", {p.parent.name: mail(p)["To"] for p in out.glob("*/letter.txt")},
+          {"AS64501": "noc@one.example, abuse@one.example", "AS64502": "wide@example.ie", "AS64503": "wide@example.ie", "no-as": None})
+    check("example" not in (r / "notified.ndjson").read_text(encoding="utf-8"), "addresses of people among the notes")
+    file.write_text("example.net,hostmaster@example.net\n", encoding="utf-8")
+    survey("notify", r, "-o", out, "--contacts", file, "--draft")
+    equal("by domain", {e["source.ip"] for p in out.glob("*/events.csv") for e in rows(p) if e["source.abuse_contact"]}, {"192.0.2.3"})
+    # Lines that cannot be used.
+    bad = ['AS1,"x@example.ie\rBcc: y@example.ie"', "AS1,x@example.ie\nBcc: y@example.ie", "AS1,a@example.ie b@example.ie", "AS1,Name <a@example.ie>",
+           "AS1,a@b", "AS1,@example.ie", "AS0,a@example.ie", "192.0.2.1/24,a@example.ie", "AS1,192.0.2.0/24,a@example.ie", "a@example.ie",
+           "AS1,a@example.ie,b@example.ie", '"AS1,a@example.ie', "AS1,a..b@example.ie", "AS1,a@exam ple.ie", "AS1,é@example.ie", "x y,a@example.ie"]
+    for line in bad:
+        file.write_text(f"AS64502,good@example.ie\n{line}\n", encoding="utf-8")
+        said = survey("notify", r, "-o", out, "--contacts", file, "--draft", status=3)
+        check("contacts.csv:2:" in said or "contacts.csv:3:" in said, f"{line!r}: {said}")
+        equal(f"after {line!r}", {p.parent.name: mail(p)["To"] for p in out.glob("AS64502/letter.txt")}, {"AS64502": "good@example.ie"})
+        check("Bcc" not in "".join(p.read_text(encoding="utf-8") for p in out.rglob("*.txt")), f"{line!r} gives a header line")
+
+
+def test_refusals(tmp):
+    r, out = run(tmp / "run", three_networks()), tmp / "out"
+    survey("notify", r, status=2)
+    survey("notify", r, "-o", out, "--asn", "x", status=2)
+    survey("notify", r, "-o", out, "--asn", "64501", "--domain", "example.ie", status=2)
+    survey("notify", r, "-o", out, "--reply-to", "x\nBcc: y@example.ie", status=2)
+    survey("notify", r / "survey.db", "-o", out, status=2)
+    survey("notify", r / "collisions.json", "-o", out, status=2)
+    survey("analyze", r, "--country", "XX", "--anonymise", "-o", tmp / "copy")
+    survey("notify", tmp / "copy", "-o", out, status=2)
+    check(not out.exists(), "something was written")
+    out.mkdir()
+    (out / "mine").write_text("mine", encoding="utf-8")
+    survey("notify", r, "-o", out, status=1)
+    equal("a directory of somebody else's", [p.name for p in out.iterdir()], ["mine"])
+    check(not (r / "notified.ndjson").exists() or not (r / "notified.ndjson").read_text(encoding="utf-8"), "a note of what failed")
+    equal("what is left", sorted(p.name for p in tmp.iterdir()), ["copy", "out", "run"])
+    os.unlink(out / "mine")
+    survey("notify", r, "-o", str(out) + "/")
+    check((out / "AS64501").is_dir(), "an empty directory may be taken")
+
+
+def intelmq_events(path, config):
+    """What IntelMQ's own parser makes of a file, and how many lines it refuses."""
+    from intelmq.bots.parsers.generic.parser_csv import GenericCsvParserBot  # noqa: PLC0415
+    from intelmq.lib.bot import BotLibSettings  # noqa: PLC0415
+    from intelmq.lib.message import Report  # noqa: PLC0415
+    import base64  # noqa: PLC0415
+
+    settings = {k: v for k, v in config["parameters"].items() if k != "destination_queues"}
+    bot = GenericCsvParserBot("survey-parser", settings=BotLibSettings | settings)
+    report = Report({"feed.name": "survey", "raw": base64.b64encode(path.read_bytes()).decode()}, harmonization=bot.harmonization)
+    queues = bot.process_message(report)
+    equal(f"what IntelMQ refuses of {path}", queues.get("error", []), [])
+    return queues["output"]
+
+
+def test_intelmq(tmp):
+    from ruamel.yaml import YAML  # noqa: PLC0415
+    os.environ.setdefault("INTELMQ_ROOT_DIR", str(tmp / "intelmq"))
+    hosts = three_networks() + random_study(3)
+    hosts += [Host(f"203.0.113.{i}", 64700 + i, as_name=evil, ptr=evil, p22=ssh("evil", software=evil.replace("\0", "")))
+              for i, evil in enumerate(NASTY, 1)]
+    r, out = run(tmp / "run", hosts), tmp / "out"
+    (tmp / "contacts").write_text("AS64501,Noc@One.Example.ie\n", encoding="utf-8")
+    survey("notify", r, "-o", out, "--contacts", tmp / "contacts")
+    config = YAML(typ="safe").load((out / "intelmq.yaml").read_text(encoding="utf-8"))["survey-parser"]
+    equal("module", config["module"], "intelmq.bots.parsers.generic.parser_csv")
+    total = 0
+    for path in sorted(out.glob("*/events.csv")):
+        want, got = rows(path), intelmq_events(path, config)
+        equal(f"events of {path}", len(got), len(want))
+        for w, g in zip(want, got):
+            for name in ("source.ip", "source.reverse_dns", "classification.taxonomy", "classification.type", "classification.identifier",
+                         "severity", "feed.code", "protocol.transport", "protocol.application", "source.as_name", "event_description.text"):
+                equal(f"{path} {w['source.ip']} {name}", g.get(name, ""), w[name])
+            equal("asn", str(g.get("source.asn", "")), w["source.asn"])
+            equal("time", g["time.source"], w["time.source"].replace("Z", "+00:00"))
+            equal("fingerprint", g["extra.fingerprint"], extra(w)["fingerprint"])
+        total += len(got)
+    check(total > 100, f"only {total} rows")
+    print(f"{total} rows, none refused")
+
+
+with tempfile.TemporaryDirectory() as directory:
+    globals()[f"test_{CASE}"](pathlib.Path(directory))
