@@ -196,6 +196,42 @@ test_results(void **state)
 	}
 }
 
+/* zgrab2 since 2026 prints giant exponents as numbers; what went through jq is rounded. */
+static void
+test_numbers(void **state)
+{
+	static const char *const numbers[] = { "18446744073709552000", "1e999",
+		"340282366920938463463374607431768211457", "-9223372036854775809" };
+	struct config c = study_config();
+	struct simd_parser *p = simd_parser_new(1 << 20);
+	struct grab_seen seen;
+	struct result r;
+	char line[512], object[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		snprintf(object, sizeof(object),
+		    "{\"status\":\"success\",\"result\":{\"rsa_public_key\":{\"exponent\":%s}}}",
+		    numbers[i]);
+		snprintf(
+		    line, sizeof(line), "{\"ip\":\"198.18.1.1\",\"data\":{\"p25\":%s}}", object);
+		assert_null(read_one(line, &c, &r));
+		assert_int_equal(r.end, GRAB_SUCCESS);
+		/* What goes into the record is what zgrab2 wrote, digit by digit. */
+		assert_int_equal(r.json.len, strlen(object));
+		assert_memory_equal(r.json.s, object, r.json.len);
+		snprintf(line, sizeof(line),
+		    "{\"ip\":\"198.18.1.1\",\"p25\":{\"data\":{\"smtp\":%s}}}", object);
+		assert_true(grab_read_record(p, line, strlen(line), &seen));
+		assert_int_equal(seen.end[port_index(25)], GRAB_SUCCESS);
+	}
+	simd_parser_free(p);
+	/* What is no number stays refused. */
+	assert_non_null(read_one(
+	    "{\"ip\":\"198.18.1.1\",\"data\":{\"p25\":{\"status\":\"success\",\"x\":01e9999}}}", &c,
+	    &r));
+}
+
 static void
 test_garbage(void **state)
 {
@@ -383,6 +419,7 @@ main(void)
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_results),
 		cmocka_unit_test(test_undialed),
+		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_giant_numbers),
 		cmocka_unit_test(test_follow_ups),
