@@ -88,14 +88,14 @@ def a_run(folder):
     with open(folder / "dns.ndjson", "w") as f:
         for name, ip in DNS.items():
             f.write(json.dumps({"name": name, "type": "A", "outcome": "noerror", "answers": [ip], "at": SAID, "ms": 3}) + "\n")
-    survey("analyze", folder, "--country", "XX", "--scan-date", SAID)
+    survey("analyze", folder, "--country", "XX", "--scan-date", SAID, "--no-weak")
     return folder
 
 
 def spellings(key):
     """A fingerprint as it may stand in a file: whole, in part, raw, as OpenSSH prints it."""
     raw = bytes.fromhex(key)
-    return [key.encode(), key[:12].encode(), raw, base64.b64encode(raw).rstrip(b"=")]
+    return [key.encode(), key[:16].encode(), key[:32].encode(), raw, base64.b64encode(raw).rstrip(b"=")]
 
 
 def contents(folder):
@@ -114,13 +114,19 @@ def contents(folder):
                 pass
 
 
+def holds(data, lower, word):
+    """Is the word in it?  192.0.2.1 is not where 192.0.2.11 is; bytes of a key need no bounds."""
+    if not word.isascii() or len(word) > 40:
+        return word in data or word.lower() in lower
+    return word.lower() in lower and re.search(rb"(?<![0-9a-z.-])" + re.escape(word.lower()) + rb"(?![0-9a-z.-]*[0-9a-z])", lower)
+
+
 def search(folder, words):
-    """No word stands in any file, 192.0.2.1 not counted where 192.0.2.11 does."""
-    found = re.compile(b"|".join(rb"(?<![0-9a-z.])" + re.escape(w) + rb"(?![0-9a-z.]*[0-9a-z])" if len(w) < 40 and w.isascii() else re.escape(w)
-                                 for w in sorted(words, key=len, reverse=True)), re.I | re.S)
     for path, data in contents(folder):
-        if (hit := found.search(data)) is not None:
-            sys.exit(f"{path} holds {hit.group()!r}")
+        lower = data.lower()
+        for word in words:
+            if holds(data, lower, word):
+                sys.exit(f"{path} holds {word!r}")
 
 
 def others_secrets(keys=OTHER_KEYS):
@@ -151,7 +157,7 @@ def test_keep_as(tmp):
     run = a_run(tmp / "run")
     for command in ("graph", "report", "analyze"):
         copy = tmp / command
-        survey(command, run, "--anonymise", "--keep-as", 64502, "-o", copy, *(["-f", "svg,pdf,dot"] if command == "graph" else ["-g", "--country", "XX"] if command == "analyze" else []))
+        survey(command, run, "--anonymise", "--keep-as", 64502, "-o", copy, *{"graph": ["-f", "svg,dot"], "report": [], "analyze": ["--country", "XX", "--no-weak"]}[command])
         equal("others.json", json.loads((copy / "others.json").read_text()), OTHERS)
         hosts = hosts_of(copy)
         equal("kept hosts", sorted(hosts), [f"192.0.2.{i}" for i in (1, 2, 7, 8, 9)])
@@ -164,6 +170,8 @@ def test_keep_as(tmp):
         keys = query(copy, "SELECT k.fp, o.port FROM others_keys o JOIN keys k ON k.id = o.key ORDER BY o.port")
         equal("keys that others show, too", keys, [(fp("shared"), 22), (fp("two"), 25)])
         equal("who is alone", (hosts["192.0.2.9"]["clusternum"], hosts["192.0.2.1"]["clusternum"] > 0), (0, True))
+        if command == "analyze":  # without pictures
+            continue
         for ip, n, ases in (("192.0.2.1", "3 other hosts", "2 ASes"), ("192.0.2.2", "1 other host", "1 AS")):
             svg = (copy / f"graphs/cluster-{hosts[ip]['clusternum']}.svg").read_text()
             if f"{n} in {ases}, which this copy does not name" not in svg or "others" not in svg:
@@ -176,19 +184,18 @@ def test_keep_as(tmp):
     equal("pictures", {p.name: p.read_bytes() for p in (tmp / "report/graphs").glob("*.svg")}, before)
     if "stale" in survey("report", tmp / "report"):
         sys.exit("the report does not take the copy's own pictures")
-    for command in (("cluster", tmp / "report", "--all"), ("find", tmp / "report", "192.0.2.1"), ("stats", tmp / "report")):
-        survey(*command)
+    survey("stats", tmp / "report")
     # A copy of the copy has the same row of others.
-    survey("graph", tmp / "graph", "--anonymise", "--keep-as", 64502, "-o", tmp / "twice", "-f", "svg")
+    survey("graph", tmp / "graph", "--anonymise", "--keep-as", 64502, "-o", tmp / "twice", "-f", "dot", "-c", 1)
     equal("others of a copy of the copy", query(tmp / "twice", "SELECT hosts, ases, ports FROM others ORDER BY hosts"), [(1, 1, "25"), (3, 2, "22")])
-    survey("graph", run, "--anonymise", "--keep-as", 64999, "-o", tmp / "none", status=2)
+    survey("graph", run, "--anonymise", "--keep-as", 64999, "-o", tmp / "none", "-f", "dot", status=2)
     equal("a copy of nobody", (tmp / "none").exists(), False)
 
 
 def test_trust(tmp):
     """Pseudonymous rows of the others in kept clusters, and nothing else; said in words."""
     run, copy = a_run(tmp / "run"), tmp / "copy"
-    said = survey("graph", run, "--anonymise", "--keep-as", 64502, "--trust", "-o", copy, "-f", "svg,dot")
+    said = survey("graph", run, "--anonymise", "--keep-as", 64502, "--trust", "-o", copy, "-f", "svg")
     for words in ("4 hosts of others under pseudonyms", "public scan data", "DNS"):
         if words not in said.replace("\n", " ") or words not in (copy / "ANONYMISED").read_text():
             sys.exit(f"--trust does not say {words!r}: {said}")
@@ -207,8 +214,8 @@ def test_trust(tmp):
     equal("others.json", json.loads((copy / "others.json").read_text()), OTHERS)
     equal("no row of those that are there", query(copy, "SELECT count(*) FROM others"), [(0,)])
     # Two owners' copies, and the one for everybody, cannot be put together.
-    survey("graph", run, "--anonymise", "--keep-as", 64504, "--trust", "-o", tmp / "second", "-f", "dot")
-    survey("graph", run, "--anonymise", "-o", tmp / "plain", "-f", "dot")
+    survey("graph", run, "--anonymise", "--keep-as", 64504, "--trust", "-o", tmp / "second", "-f", "dot", "-c", 1)
+    survey("graph", run, "--anonymise", "-o", tmp / "plain", "-f", "dot", "-c", 1)
     seen = [{ip for ip in hosts_of(d) if ip.startswith("host-")} for d in (copy, tmp / "second", tmp / "plain")]
     equal("common pseudonyms", [len(seen[0] & seen[1]), len(seen[0] & seen[2]), len(seen[1] & seen[2])], [0, 0, 0])
     survey("graph", run, "--anonymise", "--trust", "-o", tmp / "no", status=2)
@@ -257,7 +264,7 @@ def test_alike(tmp):
                     n += 1
                     f.write(json.dumps({"ip": f"192.0.{net}.{n}", "writer": "survey", "location": {"country_code": "IE"},
                                         "autonomous_system": {"asn": 64500 + net, "name": f"N{net}"}, "p25": version(name, tls(f"k{n}", "mx.kept.example"))}) + "\n")
-    survey("analyze", run, "--country", "XX", "--scan-date", SAID)
+    survey("analyze", run, "--country", "XX", "--scan-date", SAID, "--no-weak")
     survey("graph", run, "--anonymise", "-o", tmp / "copy", "-f", "dot")
     got = query(tmp / "copy", "SELECT CASE WHEN as_name LIKE 'network-%' THEN 'network' ELSE as_name END AS a, version, count(*) FROM hosts h "
                 "JOIN host_ports p ON p.host = h.id GROUP BY a, version ORDER BY a, version")
@@ -267,7 +274,7 @@ def test_alike(tmp):
 
 def test_study(tmp):
     """A generated study: every address, name and key that the kept hosts have not, in no file."""
-    subprocess.run([sys.executable, GENERATOR, "--out", tmp / "records", "--hosts", "400", "--seed", "7"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, GENERATOR, "--out", tmp / "records", "--hosts", "250", "--seed", "7"], check=True, stdout=subprocess.DEVNULL)
     survey("analyze", tmp / "records/records.fresh", "-o", tmp / "run", "--country", "IE", "--scan-date", SAID, "--no-weak")
     run = tmp / "run"
     (asn,), = query(run, "SELECT h.asn FROM hosts h JOIN hosts o ON o.cluster = h.cluster AND o.asn <> h.asn WHERE h.out IS NULL AND o.out IS NULL "
@@ -279,16 +286,11 @@ def test_study(tmp):
                 "SELECT DISTINCT sha256 FROM host_ports p JOIN certs c ON c.id = p.cert JOIN hosts h ON h.id = p.host"):
         mine = {t for (t,) in query(run, f"{sql} WHERE {kept}")}
         texts += [t for (t,) in query(run, sql) if t is not None and t not in mine]
-    if len(texts) < 800:
+    if len(texts) < 500:
         sys.exit(f"only {len(texts)} secrets")
     for name, more in (("kept", ()), ("trust", ("--trust",))):
-        survey("report", run, "--anonymise", "--keep-as", asn, *more, "-o", tmp / name)
-        blob = b"\n".join(data for _, data in contents(tmp / name)).lower()
-        for t in texts:
-            if t.encode() in blob and re.search(rb"(?<![0-9a-z.-])" + re.escape(t.encode()) + rb"(?![0-9a-z.-]*[0-9a-z])", blob):
-                sys.exit(f"{name}: {t} is in a file of the copy")
-            if len(t) == 64 and bytes.fromhex(t) in blob:
-                sys.exit(f"{name}: {t} is in a file of the copy")
+        survey("graph", run, "--anonymise", "--keep-as", asn, *more, "-o", tmp / name, "-f", "dot")
+        search(tmp / name, [w for t in texts for w in ([t.encode(), bytes.fromhex(t)] if len(t) == 64 else [t.encode()])])
     equal("hosts", query(tmp / "kept", "SELECT count(*) FROM hosts"), query(run, f"SELECT count(*) FROM hosts h WHERE {kept}"))
     told = query(tmp / "kept", "SELECT sum(hosts) FROM others")
     equal("others", told, query(run, f"SELECT count(*) FROM hosts o WHERE o.out IS NULL AND o.asn <> {asn} AND o.cluster IN (SELECT h.cluster FROM hosts h WHERE {kept})"))
