@@ -6,7 +6,7 @@
 
 #include "take.h"
 
-#define WRAPPERS_DEEP 2 /* levels of `result` and `host` around a record */
+#define WRAPPERS_DEEP 2 /* levels of `result`, `host` and `resource` around a record */
 
 const char *
 record_refusal_name(enum record_refusal r)
@@ -171,12 +171,15 @@ take_port(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
 		    fact_time(&x->f, simd_get(n, "timestamp")));
 }
 
-/* A service of Censys Search 2. */
+/* A service of Censys Search 2, or of the Platform, which names its `protocol`. */
 static void
 take_service(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
 {
-	take_grab(x, h, LAYOUT_SERVICES, port, "", n, OUTCOME_OPEN,
-	    fact_time(&x->f, simd_get(n, "observed_at")));
+	bool platform = simd_type(simd_get(n, "protocol")) == SIMD_STRING ||
+			simd_type(simd_get(n, "cert")) == SIMD_OBJECT;
+
+	take_grab(x, h, platform ? LAYOUT_PLATFORM : LAYOUT_SERVICES, port, "", n, OUTCOME_OPEN,
+	    fact_time(&x->f, simd_get(n, platform ? "scan_time" : "observed_at")));
 }
 
 enum form { FORM_PORT, FORM_RAW, FORM_SERVICE };
@@ -292,7 +295,7 @@ take_data(struct extract *x, struct simd_node data)
 	}
 }
 
-/* Censys Search 2: a list, each with the number of its port. */
+/* Censys Search 2 and Platform: a list, each with the number of its port. */
 static void
 take_services(struct extract *x, struct simd_node services)
 {
@@ -414,7 +417,7 @@ take_member(struct extract *x, struct simd_text key, struct simd_node v)
 
 /*
  * The object with the address: the line's own, or one that an answer of Censys's wraps in
- * `result` or `host`.  The address first: a line without one is to leave no trace in the counts.
+ * `result`, `host` or `resource`.  The address first: a line without one is to leave no trace in the counts.
  */
 static struct simd_node
 find_host(struct extract *x, struct simd_node n)
@@ -430,7 +433,8 @@ find_host(struct extract *x, struct simd_node n)
 				x->ip_seen = true;
 			} else if (text_is(key, "port")) {
 				port = v;
-			} else if (text_is(key, "result") || text_is(key, "host")) {
+			} else if (text_is(key, "result") || text_is(key, "host") ||
+				   text_is(key, "resource")) {
 				inner = v;
 			}
 		}

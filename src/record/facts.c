@@ -187,12 +187,20 @@ fact_base64(const struct facts *f, struct simd_node n)
 const char *
 fact_version(const struct facts *f, struct simd_node n)
 {
+	static const char *const odd[][2] = { { "ss_lv_2", "SSLv2" }, { "ss_lv_3", "SSLv3" } };
 	const char *version = fact_text(f, n);
 	char *dotted;
 
-	if (version == NULL || strncmp(version, "TLSv", 4) != 0 || strchr(version, '_') == NULL)
+	if (version == NULL || strchr(version, '_') == NULL)
+		return version;
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		if (strcmp(version, odd[i][0]) == 0)
+			return odd[i][1];
+	}
+	if (strncmp(version, "TLSv", 4) != 0 && strncmp(version, "tlsv", 4) != 0)
 		return version;
 	dotted = arena_strndup(f->a, version, strlen(version));
+	memcpy(dotted, "TLSv", 4);
 	for (char *c = dotted; (c = strchr(c, '_')) != NULL;)
 		*c = '.';
 	return dotted;

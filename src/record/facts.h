@@ -23,7 +23,7 @@ int64_t fact_time(const struct facts *f, struct simd_node n); /* or TIME_UNKNOWN
 const uint8_t *fact_fingerprint(const struct facts *f, struct simd_node n);
 /* The same of a certificate, which may lack it. */
 const uint8_t *fact_digest(const struct facts *f, struct simd_node n);
-/* "TLSv1.2"; Censys writes TLSv1_2. */
+/* "TLSv1.2"; Censys writes TLSv1_2 or tlsv1_2, and ss_lv_3. */
 const char *fact_version(const struct facts *f, struct simd_node n);
 /* Base64 of a key or certificate, at most HOST_PUBLIC_TEXT bytes and not looked into; or NULL. */
 const char *fact_base64(const struct facts *f, struct simd_node n);

@@ -2,6 +2,13 @@
 
 #include "layout.h"
 
+#define PATH0                     \
+	(const struct simd_key[]) \
+	{                         \
+		{                 \
+			NULL, 0   \
+		}                 \
+	}
 #define PATH1(a)                  \
 	(const struct simd_key[]) \
 	{                         \
@@ -27,12 +34,13 @@
 		}                                      \
 	}
 
+#define VALIDITY .validity = SIMD_KEY("validity"), .start = "start", .end = "end"
 #define ZGRAB_TLS                                                                         \
 	{                                                                                 \
 		.leaf = PATH3("server_certificates", "certificate", "parsed"),            \
 		.raw = PATH3("server_certificates", "certificate", "raw"),                \
 		.key = SIMD_KEY("subject_key_info"), .sans = SIMD_KEY("extensions"),      \
-		.digest = SIMD_KEY("fingerprint_sha256"),                                 \
+		.digest = SIMD_KEY("fingerprint_sha256"), VALIDITY,                       \
 		.trusted = PATH3("server_certificates", "validation", "browser_trusted"), \
 		.cipher = PATH3("server_hello", "cipher_suite", "value"),                 \
 		.version = PATH3("server_hello", "version", "name"),                      \
@@ -46,6 +54,15 @@
 		.offered = PATH2("server_key_exchange", "host_key_algorithms"),     \
 	}
 
+#define SERVICE_SSH                                                          \
+	{                                                                    \
+		.key = PATH1("server_host_key"),                             \
+		.version = PATH2("endpoint_id", "protocol_version"),         \
+		.software = PATH2("endpoint_id", "software_version"),        \
+		.kex = PATH2("algorithm_selection", "kex_algorithm"),        \
+		.offered = PATH2("kex_init_message", "host_key_algorithms"), \
+	}
+
 const struct layout_ssh layout_ssh[NLAYOUTS] = {
 	[LAYOUT_RAW] = ZGRAB_SSH,
 	[LAYOUT_V1] = ZGRAB_SSH,
@@ -55,11 +72,8 @@ const struct layout_ssh layout_ssh[NLAYOUTS] = {
 	    .software = PATH2("banner", "software"),
 	    .kex = PATH2("selected", "kex_algorithm"),
 	    .offered = PATH2("support", "host_key_algorithms") },
-	[LAYOUT_SERVICES] = { .key = PATH1("server_host_key"),
-	    .version = PATH2("endpoint_id", "protocol_version"),
-	    .software = PATH2("endpoint_id", "software_version"),
-	    .kex = PATH2("algorithm_selection", "kex_algorithm"),
-	    .offered = PATH2("kex_init_message", "host_key_algorithms") },
+	[LAYOUT_SERVICES] = SERVICE_SSH,
+	[LAYOUT_PLATFORM] = SERVICE_SSH,
 };
 
 const struct layout_tls layout_tls[NLAYOUTS] = {
@@ -70,6 +84,7 @@ const struct layout_tls layout_tls[NLAYOUTS] = {
 	    .key = SIMD_KEY("subject_key_info"),
 	    .sans = SIMD_KEY("extensions"),
 	    .digest = SIMD_KEY("fingerprint_sha256"),
+	    VALIDITY,
 	    .trusted = PATH2("validation", "browser_trusted"),
 	    .cipher = PATH2("cipher_suite", "id"),
 	    .version = PATH1("version") },
@@ -77,7 +92,17 @@ const struct layout_tls layout_tls[NLAYOUTS] = {
 	    .key = SIMD_KEY("public_key"),
 	    .sans = SIMD_KEY("names"),
 	    .digest = SIMD_KEY("fingerprint"),
+	    VALIDITY,
 	    .version = PATH1("version_selected") },
+	[LAYOUT_PLATFORM] = { .leaf = PATH2("cert", "parsed"),
+	    .key = SIMD_KEY("subject_key_info"),
+	    .sans = SIMD_KEY("extensions"),
+	    .digest = SIMD_KEY("fingerprint_sha256"),
+	    .digest_at = PATH2("cert", "fingerprint_sha256"),
+	    .validity = SIMD_KEY("validity_period"),
+	    .start = "not_before",
+	    .end = "not_after",
+	    .version = PATH2("tls", "version_selected") },
 };
 
 static const struct layout_row raw[] = {
@@ -138,9 +163,17 @@ static const struct layout_row services[] = {
 	{ .from = NULL },
 };
 
+static const struct layout_row platform[] = {
+	{ .port = 22, .from = PATH1("ssh") },
+	{ .port = 25, .from = PATH0, .banner = PATH1("banner") },
+	{ .port = 0, .from = PATH0 },
+	{ .from = NULL },
+};
+
 const struct layout_row *const layout_rows[NLAYOUTS] = {
 	[LAYOUT_RAW] = raw,
 	[LAYOUT_V1] = v1,
 	[LAYOUT_CENSYS] = censys,
 	[LAYOUT_SERVICES] = services,
+	[LAYOUT_PLATFORM] = platform,
 };

@@ -15,6 +15,7 @@ enum layout {
 	LAYOUT_V1, /* (b) FreshGrab.py: from the port's `data` */
 	LAYOUT_CENSYS, /* (c) Censys until 2020: from the port */
 	LAYOUT_SERVICES, /* (d) Censys Search 2: from the service */
+	LAYOUT_PLATFORM, /* (e) Censys Platform: likewise */
 	NLAYOUTS
 };
 
@@ -29,7 +30,9 @@ struct layout_ssh {
 struct layout_tls {
 	const struct simd_key *leaf; /* the parsed certificate */
 	const struct simd_key *raw; /* its DER in base64; or NULL */
-	struct simd_key key, sans, digest; /* members of the leaf */
+	struct simd_key key, sans, digest, validity; /* members of the leaf */
+	const char *start, *end; /* of the validity */
+	const struct simd_key *digest_at; /* where the digest stands beside the leaf; or NULL */
 	const struct simd_key *trusted; /* or NULL */
 	const struct simd_key *cipher; /* a number, or "0xC02F"; or NULL */
 	const struct simd_key *version;

@@ -285,8 +285,7 @@ take_tls(struct extract *x, struct host *h, enum layout layout, struct simd_node
 	const struct layout_tls *at = &layout_tls[layout];
 	const struct simd_key member[NMEMBERS] = { at->key, SIMD_KEY("subject_dn"),
 		SIMD_KEY("subject"), SIMD_KEY("issuer_dn"), at->sans, SIMD_KEY("signature"),
-		SIMD_KEY("validity"), SIMD_KEY("serial_number"), at->digest,
-		SIMD_KEY("pubkey_bit_size") };
+		at->validity, SIMD_KEY("serial_number"), at->digest, SIMD_KEY("pubkey_bit_size") };
 	struct simd_node leaf = simd_at(root, at->leaf), m[NMEMBERS];
 	struct key_object k;
 
@@ -314,9 +313,10 @@ take_tls(struct extract *x, struct host *h, enum layout layout, struct simd_node
 	g->issuer = fact_text(&x->f, m[ISSUER]);
 	g->subject = fact_text(&x->f, m[DN]);
 	g->serial = fact_digits(&x->f, m[SERIAL]);
-	g->cert = fact_digest(&x->f, m[DIGEST]);
-	g->not_before = fact_time(&x->f, simd_get(m[VALIDITY], "start"));
-	g->not_after = fact_time(&x->f, simd_get(m[VALIDITY], "end"));
+	g->cert = fact_digest(
+	    &x->f, at->digest_at != NULL ? simd_at(root, at->digest_at) : m[DIGEST]);
+	g->not_before = fact_time(&x->f, simd_get(m[VALIDITY], at->start));
+	g->not_after = fact_time(&x->f, simd_get(m[VALIDITY], at->end));
 	take_handshake(x, at, root, g);
 	g->public_key = take_public(x, h, g, &k, root, at->raw);
 	host_put_grab(h, g, x->f.a);

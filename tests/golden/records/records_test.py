@@ -367,6 +367,45 @@ def case_censys_search_2():
             fail("the other port is not named:", r.words)
 
 
+def platform_service(port, key=None, **more):
+    """One of a host of the Censys Platform (API v3): the certificate stands beside `tls`, in ZGrab2's words but for the validity."""
+    s = {"port": port, "protocol": "UNKNOWN", "transport_protocol": "tcp", "scan_time": AT, "ip": "203.0.113.9", **more}
+    if key:
+        s["tls"] = {"version_selected": "tlsv1_2", "cipher_selected": "TLS_X", "fingerprint_sha256": "cd" * 32}
+        s["cert"] = {"fingerprint_sha256": "cd" * 32, "names": ["elsewhere.site.test"], "spki_fingerprint_sha256": "ef" * 32, "parsed": {
+            "subject_dn": "C=IE, CN=mx.site.test", "issuer_dn": "CN=CA", "serial_number": "77", "signature": {"self_signed": True},
+            "validity_period": {"not_before": "2026-01-01T00:00:00Z", "not_after": "2027-01-01T00:00:00Z"},
+            "extensions": {"subject_alt_name": {"dns_names": ["mx.site.test", "www.site.test"]}},
+            "subject_key_info": {"fingerprint_sha256": fp(key), "key_algorithm": {"name": "RSA"},
+                                 "rsa": {**key["rsa_public_key"], "length": 2048}}}}
+    return s
+
+
+def case_censys_platform():
+    """Hosts of the Censys Platform, bare or as its interface wraps them."""
+    sshd = {"protocol": "SSH", "ssh": {"endpoint_id": {"protocol_version": "2.0", "software_version": "OpenSSH_9.2"}, "server_host_key": {
+        "ed25519_public_key": {"public_bytes": "AA=="}, "fingerprint_sha256": fp(S["a"])}}}
+    hosts = [{"ip": "192.0.2.1", "services": [platform_service(25, K["a"], protocol="SMTP", banner="220 mx1.site.test ESMTP\r\n", smtp={"ehlo": "250 x"}),
+                                              platform_service(22, **sshd), platform_service(443, K["b"], transport_protocol="quic"),
+                                              platform_service(8443, K["c"]), platform_service(53, transport_protocol="udp"), 7],
+              "autonomous_system": {"asn": 64500, "name": "TEST"}, "location": {"country_code": "IE"}},
+             {"ip": "192.0.2.2", "services": [platform_service(993, K["a"]), platform_service(22, **sshd)]},
+             {"ip": "192.0.2.3", "services": [platform_service(25, protocol="SMTP", banner="220 mx3.site.test ESMTP\r\n")]}]
+    for wrap in (lambda h: h, lambda h: {"resource": h}, lambda h: {"result": {"resource": h, "extensions": {}}}):
+        r = analyze(text(*map(wrap, hosts)), "--scan-date", AT)
+        r.check("made", {"192.0.2.1": {"p22": fp(S["a"]), "p25": fp(K["a"])}, "192.0.2.2": {"p22": fp(S["a"]), "p993": fp(K["a"])}},
+                [["192.0.2.1", "192.0.2.2"]], {"192.0.2.1": {"banner": "mx1.site.test", "p25dn": "mx.site.test", "p25san0": "mx.site.test",
+                                                            "p25san1": "www.site.test"}}, {"192.0.2.1": 64500})
+        equal("facts", r.hosts["192.0.2.1"]["analysis"]["p25"], {"rsalen": 2048, "self_signed": True, "timely": True})
+        equal("other ports", r.summary["other_ports"], {"8443": 1})
+        equal("no layout is unknown", r.summary["unknown_layout"], {})
+    # A certificate that was not parsed has no key here, and none is made of its other digests.
+    bare = platform_service(25, K["a"])
+    del bare["cert"]["parsed"]
+    r = analyze(text({"ip": "192.0.2.1", "services": [bare]}, {"ip": "192.0.2.2", "services": [bare]}))
+    r.check("not parsed", {})
+
+
 def case_der():
     """Certificates that are there in DER only."""
     made, keys = [], {}
