@@ -29,8 +29,14 @@ struct explanation {
 	char *pro, *contra; /* sentences; contra is "" where nothing speaks against it */
 };
 
-/* All that something speaks for: at least one.  Fills rows of out and returns how many. */
-unsigned explain_cluster(const struct study *, uint32_t cluster, struct explanation out[NWHYS]);
+/*
+ * All that something speaks for: at least one.  Fills rows of out and returns how many.
+ * *smelly gets the studies' own test (MHSmelly), unless smelly is NULL.  It is true when the
+ * cluster can not be one host with several addresses: some of its hosts show SSH and others
+ * none, or they lie in several ASes, or they show several SSH host keys.
+ */
+unsigned explain_cluster(
+    const struct study *, uint32_t cluster, struct explanation out[NWHYS], bool *smelly);
 void explanations_fini(struct explanation *v, unsigned n);
 
 /* "one host, several addresses?", for people; "multi-homed", for files. */
@@ -38,12 +44,5 @@ const char *why_name(enum why_kind);
 const char *why_word(enum why_kind);
 /* The likeliest explanation; the evidence is appended to out as sentences. */
 enum why_kind why_cluster(const struct study *, uint32_t cluster, struct buf *out);
-
-/*
- * The studies' own test (MHSmelly): can the cluster be one host with several addresses?
- * No when some of its hosts show SSH and others none, when they lie in several
- * ASes, or when they show several SSH host keys.
- */
-bool explain_is_smelly(const struct study *, uint32_t cluster);
 
 #endif

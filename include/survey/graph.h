@@ -31,6 +31,9 @@ struct graph_options {
 	unsigned memory_mb; /* for one process; 0: 1024 */
 	const uint32_t *clusters; /* only these numbers; NULL: all */
 	size_t nclusters;
+	/* AS numbers in whose order colours are given; NULL: by the study's own hosts in clusters. */
+	const uint32_t *asns;
+	size_t nasns;
 	bool no_sandbox; /* workers may do what the caller may; else SANDBOX_DRAW binds them */
 	const volatile sig_atomic_t *stop; /* not 0: stop drawing; may be NULL */
 };

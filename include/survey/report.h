@@ -28,6 +28,20 @@ struct report_options {
  */
 int report_rundir(const struct report_options *o);
 
+/* A run and the one after it, matched; what its page needs of them. */
+struct match;
+struct report_comparison {
+	const struct match *m;
+	const char *name_a, *name_b;
+	const char *graphs_a,
+	    *graphs_b; /* directories of the pictures; those that are missing are said to be */
+	const char *const *gone_why; /* by gone host */
+	const char *notes; /* lines */
+};
+
+/* Append a page in the report's style: figures, and the old and new picture of each cluster that changed. */
+void report_comparisons(const struct report_comparison *c, size_t n, struct buf *out);
+
 enum stats_format { STATS_TEXT, STATS_JSON, STATS_CSV, STATS_LATEX };
 
 /* The tables, in their order; ends with NULL. */

@@ -11,9 +11,10 @@ enum { ACROSS, QUIET, CHANGED, OUTPUT, FORMAT, NO_SANDBOX };
 static const struct command_option options[] = {
 	[ACROSS] = { "across", 0, NULL,
 	    "the runs are of different countries: which keys stand in several of them" },
-	[QUIET] = { "quiet", 'q', NULL, "of the text only a line for each cluster that changed" },
+	[QUIET] = { "quiet", 'q', NULL, "of the text only a line a change, as for mail" },
 	[CHANGED] = { "changed", 0, NULL, "exit status 3 when anything changed" },
-	[OUTPUT] = { "output", 'o', "DIR", "also write compare.json and compare.csv there",
+	[OUTPUT] = { "output", 'o', "DIR",
+	    "also write compare.json, tables, a page and survey-compare.db there",
 	    ARG_NEW_DIRECTORY },
 	[FORMAT] = QUERY_FORMAT_OPTION,
 	[NO_SANDBOX] = NO_SANDBOX_OPTION,
@@ -64,8 +65,8 @@ cmd_compare(int argc, char **argv)
 		return command_ended(opt);
 	buf_init(&out);
 	if ((o.output != NULL && confine_make(o.output) == -1) ||
-	    confine(no_sandbox, (const char *const *)argv + a.at,
-		(const char *const[]){ o.output, NULL }, NULL) == -1)
+	    query_confine((const char *const *)argv + a.at, (unsigned)(argc - a.at), o.output,
+		no_sandbox) == -1)
 		goto out;
 	for (int i = a.at; i < argc; i++) {
 		if (query_runs_add(&runs, argv[i]) == -1)

@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,8 +6,6 @@
 
 #include "survey/argv.h"
 #include "survey/buf.h"
-#include "survey/config.h"
-#include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/query.h"
@@ -76,57 +73,6 @@ read_queries(struct argv *q, const char *path)
 	return rc;
 }
 
-/* The block lists and the opt-out file that a run's config names: which line it was is told. */
-static void
-add_lists(struct argv *paths, const char *dir)
-{
-	char *path = path_join(dir, "survey.conf");
-	struct config *c = access(path, R_OK) == 0 ? config_read(path) : NULL;
-
-	free(path);
-	if (c == NULL)
-		return;
-	for (size_t i = 0; i < c->scan.block_files.n; i++)
-		argv_add(paths, c->scan.block_files.v[i], NULL);
-	if (c->scan.opt_out_file[0] != '\0')
-		argv_add(paths, c->scan.opt_out_file, NULL);
-	config_free(c);
-}
-
-/* Of a run, or of the runs in a directory. */
-static void
-add_runs_lists(struct argv *paths, const char *path)
-{
-	DIR *d = opendir(path);
-	const struct dirent *e;
-
-	add_lists(paths, path);
-	while (d != NULL && (e = readdir(d)) != NULL) {
-		char *run = path_join(path, e->d_name);
-
-		if (e->d_name[0] != '.')
-			add_lists(paths, run);
-		free(run);
-	}
-	if (d != NULL)
-		closedir(d);
-}
-
-static int
-give_up_rights(const char *const *runs, unsigned nruns, bool no_sandbox)
-{
-	struct argv paths = { NULL, 0, 0 };
-	int rc;
-
-	for (unsigned i = 0; i < nruns; i++) {
-		argv_add(&paths, runs[i], NULL);
-		add_runs_lists(&paths, runs[i]);
-	}
-	rc = confine(no_sandbox, (const char *const *)paths.v, NULL, NULL);
-	argv_free(paths.v);
-	return rc;
-}
-
 static int
 cmd_find(int argc, char **argv)
 {
@@ -153,7 +99,7 @@ cmd_find(int argc, char **argv)
 	for (unsigned i = 0; i < a.counts[1]; i++)
 		argv_add(&q, argv[argc - (int)a.counts[1] + (int)i], NULL);
 	if ((input != NULL && read_queries(&q, input) == -1) ||
-	    give_up_rights((const char *const *)argv + a.at, a.counts[0], no_sandbox) == -1)
+	    query_confine((const char *const *)argv + a.at, a.counts[0], NULL, no_sandbox) == -1)
 		goto out;
 	for (unsigned i = 0; i < a.counts[0]; i++) {
 		if (query_runs_add(&runs, argv[a.at + (int)i]) == -1)

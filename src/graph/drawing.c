@@ -53,6 +53,27 @@ draw_colours_init(struct draw_colours *c, const struct study *st)
 }
 
 void
+draw_colours_init_by(struct draw_colours *c, const struct study *st, const uint32_t *asns, size_t n)
+{
+	int *slot = xcalloc(n + 1, sizeof *slot);
+
+	palette_assign(asns, n, slot);
+	c->slot = xcalloc((size_t)st->nases + 1, sizeof *c->slot);
+	for (uint32_t i = 0; i < st->nases; i++)
+		c->slot[i] = -1;
+	for (size_t k = 0, given = 0; k < n && given < NAS_COLOURS; k++) {
+		if (slot[k] < 0)
+			continue;
+		given++;
+		for (uint32_t i = 0; i < st->nases; i++) {
+			if (st->ases[i].asn == asns[k])
+				c->slot[i] = slot[k];
+		}
+	}
+	free(slot);
+}
+
+void
 draw_colours_fini(struct draw_colours *c)
 {
 	free(c->slot);

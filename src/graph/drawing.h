@@ -92,6 +92,9 @@ struct draw_colours {
 };
 
 void draw_colours_init(struct draw_colours *, const struct study *);
+/* The same where others say in which order ASes come: one colour an AS in several studies' pictures. */
+void draw_colours_init_by(
+    struct draw_colours *, const struct study *, const uint32_t *asns, size_t n);
 void draw_colours_fini(struct draw_colours *);
 
 void drawing_init(struct drawing *, const struct study *, const struct draw_colours *,

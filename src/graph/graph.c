@@ -392,7 +392,10 @@ graph_rundir(const struct graph_options *o, struct graph_result *result)
 	t.study = drawn != NULL ? drawn : st;
 	t.formats = o->formats != 0 ? o->formats : GRAPH_SVG | GRAPH_PNG;
 	t.full_up_to = o->full_up_to != 0 ? o->full_up_to : FULL_UP_TO;
-	draw_colours_init(&t.colours, t.study);
+	if (o->asns != NULL)
+		draw_colours_init_by(&t.colours, t.study, o->asns, o->nasns);
+	else
+		draw_colours_init(&t.colours, t.study);
 	if ((t.dir = picture_dir(o)) == NULL)
 		goto out;
 	p.stop = o->stop;

@@ -1,6 +1,7 @@
 /* clusters.json: one cluster a line, with every key of its hosts and where it stands. */
 #include <stdlib.h>
 
+#include "survey/explain_json.h"
 #include "survey/mem.h"
 
 #include "writer.h"
@@ -55,6 +56,17 @@ write_key(struct jsonw *w, const struct study *st, uint32_t key)
 	jsonw_end_object(w);
 }
 
+static void
+write_may_be(struct jsonw *w, const struct study *st, uint32_t cluster)
+{
+	struct explanation v[NWHYS];
+	bool smelly;
+	unsigned n = explain_cluster(st, cluster, v, &smelly);
+
+	explain_members(w, v, n, smelly);
+	explanations_fini(v, n);
+}
+
 static int
 clusters_end(struct writer *o, char **error)
 {
@@ -89,6 +101,7 @@ clusters_end(struct writer *o, char **error)
 			}
 		}
 		jsonw_end_array(w);
+		write_may_be(w, st, k);
 		jsonw_end_object(w);
 		o->n++;
 	}

@@ -1,158 +1,391 @@
-#include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "survey/buf.h"
 #include "survey/config.h"
 #include "survey/file.h"
-#include "survey/ip.h"
+#include "survey/iplist.h"
+#include "survey/jsonw.h"
+#include "survey/lines.h"
+#include "survey/mem.h"
 #include "survey/rfc3339.h"
 #include "survey/rundir.h"
 
 #include "absent.h"
 
-/* Does a list of addresses, prefixes and ranges hold ip?  The line's number, from 1; 0: no; -1: it cannot be read. */
-static long
-line_with(const char *path, const struct ip *ip, char text[static 128])
+#define SCANS_TOLD 12 /* shards whose times a sentence names */
+#define LIST_MAX ((size_t)4 << 30) /* bytes of a list that is searched as text */
+
+/* A file of addresses, prefixes and ranges. */
+struct list {
+	char *path; /* NULL: there is none */
+	struct ipset set; /* once read */
+	bool read, missing;
+};
+
+struct absences {
+	char *dir;
+	bool many;
+	struct list out_of_country, hits, targets[2], blocked;
+	struct list *blocks; /* those that the run's config names */
+	size_t nblocks;
+	struct list opt_out;
+	struct manifest m;
+	bool has_manifest, has_config;
+};
+
+static const char *const absence_names[NABSENCES] = {
+	[ABSENT_UNTOLD] = "not in the records",
+	[ABSENT_NO_PSEUDONYM] = "no such pseudonym",
+	[ABSENT_OUT_OF_COUNTRY] = "out of country",
+	[ABSENT_BLOCKED] = "blocked",
+	[ABSENT_OPTED_OUT] = "opted out",
+	[ABSENT_RESERVED] = "special-purpose address",
+	[ABSENT_NO_RECORD] = "no record",
+	[ABSENT_SILENT] = "silent",
+	[ABSENT_NOT_ASKED] = "not surveyed",
+};
+
+const char *
+absence_name(enum absence why)
 {
-	FILE *f = fopen(path, "re");
-	char *line = NULL;
-	size_t cap = 0;
-	long number = 0, found = 0;
+	return absence_names[why];
+}
 
-	if (f == NULL)
-		return -1;
-	while (found == 0 && getline(&line, &cap, f) != -1) {
-		char *start = line, *dash;
-		struct cidr c;
-		struct ip lo, hi;
-		size_t len;
+/* A regular file, and not what somebody put there instead. */
+static int
+open_list(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
 
-		number++;
-		start[strcspn(start, "#;\r\n")] = '\0';
-		start += strspn(start, " \t");
-		len = strlen(start);
-		while (len > 0 && (start[len - 1] == ' ' || start[len - 1] == '\t'))
-			start[--len] = '\0';
-		if (len == 0)
-			continue;
-		if (cidr_parse(start, len, &c)) {
-			lo = c.ip;
-			hi = cidr_last(&c);
-		} else if ((dash = strchr(start, '-')) == NULL ||
-			   !ip_parse(start, (size_t)(dash - start), &lo) ||
-			   !ip_parse(dash + 1, strlen(dash + 1), &hi)) {
-			continue;
-		}
-		if (lo.family == ip->family && ip_cmp(&lo, ip) <= 0 && ip_cmp(ip, &hi) <= 0) {
-			found = number;
-			snprintf(text, 128, "%s", start);
-		}
+	if (fd != -1 && (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))) {
+		close(fd);
+		fd = -1;
 	}
-	free(line);
-	fclose(f);
+	return fd;
+}
+
+/*
+ * Each range of a list with the number of its line and its text, until fn returns true.
+ * False when it cannot be read.
+ */
+static bool
+each_range(const char *path,
+    bool (*fn)(const struct ip_range *r, unsigned long line, const char *text, void *arg),
+    void *arg)
+{
+	int fd = open_list(path);
+	struct iplist_entry e;
+	struct iplist *parser;
+	struct lines lines;
+	bool stop = false;
+	char *line;
+	size_t len;
+
+	if (fd == -1)
+		return false;
+	parser = iplist_new(IPLIST_BLOCK);
+	lines_init(&lines, IPLIST_LINE_MAX);
+	for (enum lines_got got;
+	     !stop && (got = lines_read(&lines, fd, &line, &len)) != LINES_END;) {
+		char *text;
+
+		if (got == LINES_ERROR)
+			break;
+		if (got == LINES_TOO_LONG)
+			continue;
+		text = xstrndup(line, len < 80 ? len : 80);
+		iplist_line(parser, line, len, &e);
+		if (e.kind == IPLIST_RANGE)
+			stop = fn(&e.range, lines.number, text, arg);
+		free(text);
+	}
+	lines_fini(&lines);
+	iplist_free(parser);
+	close(fd);
+	return true;
+}
+
+static bool
+keep_range(const struct ip_range *r, unsigned long line, const char *text, void *arg)
+{
+	(void)line;
+	(void)text;
+	ipset_add_range(arg, &r->lo, &r->hi);
+	return false;
+}
+
+static bool
+in_list(struct list *l, const struct ip *ip)
+{
+	if (l->path == NULL)
+		return false;
+	if (!l->read) {
+		l->read = true;
+		l->missing = !each_range(l->path, keep_range, &l->set);
+		ipset_normalise(&l->set);
+	}
+	return ipset_contains(&l->set, ip);
+}
+
+/* A list of our own, an address a line: for one look-up the text is searched. */
+static bool
+is_line_of(struct absences *a, struct list *l, const struct ip *ip)
+{
+	char text[IP_STRLEN], *all, *at;
+	size_t size, len;
+	bool found = false;
+	int fd;
+
+	if (a->many)
+		return in_list(l, ip);
+	if ((fd = open_list(l->path)) == -1)
+		return false;
+	all = file_read_fd(fd, LIST_MAX, &size);
+	close(fd);
+	len = strlen(ip_format(ip, text));
+	for (at = all; all != NULL && !found && (at = strstr(at, text)) != NULL; at += len)
+		found = (at == all || at[-1] == '\n') && (at[len] == '\n' || at[len] == '\0');
+	free(all);
 	return found;
 }
 
-static long
-line_in(const char *dir, const char *name, const struct ip *ip, char text[static 128])
-{
-	char *path = path_join(dir, name);
-	long line = line_with(path, ip, text);
+struct searched {
+	const struct ip *ip;
+	unsigned long line;
+	char *text;
+};
 
-	free(path);
-	return line;
+static bool
+holds(const struct ip_range *r, unsigned long line, const char *text, void *arg)
+{
+	struct searched *s = arg;
+
+	if (r->lo.family != s->ip->family || ip_cmp(&r->lo, s->ip) > 0 || ip_cmp(s->ip, &r->hi) > 0)
+		return false;
+	s->line = line;
+	s->text = xstrdup(text);
+	return true;
 }
 
-/* The block lists and the opt-out file that the run's config names, as they are now. */
-static bool
-is_blocked(const char *dir, const struct ip *ip, struct buf *out)
+static void
+say_line(const char *what, const struct list *l, const struct ip *ip, struct buf *out)
 {
-	char *path = path_join(dir, "survey.conf"), text[128];
+	struct searched s = { .ip = ip };
+
+	each_range(l->path, holds, &s);
+	buf_printf(out, "%s by line %lu of %s (%s), as that file is now: never asked", what, s.line,
+	    l->path, s.text != NULL ? s.text : "");
+	free(s.text);
+}
+
+static void
+list_init(struct list *l, const char *dir, const char *name)
+{
+	*l = (struct list){ .path = path_join(dir, name) };
+	ipset_init(&l->set);
+}
+
+static void
+list_fini(struct list *l)
+{
+	free(l->path);
+	ipset_fini(&l->set);
+}
+
+/* The block lists and the opt-out file that the run's config names. */
+static void
+read_config(struct absences *a)
+{
+	char *path = path_join(a->dir, "survey.conf");
 	struct config *c = access(path, R_OK) == 0 ? config_read(path) : NULL;
-	bool blocked = false;
-	long line;
 
 	free(path);
 	if (c == NULL)
-		return false;
-	for (size_t i = 0; i < c->scan.block_files.n && !blocked; i++) {
-		if ((line = line_with(c->scan.block_files.v[i], ip, text)) > 0) {
-			buf_printf(out, "blocked by line %ld of %s (%s)", line,
-			    c->scan.block_files.v[i], text);
-			blocked = true;
-		}
-	}
-	if (!blocked && c->scan.opt_out_file[0] != '\0' &&
-	    (line = line_with(c->scan.opt_out_file, ip, text)) > 0) {
-		buf_printf(
-		    out, "opted out by line %ld of %s (%s)", line, c->scan.opt_out_file, text);
-		blocked = true;
-	}
+		return;
+	a->has_config = true;
+	a->blocks = xcalloc(c->scan.block_files.n + 1, sizeof(*a->blocks));
+	for (; a->nblocks < c->scan.block_files.n; a->nblocks++)
+		list_init(&a->blocks[a->nblocks], "", c->scan.block_files.v[a->nblocks]);
+	if (c->scan.opt_out_file[0] != '\0')
+		list_init(&a->opt_out, "", c->scan.opt_out_file);
 	config_free(c);
-	return blocked;
+}
+
+struct absences *
+absences_open(const char *dir, bool many)
+{
+	struct absences *a = xcalloc(1, sizeof(*a));
+
+	a->dir = xstrdup(dir);
+	a->many = many;
+	list_init(&a->out_of_country, dir, "out-of-country.ips");
+	list_init(&a->hits, dir, "zmap.ips");
+	list_init(&a->targets[0], dir, "cidrs.v4");
+	list_init(&a->targets[1], dir, "cidrs.v6");
+	list_init(&a->blocked, dir, "scan/block.v4");
+	a->has_manifest = manifest_read(&a->m, dir) == 0;
+	read_config(a);
+	return a;
+}
+
+void
+absences_free(struct absences *a)
+{
+	if (a == NULL)
+		return;
+	list_fini(&a->out_of_country);
+	list_fini(&a->hits);
+	list_fini(&a->targets[0]);
+	list_fini(&a->targets[1]);
+	list_fini(&a->blocked);
+	for (size_t i = 0; i < a->nblocks; i++)
+		list_fini(&a->blocks[i]);
+	list_fini(&a->opt_out);
+	if (a->has_manifest)
+		manifest_fini(&a->m);
+	free(a->blocks);
+	free(a->dir);
+	free(a);
+}
+
+/* The list of the config that holds it, or NULL. */
+static const struct list *
+blocking_list(struct absences *a, const struct ip *ip)
+{
+	for (size_t i = 0; i < a->nblocks; i++) {
+		if (in_list(&a->blocks[i], ip))
+			return &a->blocks[i];
+	}
+	return NULL;
+}
+
+enum absence
+absences_why(struct absences *a, const struct ip *ip)
+{
+	struct list *targets;
+
+	if (ip->family != 4 && ip->family != 6)
+		return ABSENT_NO_PSEUDONYM;
+	if (is_line_of(a, &a->out_of_country, ip))
+		return ABSENT_OUT_OF_COUNTRY;
+	if (blocking_list(a, ip) != NULL)
+		return ABSENT_BLOCKED;
+	if (in_list(&a->opt_out, ip))
+		return ABSENT_OPTED_OUT;
+	if (is_line_of(a, &a->hits, ip))
+		return ABSENT_NO_RECORD;
+	if (in_list(&a->blocked, ip))
+		return ip_special_find(ip) != NULL ? ABSENT_RESERVED : ABSENT_BLOCKED;
+	targets = &a->targets[ip->family == 6];
+	if (in_list(targets, ip))
+		return ABSENT_SILENT;
+	/* A scan of one family has no list of the other one. */
+	(void)in_list(&a->targets[ip->family == 4], ip);
+	return a->targets[0].missing && a->targets[1].missing ? ABSENT_UNTOLD : ABSENT_NOT_ASKED;
 }
 
 /* When packets left, and from where: for whoever asks "did you probe me?". */
 static void
-scan_times(const char *dir, struct buf *out)
+say_scans(const struct absences *a, struct buf *out)
 {
-	struct manifest m;
-	int64_t began = 0, ended = 0;
-	char a[TIME_SIZE], b[TIME_SIZE];
+	char from[TIME_SIZE], to[TIME_SIZE], ip[IP_STRLEN];
+	size_t n = a->has_manifest ? a->m.nattempts : 0;
 
-	if (manifest_read(&m, dir) == -1)
+	if (n == 0) {
+		buf_adds(out, "; when packets left is not told here");
 		return;
-	for (size_t i = 0; i < m.nattempts; i++) {
-		if (began == 0 || m.attempts[i].started < began)
-			began = m.attempts[i].started;
-		if (m.attempts[i].ended > ended)
-			ended = m.attempts[i].ended;
 	}
-	if (began != 0) {
-		buf_printf(out, "; the scan ran from %s", time_format(began, a));
-		if (ended != 0)
-			buf_printf(out, " to %s", time_format(ended, b));
-		if (m.source_ip != NULL)
-			buf_printf(out, ", from %s", m.source_ip);
+	buf_adds(out, "; packets left in these times:");
+	for (size_t i = 0; i < n && i < SCANS_TOLD; i++) {
+		const struct manifest_attempt *t = &a->m.attempts[i];
+
+		buf_printf(out, "%s shard %u from %s to %s", i > 0 ? "," : "", t->shard,
+		    time_format(t->started, from),
+		    t->ended != 0 ? time_format(t->ended, to) : "an end that is not told");
+		if (t->source.family != 0)
+			buf_printf(out, " (source %s)", ip_format(&t->source, ip));
 	}
-	manifest_fini(&m);
+	if (n > SCANS_TOLD)
+		buf_printf(out, " and in %zu more, the last until %s", n - SCANS_TOLD,
+		    time_format(a->m.attempts[n - 1].ended, to));
+	if (a->m.shards_total > 1)
+		buf_printf(out, "; in which of the %u shards an address was asked cannot be told",
+		    a->m.shards_total);
+}
+
+enum absence
+absences_reason(struct absences *a, const struct ip *ip, struct buf *out)
+{
+	enum absence why = absences_why(a, ip);
+	const struct ip_special *special;
+	const struct list *block;
+
+	switch (why) {
+	case ABSENT_NO_PSEUDONYM:
+		buf_adds(out, "no such pseudonym in this study");
+		break;
+	case ABSENT_OUT_OF_COUNTRY:
+		buf_adds(out, "answered on port 25, but lies outside the countries of this survey: "
+			      "not asked further");
+		say_scans(a, out);
+		break;
+	case ABSENT_BLOCKED:
+		if ((block = blocking_list(a, ip)) != NULL)
+			say_line("blocked", block, ip, out);
+		else
+			buf_adds(out, "blocked when the scan ran; none of the block lists names it "
+				      "now: never asked");
+		break;
+	case ABSENT_OPTED_OUT:
+		say_line("opted out", &a->opt_out, ip, out);
+		break;
+	case ABSENT_RESERVED:
+		special = ip_special_find(ip);
+		buf_printf(out, "a special-purpose address (%s: %s, %s): never asked",
+		    special->network, special->purpose, special->source);
+		break;
+	case ABSENT_NO_RECORD:
+		buf_adds(out, "answered on port 25, but there is no record of it");
+		say_scans(a, out);
+		break;
+	case ABSENT_SILENT:
+		buf_adds(out, "in the target ranges, and silent on port 25");
+		say_scans(a, out);
+		break;
+	case ABSENT_NOT_ASKED:
+		buf_adds(out, "not in the target ranges: never asked");
+		say_scans(a, out);
+		break;
+	case ABSENT_UNTOLD:
+	case NABSENCES:
+		buf_adds(out, "not in this study; this directory does not tell which ranges were "
+			      "asked");
+		break;
+	}
+	return why;
 }
 
 void
-absent_reason(const char *dir, const struct ip *ip, struct buf *out)
+absences_scans(struct absences *a, struct jsonw *w)
 {
-	char text[128];
-	long in;
+	char time[TIME_SIZE], ip[IP_STRLEN];
 
-	if (ip->family != 4 && ip->family != 6) {
-		buf_adds(out, "no such pseudonym in this study");
-		return;
+	jsonw_array(w);
+	for (size_t i = 0; a->has_manifest && i < a->m.nattempts; i++) {
+		const struct manifest_attempt *t = &a->m.attempts[i];
+
+		jsonw_object(w);
+		jsonw_member_uint(w, "shard", t->shard);
+		jsonw_member_string(w, "from", time_format(t->started, time));
+		jsonw_member_string(w, "to", t->ended != 0 ? time_format(t->ended, time) : NULL);
+		jsonw_member_string(
+		    w, "source", t->source.family != 0 ? ip_format(&t->source, ip) : NULL);
+		jsonw_end_object(w);
 	}
-	if (line_in(dir, "out-of-country.ips", ip, text) > 0) {
-		buf_adds(out, "answered on port 25, but lies outside the countries of this survey: "
-			      "not asked further");
-		return;
-	}
-	if (is_blocked(dir, ip, out)) {
-		buf_adds(out, ": never asked");
-		return;
-	}
-	if (line_in(dir, "zmap.ips", ip, text) > 0) {
-		buf_adds(out, "answered on port 25, but there is no record of it");
-		return;
-	}
-	in = line_in(dir, ip->family == 4 ? "cidrs.v4" : "cidrs.v6", ip, text);
-	if (in > 0) {
-		buf_printf(out, "in the target ranges (%s), and silent on port 25", text);
-		scan_times(dir, out);
-	} else if (in == 0) {
-		buf_adds(out, "not in the target ranges: never asked");
-		scan_times(dir, out);
-	} else {
-		buf_adds(out, "not in this study; this directory does not tell which ranges were "
-			      "asked");
-	}
+	jsonw_end_array(w);
 }

@@ -2,14 +2,46 @@
 #ifndef QUERY_ABSENT_H
 #define QUERY_ABSENT_H
 
+#include <stdbool.h>
+
+#include "survey/ip.h"
+
 struct buf;
-struct ip;
+struct jsonw;
+
+enum absence {
+	ABSENT_UNTOLD, /* the directory has no list of what was asked */
+	ABSENT_NO_PSEUDONYM, /* a pseudonym that the copy does not hold */
+	ABSENT_OUT_OF_COUNTRY, /* it answered, and lies outside the countries */
+	ABSENT_BLOCKED,
+	ABSENT_OPTED_OUT,
+	ABSENT_RESERVED, /* a special-purpose address */
+	ABSENT_NO_RECORD, /* it answered, and no record tells more */
+	ABSENT_SILENT, /* in the target ranges */
+	ABSENT_NOT_ASKED, /* outside the target ranges */
+	NABSENCES
+};
+
+/* "silent", "blocked", …: for files and tables. */
+const char *absence_name(enum absence why);
+
+struct absences;
 
 /*
- * Append a sentence: out of the country; blocked or opted out, and by which line;
- * in the target ranges and silent; not in the ranges, with the times of the scan.
- * What the directory does not tell is said.
+ * What dir tells, read when it is first asked for.  many: so many addresses are
+ * looked up that its lists are worth being kept in memory.
  */
-void absent_reason(const char *dir, const struct ip *ip, struct buf *out);
+struct absences *absences_open(const char *dir, bool many);
+void absences_free(struct absences *a);
+
+enum absence absences_why(struct absences *a, const struct ip *ip);
+/*
+ * The same as a sentence: with the line that blocks it, or with the times at which
+ * packets left, shard by shard.  In which shard an address was asked cannot be told: ZMap's
+ * order is a permutation of all of them.
+ */
+enum absence absences_reason(struct absences *a, const struct ip *ip, struct buf *out);
+/* An array of { shard, from, to, source }. */
+void absences_scans(struct absences *a, struct jsonw *w);
 
 #endif

@@ -10,10 +10,10 @@
 #include "survey/ip.h"
 #include "survey/newdir.h"
 #include "survey/query.h"
+#include "survey/match.h"
 #include "survey/study.h"
 
 #include "contacts.h"
-#include "match.h"
 
 struct template;
 

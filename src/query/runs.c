@@ -58,6 +58,13 @@ add_one(struct query_runs *r, const char *path)
 		run.state = xstrdup(run_state_name[m.state]);
 		manifest_fini(&m);
 	}
+	/* Runs of one name are called by their paths. */
+	for (size_t i = 0; i < r->n; i++) {
+		if (strcmp(r->v[i].name, run.name) != 0)
+			continue;
+		manifest_set(&r->v[i].name, r->v[i].path);
+		manifest_set(&run.name, path);
+	}
 	mem_grow(&r->v, &r->cap, r->n + 1, sizeof(*r->v));
 	r->v[r->n++] = run;
 }

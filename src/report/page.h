@@ -37,5 +37,9 @@ struct page {
 };
 
 void page_html(const struct page *, struct buf *out);
+/* Everything before the content of the body.  script: the page has page.js. */
+void page_head(const char *title, bool script, struct buf *out);
+/* Remote text, cut to max characters and escaped. */
+void page_text(struct buf *out, const char *s, size_t max);
 
 #endif

@@ -17,8 +17,8 @@
 #define WEAK_PLACES 6 /* hosts of a key that are named */
 #define PICTURE_MAX ((size_t)4 << 20) /* bytes of one picture that is taken into the page */
 
-static void
-escaped(struct buf *b, const char *s, size_t max)
+void
+page_text(struct buf *b, const char *s, size_t max)
 {
 	struct buf plain;
 
@@ -39,7 +39,7 @@ put_time(struct buf *b, const char *t)
 		buf_printf(&text, "%.10s %.5s UTC", t, t + 11);
 	else
 		buf_adds(&text, t);
-	escaped(b, text.data, 40);
+	page_text(b, text.data, 40);
 	buf_fini(&text);
 }
 
@@ -49,13 +49,16 @@ has_weak(const struct page *p)
 	return p->study->findings != NULL && p->study->findings->nfindings > 0;
 }
 
-static void
-put_head(const struct page *p, struct buf *b)
+void
+page_head(const char *title, bool script, struct buf *b)
 {
 	buf_adds(b, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 		    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
 		    "base-uri 'none'; form-action 'none'; img-src data:; script-src ");
-	page_hash(page_js, page_js_len, b);
+	if (script)
+		page_hash(page_js, page_js_len, b);
+	else
+		buf_adds(b, "'none'");
 	buf_adds(b, "; style-src ");
 	page_hash(page_css, page_css_len, b);
 	buf_adds(b,
@@ -63,10 +66,17 @@ put_head(const struct page *p, struct buf *b)
 	    "<meta name=\"referrer\" content=\"no-referrer\">\n"
 	    "<meta name=\"robots\" content=\"noindex\">\n<link rel=\"icon\" "
 	    "href=\"data:,\">\n<title>");
-	escaped(b, p->title, 120);
+	page_text(b, title, 120);
 	buf_adds(b, "</title>\n<style>");
 	buf_add(b, (const char *)page_css, page_css_len);
-	buf_adds(b, "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#clusters\">Skip to the "
+	buf_adds(b, "</style>\n</head>\n<body>\n");
+}
+
+static void
+put_head(const struct page *p, struct buf *b)
+{
+	page_head(p->title, true, b);
+	buf_adds(b, "<a class=\"skip\" href=\"#clusters\">Skip to the "
 		    "clusters</a>\n"
 		    "<header class=\"top\"><strong>survey</strong><nav aria-label=\"sections\">"
 		    "<a href=\"#glance\">At a glance</a>");
@@ -79,7 +89,7 @@ put_head(const struct page *p, struct buf *b)
 		    "aria-label=\"light or dark\" "
 		    "title=\"light or dark\" hidden>◐</button>"
 		    "</header>\n<main>\n<h1>");
-	escaped(b, p->title, 120);
+	page_text(b, p->title, 120);
 	buf_adds(b, "</h1>\n<p class=\"sub\">Which hosts share SSH and TLS keys?");
 	if (p->run->created != NULL) {
 		buf_adds(b, runinfo_tells_scan(p->run) ? " Begun " : " Records analysed ");
@@ -226,7 +236,7 @@ put_finding(const struct study *st, size_t number, struct buf *b)
 	buf_adds(b, "<td class=\"wide\"><span class=\"name\">");
 	buf_init(&evidence);
 	study_evidence(st, number, &evidence);
-	escaped(b, evidence.data, 900);
+	page_text(b, evidence.data, 900);
 	buf_fini(&evidence);
 	buf_adds(b, "</span></td></tr>\n");
 }
@@ -246,7 +256,7 @@ put_unchecked(const struct findings *all, struct buf *b)
 		    finding_check_name((enum finding_check)i));
 		if (c->why != NULL) {
 			buf_adds(b, " (");
-			escaped(b, c->why, 200);
+			page_text(b, c->why, 200);
 			buf_adds(b, ")");
 		}
 		first = false;
@@ -360,10 +370,10 @@ static void
 fact(struct buf *b, const char *name, const char *value)
 {
 	buf_adds(b, "<dt>");
-	escaped(b, name, 60);
+	page_text(b, name, 60);
 	buf_adds(b, "</dt><dd>");
 	if (value != NULL)
-		escaped(b, value, 200);
+		page_text(b, value, 200);
 	else
 		buf_adds(b, "<span class=\"missing\">not known</span>");
 	buf_adds(b, "</dd>");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "survey/buf.h"
+#include "survey/explain.h"
 #include "survey/finding.h"
 #include "survey/hex.h"
 #include "survey/mem.h"
@@ -768,11 +769,23 @@ by_cluster_hosts(const void *pa, const void *pb, void *arg)
 }
 
 static void
+say_why(struct row *r, const struct study *st, uint32_t cluster)
+{
+	struct explanation v[NWHYS];
+	bool smelly;
+	unsigned n = explain_cluster(st, cluster, v, &smelly);
+
+	row_text(r, 7, "%s", why_word(v[0].what));
+	row_text(r, 8, "%s", smelly ? "no" : "can be");
+	explanations_fini(v, n);
+}
+
+static void
 top_clusters(struct tables *ts, const struct study *st)
 {
 	static const char *const columns[] = { "hosts", "ASes", "shared keys", "keys",
 		"hosts of the most-used key", "trusted certificates", "wildcard certificates",
-		NULL };
+		"it may be", "one host by the studies' test", NULL };
 	struct table *t = tables_add(ts, "clusters", "The largest clusters", "cluster", columns);
 	uint32_t *order = ordered(st, st->nclusters, by_cluster_hosts);
 
@@ -801,6 +814,7 @@ top_clusters(struct tables *ts, const struct study *st)
 		if ((st->parts & STUDY_FACTS) != 0) {
 			row_count(r, 5, trusted);
 			row_count(r, 6, wild);
+			say_why(r, st, order[i]);
 		}
 	}
 	free(order);

@@ -6,6 +6,7 @@
 
 #include "survey/base64.h"
 #include "survey/buf.h"
+#include "survey/explain.h"
 #include "survey/mem.h"
 #include "survey/name.h"
 #include "survey/publickey.h"
@@ -457,10 +458,26 @@ put_dns(struct row *r, const struct study *st)
 	buf_fini(&b);
 }
 
+/* What the cluster may be most likely; the row ends here, as it borrows the texts. */
+static void
+put_may_be(struct row *r, const struct study *st, uint32_t cluster)
+{
+	struct explanation v[NWHYS];
+	bool smelly;
+	unsigned n = explain_cluster(st, cluster, v, &smelly);
+
+	row_text(r, why_word(v[0].what));
+	row_text(r, v[0].pro);
+	row_text(r, v[0].contra);
+	row_int(r, smelly);
+	row_end(r);
+	explanations_fini(v, n);
+}
+
 static void
 put_clusters(struct row *r, const struct study *st)
 {
-	table_begin(r, "clusters", 5);
+	table_begin(r, "clusters", 9);
 	for (uint32_t i = 0; i < st->nclusters && !r->failed; i++) {
 		const struct study_cluster *c = &st->clusters[i];
 
@@ -469,7 +486,7 @@ put_clusters(struct row *r, const struct study *st)
 		row_int(r, c->keys.n);
 		row_int(r, c->nshared);
 		row_int(r, c->nases);
-		row_end(r);
+		put_may_be(r, st, i);
 	}
 	table_end(r);
 	table_begin(r, "cluster_keys", 3);

@@ -4,11 +4,13 @@
 #include <strings.h>
 
 #include "survey/buf.h"
+#include "survey/domain.h"
 #include "survey/explain.h"
 #include "survey/mem.h"
 #include "survey/study.h"
 
 #define DOMAINS_MANY 5 /* domains of customers that make a platform */
+#define DOMAINS_MAX 64 /* that are counted */
 #define LARGE 5 /* hosts: a service has no more without saying so */
 
 /* What is counted of a cluster before the rules look at it. */
@@ -24,13 +26,13 @@ struct traits {
 	uint32_t certs; /* distinct certificates */
 	uint32_t cert_hosts; /* hosts of the most used certificate */
 	uint32_t good; /* hosts with a name that leads back to them */
-	uint32_t domains; /* distinct last two labels of names of certificates and banners */
+	uint32_t
+	    domains; /* registrable ones of the names of certificates and banners; at most DOMAINS_MAX */
 	uint32_t wildcards; /* hosts with a wildcard name */
 	uint32_t vendor, filter; /* hosts with such a word */
 	const char *vendor_word, *filter_word; /* one of them */
 	bool same_keys; /* every host shows the same set of keys on the same ports */
 	bool same_net; /* all addresses within one /24 or /64 */
-	uint32_t cross; /* keys that serve SSH and TLS */
 };
 
 /* Words by which products and their makers name themselves in certificates and banners. */
@@ -57,27 +59,25 @@ word_in(const char *text, const char *const *words, size_t n)
 
 #define WORD_IN(text, words) word_in(text, words, sizeof(words) / sizeof((words)[0]))
 
-/* Counts the distinct ones of a few texts by their last two labels. */
+/* The registrable domains of names, each once. */
 struct domains {
-	const char *v[64];
+	char *v[DOMAINS_MAX];
 	uint32_t n;
 };
 
 static void
 add_domain(struct domains *d, const char *name)
 {
-	const char *dot = strrchr(name, '.'), *start = dot;
+	char normal[NAME_SIZE];
+	const char *domain;
 
-	if (dot == NULL)
+	if (d->n == DOMAINS_MAX || (domain = domain_of_name(name, normal)) == NULL)
 		return;
-	while (start > name && start[-1] != '.')
-		start--;
 	for (uint32_t i = 0; i < d->n; i++) {
-		if (strcasecmp(d->v[i], start) == 0)
+		if (strcmp(d->v[i], domain) == 0)
 			return;
 	}
-	if (d->n < sizeof(d->v) / sizeof(d->v[0]))
-		d->v[d->n++] = start;
+	d->v[d->n++] = xstrdup(domain);
 }
 
 static int
@@ -232,7 +232,6 @@ find_traits(const struct study *st, const struct study_cluster *c)
 
 		t.ssh_keys += k->ssh;
 		t.tls_keys += k->tls;
-		t.cross += k->ssh && k->tls;
 		if (k->ssh && k->nhosts > t.ssh_shared) {
 			t.ssh_shared = k->nhosts;
 			t.ssh_top = key;
@@ -254,6 +253,8 @@ find_traits(const struct study *st, const struct study_cluster *c)
 	if (t.ssh_top != STUDY_NONE && t.ssh_shared > 1)
 		t.tls_of_cloned = tls_keys_beside(st, t.ssh_top);
 	free(certs);
+	for (uint32_t i = 0; i < d.n; i++)
+		free(d.v[i]);
 	return t;
 }
 
@@ -344,7 +345,7 @@ hosting(const struct traits *t, struct buf *pro, struct buf *contra)
 	if (t->domains >= DOMAINS_MANY) {
 		score += 30;
 		buf_printf(pro, "Its names are of %s%u domains. ",
-		    t->domains == 64 ? "more than " : "", t->domains);
+		    t->domains == DOMAINS_MAX ? "at least " : "", t->domains);
 	} else {
 		buf_printf(contra, "Its names are of %u domain%s only. ", t->domains,
 		    t->domains == 1 ? "" : "s");
@@ -478,7 +479,8 @@ sentences(struct buf *b)
 }
 
 unsigned
-explain_cluster(const struct study *st, uint32_t cluster, struct explanation out[NWHYS])
+explain_cluster(
+    const struct study *st, uint32_t cluster, struct explanation out[NWHYS], bool *smelly)
 {
 	struct traits t = find_traits(st, &st->clusters[cluster]);
 	unsigned n = 0;
@@ -500,6 +502,8 @@ explain_cluster(const struct study *st, uint32_t cluster, struct explanation out
 		buf_fini(&contra);
 	}
 	qsort(out, n, sizeof(*out), by_score);
+	if (smelly != NULL)
+		*smelly = (t.with_ssh > 0 && t.without_ssh > 0) || t.nases > 1 || t.ssh_keys > 1;
 	return n;
 }
 
@@ -516,24 +520,24 @@ enum why_kind
 why_cluster(const struct study *st, uint32_t cluster, struct buf *out)
 {
 	struct explanation v[NWHYS];
-	unsigned n = explain_cluster(st, cluster, v);
-	struct traits t = find_traits(st, &st->clusters[cluster]);
+	const struct study_cluster *c = &st->clusters[cluster];
+	bool smelly;
+	unsigned n = explain_cluster(st, cluster, v, &smelly), cross = 0;
 	enum why_kind kind = v[0].what;
 
+	for (uint32_t i = 0; i < c->keys.n; i++) {
+		const struct study_key *k = &st->keys[study_cluster_key(st, c, i)];
+
+		cross += k->ssh && k->tls;
+	}
 	buf_adds(out, v[0].pro);
 	if (v[0].contra[0] != '\0')
 		buf_printf(out, " Against it: %s", v[0].contra);
-	if (t.cross > 0)
-		buf_printf(out, " Alarm: %u of its keys serve%s both SSH and TLS.", t.cross,
-		    t.cross == 1 ? "s" : "");
+	buf_printf(out, " The studies' own test: it %s be one host with several addresses.",
+	    smelly ? "cannot" : "can");
+	if (cross > 0)
+		buf_printf(out, " Alarm: %u of its keys serve%s both SSH and TLS.", cross,
+		    cross == 1 ? "s" : "");
 	explanations_fini(v, n);
 	return kind;
-}
-
-bool
-explain_is_smelly(const struct study *st, uint32_t cluster)
-{
-	struct traits t = find_traits(st, &st->clusters[cluster]);
-
-	return (t.with_ssh > 0 && t.without_ssh > 0) || t.nases > 1 || t.ssh_keys > 1;
 }

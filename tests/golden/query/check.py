@@ -211,7 +211,10 @@ def test_compare(tmp):
     equal("gone", c["hosts"]["gone"], ["192.0.9.1"])
     equal("changed", sorted(c["hosts"]["changed"]),
           ["192.0.2.4", "192.0.6.3", "192.0.6.4", "192.0.8.1", "192.0.8.2"])
-    equal("repaired", sorted(c["hosts"]["repaired"]), ["192.0.2.4", "192.0.6.3", "192.0.6.4", "192.0.8.1", "192.0.8.2"])
+    equal("rekeyed", sorted(c["hosts"]["rekeyed"]), ["192.0.2.4", "192.0.6.3", "192.0.6.4", "192.0.8.1", "192.0.8.2"])
+    equal("repaired, that is rekeyed and sharing nothing", c["hosts"]["repaired"], ["192.0.2.4"])
+    equal("of another type", c["keys"]["new_of_other_type"], 1)
+    equal("keys of port 22", c["keys"]["ports"]["22"], {"new": 4, "gone": 3, "kept": 5, "spread": 1, "shrunk": 2, "moved": 0})
     ids = {side: {} for side in "ab"}
     for side, folder in (("a", a), ("b", b)):
         for k in json.load(open(folder / "clusters.json")):
@@ -234,11 +237,37 @@ def test_compare(tmp):
     equal("three runs are two pairs", len(ask("compare", a, b, a)), 2)
     survey("compare", a, status=2)
     survey("compare", a, b, "-o", tmp / "out")
-    equal("files", sorted(p.name for p in (tmp / "out").iterdir()), ["compare.csv", "compare.json"])
+    equal("files", sorted(p.name for p in (tmp / "out").iterdir()),
+          ["clusters.csv", "compare.json", "hosts.csv", "index.html", "keys.csv", "run-1", "run-2", "survey-compare.db"])
+    equal("compare.json", json.load(open(tmp / "out/compare.json")), c)
+    changes = {x["change"]: (x["clusters_a"], x["clusters_b"]) for x in csv.DictReader(open(tmp / "out/clusters.csv"))}
+    equal("clusters.csv", changes, {v: tuple(" ".join(map(str, side)) for side in k) for k, v in got.items()})
+    told = subprocess.run(["sqlite3", tmp / "out/survey-compare.db", "SELECT change, count(*) FROM hosts GROUP BY 1 ORDER BY 1"],
+                          capture_output=True, text=True, check=True).stdout.split()
+    equal("survey-compare.db", told, ["changed|5", "gone|1", "new|1", "rekeyed|5", "repaired|1"])
+    page = (tmp / "out/index.html").read_text()
+    pictures = sum(len(x["a"]) + len(x["b"]) for x in c["clusters"])
+    equal("a picture of each changed cluster, before and after", page.count("<img "), pictures)
+    if "no picture" in page or "<script" in page:
+        sys.exit("the page lacks a picture, or has a script")
+    # An AS has one colour before and after, also where it is another AS that has most hosts.
+    colours = [{line.split('fill="')[1][:7] for p in sorted((tmp / f"out/run-{i}/graphs").glob("cluster-*.svg"))
+                for line in p.read_text().split("<g") if "192.0.3.1" in line and 'fill="#' in line} for i in (1, 2)]
+    if not colours[0] or colours[0] != colours[1]:
+        sys.exit(f"the colours of an AS: {colours}")
+    # For mail from a timer: a line a change, and nothing where nothing changed.
+    lines = survey("compare", a, b, "--quiet", "--changed", status=3).splitlines()
+    equal("lines of clusters", sum(x.startswith("cluster ") for x in lines), 5)
+    equal("lines of hosts", sorted(x for x in lines if x.startswith("host ")),
+          sorted(["host 192.0.2.4 repaired", "host 192.0.3.9 new", "host 192.0.9.1 gone: not in the records"] +
+                 [f"host {ip} changed" for ip in ("192.0.6.3", "192.0.6.4", "192.0.8.1", "192.0.8.2")]))
+    equal("no line", survey("compare", a, a, "--quiet", "--changed"), "")
     # A key that both countries show.
     x = run(tmp / "x", {"192.0.2.1": {"p22": ssh("both")}, "192.0.2.2": {"p22": ssh("x")}})
     y = run(tmp / "y", {"198.51.100.1": {"p22": ssh("both")}})
     across = ask("compare", "--across", x, y)
+    equal("what a key joins", [(k["hosts"], k["keys"], [(p["cluster"], p["ip"]) for p in k["parts"]]) for k in across["clusters"]],
+          [(2, 1, [(None, "192.0.2.1"), (None, "198.51.100.1")])])
     equal("across", [(k["fp"], [r["hosts"] for r in k["runs"]]) for k in across["keys"]], [(fp("both"), [1, 1])])
 
 

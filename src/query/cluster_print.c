@@ -1,0 +1,698 @@
+/* A cluster as text, JSON and CSV. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/buf.h"
+#include "survey/explain_json.h"
+#include "survey/hex.h"
+#include "survey/text.h"
+
+#include "cluster.h"
+
+static void
+key_text(struct buf *out, const struct study *st, uint32_t key)
+{
+	if (st->keys[key].named)
+		hex_add(out, st->keys[key].fp, KEY_LEN);
+	else
+		buf_adds(out, "a key that the file does not name");
+}
+
+static const char *
+key_kind(const struct study_key *k)
+{
+	if (k->ssh && k->tls)
+		return "ssh+tls";
+	return k->ssh ? "ssh" : "tls";
+}
+
+/* " WEAK: roca (critical)", in red where there are colours; nothing for a key without findings. */
+static void
+weak_text(struct asking *k, uint32_t key)
+{
+	struct buf b;
+
+	buf_init(&b);
+	if (study_weakness(k->st, &k->weak, key, &b) != -1)
+		buf_printf(k->out, " %sWEAK: %s%s", k->o->colour ? "\033[1;31m" : "", b.data,
+		    k->o->colour ? "\033[0m" : "");
+	buf_fini(&b);
+}
+
+/* The weak keys of a cluster's hosts, shared or not. */
+static uint32_t
+count_weak(const struct asking *k, const struct study_cluster *c)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->keys.n; i++)
+		n += k->weak.first[study_cluster_key(k->st, c, i)] != 0;
+	return n;
+}
+
+/* --- JSON ------------------------------------------------------------------ */
+
+static void
+json_key_name(struct jsonw *w, const char *member, const struct study_key *k)
+{
+	jsonw_key(w, member);
+	if (k->named)
+		jsonw_hex(w, k->fp, KEY_LEN);
+	else
+		jsonw_null(w);
+}
+
+static void
+json_ports(struct jsonw *w, unsigned ports)
+{
+	jsonw_key(w, "ports");
+	jsonw_array(w);
+	for (int row = 0; row < NPORTS; row++) {
+		if (ports >> row & 1)
+			jsonw_uint(w, port_table[row].port);
+	}
+	jsonw_end_array(w);
+}
+
+/* What is wrong with a key; an empty list where nothing is, or nobody has looked. */
+static void
+json_weak(struct asking *k, uint32_t key)
+{
+	struct jsonw *w = &k->w;
+
+	jsonw_key(w, "weak");
+	jsonw_array(w);
+	for (size_t i = k->weak.first[key]; i != 0; i = k->weak.next[i - 1]) {
+		const struct finding_kind_def *kind =
+		    &finding_kinds[k->st->findings->findings[i - 1].kind];
+
+		jsonw_object(w);
+		jsonw_member_string(w, "kind", kind->name);
+		jsonw_member_string(
+		    w, "severity", finding_severity_name((enum finding_severity)kind->severity));
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+/* Weak keys of the cluster's hosts, the shared ones among them. */
+static void
+json_weak_keys(struct asking *k, const struct study_cluster *c)
+{
+	struct jsonw *w = &k->w;
+
+	jsonw_key(w, "weak_keys");
+	jsonw_array(w);
+	for (uint32_t i = 0; i < c->keys.n; i++) {
+		uint32_t key = study_cluster_key(k->st, c, i);
+
+		if (k->weak.first[key] == 0)
+			continue;
+		jsonw_object(w);
+		jsonw_key(w, "fp");
+		jsonw_hex(w, k->st->keys[key].fp, KEY_LEN);
+		jsonw_member_uint(w, "hosts", k->st->keys[key].nhosts);
+		json_ports(w, ports_of_key(k->st, key));
+		json_weak(k, key);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+static void
+json_keys(struct asking *k, const struct study_cluster *c)
+{
+	const struct study *st = k->st;
+	struct jsonw *w = &k->w;
+	char ip[IP_STRLEN];
+
+	jsonw_key(w, "keys");
+	jsonw_array(w);
+	for (uint32_t i = 0; i < c->nshared; i++) {
+		uint32_t key = study_cluster_key(st, c, i);
+		const struct study_key *sk = &st->keys[key];
+
+		jsonw_object(w);
+		json_key_name(w, "fp", sk);
+		jsonw_member_string(w, "kind", key_kind(sk));
+		jsonw_member_uint(w, "hosts", sk->nhosts);
+		jsonw_member_uint(w, "ases", count_ases(k, key));
+		jsonw_member_uint(w, "certificates", count_certs(k, key));
+		jsonw_key(w, "pinned");
+		jsonw_bool(w, pinned_has(&k->pinned, st, key));
+		json_ports(w, ports_of_key(st, key));
+		json_weak(k, key);
+		jsonw_key(w, "at");
+		jsonw_array(w);
+		for (uint32_t u = sk->uses.at; u < sk->uses.at + sk->uses.n; u++) {
+			jsonw_array(w);
+			jsonw_string(w, ip_format(&st->hosts[st->uses[u].host].ip, ip));
+			jsonw_uint(w, port_table[st->uses[u].port].port);
+			jsonw_end_array(w);
+		}
+		jsonw_end_array(w);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+static void
+json_ases(struct jsonw *w, const struct study *st, const struct tallies *t)
+{
+	jsonw_key(w, "ases");
+	jsonw_array(w);
+	for (size_t i = 0; i < t->n; i++) {
+		const struct study_as *as = &st->ases[t->v[i].number];
+
+		jsonw_object(w);
+		jsonw_member_uint(w, "asn", as->asn);
+		jsonw_member_string(w, "as_name", study_text(st, as->name));
+		jsonw_member_uint(w, "hosts", t->v[i].hosts);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+static void
+json_bridges(struct jsonw *w, const struct study *st, const struct facts *f)
+{
+	jsonw_key(w, "bridges");
+	jsonw_array(w);
+	for (size_t i = 0; i < f->nbridges; i++) {
+		jsonw_object(w);
+		json_key_name(w, "key", &st->keys[f->bridges[i].key]);
+		json_ases(w, st, &f->bridges[i].ases);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+static void
+json_cuts(struct asking *k, const struct facts *f)
+{
+	const struct study *st = k->st;
+	struct jsonw *w = &k->w;
+	char ip[IP_STRLEN];
+
+	jsonw_key(w, "cut_hosts");
+	jsonw_array(w);
+	for (uint32_t i = 0; i < f->cuts.n; i++) {
+		if (!f->cuts.v[i].is_key)
+			jsonw_string(w, ip_format(&st->hosts[f->cuts.v[i].number].ip, ip));
+	}
+	jsonw_end_array(w);
+	jsonw_key(w, "cut_keys");
+	jsonw_array(w);
+	for (uint32_t i = 0; i < f->cuts.n; i++) {
+		if (f->cuts.v[i].is_key)
+			jsonw_hex(w, st->keys[f->cuts.v[i].number].fp, KEY_LEN);
+	}
+	jsonw_end_array(w);
+	jsonw_key(w, "cuts");
+	jsonw_array(w);
+	for (uint32_t i = 0; i < f->cuts.n; i++) {
+		const struct cut *c = &f->cuts.v[i];
+
+		jsonw_object(w);
+		if (c->is_key) {
+			jsonw_key(w, "key");
+			jsonw_hex(w, st->keys[c->number].fp, KEY_LEN);
+		} else {
+			jsonw_member_string(w, "host", ip_format(&st->hosts[c->number].ip, ip));
+		}
+		jsonw_key(w, "parts");
+		jsonw_array(w);
+		for (uint32_t p = c->parts.at; p < c->parts.at + c->parts.n; p++)
+			jsonw_uint(w, f->cuts.parts[p]);
+		jsonw_end_array(w);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+static void
+json_holders(struct jsonw *w, const struct plan *p)
+{
+	jsonw_key(w, "alone");
+	jsonw_array(w);
+	for (uint32_t i = 0; i < p->nholders; i++) {
+		const struct holder *o = &p->holders[i];
+
+		jsonw_object(w);
+		jsonw_member_string(w, "operator", o->name);
+		jsonw_member_uint(w, "hosts", o->hosts);
+		jsonw_member_uint(w, "domains", o->domains);
+		jsonw_member_uint(w, "others_freed", o->freed);
+		jsonw_member_uint(w, "still_sharing", o->left);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+static void
+json_plan(struct asking *k, const struct facts *f)
+{
+	const struct study *st = k->st;
+	struct jsonw *w = &k->w;
+	struct plan p;
+	char ip[IP_STRLEN];
+
+	plan_make(k, f->c, &p);
+	jsonw_key(w, "repair");
+	jsonw_object(w);
+	jsonw_member_uint(w, "keys", p.keys);
+	jsonw_member_uint(w, "operators", p.nholders);
+	jsonw_member_uint(w, "changes", p.n);
+	jsonw_member_uint(w, "least", p.least);
+	jsonw_key(w, "tasks");
+	jsonw_array(w);
+	for (size_t i = 0; i < p.n; i++) {
+		const struct task *t = &p.v[i];
+
+		jsonw_object(w);
+		jsonw_member_string(w, "operator", p.holders[t->holder].name);
+		json_key_name(w, "key", &st->keys[t->key]);
+		jsonw_key(w, "pinned");
+		jsonw_bool(w, p.pinned[t->place]);
+		jsonw_member_uint(w, "operators_of_key", p.of_key[t->place]);
+		json_ports(w, ports_of_key(st, t->key));
+		jsonw_key(w, "hosts");
+		jsonw_array(w);
+		for (uint32_t h = 0; h < t->n; h++)
+			jsonw_string(w, ip_format(&st->hosts[t->hosts[h]].ip, ip));
+		jsonw_end_array(w);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+	json_holders(w, &p);
+	jsonw_end_object(w);
+	plan_fini(&p);
+}
+
+static void
+json_tallies(struct jsonw *w, const char *key, const struct tallies *t)
+{
+	jsonw_key(w, key);
+	jsonw_array(w);
+	for (size_t i = 0; i < t->n; i++) {
+		jsonw_object(w);
+		jsonw_member_string(w, "name", t->v[i].text);
+		jsonw_member_uint(w, "hosts", t->v[i].hosts);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
+void
+cluster_json(struct asking *k, const struct facts *f)
+{
+	const struct study *st = k->st;
+	const struct study_cluster *c = f->c;
+	struct jsonw *w = &k->w;
+	char ip[IP_STRLEN];
+
+	jsonw_object(w);
+	jsonw_member_uint(w, "id", c->id);
+	jsonw_member_uint(w, "size", c->hosts.n);
+	jsonw_member_uint(w, "shared_keys", c->nshared);
+	jsonw_key(w, "hosts");
+	jsonw_array(w);
+	for (uint32_t i = 0; i < c->hosts.n; i++)
+		jsonw_string(w, ip_format(&st->hosts[study_member(st, c, i)].ip, ip));
+	jsonw_end_array(w);
+	json_ases(w, st, &f->ases);
+	json_tallies(w, "countries", &f->countries);
+	json_tallies(w, "domains", &f->domains);
+	jsonw_member_uint(w, "certificates", f->certs.n);
+	jsonw_member_uint(
+	    w, "hosts_of_most_used_certificate", f->certs.n > 0 ? f->certs.v[0].hosts : 0);
+	jsonw_member_uint(w, "hosts_with_certificate", f->with_cert);
+	jsonw_member_uint(w, "hosts_with_trusted_certificate", f->trusted);
+	jsonw_member_uint(w, "hosts_with_wildcard_name", f->wildcards);
+	json_tallies(w, "wildcard_names", &f->wildcard_names);
+	jsonw_member_uint(w, "keys_over_several_ases", f->nbridges);
+	json_bridges(w, st, f);
+	jsonw_key(w, "density");
+	jsonw_double(w, f->density, 4);
+	jsonw_key(w, "share_across_ases");
+	jsonw_double(w, (double)f->across / c->hosts.n, 4);
+	jsonw_key(w, "hub");
+	jsonw_object(w);
+	jsonw_member_string(w, "ip", ip_format(&st->hosts[f->hub].ip, ip));
+	jsonw_member_uint(w, "partners", st->hosts[f->hub].nrcs);
+	jsonw_end_object(w);
+	json_cuts(k, f);
+	explain_members(w, f->may_be, f->nmay_be, f->smelly);
+	json_keys(k, c);
+	json_weak_keys(k, c);
+	if (k->o->repair)
+		json_plan(k, f);
+	jsonw_end_object(w);
+}
+
+/* --- text ------------------------------------------------------------------ */
+
+static void
+text_as(struct buf *out, const struct study *st, uint32_t as)
+{
+	const char *name = study_text_or_empty(st, st->ases[as].name);
+
+	if (st->ases[as].asn != 0)
+		buf_printf(out, "AS%u ", st->ases[as].asn);
+	else if (name[0] == '\0')
+		buf_adds(out, "AS unknown");
+	text_plain(out, name, strlen(name), 60);
+}
+
+static void
+text_list(struct buf *out, const char *head, const struct tallies *t)
+{
+	if (t->n == 0)
+		return;
+	buf_printf(out, "%s", head);
+	for (size_t i = 0; i < t->n && i < NAMES_SHOWN; i++) {
+		const char *s = t->v[i].text != NULL && t->v[i].text[0] != '\0' ? t->v[i].text
+										: "unknown";
+
+		buf_adds(out, i > 0 ? ", " : "");
+		text_plain(out, s, strlen(s), 60);
+		buf_printf(out, " (%u)", t->v[i].hosts);
+	}
+	if (t->n > NAMES_SHOWN)
+		buf_printf(out, " and %zu more", t->n - NAMES_SHOWN);
+	buf_adds(out, "\n");
+}
+
+static void
+text_ports(struct buf *out, unsigned ports)
+{
+	bool first = true;
+
+	for (int row = 0; row < NPORTS; row++) {
+		if (!(ports >> row & 1))
+			continue;
+		buf_printf(out, "%s%u", first ? "" : ",", port_table[row].port);
+		first = false;
+	}
+}
+
+static void
+text_cuts(struct buf *out, const struct study *st, const struct facts *f)
+{
+	char ip[IP_STRLEN];
+	uint32_t shown = 0;
+
+	if (f->cuts.n == 0) {
+		buf_adds(out, "no single host or key holds it together\n");
+		return;
+	}
+	for (uint32_t i = 0; i < f->cuts.n && shown < NAMES_SHOWN; i++, shown++) {
+		const struct cut *c = &f->cuts.v[i];
+
+		buf_adds(out, c->is_key ? "without key " : "without host ");
+		if (c->is_key)
+			key_text(out, st, c->number);
+		else
+			buf_adds(out, ip_format(&st->hosts[c->number].ip, ip));
+		buf_printf(out, " it falls into %u parts:", c->parts.n);
+		for (uint32_t p = 0; p < c->parts.n && p < NAMES_SHOWN; p++)
+			buf_printf(out, " %u", f->cuts.parts[c->parts.at + p]);
+		buf_adds(out, c->parts.n > NAMES_SHOWN ? " …\n" : "\n");
+	}
+	if (f->cuts.n > shown)
+		buf_printf(out, "and %u more hosts and keys that split it\n", f->cuts.n - shown);
+}
+
+static void
+text_task(struct asking *k, const struct plan *p, const struct task *t)
+{
+	const struct study *st = k->st;
+	struct buf *out = k->out;
+	char ip[IP_STRLEN];
+
+	buf_adds(out, "  change key ");
+	key_text(out, st, t->key);
+	buf_adds(out, " (port ");
+	text_ports(out, ports_of_key(st, t->key));
+	buf_printf(out, ", %u operator%s in all%s) on %u host%s:", p->of_key[t->place],
+	    p->of_key[t->place] == 1 ? "" : "s",
+	    p->pinned[t->place] ? "; a TLSA record pins it, which changes first" : "", t->n,
+	    t->n == 1 ? "" : "s");
+	for (uint32_t h = 0; h < t->n && h < NAMES_SHOWN; h++)
+		buf_printf(out, " %s", ip_format(&st->hosts[t->hosts[h]].ip, ip));
+	if (t->n > NAMES_SHOWN)
+		buf_printf(out, " and %u more (-f json lists all)", t->n - NAMES_SHOWN);
+	buf_adds(out, "\n");
+}
+
+static void
+text_plan(struct asking *k, const struct facts *f)
+{
+	struct buf *out = k->out;
+	struct plan p;
+
+	plan_make(k, f->c, &p);
+	buf_printf(out,
+	    "\nRepair: %u shared key%s at %u operator%s, %zu change%s.  Whoever holds a shared key "
+	    "knows the others' secret, so all of them replace it; were one to keep each key, %u "
+	    "would do, and that one would have to be trusted not to use it.\n",
+	    p.keys, p.keys == 1 ? "" : "s", p.nholders, p.nholders == 1 ? "" : "s", p.n,
+	    p.n == 1 ? "" : "s", p.least);
+	for (size_t i = 0; i < p.n; i++) {
+		const struct task *t = &p.v[i];
+		const struct holder *o = &p.holders[t->holder];
+
+		if (i == 0 || t[-1].holder != t->holder ||
+		    p.pinned[t[-1].place] != p.pinned[t->place]) {
+			text_plain(out, o->name, strlen(o->name), 70);
+			buf_printf(out,
+			    ": %u host%s, %u domain%s; alone it frees these and %u of others, %u "
+			    "go on sharing\n",
+			    o->hosts, o->hosts == 1 ? "" : "s", o->domains,
+			    o->domains == 1 ? "" : "s", o->freed, o->left);
+		}
+		text_task(k, &p, t);
+	}
+	plan_fini(&p);
+}
+
+static void
+text_bridges(struct buf *out, const struct study *st, const struct facts *f)
+{
+	if (f->nbridges == 0)
+		return;
+	buf_adds(out, "\nBridges between ASes\n");
+	for (size_t i = 0; i < f->nbridges && i < NAMES_SHOWN; i++) {
+		const struct tallies *ases = &f->bridges[i].ases;
+
+		buf_adds(out, "  ");
+		key_text(out, st, f->bridges[i].key);
+		buf_adds(out, ":");
+		for (size_t a = 0; a < ases->n && a < NAMES_SHOWN; a++) {
+			buf_adds(out, a > 0 ? ", " : " ");
+			text_as(out, st, ases->v[a].number);
+			buf_printf(out, " (%u)", ases->v[a].hosts);
+		}
+		if (ases->n > NAMES_SHOWN)
+			buf_printf(out, " and %zu more", ases->n - NAMES_SHOWN);
+		buf_adds(out, "\n");
+	}
+	if (f->nbridges > NAMES_SHOWN)
+		buf_printf(out, "  and %zu more keys\n", f->nbridges - NAMES_SHOWN);
+}
+
+static void
+text_keys(struct asking *k, const struct study_cluster *c)
+{
+	const struct study *st = k->st;
+	struct buf *out = k->out;
+
+	buf_adds(out, "\nShared keys\n");
+	for (uint32_t i = 0; i < c->nshared && i < 2 * NAMES_SHOWN; i++) {
+		uint32_t key = study_cluster_key(st, c, i), certs = count_certs(k, key);
+
+		buf_adds(out, "  ");
+		key_text(out, st, key);
+		buf_printf(out, " %s, port ", key_kind(&st->keys[key]));
+		text_ports(out, ports_of_key(st, key));
+		buf_printf(out, ": %u hosts, %u ASes", st->keys[key].nhosts, count_ases(k, key));
+		if (certs > 0)
+			buf_printf(out, ", %s%u certificate%s", certs > 1 ? "under " : "", certs,
+			    certs == 1 ? "" : "s");
+		if (pinned_has(&k->pinned, st, key))
+			buf_adds(out, ", pinned by a TLSA record");
+		weak_text(k, key);
+		buf_adds(out, "\n");
+	}
+	if (c->nshared > 2 * NAMES_SHOWN)
+		buf_printf(out, "  and %u more\n", c->nshared - 2 * NAMES_SHOWN);
+}
+
+/* Weak keys that one host has; the shared ones are told where they are listed. */
+static void
+text_weak(struct asking *k, const struct study_cluster *c)
+{
+	const struct study *st = k->st;
+	uint32_t shown = 0, left = 0;
+	char ip[IP_STRLEN];
+
+	for (uint32_t i = c->nshared; i < c->keys.n; i++) {
+		uint32_t key = study_cluster_key(st, c, i);
+
+		if (k->weak.first[key] == 0)
+			continue;
+		if (shown == 2 * NAMES_SHOWN) {
+			left++;
+			continue;
+		}
+		buf_adds(k->out, shown++ == 0 ? "\nOther weak keys\n  " : "  ");
+		key_text(k->out, st, key);
+		buf_printf(k->out, " on %s, port ",
+		    ip_format(&st->hosts[st->uses[st->keys[key].uses.at].host].ip, ip));
+		text_ports(k->out, ports_of_key(st, key));
+		weak_text(k, key);
+		buf_adds(k->out, "\n");
+	}
+	if (left > 0)
+		buf_printf(k->out, "  and %u more\n", left);
+}
+
+static void
+text_certs(struct buf *out, const struct facts *f)
+{
+	if (f->certs.n == 1 && f->certs.v[0].hosts == f->c->hosts.n)
+		buf_adds(out, "certificates: one, on every host");
+	else
+		buf_printf(out, "certificates: %zu, the most used one on %u hosts", f->certs.n,
+		    f->certs.n > 0 ? f->certs.v[0].hosts : 0);
+	buf_printf(out, "; %u hosts with one that browsers trust, %u with a wildcard name\n",
+	    f->trusted, f->wildcards);
+	text_list(out, "wildcard names: ", &f->wildcard_names);
+}
+
+static void
+text_may_be(struct buf *out, const struct facts *f)
+{
+	buf_adds(out, "\nWhat it may be\n");
+	for (unsigned i = 0; i < f->nmay_be; i++) {
+		buf_printf(out, "%s  %s\n", why_name(f->may_be[i].what), f->may_be[i].pro);
+		if (f->may_be[i].contra[0] != '\0')
+			buf_printf(out, "  against it: %s\n", f->may_be[i].contra);
+	}
+	buf_printf(out, "the studies' own test: %s\n",
+	    f->smelly ? "not one host with several addresses"
+		      : "it can be one host with several addresses");
+}
+
+void
+cluster_text(struct asking *k, const struct facts *f)
+{
+	const struct study *st = k->st;
+	const struct study_cluster *c = f->c;
+	struct buf *out = k->out;
+	char ip[IP_STRLEN];
+
+	buf_printf(out, "%sCluster %u%s: %u hosts, %u shared key%s, %u AS%s\n",
+	    k->o->colour ? "\033[1m" : "", c->id, k->o->colour ? "\033[0m" : "", c->hosts.n,
+	    c->nshared, c->nshared == 1 ? "" : "s", c->nases, c->nases == 1 ? "" : "es");
+	buf_adds(out, "hosts:");
+	for (uint32_t i = 0; i < c->hosts.n && i < NAMES_SHOWN; i++)
+		buf_printf(out, "%s %s", i > 0 ? "," : "",
+		    ip_format(&st->hosts[study_member(st, c, i)].ip, ip));
+	if (c->hosts.n > NAMES_SHOWN)
+		buf_printf(out, " and %u more (-f json lists all)", c->hosts.n - NAMES_SHOWN);
+	buf_adds(out, "\n");
+	for (size_t i = 0; i < f->ases.n && i < NAMES_SHOWN; i++) {
+		buf_adds(out, "  ");
+		text_as(out, st, f->ases.v[i].number);
+		buf_printf(
+		    out, ": %u host%s\n", f->ases.v[i].hosts, f->ases.v[i].hosts == 1 ? "" : "s");
+	}
+	if (f->ases.n > NAMES_SHOWN)
+		buf_printf(out, "  and %zu more ASes\n", f->ases.n - NAMES_SHOWN);
+	text_list(out, "countries: ", &f->countries);
+	text_list(out, "domains of its names: ", &f->domains);
+	text_certs(out, f);
+	buf_printf(out,
+	    "of all pairs of hosts %.1f %% share a key; %s shares with %u others; %.0f %% of the "
+	    "hosts share a key with another AS\n",
+	    100 * f->density, ip_format(&st->hosts[f->hub].ip, ip), st->hosts[f->hub].nrcs,
+	    100.0 * f->across / c->hosts.n);
+	text_keys(k, c);
+	text_weak(k, c);
+	text_bridges(out, st, f);
+	buf_adds(out, "\nWhat holds it together\n");
+	text_cuts(out, st, f);
+	text_may_be(out, f);
+	if (k->o->repair)
+		text_plan(k, f);
+	buf_adds(out, "\n");
+}
+
+/* --- CSV ------------------------------------------------------------------- */
+
+const struct print_column cluster_columns[] = { { "cluster" }, { "size" }, { "shared_keys" },
+	{ "ases" }, { "countries" }, { "certificates" }, { "hosts_with_trusted_certificate" },
+	{ "hosts_with_wildcard_name" }, { "density" }, { "share_across_ases" }, { "cut_hosts" },
+	{ "cut_keys" }, { "may_be" }, { "smelly" }, { "weak_keys" }, { NULL } };
+
+void
+cluster_csv(struct asking *k, const struct facts *f)
+{
+	const struct study_cluster *c = f->c;
+	struct print *p = &k->csv;
+	uint32_t hosts = 0;
+
+	for (uint32_t i = 0; i < f->cuts.n; i++)
+		hosts += !f->cuts.v[i].is_key;
+	print_uint(p, c->id);
+	print_uint(p, c->hosts.n);
+	print_uint(p, c->nshared);
+	print_uint(p, c->nases);
+	print_uint(p, f->countries.n);
+	print_uint(p, f->certs.n);
+	print_uint(p, f->trusted);
+	print_uint(p, f->wildcards);
+	print_double(p, f->density, 4);
+	print_double(p, (double)f->across / c->hosts.n, 4);
+	print_uint(p, hosts);
+	print_uint(p, f->cuts.n - hosts);
+	print_string(p, why_word(f->may_be[0].what));
+	print_uint(p, f->smelly);
+	if (k->st->findings != NULL)
+		print_uint(p, count_weak(k, c));
+	else
+		print_none(p);
+	print_row(p);
+}
+
+const struct print_column plan_columns[] = { { "cluster" }, { "operator" }, { "key" }, { "pinned" },
+	{ "ip" }, { NULL } };
+
+/* A row a host that a task is about. */
+void
+plan_csv(struct asking *k, const struct facts *f)
+{
+	const struct study *st = k->st;
+	struct print *out = &k->csv;
+	struct plan p;
+	char ip[IP_STRLEN];
+
+	plan_make(k, f->c, &p);
+	for (size_t i = 0; i < p.n; i++) {
+		const struct task *t = &p.v[i];
+
+		for (uint32_t h = 0; h < t->n; h++) {
+			print_uint(out, f->c->id);
+			print_string(out, p.holders[t->holder].name);
+			if (st->keys[t->key].named)
+				print_hex(out, st->keys[t->key].fp, KEY_LEN);
+			else
+				print_none(out);
+			print_uint(out, p.pinned[t->place]);
+			print_string(out, ip_format(&st->hosts[t->hosts[h]].ip, ip));
+			print_row(out);
+		}
+	}
+	plan_fini(&p);
+}

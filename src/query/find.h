@@ -1,0 +1,67 @@
+/* survey find: what its files share. */
+#ifndef QUERY_FIND_H
+#define QUERY_FIND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "survey/ip.h"
+#include "survey/jsonw.h"
+#include "survey/print.h"
+#include "survey/query.h"
+
+struct absences;
+struct sqlite3;
+
+/* How a query is understood. */
+enum find_kind {
+	FIND_ADDRESS,
+	FIND_NETWORK,
+	FIND_AS,
+	FIND_CLUSTER,
+	FIND_FINGERPRINT, /* hex of a key, of a certificate, or a serial number as openssl prints it */
+	FIND_SERIAL, /* digits: a serial number, or hex */
+	FIND_NAME,
+	FIND_GLOB,
+	FIND_AS_NAME
+};
+
+struct find_query {
+	const char *text;
+	enum find_kind kind;
+	struct ip ip;
+	struct cidr cidr;
+	long long number;
+	char *value; /* what the statement looks for */
+};
+
+void find_understand(struct find_query *q, const char *text);
+/* "address", "network", …: for JSON. */
+const char *find_kind_name(enum find_kind kind);
+
+struct find_hosts {
+	int64_t *v; /* hosts.id, ascending */
+	size_t n, cap;
+};
+
+/* The hosts of a query.  Returns 0, or -1 after a message. */
+int find_list(struct sqlite3 *db, const struct find_query *q, struct find_hosts *hosts);
+
+/* What is printed, and of what. */
+struct finding {
+	const struct find_options *o;
+	struct buf *out;
+	struct jsonw w;
+	struct print csv;
+	struct sqlite3 **db; /* by run */
+	struct absences **absent; /* by run; NULL until asked for */
+	size_t nfound; /* queries with a row */
+};
+
+extern const struct print_column find_columns[];
+void find_text_host(struct finding *f, size_t run, int64_t host);
+void find_json_host(struct finding *f, size_t run, int64_t host);
+/* A row a host and port; of a host that told nothing of any port one row without. */
+void find_csv_host(struct finding *f, size_t run, const char *query, int64_t host);
+
+#endif

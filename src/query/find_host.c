@@ -1,0 +1,454 @@
+/* What find tells of a host: statements that take its number, as text, JSON and CSV. */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/buf.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/rfc3339.h"
+#include "survey/text.h"
+
+#include "find.h"
+
+#define PARTNER_ASES 20 /* that are named, the largest first */
+
+static const char *
+text_of(sqlite3_stmt *s, int c)
+{
+	return (const char *)sqlite3_column_text(s, c);
+}
+
+static void
+put_text(struct jsonw *w, const char *key, sqlite3_stmt *s, int c)
+{
+	const char *t = text_of(s, c);
+
+	jsonw_key(w, key);
+	if (t == NULL)
+		jsonw_null(w);
+	else
+		jsonw_string(w, t);
+}
+
+static void
+put_number(struct jsonw *w, const char *key, sqlite3_stmt *s, int c)
+{
+	jsonw_key(w, key);
+	if (sqlite3_column_type(s, c) == SQLITE_NULL)
+		jsonw_null(w);
+	else
+		jsonw_int(w, sqlite3_column_int64(s, c));
+}
+
+static sqlite3_stmt *
+prepare(sqlite3 *db, const char *sql, int64_t host)
+{
+	sqlite3_stmt *s = NULL;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK) {
+		log_error("find: %s", sqlite3_errmsg(db));
+		return NULL;
+	}
+	sqlite3_bind_int64(s, 1, host);
+	return s;
+}
+
+#define HOST_SQL                                                                            \
+	"SELECT ip, asn, as_name, country, out, cluster, csize, nrcs, verdict, rdns, time " \
+	"FROM hosts WHERE id = ?1"
+#define PORT_SQL                                                                                 \
+	"SELECT p.port, p.grab, k.fp, k.ssh_fp, k.kind, k.hosts, p.version, p.key_type, "        \
+	"p.key_bits, p.curve, p.browser_trusted, p.timely, p.software, c.sha256, c.serial, "     \
+	"c.subject, c.issuer, c.not_before, c.not_after, c.self_signed, p.cipher_suite, p.key "  \
+	"FROM host_ports p LEFT JOIN keys k ON k.id = p.key LEFT JOIN certs c ON c.id = p.cert " \
+	"WHERE p.host = ?1 ORDER BY p.rowid"
+#define KEY_COLUMN 21 /* of PORT_SQL: keys.id */
+#define WEAK_SQL "SELECT kind, severity, evidence FROM findings WHERE key = ?1 ORDER BY id"
+#define NAME_SQL "SELECT key, name, verdict, address FROM names WHERE host = ?1 ORDER BY rowid"
+#define OUTCOME_SQL \
+	"SELECT port, outcome FROM outcomes WHERE host = ?1 AND outcome <> 'key' ORDER BY rowid"
+/* Hosts that hold a key of this host, by AS. */
+#define PARTNER_SQL                                                                             \
+	"SELECT h.asn, h.as_name, count(*) AS n FROM hosts h WHERE h.out IS NULL AND "          \
+	"h.id <> ?1 AND h.id IN (SELECT q.host FROM host_ports q WHERE q.key IN (SELECT p.key " \
+	"FROM host_ports p JOIN keys k ON k.id = p.key WHERE p.host = ?1 AND k.hosts > 1)) "    \
+	"GROUP BY h.asn, h.as_name ORDER BY n DESC, h.asn"
+
+/* Since when the address has been in a cluster, over the runs in order of time, up to and with this one. */
+static const struct query_run *
+clustered_since(const struct finding *f, size_t run, const char *ip)
+{
+	const struct query_run *since = NULL;
+
+	for (size_t i = run + 1; i-- > 0;) {
+		sqlite3_stmt *s = NULL;
+		bool in = false;
+
+		if (sqlite3_prepare_v2(f->db[i], "SELECT cluster FROM hosts WHERE ip = ?", -1, &s,
+			NULL) == SQLITE_OK) {
+			sqlite3_bind_text(s, 1, ip, -1, SQLITE_STATIC);
+			in = sqlite3_step(s) == SQLITE_ROW &&
+			     sqlite3_column_type(s, 0) != SQLITE_NULL;
+		}
+		sqlite3_finalize(s);
+		if (!in)
+			break;
+		since = &f->o->runs->v[i];
+	}
+	return since;
+}
+
+/* A statement for the findings of the key in that row of PORT_SQL; NULL: the row has none. */
+static sqlite3_stmt *
+weak_of(sqlite3 *db, sqlite3_stmt *port)
+{
+	return sqlite3_column_type(port, KEY_COLUMN) == SQLITE_NULL
+		   ? NULL
+		   : prepare(db, WEAK_SQL, sqlite3_column_int64(port, KEY_COLUMN));
+}
+
+static void
+json_weak(struct jsonw *w, sqlite3 *db, sqlite3_stmt *port)
+{
+	sqlite3_stmt *s = weak_of(db, port);
+
+	jsonw_key(w, "weak");
+	jsonw_array(w);
+	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
+		jsonw_object(w);
+		put_text(w, "kind", s, 0);
+		put_text(w, "severity", s, 1);
+		put_text(w, "evidence", s, 2);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+	sqlite3_finalize(s);
+}
+
+/* "roca (critical), short (medium)"; returns whether there is anything. */
+static bool
+weak_text(sqlite3 *db, sqlite3_stmt *port, struct buf *out)
+{
+	sqlite3_stmt *s = weak_of(db, port);
+	bool any = false;
+
+	for (; s != NULL && sqlite3_step(s) == SQLITE_ROW; any = true)
+		buf_printf(out, "%s%s (%s)", any ? ", " : "", text_of(s, 0), text_of(s, 1));
+	sqlite3_finalize(s);
+	return any;
+}
+
+static void
+json_ports(struct jsonw *w, sqlite3 *db, int64_t host)
+{
+	static const char *const members[] = { "port", "grab", "key", "ssh_fp", "kind", "key_hosts",
+		"version", "key_type", "key_bits", "curve", "browser_trusted", "timely", "software",
+		"cert", "serial", "subject", "issuer", "not_before", "not_after", "self_signed",
+		"cipher_suite" };
+	static const char numbers[] = "\1\0\0\0\0\1\0\0\1\0\1\1\0\0\0\0\0\0\0\1\1";
+	sqlite3_stmt *s = prepare(db, PORT_SQL, host);
+
+	jsonw_key(w, "ports");
+	jsonw_array(w);
+	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
+		jsonw_object(w);
+		for (int c = 0; c < (int)(sizeof(members) / sizeof(members[0])); c++) {
+			if (numbers[c])
+				put_number(w, members[c], s, c);
+			else
+				put_text(w, members[c], s, c);
+		}
+		json_weak(w, db, s);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+	sqlite3_finalize(s);
+	s = prepare(db, OUTCOME_SQL, host);
+	jsonw_key(w, "outcomes");
+	jsonw_object(w);
+	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
+		char port[16];
+
+		snprintf(port, sizeof(port), "%d", sqlite3_column_int(s, 0));
+		put_text(w, port, s, 1);
+	}
+	jsonw_end_object(w);
+	sqlite3_finalize(s);
+}
+
+static void
+json_partners(struct jsonw *w, sqlite3 *db, int64_t host)
+{
+	sqlite3_stmt *s = prepare(db, PARTNER_SQL, host);
+
+	jsonw_key(w, "partners");
+	jsonw_array(w);
+	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
+		jsonw_object(w);
+		put_number(w, "asn", s, 0);
+		put_text(w, "as_name", s, 1);
+		put_number(w, "hosts", s, 2);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+	sqlite3_finalize(s);
+}
+
+void
+find_json_host(struct finding *f, size_t run, int64_t host)
+{
+	static const char *const members[] = { "ip", "asn", "as_name", "country", "out", "cluster",
+		"csize", "nrcs", "verdict", "rdns", "time" };
+	sqlite3 *db = f->db[run];
+	sqlite3_stmt *s = prepare(db, HOST_SQL, host);
+	struct jsonw *w = &f->w;
+	char *ip = NULL;
+
+	jsonw_object(w);
+	if (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
+		for (int c = 0; c < 11; c++) {
+			if (c == 1 || (c >= 5 && c <= 7))
+				put_number(w, members[c], s, c);
+			else
+				put_text(w, members[c], s, c);
+		}
+		ip = xstrdup(text_of(s, 0) != NULL ? text_of(s, 0) : "");
+	}
+	sqlite3_finalize(s);
+	if (ip != NULL && f->o->runs->n > 1) {
+		const struct query_run *since = clustered_since(f, run, ip);
+		char time[TIME_SIZE];
+
+		jsonw_key(w, "in_a_cluster_since");
+		if (since == NULL || since->began == TIME_UNKNOWN)
+			jsonw_null(w);
+		else
+			jsonw_string(w, time_format(since->began, time));
+	}
+	free(ip);
+	s = prepare(db, NAME_SQL, host);
+	jsonw_key(w, "names");
+	jsonw_array(w);
+	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
+		jsonw_object(w);
+		put_text(w, "source", s, 0);
+		put_text(w, "name", s, 1);
+		put_text(w, "verdict", s, 2);
+		put_text(w, "address", s, 3);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+	sqlite3_finalize(s);
+	json_ports(w, db, host);
+	json_partners(w, db, host);
+	jsonw_end_object(w);
+}
+
+static void
+plain(struct buf *out, const char *s, size_t max)
+{
+	text_plain(out, s != NULL ? s : "", s != NULL ? strlen(s) : 0, max);
+}
+
+static void
+text_as(struct buf *out, sqlite3_stmt *s, int asn, int name)
+{
+	if (sqlite3_column_type(s, asn) != SQLITE_NULL)
+		buf_printf(out, "AS%lld ", (long long)sqlite3_column_int64(s, asn));
+	else if (text_of(s, name) == NULL)
+		buf_adds(out, "AS unknown");
+	plain(out, text_of(s, name), 60);
+}
+
+static void
+text_weak(struct buf *out, sqlite3 *db, sqlite3_stmt *port, bool colour)
+{
+	struct buf b;
+
+	buf_init(&b);
+	if (weak_text(db, port, &b))
+		buf_printf(out, "            %sWEAK: %s%s\n", colour ? "\033[1;31m" : "", b.data,
+		    colour ? "\033[0m" : "");
+	buf_fini(&b);
+}
+
+static void
+text_ports(struct buf *out, sqlite3 *db, int64_t host, bool colour)
+{
+	sqlite3_stmt *s = prepare(db, PORT_SQL, host);
+
+	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
+		const char *grab = text_of(s, 1);
+
+		if (sqlite3_column_type(s, 2) == SQLITE_NULL)
+			continue; /* open without a key: among the outcomes */
+		buf_printf(out, "  port %-4d %s ", sqlite3_column_int(s, 0),
+		    text_of(s, 3) != NULL ? text_of(s, 3) : text_of(s, 2));
+		buf_printf(out, "(%lld host%s)", (long long)sqlite3_column_int64(s, 5),
+		    sqlite3_column_int64(s, 5) == 1 ? "" : "s");
+		if (grab != NULL && grab[0] != '\0')
+			buf_printf(out, " [%s]", grab);
+		for (int c = 6; c <= 9; c++) {
+			if (sqlite3_column_type(s, c) == SQLITE_NULL)
+				continue;
+			buf_adds(out, " ");
+			plain(out, text_of(s, c), 40);
+		}
+		if (sqlite3_column_type(s, 10) != SQLITE_NULL && sqlite3_column_int(s, 10) != 0)
+			buf_adds(out, ", trusted by browsers");
+		if (sqlite3_column_type(s, 11) != SQLITE_NULL && sqlite3_column_int(s, 11) == 0)
+			buf_adds(out, ", not valid on that day");
+		if (text_of(s, 12) != NULL) {
+			buf_adds(out, ", ");
+			plain(out, text_of(s, 12), 40);
+		}
+		buf_adds(out, "\n");
+		text_weak(out, db, s, colour);
+		if (text_of(s, 15) != NULL) {
+			buf_adds(out, "            certificate ");
+			plain(out, text_of(s, 15), 70);
+			if (text_of(s, 14) != NULL) {
+				buf_adds(out, ", serial ");
+				plain(out, text_of(s, 14), 50);
+			}
+			buf_adds(out, "\n");
+		}
+	}
+	sqlite3_finalize(s);
+	s = prepare(db, OUTCOME_SQL, host);
+	for (bool first = true; s != NULL && sqlite3_step(s) == SQLITE_ROW; first = false)
+		buf_printf(out, "%s%d %s", first ? "  no key: " : ", ", sqlite3_column_int(s, 0),
+		    text_of(s, 1));
+	if (out->len > 0 && out->data[out->len - 1] != '\n')
+		buf_adds(out, "\n");
+	sqlite3_finalize(s);
+}
+
+void
+find_text_host(struct finding *f, size_t run, int64_t host)
+{
+	sqlite3 *db = f->db[run];
+	sqlite3_stmt *s = prepare(db, HOST_SQL, host);
+	struct buf *out = f->out;
+	int shown = 0, more = 0;
+	char time[TIME_SIZE];
+
+	if (s == NULL || sqlite3_step(s) != SQLITE_ROW) {
+		sqlite3_finalize(s);
+		return;
+	}
+	buf_printf(out, "%s%s%s  ", f->o->colour ? "\033[1m" : "", text_of(s, 0),
+	    f->o->colour ? "\033[0m" : "");
+	text_as(out, s, 1, 2);
+	if (text_of(s, 3) != NULL)
+		buf_printf(out, ", %s", text_of(s, 3));
+	buf_adds(out, "\n");
+	if (text_of(s, 4) != NULL)
+		buf_printf(out, "  takes no part: %s\n", text_of(s, 4));
+	else if (sqlite3_column_type(s, 5) == SQLITE_NULL)
+		buf_adds(out, "  in no cluster: nobody else shows a key of it\n");
+	else
+		buf_printf(out, "  cluster %lld of %lld hosts; shares keys with %lld of them\n",
+		    (long long)sqlite3_column_int64(s, 5), (long long)sqlite3_column_int64(s, 6),
+		    (long long)sqlite3_column_int64(s, 7));
+	if (f->o->runs->n > 1 && sqlite3_column_type(s, 5) != SQLITE_NULL) {
+		const struct query_run *since = clustered_since(f, run, text_of(s, 0));
+
+		if (since != NULL && since->began != TIME_UNKNOWN)
+			buf_printf(out, "  in a cluster since %.10s (%s)\n",
+			    time_format(since->began, time), since->name);
+	}
+	buf_printf(out, "  names: %s\n", text_of(s, 8));
+	sqlite3_finalize(s);
+	s = prepare(db, NAME_SQL, host);
+	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
+		buf_printf(out, "    %-10s ", text_of(s, 0));
+		plain(out, text_of(s, 1), 90);
+		if (text_of(s, 2) != NULL)
+			buf_printf(out, "  %s", text_of(s, 2));
+		if (text_of(s, 3) != NULL && strcmp(text_of(s, 2), "bad") == 0)
+			buf_printf(out, " (leads to %s)", text_of(s, 3));
+		buf_adds(out, "\n");
+	}
+	sqlite3_finalize(s);
+	text_ports(out, db, host, f->o->colour);
+	s = prepare(db, PARTNER_SQL, host);
+	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
+		if (shown++ >= PARTNER_ASES) {
+			more++;
+			continue;
+		}
+		buf_adds(out, shown == 1 ? "  shares keys with hosts of\n    " : "    ");
+		text_as(out, s, 0, 1);
+		buf_printf(out, ": %lld\n", (long long)sqlite3_column_int64(s, 2));
+	}
+	sqlite3_finalize(s);
+	if (more > 0)
+		buf_printf(out, "    and of %d more ASes\n", more);
+}
+
+const struct print_column find_columns[] = { { "query" }, { "run" }, { "ip" }, { "asn" },
+	{ "as_name" }, { "country" }, { "out" }, { "cluster" }, { "csize" }, { "verdict" },
+	{ "rdns" }, { "port" }, { "grab" }, { "outcome" }, { "key" }, { "ssh_fp" }, { "kind" },
+	{ "key_hosts" }, { "version" }, { "key_type" }, { "key_bits" }, { "curve" },
+	{ "browser_trusted" }, { "timely" }, { "software" }, { "cert" }, { "serial" }, { "weak" },
+	{ NULL } };
+
+/* What SQLite says of a column: a number stands as it is. */
+static void
+csv_cell(struct print *p, sqlite3_stmt *s, int column)
+{
+	if (sqlite3_column_type(s, column) == SQLITE_INTEGER &&
+	    sqlite3_column_int64(s, column) >= 0)
+		print_uint(p, (uint64_t)sqlite3_column_int64(s, column));
+	else
+		print_string(p, text_of(s, column));
+}
+
+/* The columns of the host itself. */
+static void
+csv_head(struct finding *f, size_t run, const char *query, sqlite3_stmt *host)
+{
+	static const int columns[] = { 0, 1, 2, 3, 4, 5, 6, 8, 9 };
+
+	print_string(&f->csv, query);
+	print_string(&f->csv, f->o->runs->v[run].name);
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		csv_cell(&f->csv, host, columns[i]);
+}
+
+void
+find_csv_host(struct finding *f, size_t run, const char *query, int64_t number)
+{
+	static const int columns[] = { 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14 };
+	sqlite3_stmt *host = prepare(f->db[run], HOST_SQL, number);
+	sqlite3_stmt *port = prepare(f->db[run], PORT_SQL, number);
+	bool there = host != NULL && sqlite3_step(host) == SQLITE_ROW;
+	struct buf weak;
+	size_t rows = 0;
+
+	buf_init(&weak);
+	while (there && port != NULL && sqlite3_step(port) == SQLITE_ROW) {
+		csv_head(f, run, query, host);
+		csv_cell(&f->csv, port, 0);
+		csv_cell(&f->csv, port, 1);
+		print_string(&f->csv, text_of(port, 2) != NULL ? "key" : "open");
+		csv_cell(&f->csv, port, 2);
+		for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+			csv_cell(&f->csv, port, columns[i]);
+		buf_clear(&weak);
+		if (weak_text(f->db[run], port, &weak))
+			print_string(&f->csv, weak.data);
+		print_row(&f->csv);
+		rows++;
+	}
+	if (there && rows == 0) {
+		csv_head(f, run, query, host);
+		print_row(&f->csv);
+	}
+	buf_fini(&weak);
+	sqlite3_finalize(port);
+	sqlite3_finalize(host);
+}
