@@ -2,8 +2,9 @@
  * Remote text made harmless for where it is going to stand.
  *
  * Input is any bytes.  Invalid UTF-8 becomes U+FFFD in all of them except
- * escape_terminal(), which shows the bytes.  Control characters are shown
- * or dropped as each target requires; none of them ever passes through.
+ * escape_terminal(), which shows the bytes.  Control characters, and code
+ * points that are no characters, are shown or dropped as each target requires;
+ * none of them ever passes through.
  */
 /* Layer: base */
 #ifndef SURVEY_ESCAPE_H
@@ -22,6 +23,8 @@ struct buf;
  */
 size_t utf8_decode(const char *s, size_t len, uint32_t *cp);
 bool utf8_valid(const char *s, size_t len);
+/* Can it be shown?  No: control characters, those that hide or reorder text, U+FDD0, U+FFFE and their like. */
+bool utf8_shown(uint32_t cp);
 
 void escape_terminal(struct buf *out, const char *s, size_t len); /* \xNN; also bidi marks */
 void escape_json(struct buf *out, const char *s, size_t len); /* without the quotes */
@@ -30,6 +33,15 @@ void escape_xml(
 void escape_dot(
     struct buf *out, const char *s, size_t len); /* inside "…"; no \N, \G, \L escapes survive */
 void escape_csv(struct buf *out, const char *s, size_t len); /* a whole cell, formulas defused */
+/*
+ * A cell of a tabular, at the start of a row, too.  Letters that pdflatex
+ * cannot set without further packages are the argument of a command of this
+ * name, which ESCAPE_LATEX_PREAMBLE defines.
+ */
 void escape_latex(struct buf *out, const char *s, size_t len);
+#define ESCAPE_LATEX_LETTER "\\surveyletter"
+/* XeLaTeX and LuaLaTeX show them, pdflatex a question mark. */
+#define ESCAPE_LATEX_PREAMBLE \
+	"\\providecommand" ESCAPE_LATEX_LETTER "[1]{\\ifdefined\\Umathchar#1\\else?\\fi}\n"
 
 #endif

@@ -23,8 +23,9 @@ struct report_options {
 };
 
 /*
- * Write report/index.html, and beside it each chart as SVG with its CSV.
- * Returns 0, or -1 after a message.
+ * Write report/index.html, and beside it each chart as SVG and PDF with its CSV.
+ * Returns 0; 1 when it is there without charts that could not be made, which
+ * messages name; or -1 after a message.
  */
 int report_rundir(const struct report_options *o);
 

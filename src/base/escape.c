@@ -66,6 +66,19 @@ is_control(uint32_t cp)
 	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
 }
 
+/* Code points that will never be characters (Unicode 15.0, 23.7); cairo refuses a text with one. */
+static bool
+is_noncharacter(uint32_t cp)
+{
+	return (cp >= 0xfdd0 && cp <= 0xfdef) || (cp & 0xfffe) == 0xfffe;
+}
+
+bool
+utf8_shown(uint32_t cp)
+{
+	return !is_control(cp) && !is_deceptive(cp) && !is_noncharacter(cp);
+}
+
 void
 escape_terminal(struct buf *out, const char *s, size_t len)
 {
@@ -75,7 +88,7 @@ escape_terminal(struct buf *out, const char *s, size_t len)
 		n = utf8_decode(s + i, len - i, &cp);
 		if (n == 0)
 			n = 1;
-		else if (!is_control(cp) && !is_deceptive(cp)) {
+		else if (utf8_shown(cp)) {
 			buf_add(out, s + i, n);
 			continue;
 		}
@@ -97,8 +110,11 @@ escape_json(struct buf *out, const char *s, size_t len)
 		} else if (cp == '"' || cp == '\\') {
 			buf_addc(out, '\\');
 			buf_addc(out, s[i]);
-		} else if (is_control(cp) || cp == 0x2028 || cp == 0x2029) {
-			buf_printf(out, "\\u%04x", (unsigned)cp);
+		} else if (is_control(cp) || is_noncharacter(cp) || cp == 0x2028 || cp == 0x2029) {
+			if (cp > 0xffff) /* two halves (RFC 8259, 7) */
+				buf_printf(out, "\\u%04x", (unsigned)(0xd7c0 + (cp >> 10)));
+			buf_printf(
+			    out, "\\u%04x", (unsigned)(cp > 0xffff ? 0xdc00 | (cp & 0x3ff) : cp));
 		} else {
 			buf_add(out, s + i, n);
 		}
@@ -112,8 +128,7 @@ escape_xml(struct buf *out, const char *s, size_t len)
 
 	for (size_t i = 0, n; i < len; i += n) {
 		n = utf8_decode(s + i, len - i, &cp);
-		if (n == 0 || (is_control(cp) && cp != '\n') || is_deceptive(cp) || cp == 0xfffe ||
-		    cp == 0xffff) {
+		if (n == 0 || (!utf8_shown(cp) && cp != '\n')) {
 			buf_adds(out, REPLACEMENT);
 			n = n == 0 ? 1 : n;
 			continue;
@@ -147,7 +162,7 @@ escape_dot(struct buf *out, const char *s, size_t len)
 
 	for (size_t i = 0, n; i < len; i += n) {
 		n = utf8_decode(s + i, len - i, &cp);
-		if (n == 0 || is_control(cp) || is_deceptive(cp)) {
+		if (n == 0 || !utf8_shown(cp)) {
 			buf_adds(out, REPLACEMENT);
 			n = n == 0 ? 1 : n;
 		} else if (cp == '"' || cp == '\\') {
@@ -170,7 +185,7 @@ escape_csv(struct buf *out, const char *s, size_t len)
 		buf_addc(out, '\'');
 	for (size_t i = 0, n; i < len; i += n) {
 		n = utf8_decode(s + i, len - i, &cp);
-		if (n == 0 || is_control(cp) || is_deceptive(cp)) {
+		if (n == 0 || !utf8_shown(cp)) {
 			buf_adds(out, REPLACEMENT);
 			n = n == 0 ? 1 : n;
 			continue;
@@ -182,8 +197,22 @@ escape_csv(struct buf *out, const char *s, size_t len)
 	buf_addc(out, '"');
 }
 
-void
-escape_latex(struct buf *out, const char *s, size_t len)
+/*
+ * Letters and signs that pdflatex sets with no package: its letters with
+ * accents, and what Unicode has of its dashes, quotes and dots.
+ */
+static bool
+latex_has(uint32_t cp)
+{
+	if (cp >= 0xc0 && cp <= 0xff)
+		return cp != 0xd0 && cp != 0xd7 && cp != 0xde && cp != 0xf0 && cp != 0xf7 &&
+		       cp != 0xfe;
+	return cp < 0x7f || cp == 0x2013 || cp == 0x2014 || cp == 0x2018 || cp == 0x2019 ||
+	       cp == 0x201c || cp == 0x201d || cp == 0x2026;
+}
+
+static const char *
+latex_command(uint32_t cp)
 {
 	static const struct {
 		char c;
@@ -192,6 +221,9 @@ escape_latex(struct buf *out, const char *s, size_t len)
 		{ '\\', "\\textbackslash{}" },
 		{ '~', "\\textasciitilde{}" },
 		{ '^', "\\textasciicircum{}" },
+		{ '<', "\\textless{}" },
+		{ '>', "\\textgreater{}" },
+		{ '|', "\\textbar{}" },
 		{ '{', "\\{" },
 		{ '}', "\\}" },
 		{ '#', "\\#" },
@@ -200,24 +232,35 @@ escape_latex(struct buf *out, const char *s, size_t len)
 		{ '&', "\\&" },
 		{ '_', "\\_" },
 	};
+
+	for (size_t k = 0; k < sizeof(table) / sizeof(table[0]); k++) {
+		if (cp == (unsigned char)table[k].c)
+			return table[k].tex;
+	}
+	return NULL;
+}
+
+void
+escape_latex(struct buf *out, const char *s, size_t len)
+{
 	uint32_t cp;
 
 	for (size_t i = 0, n; i < len; i += n) {
-		const char *tex = NULL;
+		const char *tex;
 
 		n = utf8_decode(s + i, len - i, &cp);
-		if (n == 0 || is_control(cp) || is_deceptive(cp)) {
+		if (n == 0 || !utf8_shown(cp) || cp == 0xfffd) {
 			buf_addc(out, '?');
 			n = n == 0 ? 1 : n;
-			continue;
-		}
-		for (size_t k = 0; k < sizeof(table) / sizeof(table[0]); k++) {
-			if (cp == (unsigned char)table[k].c)
-				tex = table[k].tex;
-		}
-		if (tex != NULL)
+		} else if ((tex = latex_command(cp)) != NULL) {
 			buf_adds(out, tex);
-		else
+		} else if (i == 0 && (cp == '[' || cp == '*')) {
+			/* At the start of a row \\ would take it for its argument. */
+			buf_printf(out, "{%c}", (char)cp);
+		} else if (latex_has(cp)) {
 			buf_add(out, s + i, n);
+		} else {
+			buf_printf(out, ESCAPE_LATEX_LETTER "{%.*s}", (int)n, s + i);
+		}
 	}
 }

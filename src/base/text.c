@@ -11,16 +11,6 @@
 #include "survey/escape.h"
 #include "survey/text.h"
 
-static bool
-is_plain(uint32_t cp)
-{
-	if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x061c || cp == 0xfeff)
-		return false;
-	if ((cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e))
-		return false;
-	return !(cp >= 0x2060 && cp <= 0x206f) && cp != 0xfffe && cp != 0xffff;
-}
-
 void
 text_plain(struct buf *out, const char *s, size_t len, size_t max)
 {
@@ -33,7 +23,7 @@ text_plain(struct buf *out, const char *s, size_t len, size_t max)
 			buf_adds(out, "\xe2\x80\xa6");
 			return;
 		}
-		if (n == 0 || !is_plain(cp))
+		if (n == 0 || !utf8_shown(cp))
 			buf_adds(out, "\xef\xbf\xbd");
 		else
 			buf_add(out, s + i, n);

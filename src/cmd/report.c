@@ -32,9 +32,9 @@ const struct command command_report = {
 	.run = cmd_report,
 };
 
-/* The pictures of the run itself name its hosts: the copy gets its own.  Returns 0 or the exit status. */
+/* The pictures of the run itself name its hosts: the copy gets its own.  Returns 0 or an exit_status. */
 static int
-copy_with_pictures(struct copy_request *a, struct report_options *o, bool no_sandbox)
+copy_with_pictures(struct copy_request *a, struct report_options *o, bool no_sandbox, bool *lacking)
 {
 	struct graph_options graph = {
 		.path = o->output, .formats = GRAPH_SVG, .no_sandbox = no_sandbox
@@ -45,7 +45,10 @@ copy_with_pictures(struct copy_request *a, struct report_options *o, bool no_san
 	if (status != 0)
 		return status;
 	o->path = o->output;
-	return graph_rundir(&graph, &drawn) == 0 ? 0 : EXIT_FAILED;
+	if (graph_rundir(&graph, &drawn) == -1)
+		return EXIT_FAILED;
+	*lacking = drawn.failed > 0;
+	return 0;
 }
 
 static int
@@ -54,8 +57,8 @@ cmd_report(int argc, char **argv)
 	struct command_args a = { .command = &command_report, .argc = argc, .argv = argv };
 	struct copy_request anonymised = { .wanted = false };
 	struct report_options o = { 0 };
-	bool no_sandbox = false;
-	int opt, status = EXIT_USAGE;
+	bool no_sandbox = false, lacking = false;
+	int opt, rc, status = EXIT_USAGE;
 
 	while ((opt = command_next(&a)) >= 0) {
 		if (opt == OUTPUT)
@@ -82,9 +85,11 @@ cmd_report(int argc, char **argv)
 	if (copy_begin(&anonymised, o.output) == -1 ||
 	    confine_drawing(no_sandbox, o.path, o.output, anonymised.made) == -1)
 		goto out;
-	if (anonymised.wanted && (status = copy_with_pictures(&anonymised, &o, no_sandbox)) != 0)
+	if (anonymised.wanted &&
+	    (status = copy_with_pictures(&anonymised, &o, no_sandbox, &lacking)) != 0)
 		goto out;
-	status = report_rundir(&o) == 0 ? EXIT_COMPLETE : EXIT_FAILED;
+	rc = report_rundir(&o);
+	status = rc == -1 ? EXIT_FAILED : rc == 1 || lacking ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 out:
 	copy_fini(&anonymised);
 	return status;

@@ -149,8 +149,9 @@ stage_report(struct survey *s)
 		.title = s->c->report.title,
 		.state = run_state_name[end_state(s, 0)],
 		.ended = time(NULL) };
+	int rc = report_rundir(&o);
 
-	return report_rundir(&o) == 0 ? 0 : EXIT_FAILED;
+	return rc == 1 ? EXIT_INCOMPLETE : rc == 0 ? 0 : EXIT_FAILED;
 }
 
 static double

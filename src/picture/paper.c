@@ -12,8 +12,8 @@
 
 #include "survey/buf.h"
 #include "survey/mem.h"
-
 #include "survey/picture.h"
+#include "survey/text.h"
 
 #define PRINT_SCALE (200.0 / 72) /* 200 dots an inch */
 #define MAX_SIDE 7000.0 /* pixels */
@@ -231,10 +231,14 @@ picture_pdf(const struct picture *s, struct buf *out)
 {
 	cairo_surface_t *surface;
 	cairo_status_t status;
+	struct buf title;
 	cairo_t *cr;
 
+	buf_init(&title);
+	text_plain(&title, s->title, strlen(s->title), SIZE_MAX);
 	surface = cairo_pdf_surface_create_for_stream(to_buf, out, s->width, s->height);
-	cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_TITLE, s->title);
+	cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_TITLE, title.data);
+	buf_fini(&title);
 	/* No time of writing: the same input gives the same bytes. */
 	cairo_pdf_surface_set_metadata(
 	    surface, CAIRO_PDF_METADATA_CREATE_DATE, "1970-01-01T00:00:00Z");

@@ -6,6 +6,7 @@
 #include "survey/escape.h"
 #include "survey/mem.h"
 #include "survey/picture.h"
+#include "survey/text.h"
 
 /* The greater of a letter's widths in Helvetica and DejaVu Sans, in thousandths, space to tilde. */
 /* clang-format off */
@@ -80,9 +81,15 @@ picture_text(struct picture *s, double x, double y, double size, uint32_t rgb, c
 {
 	struct shape *p = picture_add(s, SHAPE_TEXT, x, y);
 
+	struct buf plain;
+
 	p->r = size;
 	p->fill = rgb;
-	p->text = xstrdup(t);
+	buf_init(&plain);
+	text_plain(
+	    &plain, t, strlen(t), SIZE_MAX); /* cairo draws nothing of a text that it refuses */
+	p->text = buf_steal(&plain);
+	buf_fini(&plain);
 	return p;
 }
 

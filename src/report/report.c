@@ -113,37 +113,54 @@ draw_chart(struct picture *p, const struct chart_def *def, const struct table *t
 	return chart_bars(p, t, def->title, def->max);
 }
 
-/* Write one chart's files; *svg gets it for the page.  Returns 1, 0 when there is nothing to draw, or -1. */
+/* The endings of a chart's files, in the order in which they are written. */
+static const char *const endings[] = { "svg", "pdf", "csv" };
+#define NENDINGS (sizeof(endings) / sizeof(endings[0]))
+
+/* Remove what an earlier report has left of a chart. */
+static void
+drop_chart(const struct task *t, const struct chart_def *def)
+{
+	for (size_t i = 0; i < NENDINGS; i++) {
+		char *path = xasprintf("%s/%s.%s", t->dir, def->id, endings[i]);
+
+		unlink(path);
+		free(path);
+	}
+}
+
+/*
+ * Write one chart's files; *svg gets it for the page.  Returns 1, 0 when there
+ * is nothing to draw, or -1 after a message, when the report has none.
+ */
 static int
 write_chart(const struct task *t, const struct chart_def *def, char **svg)
 {
 	const struct table *table = tables_find(&t->tables, def->table);
+	struct buf form[NENDINGS];
 	struct picture p;
-	struct buf b, pdf;
 	int rc = 0;
 
 	*svg = NULL;
-	buf_init(&b);
-	buf_init(&pdf);
+	for (size_t i = 0; i < NENDINGS; i++)
+		buf_init(&form[i]);
 	if (draw_chart(&p, def, table)) {
-		picture_svg(&p, &b);
-		rc = write_file(t->dir, def->id, "svg", &b);
-		if (rc == 0 && (rc = picture_pdf(&p, &pdf)) == -1)
+		picture_svg(&p, &form[0]);
+		if ((rc = picture_pdf(&p, &form[1])) == -1)
 			log_error(
 			    "%s/%s.pdf cannot be drawn: %s", t->dir, def->id, strerror(errno));
+		table_csv(table, &form[2]);
+		for (size_t i = 0; i < NENDINGS && rc == 0; i++)
+			rc = write_file(t->dir, def->id, endings[i], &form[i]);
 		if (rc == 0)
-			rc = write_file(t->dir, def->id, "pdf", &pdf);
-		if (rc == 0)
-			*svg = xstrdup(strstr(b.data, "<svg"));
-		buf_clear(&b);
-		table_csv(table, &b);
-		if (rc == 0)
-			rc = write_file(t->dir, def->id, "csv", &b);
+			*svg = xstrdup(strstr(form[0].data, "<svg"));
 		rc = rc == 0 ? 1 : -1;
 	}
+	if (rc != 1)
+		drop_chart(t, def);
 	picture_fini(&p);
-	buf_fini(&b);
-	buf_fini(&pdf);
+	for (size_t i = 0; i < NENDINGS; i++)
+		buf_fini(&form[i]);
 	return rc;
 }
 
@@ -156,34 +173,32 @@ write_report(struct task *t, const char *title)
 		.study = t->study,
 		.run = &t->run,
 		.charts = charts };
-	struct tables shown;
+	struct tables shown = t->tables;
+	bool lacking = false;
 	struct buf b;
-	int rc = 0;
+	int rc;
 
-	for (size_t i = 0; i < NCHARTS && rc != -1; i++) {
+	for (size_t i = 0; i < NCHARTS; i++) {
 		char *svg;
+		int drawn = write_chart(t, &chart_defs[i], &svg);
 
-		if ((rc = write_chart(t, &chart_defs[i], &svg)) == 1)
+		if (drawn == 1)
 			charts[page.ncharts++] = (struct page_chart){ chart_defs[i].id, svg };
-		else
-			free(svg);
+		lacking |= drawn == -1;
 	}
 	buf_init(&b);
-	if (rc != -1) {
-		shown = t->tables;
-		shown.n -= 2; /* the charts' own tables, added last, repeat others */
-		page.tables = &shown;
-		page_html(&page, &b);
-		rc = write_file(t->dir, "index", "html", &b);
-		buf_clear(&b);
-		tables_json(&shown, &b);
-		if (rc == 0)
-			rc = write_file(t->dir, "stats", "json", &b);
-	}
+	shown.n -= 2; /* the charts' own tables, added last, repeat others */
+	page.tables = &shown;
+	page_html(&page, &b);
+	rc = write_file(t->dir, "index", "html", &b);
+	buf_clear(&b);
+	tables_json(&shown, &b);
+	if (rc == 0)
+		rc = write_file(t->dir, "stats", "json", &b);
 	for (size_t i = 0; i < page.ncharts; i++)
 		free((char *)(uintptr_t)page.charts[i].svg);
 	buf_fini(&b);
-	return rc == -1 ? -1 : 0;
+	return rc == 0 && lacking ? 1 : rc;
 }
 
 /* Where the pictures are: beside the report when survey graph has drawn them there, too. */

@@ -419,6 +419,7 @@ latex_text(struct buf *out, const char *s)
 void
 tables_latex(const struct tables *ts, struct buf *out)
 {
+	buf_adds(out, ESCAPE_LATEX_PREAMBLE);
 	for (size_t i = 0; i < ts->n; i++) {
 		const struct table *t = &ts->v[i];
 		struct buf b;

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -128,6 +129,45 @@ test_cases(void **state)
 	expect(escape_csv, "\0=", 2, "\"\xef\xbf\xbd=\"");
 	expect(escape_latex, "50%_$#&{}~^\\", 12,
 	    "50\\%\\_\\$\\#\\&\\{\\}\\textasciitilde{}\\textasciicircum{}\\textbackslash{}");
+	expect(escape_latex, "[a][*", 5, "{[}a][*");
+	expect(escape_latex, "*[", 2, "{*}[");
+	expect(escape_latex, "\xc3\xa9\xe4\xb8\xad\xef\xbf\xbd", 8,
+	    "\xc3\xa9\\surveyletter{\xe4\xb8\xad}?");
+}
+
+static void
+expect_noncharacter(uint32_t cp)
+{
+	char text[4], escaped[16];
+	size_t n = encode(cp, text);
+
+	assert_false(utf8_shown(cp));
+	if (cp > 0xffff)
+		snprintf(escaped, sizeof(escaped), "\\u%04x\\u%04x",
+		    (unsigned)(0xd800 + ((cp - 0x10000) >> 10)),
+		    (unsigned)(0xdc00 + ((cp - 0x10000) & 0x3ff)));
+	else
+		snprintf(escaped, sizeof(escaped), "\\u%04x", (unsigned)cp);
+	expect(escape_json, text, n, escaped);
+	expect(escape_xml, text, n, "\xef\xbf\xbd");
+	expect(escape_dot, text, n, "\xef\xbf\xbd");
+	expect(escape_csv, text, n, "\"\xef\xbf\xbd\"");
+	expect(escape_latex, text, n, "?");
+}
+
+/* U+FDD0 to U+FDEF, and the last two of each plane. */
+static void
+test_noncharacters(void **state)
+{
+	(void)state;
+	for (uint32_t cp = 0xfdd0; cp <= 0xfdef; cp++)
+		expect_noncharacter(cp);
+	for (uint32_t plane = 0; plane <= 0x10; plane++) {
+		expect_noncharacter(plane << 16 | 0xfffe);
+		expect_noncharacter(plane << 16 | 0xffff);
+	}
+	expect(escape_terminal, "\xef\xb7\x90", 3, "\\xef\\xb7\\x90");
+	assert_true(utf8_shown(0xfdcf) && utf8_shown(0xfdf0) && utf8_shown(0xfffd));
 }
 
 /* Of any bytes: the output is one line of well-formed UTF-8 without what each target forbids. */
@@ -182,6 +222,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_noncharacters),
 		cmocka_unit_test(test_any_bytes),
 	};
 
