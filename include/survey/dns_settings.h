@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "survey/config.h"
+#include "survey/ip.h"
 
 /* What resolvers of our own have cost. */
 struct dns_usage {
@@ -25,6 +26,15 @@ struct dns_settings {
 	bool validate;
 	const struct config_upstream *upstreams;
 	size_t nupstreams;
+	/*
+	 * Where a resolver of ours that asks name servers itself asks none: those of
+	 * refuse (normalised).  NULL: special-purpose addresses but for allow_reserved, and
+	 * those of block_files and opt_out_file; each of these may be NULL.  refuse is
+	 * read once, when the resolver is made ready.
+	 */
+	const struct ipset *refuse;
+	const struct config_list *allow_reserved, *block_files;
+	const char *opt_out_file;
 	struct dns_usage *usage; /* added to when a resolver of ours ends; may be NULL */
 };
 

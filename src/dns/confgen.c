@@ -1,6 +1,7 @@
 /* Pure. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "address.h"
 #include "confgen.h"
@@ -158,6 +159,36 @@ option(const char *name, const char *value)
 	return value == NULL ? xstrdup("") : xasprintf("%s: \"%s\"", name, value);
 }
 
+static int
+add_refused(const struct cidr *c, void *arg)
+{
+	char text[IP_STRLEN + 4];
+	struct buf *b = arg;
+
+	buf_printf(b, "%sdo-not-query-address: %s", b->len > 0 ? "\n\t" : "", cidr_format(c, text));
+	return 0;
+}
+
+void
+confgen_hints(const char *text, struct ipset *set)
+{
+	bool is_address = false;
+
+	for (const char *p = text; *p != '\0';) {
+		size_t n = strcspn(p, " \t\r\n;");
+		struct ip ip;
+
+		if (is_address && ip_parse(p, n, &ip))
+			ipset_add_range(set, &ip, &ip);
+		if (n > 0)
+			is_address = (n == 1 && (p[0] == 'A' || p[0] == 'a')) ||
+				     (n == 4 && strncasecmp(p, "AAAA", 4) == 0);
+		p += n;
+		p += *p == ';' ? strcspn(p, "\n") : *p != '\0';
+	}
+	ipset_normalise(set);
+}
+
 char *
 confgen_unbound(const struct confgen *g)
 {
@@ -167,16 +198,21 @@ confgen_unbound(const struct confgen *g)
 	char *hints = option("root-hints", recursive ? g->root_hints : NULL);
 	char *bundle = option("tls-cert-bundle", s->mode == DNS_UNBOUND_DOT ? g->ca_file : NULL);
 	char *port = xasprintf("%u", g->unbound_port), *conf;
-	struct buf forward;
+	struct buf forward, refused;
 
 	buf_init(&forward);
+	buf_init(&refused);
 	add_forward_zone(&forward, g);
+	if (recursive && g->refused != NULL)
+		(void)ipset_each_cidr(g->refused, add_refused, &refused);
 	{
 		const struct word words[] = {
 			{ "@DIR@", g->dir },
 			{ "@PORT@", port },
 			{ "@MODULES@", s->validate ? "validator iterator" : "iterator" },
 			{ "@ANCHOR@", anchor },
+			{ "@NOT_LOCAL@", g->needs_localhost ? "no" : "yes" },
+			{ "@REFUSED@", refused.data },
 			{ "@ROOT_HINTS@", hints },
 			{ "@CA_BUNDLE@", bundle },
 			/*
@@ -194,6 +230,7 @@ confgen_unbound(const struct confgen *g)
 		    sizeof(words) / sizeof(words[0]));
 	}
 	buf_fini(&forward);
+	buf_fini(&refused);
 	free(anchor);
 	free(hints);
 	free(bundle);

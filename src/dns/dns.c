@@ -96,7 +96,10 @@ dns_settings_from(struct dns_settings *s, const struct config *c)
 		.tries = (unsigned)c->dns.tries,
 		.validate = c->dns.validate,
 		.upstreams = c->dns.upstreams,
-		.nupstreams = c->dns.nupstreams };
+		.nupstreams = c->dns.nupstreams,
+		.allow_reserved = &c->run.allow_reserved,
+		.block_files = &c->scan.block_files,
+		.opt_out_file = c->scan.opt_out_file };
 }
 
 static void

@@ -29,6 +29,7 @@ managed_free(struct managed *m)
 	free(m->ca_file);
 	free(m->anchor);
 	free(m->root_hints);
+	ipset_fini(&m->refused);
 	free(m->unbound_conf);
 	buf_fini(&m->complaints);
 	free(m);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "managed_parts.h"
+#include "refused.h"
 #include "survey/argv.h"
 #include "survey/file.h"
 #include "survey/log.h"
@@ -138,6 +139,9 @@ write_files(struct managed *m)
 	if (s->mode == DNS_UNBOUND && s->root_hints[0] != '\0' &&
 	    copy_in(m, s->root_hints, "root.hints", " (dns.root_hints)", &m->root_hints) == -1)
 		return -1;
+	if (refused_find(s, m->root_hints, &m->refused, &m->gen.needs_localhost) == -1)
+		return -1;
+	m->gen.refused = &m->refused;
 	m->gen.ca_file = m->ca_file;
 	m->gen.anchor = m->anchor;
 	m->gen.root_hints = m->root_hints;

@@ -34,6 +34,7 @@ struct managed {
 	struct dns_settings settings;
 	struct dns_engine_config cfg;
 	struct confgen gen;
+	struct ipset refused; /* gen's */
 	char *dir, *ca_file, *anchor, *root_hints, *unbound_conf;
 	char **argv[OUTSIDE_NTOOLS]; /* of our tools */
 	bool apparmor; /* the kernel has it */

@@ -68,6 +68,7 @@ make_block_list(struct survey *s)
 static int
 make_resolver(struct survey *s)
 {
+	struct ipset refuse; /* name servers that are not asked either */
 	struct dns_settings settings;
 	char *dir = path_join(s->dir.path, "resolver");
 
@@ -77,7 +78,13 @@ make_resolver(struct survey *s)
 	if (s->stubby != NULL)
 		settings.stubby = s->stubby;
 	settings.usage = &s->dns_usage;
+	ipset_init(&refuse);
+	ipset_add_set(&refuse, &s->block);
+	ipset_add_set(&refuse, &s->opt_out);
+	ipset_normalise(&refuse);
+	settings.refuse = &refuse;
 	s->resolver = resolver_new(&settings, dir);
+	ipset_fini(&refuse);
 	free(dir);
 	return s->resolver != NULL ? 0 : EXIT_FAILED;
 }

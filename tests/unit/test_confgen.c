@@ -1,5 +1,6 @@
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <setjmp.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 
 #include "dns/address.h"
 #include "dns/confgen.h"
+#include "dns/refused.h"
 
 static struct config_upstream up[2];
 static struct dns_settings settings;
@@ -63,11 +65,14 @@ no_words_left(const char *text)
 static void
 test_managed(void **state)
 {
-	char *text = confgen_unbound(&gen);
+	char *text;
 
 	(void)state;
+	gen.needs_localhost = true;
+	text = confgen_unbound(&gen);
 	no_words_left(text);
 	has(text, "\n\tport: 5301\n");
+	has(text, "\n\tdo-not-query-localhost: no\n");
 	has(text, "\n\tso-reuseport: no\n");
 	has(text, "\n\tforward-addr: 127.0.0.1@5302\n");
 	has(text, "\n\tmodule-config: \"validator iterator\"\n");
@@ -119,7 +124,108 @@ test_recursive(void **state)
 	has(text, "\n\troot-hints: \"/run/x/resolver/root.hints\"\n");
 	has(text, "\n\tinfra-cache-max-rtt: 2000");
 	has_not(text, "forward-zone");
+	has(text, "\n\tdo-not-query-localhost: yes\n");
+	has_not(text, "do-not-query-address");
 	free(text);
+}
+
+static void
+add(struct ipset *set, const char *network)
+{
+	struct cidr c;
+
+	assert_true(cidr_parse(network, strlen(network), &c));
+	ipset_add_cidr(set, &c);
+}
+
+/* Of name servers at these addresses nothing is asked; a resolver that only forwards has none. */
+static void
+test_refused(void **state)
+{
+	struct ipset refused;
+	char *text;
+
+	(void)state;
+	ipset_init(&refused);
+	add(&refused, "192.0.2.0/24");
+	add(&refused, "10.0.0.7/32");
+	add(&refused, "2001:db8::/32");
+	ipset_normalise(&refused);
+	gen.refused = &refused;
+	settings.mode = DNS_UNBOUND;
+	text = confgen_unbound(&gen);
+	no_words_left(text);
+	has(text, "\n\tdo-not-query-address: 10.0.0.7/32\n\tdo-not-query-address: 192.0.2.0/24\n"
+		  "\tdo-not-query-address: 2001:db8::/32\n");
+	has(text, "\n\tdo-not-query-localhost: yes\n");
+	free(text);
+	settings.mode = DNS_UNBOUND_DOT;
+	text = confgen_unbound(&gen);
+	has_not(text, "do-not-query-address");
+	free(text);
+	ipset_fini(&refused);
+}
+
+static void
+test_hints(void **state)
+{
+	static const char text[] = "; the lab's\n.\t3600\tNS\tns.lab. ; 192.0.2.9\n"
+				   "ns.lab. 3600 A 192.0.2.1\nns.lab. 3600 IN aaaa 2001:db8::1\n"
+				   "ns.lab. TXT 192.0.2.8\nA 192.0.2.2;x\nns.lab. A";
+	static const char *const in[] = { "192.0.2.1", "192.0.2.2", "2001:db8::1" };
+	struct ipset set;
+	struct ip ip;
+
+	(void)state;
+	ipset_init(&set);
+	confgen_hints(text, &set);
+	for (size_t i = 0; i < sizeof(in) / sizeof(in[0]); i++) {
+		assert_true(ip_parse(in[i], strlen(in[i]), &ip));
+		assert_true(ipset_contains(&set, &ip));
+	}
+	assert_true(ipset_count(&set, 4) == 2 && ipset_count(&set, 6) == 1);
+	ipset_fini(&set);
+}
+
+/* What the config says, and what that leaves of loopback. */
+static void
+test_refused_find(void **state)
+{
+	static const struct {
+		enum dns_mode mode;
+		const char *allow, *upstream;
+		bool localhost, refuses_lab, refuses_local;
+	} rows[] = {
+		{ DNS_UNBOUND, NULL, NULL, false, true, true },
+		{ DNS_UNBOUND, "198.18.0.0/15", NULL, false, false, true },
+		{ DNS_UNBOUND, "127.0.0.2/32", NULL, true, true, true },
+		{ DNS_MANAGED, NULL, "192.0.2.1", true, false, false },
+		{ DNS_UNBOUND_DOT, NULL, "192.0.2.1", false, false, false },
+		{ DNS_UNBOUND_DOT, NULL, "127.0.0.3#8853", true, false, false },
+		{ DNS_UNBOUND_DOT, NULL, "::1", true, false, false },
+	};
+	struct ip lab, local;
+
+	(void)state;
+	assert_true(ip_parse("198.18.0.1", 10, &lab) && ip_parse("127.0.0.1", 9, &local));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *allow[] = { (char *)(uintptr_t)rows[i].allow };
+		struct config_list list = { .v = allow, .n = rows[i].allow != NULL };
+		struct config_upstream one = { (char *)(uintptr_t)rows[i].upstream, "", "", "" };
+		struct ipset set;
+		bool localhost;
+
+		settings.mode = rows[i].mode;
+		settings.allow_reserved = &list;
+		settings.upstreams = &one;
+		settings.nupstreams = rows[i].upstream != NULL;
+		ipset_init(&set);
+		assert_int_equal(refused_find(&settings, NULL, &set, &localhost), 0);
+		assert_int_equal(localhost, rows[i].localhost);
+		assert_int_equal(ipset_contains(&set, &lab), rows[i].refuses_lab);
+		assert_int_equal(ipset_contains(&set, &local), rows[i].refuses_local);
+		ipset_fini(&set);
+	}
 }
 
 static void
@@ -237,6 +343,9 @@ main(void)
 		cmocka_unit_test_setup(test_managed, setup),
 		cmocka_unit_test_setup(test_unbound_dot, setup),
 		cmocka_unit_test_setup(test_recursive, setup),
+		cmocka_unit_test_setup(test_refused, setup),
+		cmocka_unit_test_setup(test_hints, setup),
+		cmocka_unit_test_setup(test_refused_find, setup),
 		cmocka_unit_test_setup(test_pin, setup),
 		cmocka_unit_test_setup(test_problems, setup),
 		cmocka_unit_test(test_unknown_options),

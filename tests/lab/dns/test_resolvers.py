@@ -27,7 +27,17 @@ def skip(why):
     sys.exit(77)
 
 
+# Name servers of zones of their own: by the block list, by what the config allows, by what they are.
+SERVERS = {"allowed.lab": "198.18.9.8", "blocked.lab": "198.18.9.9", "local.lab": "127.0.0.4"}
+
+
 class Lab(dotworld.DotWorld):
+    def write_zones(self):
+        super().write_zones()
+        with (self.dir / "lab.zone").open("a") as f:
+            for zone, addr in SERVERS.items():
+                f.write(f"{zone}. 3600 NS ns.{zone}.\nns.{zone}. 3600 A {addr}\n")
+
     @property
     def resolvers(self):
         return self.dir / "resolver"
@@ -116,6 +126,61 @@ def case_unbound(lab):
     names = [n for n in lab.live() if n.endswith(".lab")]
     lab.ask(lab.config("unbound", extra='root_hints = "root.hints"'), names)
     lab.check(names)
+
+
+def asked(lab):
+    """How often each of SERVERS was asked: {zone: packets}."""
+    out = lab.run("nft", "-j", "list", "counters", capture_output=True, text=True).stdout
+    return {c["counter"]["name"].replace("_", "."): c["counter"]["packets"]
+            for c in json.loads(out)["nftables"] if "counter" in c}
+
+
+def start_servers(lab):
+    conf = (lab.dir / "nsd.conf").read_text().partition("zone:")[0].replace(f"  ip-address: {w.NSD}@53\n", "").replace(
+        "nsd-zone.list", "own-zone.list").replace("nsd-xfrd", "own-xfrd").replace("nsd.pid", "own.pid").replace(
+        "nsd.log", "own.log")
+    lab.run("nft", "add table inet asked; add chain inet asked in { type filter hook input priority 0; }")
+    for zone, addr in SERVERS.items():
+        counter = zone.replace(".", "_")
+        conf = conf.replace("server:\n", f"server:\n  ip-address: {addr}@53\n", 1)
+        conf += f"zone:\n  name: {zone}\n  zonefile: {zone}.zone\n"
+        (lab.dir / f"{zone}.zone").write_text(
+            f"$ORIGIN {zone}.\n@ 60 SOA ns x 1 60 60 60 60\n@ 60 NS ns\nns 60 A {addr}\nhost 60 A 45.0.0.1\n")
+        if not addr.startswith("127."):
+            lab.run("ip", "addr", "add", f"{addr}/32", "dev", "lo")
+        lab.run("nft", f"add counter inet asked {counter}; add rule inet asked in ip daddr {addr} "
+                f"meta l4proto {{ tcp, udp }} th dport 53 counter name {counter}")
+    (lab.dir / "own.conf").write_text(conf)
+    server = lab.spawn("nsd", "-d", "-c", lab.dir / "own.conf")
+    for zone, addr in SERVERS.items():
+        lab.wait_for(addr, 53, f"ns.{zone}")
+    return server
+
+
+def case_refused(lab):
+    """A zone's name server at a blocked or special-purpose address is not asked, whatever the zone says."""
+    hints, block = lab.dir / "root.hints", lab.dir / "block.txt"
+    hints.write_text(f". 3600 NS ns.lab.\nns.lab. 3600 A {w.NSD}\n")
+    block.write_text(f"# nobody there wants to be asked\n{SERVERS['blocked.lab']}\n")
+    server = start_servers(lab)
+    before = asked(lab)
+    assert min(before.values()) > 0, before  # the counters count
+    config = lab.config("unbound", extra='root_hints = "root.hints"')
+    config.write_text(config.read_text().replace(
+        "run { name = x }", f'run {{ name = x\n allow_reserved = {{"198.18.0.0/15"}} }}\n'
+        f'scan {{ block_files = {{"{block}"}} }}'))
+    names = [f"host.{zone}" for zone in SERVERS]
+    lab.ask(config, names)
+    got = {a["name"]: (a["outcome"], a["answers"]) for a in map(json.loads, lab.out.open())}
+    assert got == {"host.allowed.lab": ("noerror", ["45.0.0.1"]), "host.blocked.lab": ("servfail", []),
+                   "host.local.lab": ("servfail", [])}, got
+    packets = {zone: n - before[zone] for zone, n in asked(lab).items()}
+    assert packets["allowed.lab"] > 0 and packets["blocked.lab"] == packets["local.lab"] == 0, packets
+    # Without such a config no reserved network is asked either.
+    before = asked(lab)
+    lab.ask(lab.config("unbound", extra='root_hints = "root.hints"'), names[:1])
+    assert asked(lab) == before, (before, asked(lab))
+    lab.stop(server)
 
 
 def case_bogus(lab):
