@@ -19,6 +19,7 @@
 #include "survey/toolversion.h"
 
 #include "cmd/commands.h"
+#include "cmd/places.h"
 #include "commit.h" /* made in each build, by config/commit.cmake */
 
 static void
@@ -114,6 +115,7 @@ main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
 	const struct command *c;
+	int status;
 
 	fill_streams();
 	if (guard_wanted(argc, argv))
@@ -150,5 +152,7 @@ main(int argc, char **argv)
 		return unknown_option(name);
 	if ((c = command_wanted(name)) == NULL)
 		return EXIT_USAGE;
+	if ((status = places_enter(c, argc - 1, argv + 1)) != 0)
+		return status == PLACES_DONE ? finish(EXIT_COMPLETE) : status;
 	return finish(c->run(argc - 1, argv + 1));
 }

@@ -19,6 +19,12 @@
 int beneath_open(int dir, const char *path, int flags, mode_t mode);
 
 /*
+ * A new file in the directory dir itself under a temporary name of name (file.h),
+ * which the caller frees; mode 0600, to read and write.  -1 with errno set.
+ */
+int beneath_temporary(int dir, const char *name, char **tmp);
+
+/*
  * Write a file as name in the directory dir itself, whole or not at all: it
  * replaces whatever has that name.  Returns 0, or -1 with errno set.
  */

@@ -60,6 +60,13 @@ struct command_operand {
 
 #define COMMAND_OPERANDS 3
 
+/* Whether a command writes into the directory that its first operand names, beside what its options name. */
+enum command_writes {
+	WRITES_NOT,
+	WRITES_UNLESS_ELSEWHERE, /* not if an option of ARG_NEW_DIRECTORY names another */
+	WRITES_IN_PLACE,
+};
+
 struct command {
 	const char *name;
 	const char *summary; /* one line */
@@ -68,6 +75,7 @@ struct command {
 	struct command_operand operands[COMMAND_OPERANDS];
 	const struct command_option
 	    *options; /* ends with a NULL name, or NULL; --help is implied */
+	enum command_writes writes;
 	int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns an exit_status */
 };
 

@@ -2,6 +2,7 @@
 #ifndef SURVEY_FILE_H
 #define SURVEY_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -12,7 +13,19 @@ struct outfile {
 	FILE *f;
 	char *path;
 	char *tmp; /* NULL: path is no regular file */
+	int dir; /* the directory of path and tmp; -1 without tmp */
 };
+
+/*
+ * open(2), close-on-exec.  In a directory of another user (foreign.h): regular
+ * files only, by no link, and what root makes is that user's.
+ */
+int file_open(const char *path, int flags, mode_t mode);
+/* The same as a stream; mode "r", "w" or "a", with "e".  NULL with errno set. */
+FILE *file_fopen(const char *path, const char *mode);
+/* The same for a directory: with O_PATH to open what is in it, with O_RDONLY to read it. */
+int file_open_dir(const char *path, int flags);
+DIR *file_opendir(const char *path);
 
 /*
  * A file of ours, mode 0600.  Whatever stands at path is replaced, not opened:
@@ -20,7 +33,10 @@ struct outfile {
  * with errno set.
  */
 int outfile_open(struct outfile *o, const char *path);
-/* The same for a path that the user named as output: a device or a pipe is written as it stands. */
+/*
+ * The same for a path that the user named as output: a device or a pipe is written
+ * as it stands, unless it is in a directory of another user (foreign.h).
+ */
 int outfile_open_named(struct outfile *o, const char *path);
 /* Flush, fsync, rename to the final name.  Returns 0, or -1 with errno set and nothing left behind. */
 int outfile_commit(struct outfile *o);

@@ -2,11 +2,16 @@
 #ifndef SURVEY_TRUST_H
 #define SURVEY_TRUST_H
 
+#include <stdbool.h>
 #include <sys/types.h>
+
+struct stat;
 
 enum {
 	TRUST_LINKS = 1, /* links of root's, or of user's, are followed; else no link is */
 	TRUST_ANYBODY = 2, /* who owns a component does not matter: only links do */
+	TRUST_FOLDERS =
+	    4, /* who owns a folder, or writes to it, does not matter: who made the links does */
 };
 
 /* Makes the directory called name in parent, which is safe.  Returns 0, or -1 with errno set. */
@@ -25,5 +30,12 @@ typedef int (*trust_make_fn)(int parent, const char *name, void *arg);
  */
 int trust_open(
     const char *path, uid_t user, unsigned flags, trust_make_fn make, void *arg, char **why);
+
+/*
+ * May others than the owner write to it, or put something else in the place of
+ * what lies in it?  Not in a folder with the sticky bit, and a user's own group
+ * is mostly himself.
+ */
+bool trust_others_write(const struct stat *st);
 
 #endif

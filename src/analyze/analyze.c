@@ -162,7 +162,7 @@ open_output(struct analysis *a)
 	if (a->o->locked)
 		return 0;
 	path = path_join(a->dir, "lock");
-	a->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	a->lock = file_open(path, O_RDWR | O_CREAT, 0600);
 	if (a->lock == -1) {
 		log_error("%s: %s", path, strerror(errno));
 		free(path);

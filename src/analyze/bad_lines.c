@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "survey/file.h"
 #include "survey/jsonw.h"
 
 #include "bad_lines.h"
@@ -15,7 +16,7 @@
 static int
 keep_earlier(struct bad_lines *b, const char *path)
 {
-	FILE *f = fopen(path, "re");
+	FILE *f = file_fopen(path, "re");
 	char *line = NULL;
 	size_t cap = 0;
 	ssize_t len;

@@ -109,9 +109,8 @@ beneath_open(int dir, const char *path, int flags, mode_t mode)
 	return fd;
 }
 
-/* A new file under a temporary name of name, which the caller frees; -1 with errno set. */
-static int
-open_temporary(int dir, const char *name, char **tmp)
+int
+beneath_temporary(int dir, const char *name, char **tmp)
 {
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
 	unsigned char random[OUTFILE_RANDOM];
@@ -155,7 +154,7 @@ int
 beneath_write(int dir, const char *name, const void *data, size_t len, mode_t mode)
 {
 	char *tmp;
-	int fd = open_temporary(dir, name, &tmp);
+	int fd = beneath_temporary(dir, name, &tmp);
 
 	return fd == -1 ? -1 : finish(dir, name, tmp, fd, mode, file_write_fd(fd, data, len));
 }
@@ -164,7 +163,7 @@ int
 beneath_copy(int dir, const char *name, int source, mode_t mode)
 {
 	char *tmp;
-	int fd = open_temporary(dir, name, &tmp);
+	int fd = beneath_temporary(dir, name, &tmp);
 
 	return fd == -1 ? -1 : finish(dir, name, tmp, fd, mode, file_copy(source, fd));
 }

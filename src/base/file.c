@@ -11,23 +11,114 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "survey/beneath.h"
 #include "survey/file.h"
+#include "survey/foreign.h"
 #include "survey/mem.h"
 
 /* Between a file's name and six random characters: no other program makes such names, no user types them. */
 #define TEMPORARY ".survey-tmp-"
 #define COPY_SIZE ((size_t)1 << 20) /* bytes of a step */
 
-/* A device, a pipe, or a name of an open file, which may be either: nothing may take its place. */
+/*
+ * A device, a pipe, or a name of an open file, which may be either: nothing may
+ * take its place.  What another user has put there is none.
+ */
 static bool
 is_stream(const char *path)
 {
+	struct foreign f;
 	struct stat st;
 
-	if (stat(path, &st) == -1)
+	if (foreign_find(path, &f) || lstat(path, &st) == -1 ||
+	    (S_ISLNK(st.st_mode) && st.st_uid != 0 && st.st_uid != geteuid()) ||
+	    stat(path, &st) == -1)
 		return false;
 	return !S_ISREG(st.st_mode) || strncmp(path, "/dev/std", 8) == 0 ||
 	       strncmp(path, "/dev/fd/", 8) == 0 || strncmp(path, "/proc/", 6) == 0;
+}
+
+/* Close fd, keep errno. */
+static void
+close_quietly(int fd)
+{
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+}
+
+/* What root has just made in a directory of another user is that user's. */
+static int
+give(int fd, const struct foreign *f)
+{
+	return geteuid() == 0 ? fchown(fd, f->uid, f->gid) : 0;
+}
+
+static int
+open_foreign(const struct foreign *f, int flags, mode_t mode)
+{
+	int fd;
+
+	if ((flags & O_CREAT) == 0)
+		return beneath_open(f->fd, f->rest, flags, mode);
+	/* Only what was not there before is given away. */
+	if ((fd = beneath_open(f->fd, f->rest, flags | O_EXCL, mode)) == -1)
+		return errno == EEXIST && (flags & O_EXCL) == 0
+			   ? beneath_open(f->fd, f->rest, flags & ~O_CREAT, 0)
+			   : -1;
+	if (give(fd, f) == 0)
+		return fd;
+	close_quietly(fd);
+	return -1;
+}
+
+int
+file_open(const char *path, int flags, mode_t mode)
+{
+	struct foreign f;
+
+	return foreign_find(path, &f) ? open_foreign(&f, flags, mode)
+				      : open(path, flags | O_CLOEXEC, mode);
+}
+
+FILE *
+file_fopen(const char *path, const char *mode)
+{
+	int flags = mode[0] == 'r'   ? O_RDONLY
+		    : mode[0] == 'a' ? O_WRONLY | O_CREAT | O_APPEND
+				     : O_WRONLY | O_CREAT | O_TRUNC;
+	int fd = file_open(path, flags, 0666);
+	FILE *f = fd != -1 ? fdopen(fd, mode) : NULL;
+
+	if (f == NULL && fd != -1)
+		close_quietly(fd);
+	return f;
+}
+
+int
+file_open_dir(const char *path, int flags)
+{
+	return file_open(path, flags | O_DIRECTORY, 0);
+}
+
+DIR *
+file_opendir(const char *path)
+{
+	int fd = file_open_dir(path, O_RDONLY);
+	DIR *d = fd != -1 ? fdopendir(fd) : NULL;
+
+	if (d == NULL && fd != -1)
+		close_quietly(fd);
+	return d;
+}
+
+static const char *
+last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
 }
 
 /*
@@ -37,20 +128,32 @@ is_stream(const char *path)
 static int
 make_temporary(struct outfile *o)
 {
+	char *dir = path_dir(o->path), *name = NULL;
+	struct foreign f;
 	struct stat st;
-	int fd;
+	int fd = -1;
 
-	for (;;) {
-		o->tmp = xasprintf("%s" TEMPORARY "XXXXXX", o->path);
-		if ((fd = mkostemp(o->tmp, O_CLOEXEC)) == -1)
-			return -1;
+	if ((o->dir = file_open_dir(dir, O_PATH)) == -1)
+		goto out;
+	while ((fd = beneath_temporary(o->dir, last_part(o->path), &name)) != -1) {
+		o->tmp = xasprintf("%.*s%s", (int)(last_part(o->path) - o->path), o->path, name);
+		free(name);
+		if (foreign_find(o->path, &f) && give(fd, &f) == -1) {
+			close_quietly(fd);
+			fd = -1;
+			break;
+		}
 		/* A sweep may be taking it before the lock is ours; some file systems have no locks. */
 		if (flock(fd, LOCK_EX | LOCK_NB) == -1 ? errno != EWOULDBLOCK
 						       : fstat(fd, &st) == -1 || st.st_nlink > 0)
-			return fd;
+			break;
 		close(fd);
 		free(o->tmp);
+		o->tmp = NULL;
 	}
+out:
+	free(dir);
+	return fd;
 }
 
 static int
@@ -58,21 +161,16 @@ open_at(struct outfile *o, const char *path, bool stream)
 {
 	int fd, saved;
 
-	*o = (struct outfile){ .path = xstrdup(path) };
+	*o = (struct outfile){ .path = xstrdup(path), .dir = -1 };
 	fd = stream ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : make_temporary(o);
 	if (fd != -1 && (o->f = fdopen(fd, "w")) != NULL) {
 		setvbuf(o->f, NULL, _IOFBF, 1 << 16);
 		return 0;
 	}
 	saved = errno;
-	if (fd != -1) {
+	if (fd != -1)
 		close(fd);
-		if (o->tmp != NULL)
-			unlink(o->tmp);
-	}
-	free(o->path);
-	free(o->tmp);
-	o->path = o->tmp = NULL;
+	outfile_abort(o);
 	errno = saved;
 	return -1;
 }
@@ -106,6 +204,22 @@ finish(struct outfile *o)
 	return fclose(f);
 }
 
+/* fsync a directory; one that is -1 is that of a device or a pipe. */
+static int
+sync_dir(int dir)
+{
+	int fd, rc;
+
+	if (dir == -1)
+		return 0;
+	if ((fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return -1;
+	rc = fsync(fd);
+	close_quietly(fd);
+	/* Some file systems cannot sync a directory; the rename is as safe there as it gets. */
+	return rc == -1 && errno == EINVAL ? 0 : rc;
+}
+
 int
 outfile_commit_all(struct outfile *const *o, size_t n)
 {
@@ -117,15 +231,18 @@ outfile_commit_all(struct outfile *const *o, size_t n)
 		saved = errno;
 	/* Held open, or each rename would take the time that freeing the old file's blocks takes. */
 	for (size_t i = 0; i < n; i++)
-		old[i] = rc == 0 ? open(o[i]->path, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
+		old[i] = rc == 0 && o[i]->tmp != NULL ? openat(o[i]->dir, last_part(o[i]->path),
+							    O_PATH | O_NOFOLLOW | O_CLOEXEC)
+						      : -1;
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		if (o[i]->tmp != NULL && (rc = rename(o[i]->tmp, o[i]->path)) == 0) {
+		if (o[i]->tmp != NULL && (rc = renameat(o[i]->dir, last_part(o[i]->tmp), o[i]->dir,
+					      last_part(o[i]->path))) == 0) {
 			free(o[i]->tmp);
 			o[i]->tmp = NULL;
 		}
 	}
 	if (rc == 0 && n > 0)
-		rc = file_sync_dir(o[0]->path);
+		rc = sync_dir(o[0]->dir);
 	if (rc != 0 && saved == 0)
 		saved = errno;
 	for (size_t i = 0; i < n; i++) {
@@ -152,7 +269,9 @@ outfile_abort(struct outfile *o)
 	if (o->f != NULL)
 		fclose(o->f);
 	if (o->tmp != NULL)
-		unlink(o->tmp);
+		unlinkat(o->dir, last_part(o->tmp), 0);
+	if (o->path != NULL && o->dir != -1)
+		close(o->dir);
 	free(o->tmp);
 	free(o->path);
 	o->f = NULL;
@@ -193,12 +312,11 @@ void
 outfile_sweep(const char *path)
 {
 	char *dir = path_dir(path);
-	const char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
 	struct dirent *e;
-	DIR *d = opendir(dir);
+	DIR *d = file_opendir(dir);
 
 	while (d != NULL && (e = readdir(d)) != NULL)
-		outfile_sweep_at(dirfd(d), e->d_name, name);
+		outfile_sweep_at(dirfd(d), e->d_name, last_part(path));
 	if (d != NULL)
 		closedir(d);
 	free(dir);
@@ -207,16 +325,20 @@ outfile_sweep(const char *path)
 int
 file_unnamed(const char *dir)
 {
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	char *path;
+	int at = file_open_dir(dir, O_PATH), fd;
+	char *name;
 
-	if (fd != -1 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-		return fd;
-	/* A file system without such files: one that has its name for an instant. */
-	path = path_join(dir, ".unnamed.XXXXXX");
-	if ((fd = mkostemp(path, O_CLOEXEC)) != -1)
-		unlink(path);
-	free(path);
+	if (at == -1)
+		return -1;
+	fd = openat(at, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd == -1 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+		/* A file system without such files: one that has its name for an instant. */
+		if ((fd = beneath_temporary(at, ".unnamed", &name)) != -1) {
+			unlinkat(at, name, 0);
+			free(name);
+		}
+	}
+	close_quietly(at);
 	return fd;
 }
 
@@ -252,7 +374,7 @@ file_read_fd(int fd, size_t max, size_t *len)
 char *
 file_read(const char *path, size_t max, size_t *len)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), saved;
+	int fd = file_open(path, O_RDONLY, 0), saved;
 	char *data;
 
 	if (fd == -1)
@@ -350,6 +472,31 @@ file_copy(int from, int to)
 	return futimens(to, times);
 }
 
+/* One directory of a path; one that root makes in another user's is that user's. */
+static int
+make_directory(const char *path, mode_t mode)
+{
+	char *parent = path_dir(path);
+	int at = file_open_dir(parent, O_PATH), fd = -1, rc;
+	struct foreign f;
+
+	free(parent);
+	if (at == -1)
+		return -1;
+	rc = mkdirat(at, last_part(path), mode);
+	if ((rc == 0 || errno == EEXIST) && foreign_find(path, &f)) {
+		/* What is there must be a directory, and no link to one. */
+		fd = file_open_dir(path, O_RDONLY);
+		rc = fd == -1 ? -1 : rc == 0 ? give(fd, &f) : 0;
+	} else if (rc == -1 && errno == EEXIST) {
+		rc = 0;
+	}
+	if (fd != -1)
+		close_quietly(fd);
+	close_quietly(at);
+	return rc;
+}
+
 int
 file_mkdirs(const char *path, mode_t mode)
 {
@@ -362,8 +509,8 @@ file_mkdirs(const char *path, mode_t mode)
 		if (c != '/' && c != '\0')
 			continue;
 		*p = '\0';
-		if (mkdir(copy, mode) == -1 && errno != EEXIST)
-			rc = -1;
+		if (p[-1] != '/') /* two slashes, or one at the end */
+			rc = make_directory(copy, mode);
 		*p = c;
 		if (c == '\0')
 			break;
@@ -391,17 +538,12 @@ int
 file_sync_dir(const char *path)
 {
 	char *dir = path_dir(path);
-	int rc, saved, fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int at = file_open_dir(dir, O_PATH), rc = at != -1 ? sync_dir(at) : -1;
 
 	free(dir);
-	if (fd == -1)
-		return -1;
-	rc = fsync(fd);
-	saved = errno;
-	close(fd);
-	errno = saved;
-	/* Some file systems cannot sync a directory; the rename is as safe there as it gets. */
-	return rc == -1 && saved == EINVAL ? 0 : rc;
+	if (at != -1)
+		close_quietly(at);
+	return rc;
 }
 
 char *

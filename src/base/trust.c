@@ -44,9 +44,8 @@ refuse(struct walk *w, int error, char *why)
 	return -1;
 }
 
-/* May others write to it, or put something else in the place of what lies in it? */
-static bool
-others_write(const struct stat *st)
+bool
+trust_others_write(const struct stat *st)
 {
 	mode_t others = S_IWOTH;
 
@@ -62,7 +61,8 @@ check(struct walk *w, const struct stat *st)
 {
 	char *owner, *why;
 
-	if ((w->flags & TRUST_ANYBODY) != 0)
+	if ((w->flags & TRUST_ANYBODY) != 0 ||
+	    ((w->flags & TRUST_FOLDERS) != 0 && !S_ISLNK(st->st_mode)))
 		return 0;
 	if (st->st_uid != 0 && st->st_uid != w->user) {
 		owner = user_name(st->st_uid);
@@ -71,7 +71,7 @@ check(struct walk *w, const struct stat *st)
 		free(owner);
 		return refuse(w, EPERM, why);
 	}
-	if (!S_ISLNK(st->st_mode) && others_write(st))
+	if (!S_ISLNK(st->st_mode) && trust_others_write(st))
 		return refuse(w, EPERM,
 		    xasprintf("others can write to %s (mode %04o): chmod go-w it", w->done.data,
 			(unsigned)(st->st_mode & 07777)));

@@ -93,6 +93,7 @@ const struct command command_analyze = {
 	    "unless -o names another directory.  Needs no config, no network and no privileges.",
 	.operands = { { "RUNDIR|FILE|-", ARG_RECORDS, 1, 1 } },
 	.options = options,
+	.writes = WRITES_UNLESS_ELSEWHERE,
 	.run = cmd_analyze,
 };
 

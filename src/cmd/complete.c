@@ -19,7 +19,9 @@
 
 #include "survey/country.h"
 #include "survey/file.h"
+#include "survey/foreign.h"
 #include "survey/mem.h"
+#include "survey/store.h"
 
 #include "commands.h"
 
@@ -107,7 +109,7 @@ static bool
 clusters_of_csv(const struct completion *k, const char *dir)
 {
 	char *path = path_join(dir, "clustersizes.csv"), *line = NULL;
-	FILE *f = fopen(path, "re");
+	FILE *f = file_fopen(path, "re");
 	unsigned long long id, size;
 	size_t cap = 0;
 
@@ -127,16 +129,17 @@ static bool
 clusters_of_db(const struct completion *k, const char *path)
 {
 	sqlite3_stmt *st = NULL;
-	sqlite3 *db = NULL;
-	bool ok = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-		  sqlite3_prepare_v2(
-		      db, "SELECT id, size FROM clusters ORDER BY id", -1, &st, NULL) == SQLITE_OK;
+	char *error = NULL;
+	sqlite3 *db = store_open(path, &error);
+	bool ok = db != NULL && sqlite3_prepare_v2(db, "SELECT id, size FROM clusters ORDER BY id",
+				    -1, &st, NULL) == SQLITE_OK;
 
 	while (ok && sqlite3_step(st) == SQLITE_ROW)
 		offer_cluster(k, (unsigned long long)sqlite3_column_int64(st, 0),
 		    (unsigned long long)sqlite3_column_int64(st, 1));
 	sqlite3_finalize(st);
 	sqlite3_close(db);
+	free(error);
 	return ok;
 }
 
@@ -152,6 +155,9 @@ offer_clusters(const struct completion *k)
 
 		if (i == k->at || word[0] == '-' || stat(word, &st) == -1)
 			continue;
+		db = S_ISDIR(st.st_mode) ? xstrdup(word) : path_dir(word);
+		(void)foreign_add(db, false);
+		free(db);
 		if (S_ISDIR(st.st_mode)) {
 			db = path_join(word, "survey.db");
 			found = clusters_of_csv(k, word) || clusters_of_db(k, db);

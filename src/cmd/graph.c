@@ -53,6 +53,7 @@ const struct command command_graph = {
 		  "large ones hosts with the same keys as one node and shared keys as diamonds.",
 	.operands = { { "RUNDIR|FILE", ARG_STUDY, 1, 1 } },
 	.options = options,
+	.writes = WRITES_UNLESS_ELSEWHERE,
 	.run = cmd_graph,
 };
 

@@ -29,6 +29,7 @@ const struct command command_report = {
 	    "as survey graph has drawn them.",
 	.operands = { { "RUNDIR|FILE", ARG_STUDY, 1, 1 } },
 	.options = options,
+	.writes = WRITES_UNLESS_ELSEWHERE,
 	.run = cmd_report,
 };
 

@@ -44,6 +44,7 @@ const struct command command_weak = {
 	    "survey.db and weak.json afterwards; survey run and survey analyze do the same.",
 	.operands = { { "RUNDIR", ARG_DIRECTORY, 1, 1 } },
 	.options = options,
+	.writes = WRITES_IN_PLACE,
 	.run = cmd_weak,
 };
 

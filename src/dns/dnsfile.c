@@ -237,7 +237,7 @@ int
 dnsfile_read(
     const char *path, enum dnsfile_want want, struct answers *t, struct dnsfile_counts *counts)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), error = 0;
+	int fd = file_open(path, O_RDONLY, 0), error = 0;
 	struct line_parser p;
 	struct lines lines;
 	enum lines_got got;
@@ -318,7 +318,7 @@ dnsfile_open(const char *path)
 	off_t end;
 	int fd, saved;
 
-	if ((fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0600)) == -1)
+	if ((fd = file_open(path, O_RDWR | O_CREAT | O_APPEND, 0600)) == -1)
 		return NULL;
 	if ((end = whole_lines(fd)) == -1 || ftruncate(fd, end) == -1) {
 		saved = errno;

@@ -224,7 +224,7 @@ is_text(const char *path)
 	static const char marker[] = "\xab\xcd\xefMaxMind.com";
 	const long tail = 128 << 10; /* the format's own bound */
 	char *text = xmalloc((size_t)tail);
-	FILE *f = fopen(path, "re");
+	FILE *f = file_fopen(path, "re");
 	bool mmdb = false;
 	size_t n;
 

@@ -4,6 +4,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "survey/file.h"
 #include "survey/mem.h"
 #include "survey/csvline.h"
 #include "geo/rows.h"
@@ -17,7 +18,7 @@ rows_open(struct rows *r, const char *path, struct geo_stats *stats, char **erro
 	r->path = path;
 	r->stats = stats;
 	lines_init(&r->lines, MAX_LINE);
-	if ((r->fd = open(path, O_RDONLY | O_CLOEXEC)) == -1) {
+	if ((r->fd = file_open(path, O_RDONLY, 0)) == -1) {
 		*error = xasprintf("%s: %m", path);
 		return -1;
 	}

@@ -308,7 +308,7 @@ remove_left_over(const struct task *t, int dir, const char *name)
 static void
 clear_directory(const struct task *t)
 {
-	DIR *dir = opendir(t->dir);
+	DIR *dir = file_opendir(t->dir);
 	const struct dirent *e;
 
 	while (dir != NULL && (e = readdir(dir)) != NULL)

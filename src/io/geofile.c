@@ -1,12 +1,15 @@
 /* MMDB files: opened, and looked at before anything in them is trusted. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "survey/buf.h"
 #include "survey/file.h"
+#include "survey/foreign.h"
 #include "survey/mem.h"
 #include "io/geofile.h"
 
@@ -81,6 +84,25 @@ sample(struct geo_file *f, MMDB_entry_s entry[static SAMPLE])
 	return n;
 }
 
+/* MMDB_open(); in another user's directory (foreign.h) it gets the file that file_open() allows. */
+static int
+map(const char *path, MMDB_s *mmdb)
+{
+	struct foreign f;
+	char *opened;
+	int fd, rc;
+
+	if (!foreign_find(path, &f))
+		return MMDB_open(path, MMDB_MODE_MMAP, mmdb);
+	if ((fd = file_open(path, O_RDONLY, 0)) == -1)
+		return MMDB_FILE_OPEN_ERROR;
+	opened = xasprintf("/proc/self/fd/%d", fd);
+	rc = MMDB_open(opened, MMDB_MODE_MMAP, mmdb);
+	free(opened);
+	close(fd);
+	return rc;
+}
+
 int
 geo_file_open(struct geo_file *f, const char *path, char **error)
 {
@@ -99,7 +121,7 @@ geo_file_open(struct geo_file *f, const char *path, char **error)
 		    S_ISREG(st.st_mode) ? "the file is empty" : "not a regular file");
 		return -1;
 	}
-	rc = MMDB_open(path, MMDB_MODE_MMAP, &f->mmdb);
+	rc = map(path, &f->mmdb);
 	if (rc != MMDB_SUCCESS) {
 		*error = rc == MMDB_IO_ERROR || rc == MMDB_FILE_OPEN_ERROR
 			     ? xasprintf("%s: %m", path)

@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "survey/command.h"
+#include "survey/file.h"
 #include "survey/identity.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/trust.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define LEAKS_ARE_LOOKED_FOR 1 /* by a debugger of our own */
@@ -43,15 +46,73 @@ identity_find(struct identity *id, const char *name)
 	return 0;
 }
 
+/* path, or the nearest directory above it that is there; the caller frees. */
+static char *
+existing(const char *path)
+{
+	char *p = xstrdup(path), *up;
+
+	while (access(p, F_OK) == -1 && errno == ENOENT && strcmp(p, "/") != 0 &&
+	       strcmp(p, ".") != 0) {
+		up = path_dir(p);
+		free(p);
+		p = up;
+	}
+	return p;
+}
+
+int
+identity_of_directory(struct identity *id, const char *dir, bool writes)
+{
+	char *path = existing(dir), *why = NULL;
+	struct passwd *pw;
+	struct stat st;
+	int fd = -1;
+
+	*id = (struct identity){ .uid = geteuid(), .gid = getegid() };
+	if (geteuid() == 0 && stat(path, &st) == 0) {
+		if (writes)
+			fd = trust_open(
+			    path, st.st_uid, TRUST_LINKS | TRUST_FOLDERS, NULL, NULL, &why);
+		pw = st.st_uid != 0 ? getpwuid(st.st_uid) : NULL;
+		if (st.st_uid != 0)
+			*id = (struct identity){ .drop = true,
+				.uid = st.st_uid,
+				.gid = pw != NULL ? pw->pw_gid : st.st_gid,
+				.name = pw != NULL ? xstrdup(pw->pw_name) : NULL };
+	}
+	if (fd != -1)
+		close(fd);
+	if (why != NULL)
+		log_error("root does not write into %s: %s", dir, why);
+	free(path);
+	if (why == NULL)
+		return 0;
+	free(why);
+	return EXIT_USAGE;
+}
+
+static int
+take_groups(const struct identity *id)
+{
+	return id->name != NULL ? initgroups(id->name, id->gid) : setgroups(1, &id->gid);
+}
+
+static const char *
+name_of(const struct identity *id)
+{
+	return id->name != NULL ? id->name : "the directory's owner";
+}
+
 int
 identity_take(const struct identity *id)
 {
 	if (!id->drop)
 		return 0;
-	if (initgroups(id->name, id->gid) == -1 || setresgid(id->gid, id->gid, id->gid) == -1 ||
+	if (take_groups(id) == -1 || setresgid(id->gid, id->gid, id->gid) == -1 ||
 	    setresuid(id->uid, id->uid, id->uid) == -1 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 || setuid(0) != -1) {
-		log_error("cannot become %s: %s", id->name, strerror(errno));
+		log_error("cannot become %s: %s", name_of(id), strerror(errno));
 		return EXIT_FAILED;
 	}
 	/*
@@ -71,10 +132,9 @@ identity_assume(const struct identity *id)
 {
 	if (!id->drop)
 		return 0;
-	if ((nown_groups = getgroups(NGROUPS_MAX, own_groups)) == -1 ||
-	    initgroups(id->name, id->gid) == -1 || setegid(id->gid) == -1 ||
-	    seteuid(id->uid) == -1) {
-		log_error("cannot become %s: %s", id->name, strerror(errno));
+	if ((nown_groups = getgroups(NGROUPS_MAX, own_groups)) == -1 || take_groups(id) == -1 ||
+	    setegid(id->gid) == -1 || seteuid(id->uid) == -1) {
+		log_error("cannot become %s: %s", name_of(id), strerror(errno));
 		return EXIT_USAGE;
 	}
 	return 0;

@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "survey/file.h"
 #include "survey/iplist.h"
 #include "survey/lines.h"
 #include "survey/mem.h"
@@ -374,7 +375,7 @@ static int
 read_list(struct reader *r)
 {
 	bool is_stdin = strcmp(r->path, "-") == 0;
-	int fd = is_stdin ? STDIN_FILENO : open(r->path, O_RDONLY | O_CLOEXEC), error = 0;
+	int fd = is_stdin ? STDIN_FILENO : file_open(r->path, O_RDONLY, 0), error = 0;
 	struct iplist *l;
 	struct lines lines;
 	enum lines_got got;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "survey/file.h"
 #include "survey/mem.h"
 #include "survey/spool.h"
 
@@ -68,7 +69,7 @@ spool_open(struct spool *s, const char *path, struct buf *torn)
 
 	s->path = NULL;
 	s->size = 0;
-	if ((s->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) == -1)
+	if ((s->fd = file_open(path, O_RDWR | O_CREAT | O_APPEND, 0600)) == -1)
 		return -1;
 	if (fstat(s->fd, &st) == -1)
 		goto fail;

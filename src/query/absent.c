@@ -59,7 +59,7 @@ absence_name(enum absence why)
 static int
 open_list(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = file_open(path, O_RDONLY | O_NONBLOCK, 0);
 	struct stat st;
 
 	if (fd != -1 && (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))) {

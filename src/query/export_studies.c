@@ -45,27 +45,31 @@ cluster_of_line(const char *line)
 
 /* Hosts of collisions.json, each into the file of its cluster: cut out line by line, as the scripts do. */
 static int
-split_clusters(const char *dir)
+split_clusters(const struct study *st, const char *dir, bool *begun)
 {
 	char *path = path_join(dir, "collisions.json"), *line = NULL;
-	FILE *in = fopen(path, "re");
+	FILE *in = file_fopen(path, "re");
 	size_t cap = 0;
 	int rc = in != NULL ? 0 : failed(path);
 
 	while (rc == 0 && getline(&line, &cap, in) != -1) {
 		unsigned long id = line[0] == '"' ? cluster_of_line(line) : 0;
+		uint32_t cluster = id != 0 && id <= UINT32_MAX
+				       ? study_find_cluster(st, (uint32_t)id)
+				       : STUDY_NONE;
 		char *name, *to;
 		FILE *f;
 
-		if (id == 0)
+		if (cluster == STUDY_NONE)
 			continue;
 		name = xasprintf("cluster%lu.json", id);
 		to = path_join(dir, name);
-		f = fopen(to, access(to, F_OK) == 0 ? "ae" : "we");
+		f = file_fopen(to, begun[cluster] ? "ae" : "we");
 		if (f == NULL ||
-		    fprintf(f, ftell(f) == 0 ? "[\n{\n%s}\n" : ",\n{\n%s}\n", line) < 0 ||
+		    fprintf(f, begun[cluster] ? ",\n{\n%s}\n" : "[\n{\n%s}\n", line) < 0 ||
 		    fclose(f) != 0)
 			rc = failed(to);
+		begun[cluster] = true;
 		free(name);
 		free(to);
 	}
@@ -78,15 +82,17 @@ split_clusters(const char *dir)
 
 /* The bracket that ends each of them. */
 static int
-end_clusters(const struct study *st, const char *dir)
+end_clusters(const struct study *st, const char *dir, const bool *begun)
 {
 	int rc = 0;
 
 	for (uint32_t i = 0; i < st->nclusters && rc == 0; i++) {
 		char *name = xasprintf("cluster%u.json", st->clusters[i].id);
 		char *path = path_join(dir, name);
-		FILE *f = access(path, F_OK) == 0 ? fopen(path, "ae") : NULL;
+		FILE *f = begun[i] ? file_fopen(path, "ae") : NULL;
 
+		if (begun[i] && f == NULL)
+			rc = failed(path);
 		if (f != NULL) {
 			bool wrong = fputs("]\n", f) == EOF;
 
@@ -96,6 +102,17 @@ end_clusters(const struct study *st, const char *dir)
 		free(name);
 		free(path);
 	}
+	return rc;
+}
+
+static int
+write_clusters(const struct study *st, const char *dir)
+{
+	bool *begun = xcalloc((size_t)st->nclusters + 1, sizeof(*begun));
+	int rc = split_clusters(st, dir, begun) == -1 || end_clusters(st, dir, begun) == -1 ? -1
+											    : 0;
+
+	free(begun);
 	return rc;
 }
 
@@ -462,8 +479,8 @@ export_studies(const struct exporting *x)
 		free(error);
 		return -1;
 	}
-	if (split_clusters(dir) == -1 || end_clusters(x->st, dir) == -1 ||
-	    write_records(x, dir) == -1 || write_graphs(x->st, dir) == -1)
+	if (write_clusters(x->st, dir) == -1 || write_records(x, dir) == -1 ||
+	    write_graphs(x->st, dir) == -1)
 		return -1;
 	return copy_hits(x->o->path, dir);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "survey/file.h"
+#include "survey/foreign.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/query.h"
@@ -83,7 +84,7 @@ by_time(const void *pa, const void *pb)
 static size_t
 add_below(struct query_runs *r, const char *dir)
 {
-	DIR *d = opendir(dir);
+	DIR *d = file_opendir(dir);
 	const struct dirent *e;
 	size_t first = r->n;
 
@@ -93,8 +94,10 @@ add_below(struct query_runs *r, const char *dir)
 
 		/* "latest" is a link to one of the others. */
 		if (e->d_name[0] != '.' && lstat(path, &sb) == 0 && S_ISDIR(sb.st_mode) &&
-		    is_study(path))
+		    is_study(path)) {
+			(void)foreign_add(path, false);
 			add_one(r, path);
+		}
 		free(path);
 	}
 	if (d != NULL)

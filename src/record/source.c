@@ -9,6 +9,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "survey/file.h"
 #include "survey/mem.h"
 
 #include "source.h"
@@ -177,7 +178,7 @@ source_open(const char *path, const volatile sig_atomic_t *stop, char **error)
 
 	s->packed = xmalloc(PACKED_SIZE);
 	s->name = strcmp(path, "-") == 0 ? "standard input" : path;
-	s->fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+	s->fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : file_open(path, O_RDONLY, 0);
 	if (s->fd == -1 || fstat(s->fd, &st) == -1) {
 		*error = xasprintf("%s: %s", s->name, strerror(errno));
 		goto fail;

@@ -115,7 +115,7 @@ walk(int fd, const char *below, unsigned depth, rundir_fn fn, void *arg)
 int
 rundir_walk(const char *dir, rundir_fn fn, void *arg)
 {
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = file_open_dir(dir, O_RDONLY);
 
 	return fd == -1 ? -1 : walk(fd, "", RUNDIR_DEPTH, fn, arg);
 }

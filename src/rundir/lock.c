@@ -12,7 +12,7 @@ int
 rundir_lock(const char *dir)
 {
 	char *path = path_join(dir, RUNDIR_LOCK);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), saved;
+	int fd = file_open(path, O_RDWR | O_CREAT, 0600), saved;
 
 	free(path);
 	if (fd != -1 && flock(fd, LOCK_EX | LOCK_NB) == -1) {
@@ -28,7 +28,7 @@ bool
 rundir_is_locked(const char *dir)
 {
 	char *path = path_join(dir, RUNDIR_LOCK);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = file_open(path, O_RDONLY, 0);
 	bool locked = fd != -1 && flock(fd, LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK;
 
 	if (fd != -1)

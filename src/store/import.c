@@ -79,7 +79,7 @@ struct mapped {
 static int
 map_file(struct mapped *m, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = file_open(path, O_RDONLY | O_NONBLOCK, 0);
 	struct stat sb;
 	void *p;
 

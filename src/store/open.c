@@ -1,12 +1,15 @@
 /* survey.db back into a study: all of it, or a part. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "survey/buf.h"
 #include "survey/file.h"
+#include "survey/foreign.h"
 #include "survey/hex.h"
 #include "survey/log.h"
 #include "survey/mem.h"
@@ -39,10 +42,67 @@ pragma_number(sqlite3 *db, const char *sql)
 	return n;
 }
 
+/* SQLite would wait at a pipe for whoever opens its other end. */
+static bool
+is_regular(const char *file)
+{
+	int fd = file_open(file, O_RDONLY | O_NONBLOCK, 0);
+	struct stat sb;
+	bool regular = fd != -1 && fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode);
+
+	if (fd != -1)
+		close(fd);
+	return regular;
+}
+
+/* A path as SQLite's URI.  Nobody writes to our databases once they have their names: no locks, no journals. */
+static char *
+uri_of(const char *path, bool immutable)
+{
+	struct buf b;
+	char *uri;
+
+	buf_init(&b);
+	buf_adds(&b, "file:");
+	for (const char *p = path; *p != '\0'; p++)
+		buf_printf(&b, strchr("%?#", *p) != NULL ? "%%%02x" : "%c", (unsigned char)*p);
+	if (immutable)
+		buf_adds(&b, "?immutable=1");
+	uri = buf_steal(&b);
+	buf_fini(&b);
+	return uri;
+}
+
+int
+store_open_file(const char *file, int flags, sqlite3 **db)
+{
+	char *dir = path_dir(file), *real = NULL, *path = NULL, *uri;
+	const char *slash = strrchr(file, '/');
+	struct foreign f;
+	int rc;
+
+	*db = NULL;
+	if (foreign_find(file, &f)) {
+		/* SQLite refuses a link in any place of the path: this one leads there without. */
+		flags |= SQLITE_OPEN_NOFOLLOW;
+		if ((real = realpath(dir, NULL)) != NULL)
+			path = path_join(real, slash != NULL ? slash + 1 : file);
+	}
+	uri = uri_of(path != NULL ? path : file, (flags & SQLITE_OPEN_READONLY) != 0);
+	rc = is_regular(file)
+		 ? sqlite3_open_v2(uri, db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL)
+		 : SQLITE_CANTOPEN;
+	free(uri);
+	free(path);
+	free(real);
+	free(dir);
+	return rc;
+}
+
 int
 store_connect(const char *file, sqlite3 **db)
 {
-	int rc = sqlite3_open_v2(file, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc = store_open_file(file, SQLITE_OPEN_READONLY, db);
 
 	if (rc != SQLITE_OK)
 		return rc;
@@ -63,12 +123,11 @@ store_connect(const char *file, sqlite3 **db)
 static int
 open_file(const char *file, sqlite3 **db, char **error)
 {
-	struct stat sb;
 	int schema;
 
 	*db = NULL;
 	*error = NULL;
-	if (stat(file, &sb) == -1 || !S_ISREG(sb.st_mode))
+	if (!is_regular(file))
 		return 0;
 	if (store_connect(file, db) != SQLITE_OK) {
 		*error = xasprintf("%s: %s", file, *db != NULL ? sqlite3_errmsg(*db) : "no memory");

@@ -13,6 +13,7 @@
 #include "survey/store.h"
 
 #include "findings.h"
+#include "import.h"
 #include "schema.h"
 
 #define STOP_ROWS 4096 /* how often the stop flag is looked at */
@@ -613,8 +614,7 @@ store_write(
 	int rc = -1;
 
 	*error = NULL;
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
-		SQLITE_OK &&
+	if (store_open_file(path, SQLITE_OPEN_READWRITE, &db) == SQLITE_OK &&
 	    fill(db, st, stop) == 0)
 		rc = 0;
 	if (rc != 0 && (stop == NULL || *stop == 0))

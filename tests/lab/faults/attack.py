@@ -349,9 +349,141 @@ def grabbed(run):
         return []
 
 
+def command(*args, limit=60, prefix=(), **more):
+    """A survey command: its status, and what it says."""
+    try:
+        p = subprocess.run([*prefix, SURVEY, *map(str, args)], stdin=subprocess.DEVNULL, text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=limit,
+                           check=False, **more)
+    except subprocess.TimeoutExpired:
+        raise SystemExit(f"FAILED: survey {' '.join(map(str, args))} hangs") from None
+    return p.returncode, p.stdout
+
+
+def foreign(top):
+    """What in a directory of run.user's is not his."""
+    return [str(p) for p in [top, *top.rglob("*")] if p.lstat().st_uid != NOBODY]
+
+
+RESOLVER = "198.18.100.53"
+
+
+def every_command(here, out):
+    """By name; those that write in the directory first."""
+    analyze = ("analyze", here, "--country", "IE", "--no-weak")
+    return {"analyze": analyze, "refresh": (*analyze, "--dns", "refresh", "--config", out / "dns.conf"),
+            "weak": ("weak", here), "graph": ("graph", here, "-c", "1", "-f", "svg"), "report": ("report", here),
+            "stats": ("stats", here), "status": ("status", here), "find": ("find", here, "198.18.10.11"),
+            "cluster": ("cluster", here, "1"), "compare": ("compare", here, here),
+            "export": ("export", here, "--csv", out), "dns": ("dns", out / "names", "--config", out / "dns.conf",
+                                                              "-o", here / "dns.ndjson")}
+
+
+def commands():
+    """In run.user's directory root's commands follow nothing, hang at nothing and leave nothing of root's."""
+    with Run() as run:
+        run.finish(until="dns")
+        here, ours, out = run.dir, run.top / "ours", run.top / "out"
+        secret = run.top / "secret"
+        for d in (ours, out):
+            d.mkdir()
+        secret.write_text(SECRET + "\n")
+        secret.chmod(0o600)
+        (out / "names").write_text("mx1.example.ie\n")
+        (out / "dns.conf").write_text('run { name = x }\ndns {\n mode = address\n address = "%s"\n'
+                                      ' timeout_ms = 500\n tries = 1\n}\n' % RESOLVER)
+        every = every_command(here, out)
+        del every["dns"]  # replaces dns.ndjson
+        for args in (*every.values(), ("report", run.top / "runs/latest")):
+            rc, said = command(*args)
+            need(rc in (0, 3), f"survey {args}: exit status {rc}\n{said}")
+            need(not foreign(here), f"{args} left root's files: {foreign(here)}")
+        need((out / "hosts.csv").owner() == "root", "results elsewhere are root's")
+        # Elsewhere, as root, and without a trace in that directory.
+        rc, said = command("analyze", here, "--country", "IE", "-o", out / "again")
+        need(rc in (0, 3), f"analyze -o: exit status {rc}\n{said}")
+        need((out / "again/clusters.json").owner() == "root", "results elsewhere are root's")
+        need((out / "again/clusters.json").read_bytes() == (here / "clusters.json").read_bytes(), "results")
+        rc, said = command("report", here, "--anonymise", "-o", out / "copy")
+        need(rc == 0, f"report --anonymise: exit status {rc}\n{said}")
+        need((here / "anonymise.key").exists() and not foreign(here), f"--anonymise left {foreign(here)}")
+        run.finish(until="report")  # and the run goes on
+        planted(run, every_command(here, out), ours, secret)
+        # The way there is somebody else's.
+        theirs = run.top / "theirs"
+        theirs.mkdir()
+        os.chown(theirs, NOBODY, NOBODY)
+        shutil.copytree(out / "again", ours / "run")
+        as_nobody("ln", "-s", ours / "run", theirs / "latest")
+        before = sorted(os.listdir(ours / "run"))
+        rc, said = command("report", theirs / "latest")
+        need(rc == 2 and "root does not write into" in said, f"led into root's own directory: {rc}\n{said}")
+        need(sorted(os.listdir(ours / "run")) == before, "made there")
+
+
+def planted(run, every, ours, secret):
+    """Links to root's files and directories, links to nothing, and pipes, under the names of a run directory."""
+    here, good = run.dir, run.top / "good"
+    subprocess.run(["cp", "-a", str(here), str(good)], check=True)
+    users = {"lock": "analyze", "run.json": "status stats", "records.fresh": "analyze", "records.bad": "analyze",
+             "dns.ndjson": "analyze refresh dns", "survey.db": "report find weak", "survey.db-journal": "stats",
+             "anonymise.key": "", "report": "report", "graphs": "graph", "report/index.html": "report",
+             "graphs/legend.svg": "graph", "weak.json": "weak"}
+    for kind in ("pipe", "link", "dangling"):
+        for name, some in users.items():
+            if kind == "dangling" and name not in ("lock", "dns.ndjson"):
+                continue
+            for f in here.iterdir():
+                shutil.rmtree(f) if f.is_dir() and not f.is_symlink() else f.unlink()
+            subprocess.run(["cp", "-a", f"{good}/.", str(here)], check=True)
+            at = here / name
+            if at.is_dir():
+                shutil.rmtree(at)
+            as_nobody("rm", "-f", at)
+            if kind == "pipe":
+                as_nobody("mkfifo", at)
+            else:
+                to = ours if name in ("report", "graphs") else secret if kind == "link" else ours / "new"
+                as_nobody("ln", "-s", to, at)
+            calls = [every[c] for c in some.split()] or [("report", here, "--anonymise", "-o", run.top / "c" / kind)]
+            for args in calls:
+                rc, said = command(*args)  # whatever its status: it ends
+                need(rc in (0, 1, 2, 3), f"{args}, {name} is a {kind}: {rc}\n{said}")
+                left = sorted(os.listdir(ours))
+                need(not left, f"{args[0]} followed {name} ({kind}) and made {left}")
+                need(secret.read_text() == SECRET + "\n" and SECRET not in said, f"{args[0]} followed {name} ({kind})")
+                need(not foreign(here), f"{args[0]}, {name} ({kind}): root's {foreign(here)}")
+
+
+def commands_user():
+    """One user's command in another one's directory follows no link of that one's."""
+    as_daemon = ["setpriv", "--reuid", "1", "--regid", "1", "--clear-groups"]
+    with Run() as run:
+        run.finish(until="analyze")
+        here, mine = run.dir, run.top / "mine"
+        for f in [here, *here.rglob("*")]:
+            os.chmod(f, 0o777 if f.is_dir() else 0o666)
+        mine.mkdir()
+        (mine / "diary").write_text("mine\n")
+        for f in (mine, mine / "diary"):
+            os.chown(f, 1, 1)
+        rc, said = command("report", here, prefix=as_daemon)
+        need(rc == 0, f"a directory that is shared: {rc}\n{said}")
+        shutil.rmtree(here / "report")
+        as_nobody("ln", "-s", mine, here / "report")
+        as_nobody("rm", here / "dns.ndjson")
+        as_nobody("ln", "-s", mine / "diary", here / "dns.ndjson")
+        for args in (("report", here), ("analyze", here, "--country", "IE", "--no-weak", "--dns", "refresh",
+                                        "--resolver", RESOLVER)):
+            rc, said = command(*args, prefix=as_daemon)
+            need(rc in (1, 2) and "symbolic link" in said, f"{args[0]}: exit status {rc}\n{said}")
+            need(os.listdir(mine) == ["diary"] and (mine / "diary").read_text() == "mine\n",
+                 f"{args[0]} followed a link: {os.listdir(mine)}")
+
+
 CASES = {f.__name__: f for f in (
     lists_rewritten, forged_record, lists_changed, lists_changed_user, places, path_entries, secrets,
-    opt_out_unreadable)}
+    opt_out_unreadable, commands, commands_user)}
 
 CASES[sys.argv[2]]()
 print("as it should be")
