@@ -19,7 +19,12 @@ void pseudonym_text(const unsigned char key[PSEUDONYM_KEY], const char *kind, co
 /* The pseudonym that stands in an address's place. */
 struct ip pseudonym_address(const unsigned char key[PSEUDONYM_KEY], const struct ip *ip);
 
-/* Read DIR/anonymise.key, or make it.  Returns 0, or -1 after a message. */
+/*
+ * Read DIR/anonymise.key, or make it.  A link, or a file that others own or have
+ * rights to, is not read: a new key takes its place, or serves this once
+ * where everybody may write and another user's file has the name.  Returns 0, or
+ * -1 after a message.
+ */
 int pseudonym_key(const char *dir, unsigned char key[PSEUDONYM_KEY]);
 
 #endif
