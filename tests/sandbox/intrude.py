@@ -92,28 +92,28 @@ def commands(t):
     resolver = f'127.0.0.1#{nobody.getsockname()[1]}'
     ask = ('--resolver', resolver, '--timeout', 100, '--tries', 1)
 
-    t.check('graph', ['gvContext', 'rename'], 'graph', run)
-    t.check('graph -o', ['gvContext', 'rename'], 'graph', run, '-o', t.top / 'pictures')
-    t.check('report', ['rename'], 'report', run)
-    t.check('stats', ['rename'], 'stats', run, '-o', t.top / 'stats.txt')
-    t.check('analyze', ['rename'], 'analyze', records, '-o', t.top / 'results')
+    t.check('graph', ['gvContext', 'renameat'], 'graph', run)
+    t.check('graph -o', ['gvContext', 'renameat'], 'graph', run, '-o', t.top / 'pictures')
+    t.check('report', ['renameat'], 'report', run)
+    t.check('stats', ['renameat'], 'stats', run, '-o', t.top / 'stats.txt')
+    t.check('analyze', ['renameat'], 'analyze', records, '-o', t.top / 'results')
     # Beside the files that these make lies what is none of their business.
-    t.check('geo', ['rename'], 'geo', '--legacy', t.top / 'GeoIPCountryWhois.csv', '-o', t.top / 'networks')
-    t.check('geo --write-legacy', ['rename'], 'geo', '--legacy', t.top / 'GeoIPCountryWhois.csv',
+    t.check('geo', ['renameat'], 'geo', '--legacy', t.top / 'GeoIPCountryWhois.csv', '-o', t.top / 'networks')
+    t.check('geo --write-legacy', ['renameat'], 'geo', '--legacy', t.top / 'GeoIPCountryWhois.csv',
             '--write-legacy', t.top / 'legacy.csv')
-    t.check('weak', ['rename'], 'weak', t.top / 'results')
-    t.check('export --csv', ['rename'], 'export', run, '--csv', t.top / 'tables')
-    t.check('export --graphml', ['rename'], 'export', run, '--graphml', t.top / 'graph.xml')
-    t.check('export --studies', ['rename'], 'export', run, '--studies', t.top / 'studies')
+    t.check('weak', ['renameat'], 'weak', t.top / 'results')
+    t.check('export --csv', ['renameat'], 'export', run, '--csv', t.top / 'tables')
+    t.check('export --graphml', ['renameat'], 'export', run, '--graphml', t.top / 'graph.xml')
+    t.check('export --studies', ['renameat'], 'export', run, '--studies', t.top / 'studies')
     t.check('find', ['sqlite3_open_v2'], 'find', t.top / 'results', '192.0.2.1')
     t.check('cluster', ['sqlite3_open_v2'], 'cluster', t.top / 'results', '--all')
-    t.check('compare', ['rename'], 'compare', run, run, '-o', t.top / 'changes')
+    t.check('compare', ['renameat'], 'compare', run, run, '-o', t.top / 'changes')
     for verb in ('report', 'graph'):
         copy = t.top / f'{verb}-copy'
-        t.check(f'{verb} --anonymise', ['rename', 'renameat2', 'gvContext'], verb, run, '--anonymise', '-o', copy)
+        t.check(f'{verb} --anonymise', ['renameat', 'renameat2', 'gvContext'], verb, run, '--anonymise', '-o', copy)
         t.check(f'{verb} --anonymise', ['renameat2'], verb, run, '--anonymise', '-o', copy)
-    t.check('analyze --anonymise', ['rename', 'renameat2'], 'analyze', records, '--anonymise', '-o', t.top / 'copy')
-    t.check('dns', ['rename'], 'dns', names, '-o', t.top / 'answers', *ask)
+    t.check('analyze --anonymise', ['renameat', 'renameat2'], 'analyze', records, '--anonymise', '-o', t.top / 'copy')
+    t.check('dns', ['renameat'], 'dns', names, '-o', t.top / 'answers', *ask)
     t.check('status', ['flock'], 'status', t.top / 'results')
 
 

@@ -90,13 +90,13 @@ next(const char *name)
 
 /* Results get their names, in all commands that write. */
 int
-rename(const char *from, const char *to)
+renameat(int fd, const char *from, int to_fd, const char *to)
 {
-	int (*real)(const char *, const char *);
+	int (*real)(int, const char *, int, const char *);
 
-	*(void **)&real = next("rename");
-	intrude("rename");
-	return real(from, to);
+	*(void **)&real = next("renameat");
+	intrude("renameat");
+	return real(fd, from, to_fd, to);
 }
 
 /* A copy takes its place. */
