@@ -10,6 +10,7 @@
 #include "survey/command.h"
 #include "survey/config.h"
 #include "survey/file.h"
+#include "survey/foreign.h"
 
 #include "confine.h"
 
@@ -51,8 +52,10 @@ add_runs_lists(struct argv *paths, const char *path)
 	while (d != NULL && (e = readdir(d)) != NULL) {
 		char *run = path_join(path, e->d_name);
 
-		if (e->d_name[0] != '.')
+		if (e->d_name[0] != '.') {
+			(void)foreign_add(run, false);
 			add_lists(paths, run);
+		}
 		free(run);
 	}
 	if (d != NULL)

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "survey/base64.h"
-#include "survey/beneath.h"
 #include "survey/buf.h"
 #include "survey/command.h"
 #include "survey/file.h"
@@ -513,12 +512,10 @@ write_all(struct notifying *x, int64_t now)
 static int
 open_notes(const char *dir)
 {
-	int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	char *path = path_join(dir, NOTIFIED_FILE);
+	int fd = file_open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
 
-	if (at != -1) {
-		fd = beneath_open(at, NOTIFIED_FILE, O_WRONLY | O_CREAT | O_APPEND, 0600);
-		close(at);
-	}
+	free(path);
 	if (fd == -1)
 		log_error(
 		    "%s/%s: %s; --draft leaves it alone", dir, NOTIFIED_FILE, strerror(errno));

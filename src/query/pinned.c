@@ -80,7 +80,7 @@ void
 pinned_init(struct pinned *p, const char *dir)
 {
 	char *path = path_join(dir, "dns.ndjson"), *line;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = file_open(path, O_RDONLY | O_NONBLOCK, 0);
 	struct simd_parser *parser;
 	enum lines_got got;
 	struct lines lines;

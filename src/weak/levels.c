@@ -56,19 +56,11 @@ level_fini(struct level_store *s, struct level *l)
 static int
 open_file(struct level_store *s)
 {
-	char *path;
-
 	if (s->dir == NULL) {
 		errno = ENOSPC;
 		return -1;
 	}
-	if ((s->fd = open(s->dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600)) != -1)
-		return 0;
-	/* Not all file systems have these. */
-	path = path_join(s->dir, "weak.XXXXXX");
-	if ((s->fd = mkostemp(path, O_CLOEXEC)) != -1)
-		unlink(path);
-	free(path);
+	s->fd = file_unnamed(s->dir);
 	return s->fd == -1 ? -1 : 0;
 }
 
