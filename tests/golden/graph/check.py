@@ -86,6 +86,25 @@ def chance(survey):
     return [f'{len(seen)} different pictures of one cluster'] if len(seen) > 1 else []
 
 
+def numbers(survey):
+    """A cluster's number costs nothing, however large: the file is 158 bytes."""
+    bad = []
+    for number in (1073741822, 4294967294):
+        with tempfile.TemporaryDirectory() as name:
+            alone = pathlib.Path(name) / 'collisions.json'
+            alone.write_text(json.dumps([{'ip': '192.0.2.1', 'ip_record': 0, 'clusternum': number, 'rcs_truncated': True,
+                                          'fprints': {'p22': 'aa'}, 'rcs': {'1': {'ip': '192.0.2.2', 'str_colls': 'p22==p22;'}}}]))
+            p = subprocess.Popen([survey, 'graph', str(alone), '-f', 'svg', '-o', name], stderr=subprocess.PIPE)
+            said = p.stderr.read()
+            _, status, usage = os.wait4(p.pid, 0)
+            p.returncode = os.waitstatus_to_exitcode(status)
+            if p.returncode != 0 or len(list(pathlib.Path(name).glob('graphs/cluster-*.svg'))) != 1:
+                bad.append(f'cluster {number}: status {p.returncode}, {said}')
+            if usage.ru_maxrss > 1 << 20:    # in kB; it was 4.2 GB
+                bad.append(f'cluster {number} took {usage.ru_maxrss >> 10} MB')
+    return bad
+
+
 def at_once(survey):
     """Several at work in one directory leave each other's files alone."""
     bad = []
@@ -142,7 +161,7 @@ def main():
             bad.append(f'a picture of 404,550 pairs with 64 MB: {said!r}')
         if 'Drawn more simply' not in (big / 'graphs/cluster-1.svg').read_text():
             bad.append('a picture does not say that it was simplified')
-    bad += without_font_cache(survey) + chance(survey) + at_once(survey)
+    bad += without_font_cache(survey) + chance(survey) + numbers(survey) + at_once(survey)
     print('\n'.join(bad) or 'pictures are whole, the same, and alone')
     return 1 if bad else 0
 

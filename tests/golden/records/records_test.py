@@ -489,6 +489,22 @@ def case_unknown():
                           len(r.summary["other_ports"])), (1, 1, 13, 17))
 
 
+def case_bad_lines():
+    """Millions of bad lines in a few kB: records.bad is bounded, the rest is counted, and the next analysis works."""
+    with tempfile.TemporaryDirectory() as tmp:
+        run = pathlib.Path(tmp)
+        (run / "records.fresh.gz").write_bytes(case_file("no_address.ndjson.gz"))
+        for time in ("first", "second"):
+            done = subprocess.run([SURVEY, "analyze", tmp, "--country", "XX", "--no-weak"], capture_output=True, timeout=300)
+            equal(f"the {time} analysis", done.returncode, 3)
+            summary = json.loads((run / "run.json").read_text())["analysis"]
+            equal("refused", summary["refused"], {"no-ip": 3000000})
+            kept = (run / "records.bad").read_bytes().count(b"\n")
+            equal("kept and counted", kept + summary["bad_lines_not_kept"], 3000000)
+            if not 60e6 < (run / "records.bad").stat().st_size < 65 << 20:
+                fail("records.bad has", (run / "records.bad").stat().st_size, "bytes")
+
+
 def sample(name):
     return gzip.decompress((HERE.parent / "analyze" / name).read_bytes())
 
