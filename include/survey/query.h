@@ -10,6 +10,7 @@
 #include "survey/print.h"
 
 struct buf;
+struct ip;
 struct newdir;
 struct sqlite3;
 
@@ -126,5 +127,36 @@ int query_notify(const struct notify_options *o);
 int notify_begin(struct newdir *d, const char *output);
 /* Is it one plain mail address, as headers and tables can take it? */
 bool query_is_mail(const char *s);
+
+/*
+ * recheck: the hosts of clusters, of ASes, or of whom notify has told, grabbed again, and what
+ * has become of their keys.
+ */
+struct recheck_options {
+	const char *path; /* a run's directory */
+	const uint32_t *clusters, *asns;
+	size_t nclusters, nasns;
+	const char *notify; /* a directory of notify, or NULL */
+	bool again; /* also those that were asked within a day */
+	enum print_format format;
+	bool colour;
+};
+
+struct recheck_hosts {
+	struct ip *v;
+	size_t n, cap;
+	uint32_t recent; /* left out: asked within a day */
+};
+
+/* Who is to be asked.  Returns 0, or an exit_status after a message.  Free hosts->v. */
+int recheck_choose(const struct recheck_options *o, struct recheck_hosts *hosts);
+/* Note in the run's directory that they were asked.  Returns 0, or -1 after a message. */
+int recheck_note(const struct recheck_options *o, const struct recheck_hosts *hosts);
+/*
+ * What has become of their keys, as the run in the directory now found it.  Returns 0, 3 when
+ * something is still open, 1 after a message.
+ */
+int recheck_tell(const struct recheck_options *o, const struct recheck_hosts *hosts,
+    const char *now, struct buf *out);
 
 #endif

@@ -4,6 +4,9 @@
 #define SURVEY_RUN_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+struct ip;
 
 struct run_options {
 	const char *config_path;
@@ -14,6 +17,12 @@ struct run_options {
 	bool json_progress;
 	bool no_weak; /* do not look for weak keys, whatever the config says */
 	bool no_sandbox;
+	/*
+	 * Only these hosts, and no scan: those that the config does not allow are refused.
+	 * Neither ZMap nor a resolver is needed; ends with the analysis.
+	 */
+	const struct ip *hosts;
+	size_t nhosts;
 	unsigned machine, machines; /* --shard I/N: this one, from 0, of so many; 0 of 1 is all */
 };
 

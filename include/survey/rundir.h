@@ -173,6 +173,7 @@ enum rundir_maker {
 	MADE_BY_REPORT,
 	MADE_BY_ANONYMISE,
 	MADE_BY_NOTIFY,
+	MADE_BY_RECHECK,
 };
 
 /* What a run directory holds: whoever adds a file to it adds a row (and one to docs/formats.md). */
@@ -189,6 +190,7 @@ extern const char *const rundir_maker_name[];
 /* The row of a path below a run directory, as "records.fresh" or "scan/shard-000.ips"; temporary names count as the file's.  NULL: it is not ours. */
 const struct rundir_file *rundir_file_of(const char *path);
 
+#define RECHECKED_FILE "rechecked.ndjson" /* hosts that survey recheck has asked, and when */
 #define NOTIFIED_FILE "notified.ndjson" /* whom survey notify has told, and when */
 #define RUNDIR_DEPTH 4 /* directories below a run directory that are looked into */
 

@@ -21,6 +21,7 @@
 	X(compare)  \
 	X(export)   \
 	X(notify)   \
+	X(recheck)  \
 	X(help)
 
 #define X(name) extern const struct command command_##name;

@@ -308,7 +308,7 @@ count_progress(struct collect *c, struct progress_row rows[PROGRESS_ROWS])
 	uint64_t sent = 0;
 
 	memset(rows, 0, PROGRESS_ROWS * sizeof(*rows));
-	if (s->c->scan.mode == SCAN_ZMAP) {
+	if (survey_scans(s)) {
 		for (size_t i = 0; i < s->m.nshards; i++)
 			sent += s->m.shards[i].state == SHARD_DONE ? s->m.shards[i].sent : 0;
 		rows[0] = (struct progress_row){ .name = "scan",
@@ -533,7 +533,7 @@ collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
 	uv_update_time(&s->loop);
 	c.started_ms = uv_now(&s->loop);
 	iptab_init(&c.hosts);
-	if (do_scan && s->c->scan.mode == SCAN_ZMAP)
+	if (do_scan && survey_scans(s))
 		plan_shards(s);
 	if (collect_open(&c) == -1)
 		goto out;
@@ -561,7 +561,7 @@ collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
 	start_progress(&c);
 	start_signals(&c);
 	over = c.error != 0 || s->stopped;
-	c.scan_done = over || s->c->scan.mode != SCAN_ZMAP;
+	c.scan_done = over || !survey_scans(s);
 	if (c.scan_done)
 		stage_end(&c, STAGE_SCAN, !over && spool_sync(&c.hits) == 0);
 	else

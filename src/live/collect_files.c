@@ -358,6 +358,11 @@ collect_load(struct collect *c)
 		log_error("%s: %s", c->hits.path, strerror(errno));
 		return -1;
 	}
+	if (c->s->o->nhosts > 0) {
+		for (size_t i = 0; i < c->s->o->nhosts; i++)
+			collect_hit(&c->s->o->hosts[i], c);
+		return 0;
+	}
 	if (c->s->c->scan.mode == SCAN_LIST)
 		return read_list(c);
 	return recover_spooled_hits(c);

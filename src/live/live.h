@@ -62,6 +62,20 @@ struct survey {
 	bool failed;
 };
 
+/* Does this run look for hosts with zmap?  Not with scan.mode = list, nor when it is given its hosts. */
+static inline bool
+survey_scans(const struct survey *s)
+{
+	return s->c->scan.mode == SCAN_ZMAP && s->o->nhosts == 0;
+}
+
+/* Does it ask for names? */
+static inline bool
+survey_resolves(const struct survey *s)
+{
+	return s->until >= STAGE_DNS && s->o->nhosts == 0;
+}
+
 /* preflight.c: what must be in order before anything is made or sent.  Returns 0 or an exit_status. */
 int preflight_identity(struct survey *s);
 int preflight_check(struct survey *s);

@@ -155,7 +155,7 @@ check_as_user(struct survey *s)
 	if ((rc = identity_assume(&s->id)) != 0)
 		return rc;
 	rc = check_geo(s);
-	if (s->c->scan.mode == SCAN_LIST && strcmp(s->c->scan.list, "-") != 0)
+	if (s->c->scan.mode == SCAN_LIST && s->o->nhosts == 0 && strcmp(s->c->scan.list, "-") != 0)
 		rc |= check_file("scan.list", s->c->scan.list,
 		    "it holds one address a line, and is read as run.user");
 	rc |= check_file("scan.opt_out_file", s->c->scan.opt_out_file,
@@ -164,7 +164,7 @@ check_as_user(struct survey *s)
 		       : "an empty file will do");
 	if (s->until >= STAGE_GRAB)
 		rc |= check_tool("grab.zgrab2", s->c->grab.zgrab2, &s->zgrab2);
-	if (s->until >= STAGE_DNS)
+	if (survey_resolves(s))
 		rc |= check_dns_tools(s);
 	identity_resume(&s->id);
 	return rc;
@@ -202,7 +202,7 @@ preflight_check(struct survey *s)
 	rc = check_as_user(s);
 	rc |= check_lists(s->c);
 	rc |= check_shard(s);
-	if (s->c->scan.mode == SCAN_ZMAP && s->until >= STAGE_SCAN)
+	if (survey_scans(s) && s->until >= STAGE_SCAN)
 		rc |= check_scan(s);
 	return rc != 0 ? EXIT_USAGE : 0;
 }

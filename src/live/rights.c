@@ -92,7 +92,7 @@ make_resolver(struct survey *s)
 int
 rights_prepare(struct survey *s)
 {
-	int rc = s->until >= STAGE_DNS ? make_resolver(s) : 0;
+	int rc = survey_resolves(s) ? make_resolver(s) : 0;
 
 	if (rc == 0 && s->until >= STAGE_GRAB)
 		rc = make_ini(s);

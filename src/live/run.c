@@ -61,7 +61,7 @@ stage_geo(struct survey *s)
 static int
 stage_collect(struct survey *s)
 {
-	return collect(s, true, s->until >= STAGE_GRAB, s->until >= STAGE_DNS);
+	return collect(s, true, s->until >= STAGE_GRAB, survey_resolves(s));
 }
 
 static int
@@ -139,7 +139,7 @@ end_state(const struct survey *s, int rc)
 		return RUN_FAILED;
 	if (s->incomplete)
 		return RUN_INCOMPLETE;
-	return s->until == NSTAGES - 1 ? RUN_COMPLETE : RUN_STOPPED;
+	return s->until == NSTAGES - 1 || s->o->nhosts > 0 ? RUN_COMPLETE : RUN_STOPPED;
 }
 
 static int
@@ -288,7 +288,7 @@ before_dropping(struct survey *s)
 		.fds = s->lists.fd,
 		.nfds = NLISTS };
 	const struct guard_table table = { .tools = &zmap, .ntools = 1 };
-	bool scans = s->c->scan.mode == SCAN_ZMAP && s->until >= STAGE_SCAN;
+	bool scans = survey_scans(s) && s->until >= STAGE_SCAN;
 	bool lists = s->lists.fd[LIST_ALLOWED] != -1;
 	char *error, *record;
 

@@ -234,6 +234,8 @@ targets_make(struct survey *s)
 	ipset_normalise(&s->allow);
 	ipset_subtract(&s->allow, &s->block);
 	ipset_subtract(&s->allow, &s->opt_out);
+	if (!survey_scans(s))
+		return 0;
 	if (ipset_count(&s->allow, 4) < 1) {
 		log_error("no IPv4 address is left to scan; see run.countries, run.targets and "
 			  "run.asns, and what scan.block_files takes away");
@@ -329,7 +331,7 @@ targets_write(struct survey *s)
 		return rc;
 	s->m.counts.targets_v4 = (uint64_t)ipset_count(&s->allow, 4);
 	s->m.counts.targets_v6 = ipset_count(&s->allow, 6);
-	if (s->c->scan.mode == SCAN_ZMAP && s->m.counts.targets_v6 > 0)
+	if (survey_scans(s) && s->m.counts.targets_v6 > 0)
 		log_info("IPv6 ranges are written to cidrs.v6 and not scanned: zmap has no IPv6");
 	return write_lists(s);
 }

@@ -46,6 +46,7 @@ const struct rundir_file rundir_files[] = {
 	{ "others.json", MADE_BY_ANONYMISE, .personal = true },
 	{ "ANONYMISED", MADE_BY_ANONYMISE },
 	{ NOTIFIED_FILE, MADE_BY_NOTIFY, .personal = true },
+	{ RECHECKED_FILE, MADE_BY_RECHECK, .personal = true },
 	{ NULL },
 };
 
@@ -57,6 +58,7 @@ const char *const rundir_maker_name[] = {
 	[MADE_BY_REPORT] = "report",
 	[MADE_BY_ANONYMISE] = "--anonymise",
 	[MADE_BY_NOTIFY] = "notify",
+	[MADE_BY_RECHECK] = "recheck",
 };
 
 const struct rundir_file *

@@ -1,0 +1,131 @@
+"""survey notify and recheck with real servers: recheck.py SURVEY
+
+Five hosts have one SSH host key.  Two get keys of their own, one opts out; recheck tells exactly
+that, to whoever may ask, once a day, and compare says the same of its directory.
+"""
+
+import json
+import os
+import subprocess
+import time
+
+from surveyor import LAB, SURVEY, Run, in_tgt, kill_all, need, wait_for
+
+HOSTS = [f"198.18.20.{i}" for i in range(101, 106)]
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+
+
+def fingerprint(key):
+    """The SHA-256 of the key's blob, as survey has it."""
+    out = subprocess.run(["ssh-keygen", "-lf", f"{key}.pub"], check=True, capture_output=True, text=True).stdout
+    import base64  # noqa: PLC0415
+    return base64.b64decode(out.split()[1].removeprefix("SHA256:") + "=").hex()
+
+
+def make_key(top, name):
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(top / name)], check=True)
+    return top / name
+
+
+def serve(top, address, key):
+    """One sshd in the servers' network namespace."""
+    conf = top / f"sshd-{address}-{key.name}"
+    conf.write_text(f"ListenAddress {address}\nPort 22\nHostKey {key}\nPidFile none\nUsePAM no\n"
+                    f"MaxStartups 100:30:200\n", encoding="utf-8")
+    return in_tgt(lambda: os.execv("/usr/sbin/sshd", ["/usr/sbin/sshd", "-D", "-f", str(conf), "-E", str(top / "sshd.log")]))
+
+
+def listening(address):
+    return subprocess.run(["ssh-keyscan", "-T", "2", "-t", "ed25519", address], capture_output=True, check=False).stdout != b""
+
+
+def stop(pid):
+    kill_all([pid])
+    os.waitpid(pid, 0)
+
+
+def survey(*args, status=0):
+    p = subprocess.run([*NOBODY, SURVEY, *map(str, args)], capture_output=True, text=True, check=False, timeout=120)
+    need(p.returncode == status, f"survey {args}: status {p.returncode}, not {status}\n{p.stderr}{p.stdout}")
+    return p.stdout, p.stderr
+
+
+def main():
+    with Run() as run:
+        old, new = make_key(run.top, "old"), [make_key(run.top, f"new{i}") for i in range(2)]
+        servers = {ip: serve(run.top, ip, old) for ip in HOSTS}
+        try:
+            check(run, old, new, servers)
+        finally:
+            for pid in servers.values():
+                stop(pid)
+
+
+def check(run, old, new, servers):
+    for ip in HOSTS:
+        wait_for(lambda ip=ip: listening(ip), f"sshd of {ip}")
+    hosts, opt_out = run.top / "list", run.top / "opt-out"
+    hosts.write_text("\n".join(HOSTS) + "\n", encoding="utf-8")
+    opt_out.write_text("", encoding="utf-8")
+    for f in (hosts, opt_out):
+        f.chmod(0o644)
+    run.settings["grab"]["ports"] = ["22"]
+    scan = run.settings["scan"]
+    run.settings["scan"] = {"mode": "list", "list": str(hosts), "block_files": scan["block_files"]}
+    run.write(run.settings)
+    run.finish(until="analyze")
+    first = run.dir
+    out = run.top / "out"
+    out.mkdir()
+    os.chown(out, 65534, 65534)
+    survey("notify", first, "-o", out / "told")
+    told = json.loads((out / "told/notify.json").read_text(encoding="utf-8"))["constituencies"]
+    need(sorted(ip for c in told for ip in c["hosts"]) == sorted(HOSTS), f"told: {told}")
+
+    for ip, key in zip(HOSTS[:2], new):
+        stop(servers[ip])
+        servers[ip] = serve(run.top, ip, key)
+        wait_for(lambda ip=ip: listening(ip), f"the new sshd of {ip}")
+    opt_out.write_text(HOSTS[4] + "\n", encoding="utf-8")
+    run.settings["scan"] = {**scan, "opt_out_file": str(opt_out)}  # with zmap, which is not to run
+    run.write(run.settings)
+    conf = run.conf
+    p = subprocess.run([SURVEY, "recheck", first, "--config", conf, "--cluster", "1"], capture_output=True, text=True, check=False)
+    need(p.returncode == 2 and "no privileges" in p.stderr, f"as root: {p.returncode} {p.stderr}")
+    survey("recheck", first, "--config", conf, status=2)
+    survey("recheck", first, "--config", conf, "--cluster", "99", status=2)
+    began = time.time()
+    text, _ = survey("recheck", first, "--config", conf, "--since-notify", out / "told", "-o", out / "again", "-f", "json", status=3)
+    result = json.loads(text)
+    have = {k["ip"]: (k["port"], k["key"], k["state"], k["replaced_by"]) for k in result["keys"]}
+    was = fingerprint(old)
+    want = {HOSTS[0]: (22, was, "replaced", fingerprint(new[0])), HOSTS[1]: (22, was, "replaced", fingerprint(new[1])),
+            HOSTS[2]: (22, was, "still there", None), HOSTS[3]: (22, was, "still there", None),
+            HOSTS[4]: (22, was, "not asked", None)}
+    need(have == want, f"recheck tells {have}")
+    counts = json.loads((out / "again/run.json").read_text(encoding="utf-8"))["counts"]
+    need((counts["hits"], counts["opted_out"], counts["records"], counts["probed"]) == (5, 1, 4, 0), f"counts {counts}")
+    # The result is a run directory.
+    changed = json.loads(survey("compare", first, out / "again", "-f", "json")[0])["hosts"]["changed"]
+    need(changed in (2, sorted(HOSTS[:2])), f"compare: {changed}")
+    text = survey("notify", out / "again", "-o", out / "told again", "--since", first, "--draft")[1]
+    index = (out / "told again/index.csv").read_text(encoding="utf-8")
+    need((out / "told again").is_dir() and index.count("\n") >= 2, f"notify --since: {index}")
+    # Once a day, and with --again once more.
+    text = survey("recheck", first, "--config", conf, "--cluster", "1", "-o", out / "third", status=3)[1]
+    need("within a day" in text and not (out / "third").exists(), f"asked twice in {time.time() - began:.0f} s: {text}")
+    for ip in HOSTS[2:4]:
+        stop(servers[ip])
+        servers[ip] = serve(run.top, ip, new[0])
+        wait_for(lambda ip=ip: listening(ip), f"the new sshd of {ip}")
+    opt_out.write_text("", encoding="utf-8")
+    stop(servers[HOSTS[4]])
+    servers[HOSTS[4]] = serve(run.top, HOSTS[4], new[1])
+    wait_for(lambda: listening(HOSTS[4]), "the last new sshd")
+    text, _ = survey("recheck", first, "--config", conf, "--cluster", "1", "-o", out / "third", "--again")
+    need(text.count("replaced") >= 5 and "still there" in text, f"all are repaired: {text}")
+
+
+if __name__ == "__main__":
+    main()
+    print(f"as it should be: {LAB}")
