@@ -174,6 +174,64 @@ test_round(void **state)
 	free(d);
 }
 
+static bool
+keep_some(void *arg, const struct study *st, uint32_t host)
+{
+	(void)arg;
+	return st->hosts[host].out == OUT_NONE && host % 3 == 0;
+}
+
+/* What a copy for an owner says of the others is on disk, too, and passes a transformation. */
+static void
+test_left_out(void **state)
+{
+	static const struct study_map some = { .keep = keep_some, .whole_clusters = true },
+				      identity;
+	char dir[] = "/tmp/test_store.XXXXXX";
+	struct study *st, *kept, *opened, *same;
+	uint32_t hosts = 0, others = 0, alone = 0;
+	char *a, *b, *c;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	a = path_join(dir, "a");
+	b = path_join(dir, "b");
+	c = path_join(dir, "c");
+	st = read_study(dir);
+	kept = study_transform(st, &some, NULL);
+	write_study(kept, a);
+	opened = study_open(a, STUDY_ALL, 0);
+	assert_non_null(opened);
+	assert_int_equal(opened->bad, 0);
+	write_study(opened, b);
+	assert_same(a, b);
+	same = study_transform(opened, &identity, NULL);
+	write_study(same, c);
+	assert_same(a, c);
+	/* Each cluster has all its hosts: those that are there and those that are counted. */
+	for (uint32_t i = 0; i < st->nclusters; i++) {
+		uint32_t n = 0;
+
+		for (uint32_t k = 0; k < st->clusters[i].hosts.n; k++)
+			n += study_member(st, &st->clusters[i], k) % 3 == 0;
+		hosts += n > 0 ? st->clusters[i].hosts.n : 0;
+	}
+	for (uint32_t i = 0; i < opened->nothers; i++)
+		others += opened->others[i].hosts;
+	for (uint32_t i = 0; i < opened->nclusters; i++)
+		alone += opened->clusters[i].hosts.n == 1;
+	assert_true(opened->nothers > 0 && opened->nothers_keys > 0 && alone > 0);
+	assert_int_equal(opened->nmembers + others, hosts);
+	study_free(same);
+	study_free(opened);
+	study_free(kept);
+	study_free(st);
+	assert_int_equal(file_remove_tree(dir), 0);
+	free(a);
+	free(b);
+	free(c);
+}
+
 /* A part has the same hosts, keys and numbers of clusters as the whole. */
 static void
 test_parts(void **state)
@@ -294,6 +352,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round),
+		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_public),
 		cmocka_unit_test(test_others),
