@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "survey/argv.h"
 #include "survey/buf.h"
 #include "survey/command.h"
 #include "survey/doctor.h"
@@ -28,6 +29,7 @@
 #include "survey/scan.h"
 #include "survey/tool.h"
 #include "survey/toolversion.h"
+#include "survey/trust.h"
 
 #include "doctor.h"
 
@@ -458,11 +460,68 @@ existing(const char *path)
 	return p;
 }
 
+/*
+ * Does anybody but root, and whom a run becomes, decide what lies at path?
+ * Returns the sentence that says who (the caller frees), or NULL.
+ */
+static char *
+decided_by_others(const struct doctor *d, const char *path, unsigned flags)
+{
+	char *why = NULL;
+	int fd = trust_open(path, d->id.uid, flags, NULL, NULL, &why);
+
+	if (fd != -1)
+		close(fd);
+	if (fd != -1 ||
+	    (errno != EPERM && errno != ELOOP)) { /* what cannot be read is told elsewhere */
+		free(why);
+		return NULL;
+	}
+	return why;
+}
+
+/* What a run believes: config, lists, databases. */
+static void
+check_trust(struct doctor *d)
+{
+	const struct config *c = d->c;
+	const struct config_list *const lists[] = { &c->scan.block_files, &c->run.target_files };
+	struct argv paths = { .n = 0 };
+	size_t bad = 0;
+
+	argv_add(&paths, c->path, NULL);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		for (size_t k = 0; k < lists[i]->n; k++)
+			argv_add(&paths, lists[i]->v[k], NULL);
+	}
+	argv_add(&paths, c->scan.opt_out_file, c->geo.country_mmdb, c->geo.asn_mmdb, c->geo.csv,
+	    c->dns.root_hints, NULL);
+	if (c->scan.mode == SCAN_LIST && strcmp(c->scan.list, "-") != 0)
+		argv_add(&paths, c->scan.list, NULL);
+	for (size_t i = 0; i < paths.n; i++) {
+		char *why = paths.v[i][0] != '\0' ? decided_by_others(d, paths.v[i], TRUST_LINKS)
+						  : NULL;
+
+		if (why != NULL)
+			doctor_say(d, FINDING_WARN, "trust",
+			    "who can change this file decides whom a run asks", "%s: %s",
+			    paths.v[i], why);
+		bad += why != NULL;
+		free(why);
+	}
+	if (bad == 0)
+		doctor_say(d, FINDING_OK, "trust", NULL,
+		    "nobody but root and %s can change config, lists and databases",
+		    d->id.name != NULL ? d->id.name : "you");
+	argv_free(paths.v);
+}
+
 static void
 check_directory(struct doctor *d)
 {
 	const char *wanted = d->c->run.directory;
 	char *dir = existing(wanted);
+	char *why = decided_by_others(d, dir, d->id.drop ? 0 : TRUST_LINKS);
 	struct statvfs v;
 	double bytes;
 
@@ -470,6 +529,9 @@ check_directory(struct doctor *d)
 	if (geteuid() != 0 && access(dir, W_OK | X_OK) == -1)
 		doctor_say(d, FINDING_FAIL, "run directory",
 		    "choose another run.directory, or make it yours", "%s: %m", dir);
+	else if (why != NULL)
+		doctor_say(d, d->id.drop ? FINDING_FAIL : FINDING_WARN, "run directory",
+		    "choose another run.directory, or chown and chmod go-w the folder", "%s", why);
 	else
 		doctor_say(d, FINDING_OK, "run directory", NULL, "%s%s", wanted,
 		    strcmp(dir, wanted) == 0 ? "" : " will be made");
@@ -481,6 +543,7 @@ check_directory(struct doctor *d)
 		    "make room, or choose another run.directory",
 		    "%.1f GB free, enough for %.0f hosts or so", bytes / 1e9, bytes / RECORD_BYTES);
 	}
+	free(why);
 	free(dir);
 }
 
@@ -623,7 +686,7 @@ int
 doctor(const char *config_path)
 {
 	static void (*const checks[])(struct doctor *) = { check_privileges, check_network,
-		check_lists, check_directory, drop_privileges, check_zmap, check_tools,
+		check_lists, check_trust, check_directory, drop_privileges, check_zmap, check_tools,
 		check_databases, check_rmem, check_sandbox, doctor_resolvers, check_smtp };
 	struct config *c = config_read(config_path);
 	struct doctor d = { .c = c, .was_root = geteuid() == 0 };

@@ -142,6 +142,18 @@ def main():
                    geo__country_mmdb=f'"{name}"', geo__asn_mmdb='""')
         doctor(tmp, 0, [r'^warn +country database .*; geoipupdate fetches a newer one$'], **dns)
         doctor(tmp, 2, [r'^fail +scan\.list .*No such file'], **dns, scan__list='"absent"')
+        # What others can change, and where they could put another directory.
+        (tmp / 'open').mkdir()
+        (tmp / 'open').chmod(0o777)
+        (tmp / 'open/block').write_text('# nobody yet\n')
+        (tmp / 'hosts').chmod(0o646)
+        doctor(tmp, 0, [r'^warn +trust .*/hosts: others can write to .*/hosts \(mode 0646\)',
+                        r'^warn +trust .*/open/block: others can write to .*/open \(mode 0777\)'], **dns,
+               scan__block_files='{"open/block"}')
+        (tmp / 'hosts').chmod(0o644)
+        doctor(tmp, 2 if os.geteuid() == 0 else 0,
+               [r'^(warn|fail) +run directory .*others can write to .*/open \(mode 0777\)', r'^(ok|warn) +trust '],
+               **dns, run__directory='"open/runs"')
         doctor(tmp, 2, [r'grab\.user_agent: not set', r'^fail +config .*1 fault'], **dns,
                grab__user_agent=None)
         doctor(tmp, 2, [r'survey\.conf:\d+: unknown key "nmae".*did you mean name\?'], **dns,
