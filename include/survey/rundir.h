@@ -189,6 +189,8 @@ extern const char *const rundir_maker_name[];
 
 /* The row of a path below a run directory, as "records.fresh" or "scan/shard-000.ips"; temporary names count as the file's.  NULL: it is not ours. */
 const struct rundir_file *rundir_file_of(const char *path);
+/* The file of records in dir, packed or not, or NULL; the caller frees it. */
+char *rundir_records(const char *dir);
 
 #define RECHECKED_FILE "rechecked.ndjson" /* hosts that survey recheck has asked, and when */
 #define NOTIFIED_FILE "notified.ndjson" /* whom survey notify has told, and when */

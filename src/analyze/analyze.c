@@ -91,19 +91,6 @@ base_name(const char *path)
 	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
 }
 
-/* The record file of a run directory, packed or not. */
-static char *
-find_records(const char *dir)
-{
-	static const char *const names[] = { "records.fresh", "records.fresh.gz",
-		"records.fresh.zst" };
-	char *path = NULL;
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && path == NULL; i++)
-		path = existing(dir, names[i]);
-	return path;
-}
-
 static int
 find_input(struct analysis *a)
 {
@@ -119,7 +106,7 @@ find_input(struct analysis *a)
 		a->records = xstrdup("-");
 	} else if (is_directory(o->input)) {
 		a->rundir = o->input;
-		if ((a->records = find_records(o->input)) == NULL) {
+		if ((a->records = rundir_records(o->input)) == NULL) {
 			log_error("%s: no records.fresh in this directory, so there is nothing to "
 				  "analyse",
 			    o->input);

@@ -1,11 +1,11 @@
 #include <string.h>
 
+#include "survey/filekind.h"
 #include "survey/ip.h"
+#include "survey/jsontext.h"
 
 #include "form.h"
 
-#define NAMES_MAX 64 /* members of an object that are looked at */
-#define SIZES "clusternum,size" /* first line of clustersizes.csv */
 #define UTF8_BOM "\xef\xbb\xbf"
 
 #define UTF16 "UTF-16 text; records are UTF-8: iconv -f UTF-16 -t UTF-8 makes it that"
@@ -42,145 +42,6 @@ static const struct magic {
 	{ "\x89PNG", 4, "a picture; records are JSON, one object a line" },
 };
 
-#define RESULTS                                                                                    \
-	"a result of an analysis, not what it was made from. survey graph, report and stats read " \
-	"it with its directory; survey analyze reads the records (records.fresh of a run)"
-
-/* Objects that are no records, by members that only they have. */
-static const struct kind {
-	const char *first, *second; /* both are there; second may be NULL */
-	const char *what;
-} kinds[] = {
-	{ "fprints", NULL, RESULTS },
-	{ "clusternum", NULL, RESULTS },
-	{ "hosts", "keys", RESULTS },
-	{ "verdict", "ip_record", RESULTS },
-	{ "findings", "checks", RESULTS },
-	{ "answers", "outcome",
-	    "a dns.ndjson: answers to names, not records. survey analyze takes it beside records, "
-	    "with --dns-file" },
-	{ "reason", "text",
-	    "a records.bad: lines that could not be read. Each text in it is one of them" },
-	{ "0", NULL,
-	    "an object of numbered records, as dodgy.json is: jq -c '.[]' FILE | survey analyze - "
-	    "-o "
-	    "DIR reads them" },
-	{ "config_sha256", NULL, "a run.json; name its directory: survey analyze RUNDIR" },
-	{ "state", "analysis", "a run.json; name its directory: survey analyze RUNDIR" },
-	{ "statuses", NULL,
-	    "ZGrab2's summary of its run; the records are what it wrote as output" },
-	{ "saddr", NULL,
-	    "a list of addresses that ZMap found, without keys; a survey takes it as scan.list" },
-	{ "ports", "timestamp",
-	    "a list of addresses that masscan found, without keys; a survey takes it as "
-	    "scan.list" },
-};
-
-/* Names of the members of an object, as written. */
-struct names {
-	struct {
-		const char *s;
-		size_t len;
-	} v[NAMES_MAX];
-	size_t n;
-};
-
-static size_t
-skip_blanks(const char *s, size_t len, size_t at)
-{
-	while (at < len && memchr(" \t\r\n", s[at], 4) != NULL)
-		at++;
-	return at;
-}
-
-/* Just past the string whose opening quote is at s[at], or len. */
-static size_t
-skip_string(const char *s, size_t len, size_t at)
-{
-	for (at++; at < len && s[at] != '"'; at++)
-		at += s[at] == '\\';
-	return at < len ? at + 1 : len;
-}
-
-/* The members of the object that opens at s[at]; the text may end within it. */
-static void
-read_names(const char *s, size_t len, size_t at, struct names *names)
-{
-	size_t depth = 0, end, colon;
-
-	names->n = 0;
-	while (at < len && names->n < NAMES_MAX) {
-		switch (s[at]) {
-		case '{':
-		case '[':
-			depth++;
-			at++;
-			break;
-		case '}':
-		case ']':
-			at++;
-			if (--depth == 0)
-				return;
-			break;
-		case '"':
-			end = skip_string(s, len, at);
-			colon = skip_blanks(s, len, end);
-			if (depth == 1 && colon < len && s[colon] == ':') {
-				names->v[names->n].s = s + at + 1;
-				names->v[names->n++].len = end - at - 2;
-			}
-			at = end;
-			break;
-		default:
-			at++;
-		}
-	}
-}
-
-static bool
-has(const struct names *names, const char *name)
-{
-	for (size_t i = 0; i < names->n; i++) {
-		if (names->v[i].len == strlen(name) &&
-		    memcmp(names->v[i].s, name, names->v[i].len) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* "p25": a port of a record. */
-static bool
-has_port(const struct names *names)
-{
-	for (size_t i = 0; i < names->n; i++) {
-		const char *s = names->v[i].s;
-		size_t len = names->v[i].len, digits = 0;
-
-		while (1 + digits < len && s[1 + digits] >= '0' && s[1 + digits] <= '9')
-			digits++;
-		if (len > 1 && s[0] == 'p' && 1 + digits == len)
-			return true;
-	}
-	return false;
-}
-
-/* NULL: the object that opens at s[at] may be a record. */
-static const char *
-known_kind(const char *s, size_t len, size_t at)
-{
-	struct names names;
-
-	read_names(s, len, at, &names);
-	if (has_port(&names) || has(&names, "data") || has(&names, "services"))
-		return NULL;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (has(&names, kinds[i].first) &&
-		    (kinds[i].second == NULL || has(&names, kinds[i].second)))
-			return kinds[i].what;
-	}
-	return NULL;
-}
-
 /*
  * Does the object that opens at s[at] go on in the next line?  Its line ends within it, and
  * the next one does not begin another: a line that was torn is followed by a whole one.
@@ -195,7 +56,7 @@ spans_lines(const char *s, size_t len, size_t at)
 		return false;
 	for (size_t i = at; i < end;) {
 		if (s[i] == '"') {
-			i = skip_string(s, len, i);
+			i = jsontext_skip_string(s, len, i);
 			if (i > end)
 				return false;
 			continue;
@@ -205,7 +66,7 @@ spans_lines(const char *s, size_t len, size_t at)
 			return false;
 		i++;
 	}
-	next = skip_blanks(s, len, end);
+	next = jsontext_skip_blanks(s, len, end);
 	return next < len && s[next] != '{';
 }
 
@@ -227,14 +88,13 @@ known_text(const char *s, size_t len)
 		return "a list of addresses; records are JSON, one object a line. A survey takes a "
 		       "list as "
 		       "scan.list";
-	if (n == strlen(SIZES) && memcmp(s, SIZES, n) == 0)
-		return RESULTS;
 	return NULL;
 }
 
 enum record_form
 form_tell(const char *text, size_t len, const char **what)
 {
+	const struct filekind *kind;
 	size_t at = 0;
 
 	*what = NULL;
@@ -244,20 +104,18 @@ form_tell(const char *text, size_t len, const char **what)
 			return RECORD_OTHER;
 		}
 	}
+	if ((kind = filekind_tell(text, len)) != NULL) {
+		*what = kind->what;
+		return RECORD_OTHER;
+	}
 	if (len >= 3 && memcmp(text, UTF8_BOM, 3) == 0)
 		at = 3;
-	at = skip_blanks(text, len, at);
+	at = jsontext_skip_blanks(text, len, at);
 	if (at == len)
 		return RECORD_LINES;
-	if (text[at] == '[') {
-		size_t first = skip_blanks(text, len, at + 1);
-
-		if (first < len && text[first] == '{')
-			*what = known_kind(text, len, first);
-		return *what != NULL ? RECORD_OTHER : RECORD_ARRAY;
-	}
-	*what = text[at] == '{' ? known_kind(text, len, at) : known_text(text + at, len - at);
-	if (*what != NULL)
+	if (text[at] == '[')
+		return RECORD_ARRAY;
+	if (text[at] != '{' && (*what = known_text(text + at, len - at)) != NULL)
 		return RECORD_OTHER;
 	return text[at] == '{' && spans_lines(text, len, at) ? RECORD_TEXTS : RECORD_LINES;
 }

@@ -2,9 +2,10 @@
 #ifndef RECORD_FORM_H
 #define RECORD_FORM_H
 
+#include "survey/filekind.h"
 #include "survey/record.h"
 
-#define FORM_BYTES ((size_t)64 << 10) /* of a file that are looked at, if it has as many */
+#define FORM_BYTES FILEKIND_BYTES
 
 /*
  * The form of a text of which these are the first bytes.  RECORD_OTHER: no records are in

@@ -80,6 +80,22 @@ rundir_file_of(const char *path)
 	return f->name != NULL ? f : NULL;
 }
 
+char *
+rundir_records(const char *dir)
+{
+	static const char *const names[] = { "records.fresh", "records.fresh.gz",
+		"records.fresh.zst" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char *path = path_join(dir, names[i]);
+
+		if (access(path, F_OK) == 0)
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
 /* The directory open as fd, which is closed; below is its path within the run directory, with a slash, or "". */
 static int
 walk(int fd, const char *below, unsigned depth, rundir_fn fn, void *arg)

@@ -13,7 +13,10 @@
 #include <unistd.h>
 
 #include "survey/file.h"
+#include "survey/filekind.h"
+#include "survey/jsontext.h"
 #include "survey/log.h"
+#include "survey/rundir.h"
 #include "survey/store.h"
 
 #include "gather.h"
@@ -131,30 +134,16 @@ read_file(struct gather *im, const char *dir, const char *name,
 	return rc;
 }
 
-static bool
-is_there(const char *dir, const char *name)
-{
-	char *path = path_join(dir, name);
-	bool there = access(path, F_OK) == 0;
-
-	free(path);
-	return there;
-}
-
 /* Where survey.db can be made, say how: it tells more. */
 static void
 say_what_is_better(const char *dir)
 {
-	static const char *const records[] = { "records.fresh", "records.fresh.gz",
-		"records.fresh.zst" };
+	char *records = rundir_records(dir);
 
-	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
-		if (!is_there(dir, records[i]))
-			continue;
+	if (records != NULL)
 		log_info("%s has no %s of this version: `survey analyze %s` makes it", dir,
 		    STORE_FILE, dir);
-		return;
-	}
+	free(records);
 }
 
 static int
@@ -187,6 +176,53 @@ read_dir(struct gather *im, const char *dir)
 	return 0;
 }
 
+/* By gzip or zstd. */
+static bool
+is_packed(const struct mapped *m)
+{
+	return m->len >= 4 &&
+	       (memcmp(m->text, "\x1f\x8b", 2) == 0 || memcmp(m->text, "\x28\xb5\x2f\xfd", 4) == 0);
+}
+
+/* Why a file is none that a study can be read from. */
+static void
+tell_lone(const char *path, const struct mapped *m, const struct gather *im)
+{
+	size_t len = m->len < FILEKIND_BYTES ? m->len : FILEKIND_BYTES;
+	const struct filekind *kind = filekind_tell(m->text, len);
+	size_t at = jsontext_skip_blanks(m->text, len, 0);
+
+	if (kind != NULL && !kind->hosts)
+		log_error("%s is %s", path, kind->what);
+	else if (is_packed(m))
+		log_error("%s is packed: `survey analyze %s -o DIR` reads records that are; a "
+			  "collisions.json has to be unpacked",
+		    path, path);
+	else if (at < len && m->text[at] == '{' && filekind_is_record(m->text, len, at))
+		log_error("%s holds records: `survey analyze %s -o DIR` makes a study of them, "
+			  "which this command reads",
+		    path, path);
+	else if (im->nhosts > 0)
+		log_error("%s is %s: hosts with their keys, but without the pairs that share one. "
+			  "survey graph, report, stats, find, cluster, compare and export read the "
+			  "directory that it is in, or a collisions.json",
+		    path,
+		    im->any_clusters ? "an all-key-fingerprints.json" : "a fingerprints.json");
+	else
+		log_error(
+		    "%s holds no host: it is neither a survey.db nor a collisions.json", path);
+}
+
+/* Is it a collisions.json, ours or that of an earlier study? */
+static bool
+is_collisions(const struct mapped *m, const struct gather *im)
+{
+	const struct filekind *kind = filekind_tell(
+	    m->text, m->len < FILEKIND_BYTES ? m->len : FILEKIND_BYTES);
+
+	return im->nhosts > 0 && im->any_pairs && (kind == NULL || kind->hosts);
+}
+
 static int
 read_lone(struct gather *im, const char *path)
 {
@@ -198,11 +234,11 @@ read_lone(struct gather *im, const char *path)
 	if (rc != 1)
 		return -1;
 	gather_collisions(im, m.text, m.len);
+	rc = is_collisions(&m, im) ? 0 : -1;
+	if (rc == -1)
+		tell_lone(path, &m, im);
 	unmap(&m);
-	if (im->nhosts > 0)
-		return 0;
-	log_error("%s holds no host: it is neither a survey.db nor a collisions.json", path);
-	return -1;
+	return rc;
 }
 
 struct study *

@@ -491,7 +491,9 @@ read_pairs(struct gather *im, struct simd_node e)
 
 		if (other != STUDY_NONE)
 			gather_join(im, host, other);
+		im->any_pairs = true;
 	}
+	im->any_clusters |= simd_uint(simd_get(e, "clusternum"), &number) && number != 0;
 	simd_bool(simd_get(e, "rcs_truncated"), &cut);
 	if (cut && simd_uint(simd_get(e, "clusternum"), &number) && number != 0)
 		join_by_number(im, number, host);
