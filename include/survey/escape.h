@@ -32,7 +32,8 @@ void escape_xml(
     struct buf *out, const char *s, size_t len); /* SVG and HTML, text and "attribute" */
 void escape_dot(
     struct buf *out, const char *s, size_t len); /* inside "…"; no \N, \G, \L escapes survive */
-void escape_csv(struct buf *out, const char *s, size_t len); /* a whole cell, formulas defused */
+/* A whole cell, formulas defused: a cell that begins with an apostrophe has one more than the text. */
+void escape_csv(struct buf *out, const char *s, size_t len);
 /*
  * A cell of a tabular, at the start of a row, too.  Letters that pdflatex
  * cannot set without further packages are the argument of a command of this

@@ -8,6 +8,7 @@
 #ifndef SURVEY_REPORT_H
 #define SURVEY_REPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,9 +51,9 @@ extern const char *const stats_table_ids[];
 
 /*
  * Append the statistics of n runs, side by side, to out.  table: the id of the only
- * table wanted, or NULL.  Returns 0, or -1 after a message.
+ * table wanted, or NULL.  all: every row, not only the largest.  Returns 0, or -1 after a message.
  */
 int stats_runs(const char *const *paths, size_t n, enum stats_format format, const char *table,
-    struct buf *out);
+    bool all, struct buf *out);
 
 #endif

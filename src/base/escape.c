@@ -180,8 +180,9 @@ escape_csv(struct buf *out, const char *s, size_t len)
 	uint32_t cp;
 
 	buf_addc(out, '"');
-	/* A spreadsheet takes a cell that starts so for a formula. */
-	if (len > 0 && strchr("=+-@\t\r", s[0]) != NULL && s[0] != '\0')
+	/* A spreadsheet takes a cell that starts so for a formula; an apostrophe of the text's own
+	 * gets one, too, so that taking away one from whatever begins with it restores all. */
+	if (len > 0 && strchr("=+-@\t\r'", s[0]) != NULL && s[0] != '\0')
 		buf_addc(out, '\'');
 	for (size_t i = 0, n; i < len; i += n) {
 		n = utf8_decode(s + i, len - i, &cp);

@@ -12,7 +12,7 @@
 #include "confine.h"
 #include "commands.h"
 
-enum { FORMAT, TABLE, OUTPUT, NO_SANDBOX };
+enum { FORMAT, TABLE, OUTPUT, ALL, NO_SANDBOX };
 
 static const char *const formats[] = {
 	[STATS_TEXT] = "text",
@@ -28,6 +28,7 @@ static const struct command_option options[] = {
 	[TABLE] = { "table", 't', "ID", "only this table, as overview or sizes", ARG_WORD,
 	    stats_table_ids },
 	[OUTPUT] = { "output", 'o', "FILE", "write here (default: standard output)", ARG_NEW_FILE },
+	[ALL] = { "all", 'a', NULL, "every row of each table, not only the largest" },
 	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
@@ -69,7 +70,7 @@ cmd_stats(int argc, char **argv)
 	enum stats_format format = STATS_TEXT;
 	const char *table = NULL, *output = NULL;
 	struct outfile out = { .f = NULL };
-	bool no_sandbox = false;
+	bool no_sandbox = false, all = false;
 	struct buf b;
 	int opt, status = EXIT_FAILED;
 
@@ -78,6 +79,7 @@ cmd_stats(int argc, char **argv)
 			format = (enum stats_format)a.choice;
 		if (opt == TABLE)
 			table = stats_table_ids[a.choice];
+		all |= opt == ALL;
 		if (opt == OUTPUT)
 			output = strcmp(a.value, "-") == 0 ? NULL : a.value;
 		if (opt == NO_SANDBOX)
@@ -94,8 +96,8 @@ cmd_stats(int argc, char **argv)
 	if (confine(no_sandbox, (const char *const *)argv + a.at, NULL,
 		(const char *const[]){ output, NULL }) == -1)
 		goto out;
-	if (stats_runs(
-		(const char *const *)argv + a.at, (size_t)(argc - a.at), format, table, &b) == 0)
+	if (stats_runs((const char *const *)argv + a.at, (size_t)(argc - a.at), format, table, all,
+		&b) == 0)
 		status = write_out(&out, output, &b);
 out:
 	outfile_abort(&out);

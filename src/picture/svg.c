@@ -197,14 +197,14 @@ picture_svg(const struct picture *s, struct buf *b)
 	buf_addc(b, '"');
 	if (s->digest != 0)
 		put_digest(b, s->digest);
-	buf_adds(b,
-	    " role=\"img\" font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', "
-	    "sans-serif\">\n<title>");
+	buf_adds(b, " role=\"img\">\n<title>");
 	escaped(b, s->title);
 	buf_adds(b, "</title>\n<desc>");
 	escaped(b, s->desc);
-	buf_adds(
-	    b, "</desc>\n<rect class=\"page\" width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n");
+	/* On a group: validators of HTML do not know the attribute on svg. */
+	buf_adds(b, "</desc>\n<g font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', "
+		    "sans-serif\">\n<rect class=\"page\" width=\"100%\" height=\"100%\" "
+		    "fill=\"#ffffff\"/>\n");
 	for (size_t i = 0; i < s->n;) {
 		const struct shape *first = &s->shapes[i];
 
@@ -228,5 +228,5 @@ picture_svg(const struct picture *s, struct buf *b)
 			put_shape(b, &s->shapes[i]);
 		buf_adds(b, first->href != NULL ? "</g></a>\n" : "</g>\n");
 	}
-	buf_adds(b, "</svg>\n");
+	buf_adds(b, "</g>\n</svg>\n");
 }

@@ -149,7 +149,7 @@ write_chart(const struct task *t, const struct chart_def *def, char **svg)
 		if ((rc = picture_pdf(&p, &form[1])) == -1)
 			log_error(
 			    "%s/%s.pdf cannot be drawn: %s", t->dir, def->id, strerror(errno));
-		table_csv(table, &form[2]);
+		table_csv(&t->tables, table, &form[2]);
 		for (size_t i = 0; i < NENDINGS && rc == 0; i++)
 			rc = write_file(t->dir, def->id, endings[i], &form[i]);
 		if (rc == 0)
@@ -255,7 +255,7 @@ report_rundir(const struct report_options *o)
 	runinfo_read(&t.run, o->path);
 	say_how_it_ended(&t.run, o);
 	tables_init(&t.tables);
-	stats_tables(&t.tables, t.study, &t.run);
+	stats_tables(&t.tables, t.study, &t.run, false);
 	add_funnel(&t.tables);
 	add_port_use(&t.tables);
 	if (file_mkdirs(t.dir, 0700) == -1)

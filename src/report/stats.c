@@ -6,9 +6,11 @@
 #include "survey/buf.h"
 #include "survey/explain.h"
 #include "survey/finding.h"
+#include "survey/hashtab.h"
 #include "survey/hex.h"
 #include "survey/mem.h"
 #include "survey/port.h"
+#include "survey/rfc3339.h"
 #include "survey/text.h"
 
 #include "stats.h"
@@ -16,7 +18,10 @@
 
 #define TOP_ROWS 20
 #define LABELS_MAX 100
+#define AS_NAME_CHARS 200
 #define SUITES_MAX 80
+#define WILDCARD "with a wildcard name"
+#define WILDCARD_STUDIES "with a wildcard name, trusted by browsers (as the studies count)"
 
 /* Things are counted in a cluster and outside; outside is unknown when only clusters were read. */
 struct split {
@@ -98,51 +103,83 @@ split_row(
 	row_share(r, 3, s->in, s->in + s->out);
 }
 
-/* Counts by label, in order of first appearance. */
-struct tally {
-	struct {
-		char *label;
-		struct split n;
-		bool alarm;
-	} * v;
-	size_t n, cap;
+struct label {
+	char *text;
+	struct split n;
+	uint32_t number; /* by first appearance */
+	bool alarm;
 };
+
+/* Counts by label. */
+struct tally {
+	struct label *v;
+	size_t n, cap;
+	struct hashtab index;
+};
+
+static void
+tally_init(struct tally *t)
+{
+	*t = (struct tally){ .n = 0 };
+	hashtab_init(&t->index);
+}
 
 static void
 tally(struct tally *t, const struct study *st, const char *label, uint32_t host, bool alarm)
 {
-	size_t i = 0;
+	uint32_t hash = hashtab_hash(&t->index, label, strlen(label)), i;
+	size_t at;
 
-	while (i < t->n && strcmp(t->v[i].label, label) != 0)
-		i++;
-	if (i == t->n && i == LABELS_MAX) /* hosts choose the labels, but not how many */
-		i = LABELS_MAX - 1;
-	if (i == t->n) {
-		if (i == LABELS_MAX - 1)
-			label = "others";
+	for (i = hashtab_first(&t->index, hash, &at); i != HASHTAB_NONE;
+	     i = hashtab_next(&t->index, hash, &at)) {
+		if (strcmp(t->v[i].text, label) == 0)
+			break;
+	}
+	if (i == HASHTAB_NONE) {
+		i = (uint32_t)t->n;
 		mem_grow(&t->v, &t->cap, t->n + 1, sizeof(*t->v));
-		t->v[t->n].label = xstrdup(label);
-		t->v[t->n].n = (struct split){ 0 };
-		t->v[t->n++].alarm = alarm;
+		t->v[t->n++] =
+		    (struct label){ .text = xstrdup(label), .number = i, .alarm = alarm };
+		hashtab_put(&t->index, hash, i);
 	}
 	count_split(&t->v[i].n, st, host);
 }
 
-static void
-tally_rows(struct tally *t, struct table *to, const struct study *st)
+static int
+by_count(const void *pa, const void *pb)
 {
-	for (size_t done = 0; done < t->n; done++) { /* largest first */
-		size_t best = done;
+	const struct label *a = pa, *b = pb;
+	uint64_t x = a->n.in + a->n.out, y = b->n.in + b->n.out;
 
-		for (size_t i = done + 1; i < t->n; i++) {
-			if (t->v[i].n.in + t->v[i].n.out > t->v[best].n.in + t->v[best].n.out)
-				best = i;
+	if (x != y)
+		return x > y ? -1 : 1;
+	return a->number < b->number ? -1 : a->number > b->number;
+}
+
+/* Largest first.  Hosts choose the labels, but unless all are wanted not how many are shown. */
+static void
+tally_rows(struct tally *t, struct table *to, const struct study *st, bool all)
+{
+	size_t shown = all || t->n <= LABELS_MAX ? t->n : LABELS_MAX - 1;
+	struct split others = { 0, 0 };
+
+	if (t->n > 1)
+		qsort(t->v, t->n, sizeof(*t->v), by_count);
+	for (size_t i = 0; i < t->n; i++) {
+		if (i < shown) {
+			split_row(to, st, t->v[i].text, &t->v[i].n, t->v[i].alarm);
+		} else {
+			others.in += t->v[i].n.in;
+			others.out += t->v[i].n.out;
 		}
-		split_row(to, st, t->v[best].label, &t->v[best].n, t->v[best].alarm);
-		free(t->v[best].label);
-		t->v[best] = t->v[done];
+		free(t->v[i].text);
 	}
+	if (shown < t->n)
+		split_row(to, st, "others", &others, false);
+	else
+		to->counts = true;
 	free(t->v);
+	hashtab_fini(&t->index);
 }
 
 static void
@@ -267,6 +304,7 @@ ports(struct tables *ts, const struct study *st, const struct runinfo *run)
 	struct table *t = tables_add(ts, "ports", "Ports", "port", columns);
 	uint64_t n[NPORTS][6] = { { 0 } }, other_mail = 0;
 
+	t->counts = true;
 	for (uint32_t i = 0; i < st->nkeys; i++) {
 		struct key_ports p;
 
@@ -320,13 +358,13 @@ is_deprecated(const char *version)
 }
 
 static void
-versions(struct tables *ts, const struct study *st)
+versions(struct tables *ts, const struct study *st, bool all)
 {
 	struct table *t = tables_add(ts, "versions", "SSH and TLS versions, host/ports with a key",
 	    "port and version", split_columns);
 
-	struct tally by_version[NPORTS] = { { 0 } };
-	bool any = false;
+	struct tally by_version[NPORTS];
+	bool any = false, complete = true;
 
 	for (uint32_t i = 0; i < st->ngrabs && !any; i++)
 		any = st->grabs[i].version != STUDY_NO_TEXT;
@@ -334,6 +372,8 @@ versions(struct tables *ts, const struct study *st)
 		t->note = "This directory does not tell protocol versions (survey.db does).";
 		return;
 	}
+	for (int row = 0; row < NPORTS; row++)
+		tally_init(&by_version[row]);
 	for (uint32_t i = 0; next_port(st, &i); i++) {
 		const struct study_grab *g = &st->grabs[i];
 		const char *version = study_text(st, g->version);
@@ -344,18 +384,23 @@ versions(struct tables *ts, const struct study *st)
 		    version != NULL ? version : "unknown");
 		tally(&by_version[g->port], st, label, g->host, is_deprecated(version));
 	}
-	for (int row = 0; row < NPORTS; row++)
-		tally_rows(&by_version[row], t, st);
+	for (int row = 0; row < NPORTS; row++) {
+		t->counts = false;
+		tally_rows(&by_version[row], t, st, all);
+		complete &= t->counts;
+	}
+	t->counts = complete;
 }
 
 static void
-software(struct tables *ts, const struct study *st)
+software(struct tables *ts, const struct study *st, bool all)
 {
 	struct table *t = tables_add(
 	    ts, "software", "Servers as they name themselves, host/ports", "server", split_columns);
-	struct tally by_name = { 0 };
+	struct tally by_name;
 	bool any = false;
 
+	tally_init(&by_name);
 	for (uint32_t i = 0; next_port(st, &i); i++) {
 		const struct study_grab *g = &st->grabs[i];
 		const char *name = study_text_or_empty(st, g->software);
@@ -370,22 +415,27 @@ software(struct tables *ts, const struct study *st)
 		buf_fini(&b);
 		any = true;
 	}
-	if (!any)
+	tally_rows(&by_name, t, st, all);
+	if (!any) {
 		t->note = "This directory does not tell the names of servers.";
-	tally_rows(&by_name, t, st);
+		t->counts = false;
+	}
 }
 
 static void
-key_types(struct tables *ts, const struct study *st)
+key_types(struct tables *ts, const struct study *st, bool all)
 {
 	struct table *t = tables_add(
 	    ts, "keytypes", "Key types and lengths, host/ports with a key", "key", split_columns);
-	struct tally types[2] = { { 0 }, { 0 } };
+	struct tally types[2];
+	bool complete;
 
 	if ((st->parts & STUDY_FACTS) == 0) {
 		t->note = "This directory does not tell key types.";
 		return;
 	}
+	tally_init(&types[0]);
+	tally_init(&types[1]);
 	for (uint32_t i = 0; next_port(st, &i); i++) {
 		const struct study_grab *g = &st->grabs[i];
 		const char *kind = is_ssh(g) ? "SSH" : "TLS", *alg = stats_algorithm(st, g);
@@ -399,19 +449,55 @@ key_types(struct tables *ts, const struct study *st)
 			    label, sizeof(label), "%s %s", kind, alg != NULL ? alg : "unknown");
 		tally(&types[!is_ssh(g)], st, label, g->host, bits > 0 && bits < 2048);
 	}
-	tally_rows(&types[0], t, st);
-	tally_rows(&types[1], t, st);
+	tally_rows(&types[0], t, st, all);
+	complete = t->counts;
+	t->counts = false;
+	tally_rows(&types[1], t, st, all);
+	t->counts &= complete;
+}
+
+struct suite_use {
+	uint32_t suite, n, shared;
+};
+
+static int
+by_suite_use(const void *pa, const void *pb)
+{
+	const struct suite_use *a = pa, *b = pb;
+
+	if (a->n != b->n)
+		return a->n > b->n ? -1 : 1;
+	return a->suite < b->suite ? -1 : a->suite > b->suite;
 }
 
 static void
-suites(struct tables *ts, const struct study *st)
+suite_row(struct table *t, const struct suite_use *use, struct suite_use *weak)
+{
+	const char *name = suite_name((uint16_t)use->suite);
+	const char *weakness = suite_weakness((uint16_t)use->suite);
+	struct row *r = name != NULL ? table_row(t, "TLS_%s", name)
+				     : table_row(t, "0x%04X", use->suite);
+
+	if (name != NULL || weakness != NULL)
+		row_text(r, 0, "%s", weakness != NULL ? weakness : "none");
+	r->alarm = weakness != NULL && strcmp(weakness, "no forward secrecy") != 0;
+	row_count(r, 1, use->n);
+	row_count(r, 2, use->shared);
+	if (r->alarm) {
+		weak->n += use->n;
+		weak->shared += use->shared;
+	}
+}
+
+static void
+suites(struct tables *ts, const struct study *st, bool all)
 {
 	static const char *const columns[] = { "weakness", "host/ports", "with a shared key",
 		NULL };
 	struct table *t = tables_add(
 	    ts, "suites", "TLS cipher suites, the weak ones marked", "suite", columns);
-	uint32_t(*n)[2] = xcalloc(UINT16_MAX + 1, sizeof(*n));
-	uint64_t weak[2] = { 0, 0 };
+	struct suite_use *use = xcalloc(UINT16_MAX + 1, sizeof(*use)), weak = { 0, 0, 0 };
+	uint32_t n = 0;
 
 	for (uint32_t i = 0; next_port(st, &i); i++) {
 		const struct study_grab *g = &st->grabs[i];
@@ -419,58 +505,62 @@ suites(struct tables *ts, const struct study *st)
 		/* 0 is no suite to be agreed upon (RFC 5246, A.5). */
 		if (is_ssh(g) || g->cipher <= 0 || g->cipher > UINT16_MAX)
 			continue;
-		n[g->cipher][0]++;
-		n[g->cipher][1] += port_is_reused(st, i);
+		use[g->cipher].suite = (uint32_t)g->cipher;
+		use[g->cipher].n++;
+		use[g->cipher].shared += port_is_reused(st, i);
 	}
-	for (;;) {
-		uint32_t best = 0;
-		const char *name, *weakness;
-		struct row *r;
-
-		for (uint32_t c = 1; c <= UINT16_MAX; c++) {
-			if (n[c][0] > n[best][0])
-				best = c;
-		}
-		if (n[best][0] == 0 || t->nrows == SUITES_MAX)
-			break;
-		name = suite_name((uint16_t)best);
-		weakness = suite_weakness((uint16_t)best);
-		r = name != NULL ? table_row(t, "TLS_%s", name) : table_row(t, "0x%04X", best);
-		row_text(r, 0, "%s", weakness != NULL ? weakness : "");
-		r->alarm = weakness != NULL && strcmp(weakness, "no forward secrecy") != 0;
-		row_count(r, 1, n[best][0]);
-		row_count(r, 2, n[best][1]);
-		if (r->alarm) {
-			weak[0] += n[best][0];
-			weak[1] += n[best][1];
-		}
-		n[best][0] = 0;
-	}
-	if (t->nrows > 0) {
+	qsort(use, UINT16_MAX + 1, sizeof(*use), by_suite_use);
+	for (; n <= UINT16_MAX && use[n].n > 0 && (all || n < SUITES_MAX); n++)
+		suite_row(t, &use[n], &weak);
+	if (n > 0) {
 		struct row *r = table_row(t, "all broken or weak ciphers");
 
-		row_count(r, 1, weak[0]);
-		row_count(r, 2, weak[1]);
+		row_text(r, 0, "any");
+		row_count(r, 1, weak.n);
+		row_count(r, 2, weak.shared);
+		t->counts = n > UINT16_MAX || use[n].n == 0;
 	} else {
 		t->note = "This directory does not tell cipher suites.";
 	}
-	free(n);
+	free(use);
 }
 
-/* Has the certificate of that port a wildcard name? */
-static bool
-has_wildcard(const struct study *st, const struct study_grab *g)
+/* Wildcard names of the certificate of a port, as we and as the studies' scripts count them. */
+struct wildcards {
+	bool ours; /* a name begins with "*." */
+	bool studies; /* browsers trust it, it has a DN, and a "*" is in its DN's or a SAN's name */
+};
+
+static struct wildcards
+find_wildcards(const struct study *st, const struct study_grab *g)
 {
 	const struct study_host *h = &st->hosts[g->host];
+	struct wildcards w = { false, false };
+	bool dn = false, star = false;
 
 	for (uint32_t i = h->names.at; i < h->names.at + h->names.n; i++) {
 		const struct study_name *n = &st->names[i];
+		const char *text = study_text_or_empty(st, n->text);
 
-		if (n->port == g->port && (n->source == NAME_DN || n->source == NAME_SAN) &&
-		    strncmp(study_text_or_empty(st, n->text), "*.", 2) == 0)
-			return true;
+		if (n->port != g->port || (n->source != NAME_DN && n->source != NAME_SAN))
+			continue;
+		dn |= n->source == NAME_DN;
+		star |= strchr(text, '*') != NULL;
+		w.ours |= strncmp(text, "*.", 2) == 0;
 	}
-	return false;
+	w.studies = dn && star && g->trusted == FACT_YES;
+	return w;
+}
+
+/* A row of a fact that every certificate has or has not, and is known of some. */
+static void
+fact_row(struct table *t, const struct study *st, const char *label, const struct split *n,
+    const struct split *unknown, const struct split *all)
+{
+	if (unknown->in + unknown->out < all->in + all->out || all->in + all->out == 0)
+		split_row(t, st, label, n, false);
+	else
+		table_row(t, "%s", label);
 }
 
 static void
@@ -479,7 +569,7 @@ certificates(struct tables *ts, const struct study *st)
 	struct table *t = tables_add(ts, "certificates", "Certificates, host/ports with a TLS key",
 	    "certificate", split_columns);
 	struct split all = { 0, 0 }, expired = all, self = all, untrusted = all, trusted = all,
-		     wild = all;
+		     wild = all, studies = all, no_trust = all, no_time = all, no_self = all;
 
 	if ((st->parts & STUDY_FACTS) == 0) {
 		t->note = "This directory does not tell what certificates say.";
@@ -488,27 +578,41 @@ certificates(struct tables *ts, const struct study *st)
 	for (uint32_t i = 0; next_port(st, &i); i++) {
 		const struct study_grab *g = &st->grabs[i];
 		const struct study_cert *cert = stats_cert(st, g);
+		uint8_t self_signed = cert != NULL ? cert->self_signed : FACT_UNKNOWN;
+		struct wildcards w;
 
 		if (is_ssh(g))
 			continue;
 		count_split(&all, st, g->host);
-		if (g->timely == FACT_NO)
-			count_split(&expired, st, g->host);
-		if (cert != NULL && cert->self_signed == FACT_YES)
-			count_split(&self, st, g->host);
-		if (g->trusted == FACT_YES)
-			count_split(&trusted, st, g->host);
-		if (g->trusted == FACT_NO)
-			count_split(&untrusted, st, g->host);
-		if (has_wildcard(st, g))
+		if (g->timely != FACT_YES)
+			count_split(g->timely == FACT_NO ? &expired : &no_time, st, g->host);
+		if (self_signed != FACT_NO)
+			count_split(self_signed == FACT_YES ? &self : &no_self, st, g->host);
+		count_split(g->trusted == FACT_YES  ? &trusted
+			    : g->trusted == FACT_NO ? &untrusted
+						    : &no_trust,
+		    st, g->host);
+		w = find_wildcards(st, g);
+		if (w.ours)
 			count_split(&wild, st, g->host);
+		if (w.studies)
+			count_split(&studies, st, g->host);
 	}
 	split_row(t, st, "all", &all, false);
-	split_row(t, st, "trusted by browsers", &trusted, false);
-	split_row(t, st, "not trusted", &untrusted, false);
-	split_row(t, st, "self-signed", &self, false);
-	split_row(t, st, "expired or not yet valid", &expired, false);
-	split_row(t, st, "with a wildcard name", &wild, false);
+	fact_row(t, st, "trusted by browsers", &trusted, &no_trust, &all);
+	fact_row(t, st, "not trusted", &untrusted, &no_trust, &all);
+	split_row(t, st, "trust not known", &no_trust, false);
+	fact_row(t, st, "self-signed", &self, &no_self, &all);
+	split_row(t, st, "self-signed or not: not known", &no_self, false);
+	fact_row(t, st, "expired or not yet valid", &expired, &no_time, &all);
+	split_row(t, st, "validity on the day not known", &no_time, false);
+	if ((st->parts & STUDY_NAMES) == 0) {
+		table_row(t, WILDCARD);
+		table_row(t, WILDCARD_STUDIES);
+		return;
+	}
+	split_row(t, st, WILDCARD, &wild, false);
+	fact_row(t, st, WILDCARD_STUDIES, &studies, &no_trust, &all);
 }
 
 static void
@@ -553,6 +657,7 @@ sizes(struct tables *ts, const struct study *st)
 	uint32_t *size = xcalloc((size_t)st->nclusters + 1, sizeof(*size));
 	uint64_t all = 0;
 
+	t->counts = true;
 	for (uint32_t i = 0; i < st->nclusters; i++)
 		all += size[i] = st->clusters[i].hosts.n;
 	qsort(size, st->nclusters, sizeof(*size), by_number);
@@ -578,6 +683,7 @@ one_host(struct tables *ts, const struct study *st)
 	uint64_t hosts[NPORTS + 1] = { 0 }, keys[NPORTS + 1] = { 0 };
 	uint8_t *of_host = xcalloc((size_t)st->nhosts + 1, sizeof(*of_host));
 
+	t->counts = true;
 	for (uint32_t i = 0; i < st->nkeys; i++) {
 		const struct study_use *u = &st->uses[st->keys[i].uses.at];
 		const struct study_use *end = u + st->keys[i].uses.n, *next;
@@ -669,6 +775,7 @@ port_by_port(struct tables *ts, const struct study *st)
 	uint64_t *mask = xcalloc((size_t)st->nhosts + 1, sizeof(*mask));
 	struct row *r;
 
+	t->counts = true;
 	for (uint32_t i = 0; i < st->nkeys; i++) {
 		const struct study_key *k = &st->keys[i];
 		uint64_t pairs = pairs_of_key(st, k, keys);
@@ -733,7 +840,19 @@ ordered(const struct study *st, uint32_t n, int (*compare)(const void *, const v
 }
 
 static void
-top_ases(struct tables *ts, const struct study *st)
+as_label(struct buf *b, const struct study *st, const struct study_as *as)
+{
+	const char *name = study_text_or_empty(st, as->name);
+
+	if (as->asn != 0)
+		buf_printf(b, name[0] != '\0' ? "AS%u " : "AS%u", as->asn);
+	text_plain(b, name, strlen(name), AS_NAME_CHARS);
+	if (b->len == 0)
+		buf_adds(b, "AS unknown");
+}
+
+static void
+top_ases(struct tables *ts, const struct study *st, bool all)
 {
 	struct table *t = tables_add(
 	    ts, "ases", "ASes with most hosts in clusters", "AS", split_columns);
@@ -741,18 +860,16 @@ top_ases(struct tables *ts, const struct study *st)
 	struct buf b;
 
 	buf_init(&b);
-	for (uint32_t i = 0; i < st->nases && i < TOP_ROWS; i++) {
+	t->counts = all || st->nases <= TOP_ROWS;
+	for (uint32_t i = 0; i < st->nases && (all || i < TOP_ROWS); i++) {
 		const struct study_as *as = &st->ases[order[i]];
 		struct split n = { as->nclustered, as->nhosts - as->nclustered };
-		const char *name = study_text_or_empty(st, as->name);
 
 		if (as->nhosts == 0)
 			break;
 		buf_clear(&b);
-		if (as->asn != 0)
-			buf_printf(&b, "AS%u ", as->asn);
-		text_plain(&b, name, strlen(name), 48);
-		split_row(t, st, b.len > 0 ? b.data : "AS unknown", &n, false);
+		as_label(&b, st, as);
+		split_row(t, st, b.data, &n, false);
 	}
 	buf_fini(&b);
 	free(order);
@@ -775,47 +892,86 @@ say_why(struct row *r, const struct study *st, uint32_t cluster)
 	bool smelly;
 	unsigned n = explain_cluster(st, cluster, v, &smelly);
 
-	row_text(r, 7, "%s", why_word(v[0].what));
-	row_text(r, 8, "%s", smelly ? "no" : "can be");
+	row_text(r, 10, "%s", why_word(v[0].what));
+	row_text(r, 11, "%s", smelly ? "no" : "can be");
 	explanations_fini(v, n);
 }
 
-static void
-top_clusters(struct tables *ts, const struct study *st)
+/* What the certificates and keys of a cluster's hosts come to, port by port. */
+struct cluster_counts {
+	uint64_t ports, tls, no_trust, trusted, wild, studies;
+	uint64_t most_hosts, most_ports; /* of the key on most hosts, and of that on most ports */
+};
+
+static struct cluster_counts
+count_cluster(const struct study *st, const struct study_cluster *c)
 {
-	static const char *const columns[] = { "hosts", "ASes", "shared keys", "keys",
-		"hosts of the most-used key", "trusted certificates", "wildcard certificates",
-		"it may be", "one host by the studies' test", NULL };
+	struct cluster_counts n = { 0 };
+
+	for (uint32_t h = 0; h < c->hosts.n; h++) {
+		struct study_span grabs = st->hosts[study_member(st, c, h)].grabs;
+
+		for (uint32_t k = grabs.at; k < grabs.at + grabs.n; k++) {
+			const struct study_grab *g = &st->grabs[k];
+			struct wildcards w;
+
+			if (!study_first_of_port(st, k))
+				continue;
+			n.ports++;
+			if (is_ssh(g))
+				continue;
+			n.tls++;
+			n.trusted += g->trusted == FACT_YES;
+			n.no_trust += g->trusted == FACT_UNKNOWN;
+			w = find_wildcards(st, g);
+			n.wild += w.ours;
+			n.studies += w.studies;
+		}
+	}
+	for (uint32_t k = 0; k < c->keys.n; k++) {
+		const struct study_key *key = &st->keys[study_cluster_key(st, c, k)];
+
+		if (key->nhosts > n.most_hosts)
+			n.most_hosts = key->nhosts;
+		if (key->uses.n > n.most_ports)
+			n.most_ports = key->uses.n;
+	}
+	return n;
+}
+
+static void
+top_clusters(struct tables *ts, const struct study *st, bool all)
+{
+	static const char *const columns[] = { "hosts", "ASes", "shared keys", "keys", "host/ports",
+		"hosts of the most-used key", "host/ports of the most-used key",
+		"trusted certificates", "wildcard certificates",
+		"wildcard certificates, trusted (as the studies count)", "it may be",
+		"one host by the studies' test", NULL };
 	struct table *t = tables_add(ts, "clusters", "The largest clusters", "cluster", columns);
 	uint32_t *order = ordered(st, st->nclusters, by_cluster_hosts);
 
-	for (uint32_t i = 0; i < st->nclusters && i < TOP_ROWS; i++) {
+	for (uint32_t i = 0; i < st->nclusters && (all || i < TOP_ROWS); i++) {
 		const struct study_cluster *c = &st->clusters[order[i]];
+		struct cluster_counts n = count_cluster(st, c);
 		struct row *r = table_row(t, "%u", c->id);
-		uint64_t trusted = 0, wild = 0;
+		bool trust = n.no_trust < n.tls || n.tls == 0;
 
-		for (uint32_t h = 0; h < c->hosts.n; h++) {
-			struct study_span grabs = st->hosts[study_member(st, c, h)].grabs;
-
-			for (uint32_t k = grabs.at; k < grabs.at + grabs.n; k++) {
-				const struct study_grab *g = &st->grabs[k];
-
-				if (!study_first_of_port(st, k) || is_ssh(g))
-					continue;
-				trusted += g->trusted == FACT_YES;
-				wild += has_wildcard(st, g);
-			}
-		}
 		row_count(r, 0, c->hosts.n);
 		row_count(r, 1, c->nases);
 		row_count(r, 2, c->nshared);
 		row_count(r, 3, c->keys.n);
-		row_count(r, 4, c->keys.n > 0 ? st->keys[study_cluster_key(st, c, 0)].nhosts : 0);
-		if ((st->parts & STUDY_FACTS) != 0) {
-			row_count(r, 5, trusted);
-			row_count(r, 6, wild);
-			say_why(r, st, order[i]);
-		}
+		row_count(r, 4, n.ports);
+		row_count(r, 5, n.most_hosts);
+		row_count(r, 6, n.most_ports);
+		if ((st->parts & STUDY_FACTS) == 0)
+			continue;
+		if (trust)
+			row_count(r, 7, n.trusted);
+		if ((st->parts & STUDY_NAMES) != 0)
+			row_count(r, 8, n.wild);
+		if ((st->parts & STUDY_NAMES) != 0 && trust)
+			row_count(r, 9, n.studies);
+		say_why(r, st, order[i]);
 	}
 	free(order);
 }
@@ -838,39 +994,74 @@ by_key_hosts(const void *pa, const void *pb, void *arg)
 	return x != y ? (x < y ? -1 : 1) : by_number(pa, pb);
 }
 
-static void
-top_keys(struct tables *ts, const struct study *st)
+/* Number of ASes whose hosts show the key, and in *most the one with most of them. */
+static uint32_t
+key_owners(const struct study *st, const struct study_key *k, uint32_t *hosts, uint32_t *most)
 {
-	static const char *const columns[] = { "hosts", "host/ports", "ports", "cluster", NULL };
+	uint32_t last = STUDY_NONE, n = 0;
+
+	*most = STUDY_NONE;
+	for (uint32_t i = k->uses.at; i < k->uses.at + k->uses.n; i++) {
+		uint32_t as = st->hosts[st->uses[i].host].as;
+
+		if (st->uses[i].host == last)
+			continue;
+		last = st->uses[i].host;
+		n += hosts[as]++ == 0;
+		if (*most == STUDY_NONE || hosts[as] > hosts[*most])
+			*most = as;
+	}
+	for (uint32_t i = k->uses.at; i < k->uses.at + k->uses.n; i++)
+		hosts[st->hosts[st->uses[i].host].as] = 0;
+	return n;
+}
+
+static void
+key_row(struct table *t, const struct study *st, const struct study_key *k, uint32_t *hosts)
+{
+	uint32_t cluster, most, nases = key_owners(st, k, hosts, &most);
+	struct key_ports p;
+	struct buf b;
+	struct row *r;
+
+	buf_init(&b);
+	hex_add(&b, k->fp, KEY_LEN);
+	r = table_row(t, "%s", k->named ? b.data : "not named in the file");
+	row_text(r, 0, "%s", k->ssh && k->tls ? "SSH and TLS" : k->ssh ? "SSH" : "TLS");
+	row_count(r, 1, k->nhosts);
+	row_count(r, 2, k->uses.n);
+	count_key_ports(&p, st, k);
+	buf_clear(&b);
+	for (int row = 0; row < NPORTS; row++) {
+		if (p.hosts[row] > 0)
+			buf_printf(&b, "%s%u", b.len > 0 ? " " : "", port_table[row].port);
+	}
+	row_text(r, 3, "%s", b.data);
+	r->alarm = k->ssh && k->tls;
+	if ((cluster = st->hosts[st->uses[k->uses.at].host].cluster) != STUDY_NONE)
+		row_count(r, 4, st->clusters[cluster].id);
+	row_count(r, 5, nases);
+	buf_clear(&b);
+	as_label(&b, st, &st->ases[most]);
+	row_text(r, 6, "%s", b.data);
+	buf_fini(&b);
+}
+
+static void
+top_keys(struct tables *ts, const struct study *st, bool all)
+{
+	static const char *const columns[] = { "kind", "hosts", "host/ports", "ports", "cluster",
+		"ASes", "AS with most of its hosts", NULL };
 	struct table *t = tables_add(ts, "keys", "The most re-used keys", "key", columns);
 	uint32_t *order = ordered(st, st->nkeys, by_key_hosts);
+	uint32_t *hosts = xcalloc((size_t)st->nases + 1, sizeof(*hosts));
 
-	for (uint32_t i = 0; i < st->nkeys && i < TOP_ROWS; i++) {
-		const struct study_key *k = &st->keys[order[i]];
-		uint32_t cluster;
-		struct key_ports p;
-		struct buf b;
-		struct row *r;
-
-		if (k->nhosts < 2)
+	for (uint32_t i = 0; i < st->nkeys && (all || i < TOP_ROWS); i++) {
+		if (st->keys[order[i]].nhosts < 2)
 			break;
-		buf_init(&b);
-		hex_add(&b, k->fp, KEY_LEN / 2);
-		r = table_row(t, "%s", k->named ? b.data : "not named in the file");
-		row_count(r, 0, k->nhosts);
-		row_count(r, 1, k->uses.n);
-		count_key_ports(&p, st, k);
-		buf_clear(&b);
-		for (int row = 0; row < NPORTS; row++) {
-			if (p.hosts[row] > 0)
-				buf_printf(&b, "%s%u", b.len > 0 ? " " : "", port_table[row].port);
-		}
-		row_text(r, 2, "%s", b.data);
-		buf_fini(&b);
-		r->alarm = k->ssh && k->tls;
-		if ((cluster = st->hosts[st->uses[k->uses.at].host].cluster) != STUDY_NONE)
-			row_count(r, 3, st->clusters[cluster].id);
+		key_row(t, st, &st->keys[order[i]], hosts);
 	}
+	free(hosts);
 	free(order);
 }
 
@@ -898,8 +1089,8 @@ weak_row(struct table *t, const char *label, int severity, uint64_t keys, const 
 {
 	struct row *r = table_row(t, "%s", label);
 
-	if (severity >= 0)
-		row_text(r, 0, "%s", finding_severity_name((enum finding_severity)severity));
+	row_text(r, 0, "%s",
+	    severity >= 0 ? finding_severity_name((enum finding_severity)severity) : "any");
 	r->alarm = severity == FINDING_CRITICAL || severity == FINDING_HIGH;
 	row_count(r, 1, keys);
 	row_count(r, 2, hosts->in + hosts->out);
@@ -923,6 +1114,7 @@ weak_keys(struct tables *ts, const struct study *st)
 		t->note = nobody_looked;
 		return;
 	}
+	t->counts = true;
 	marks = xcalloc((size_t)st->nhosts + 1, sizeof(*marks));
 	for (size_t i = 0, next; i < all->nfindings; i = next) {
 		uint8_t kind = all->findings[i].kind;
@@ -965,28 +1157,104 @@ weak_checks(struct tables *ts, const struct study *st)
 		row_text(r, 0, "%s", c->made ? "checked" : "not checked");
 		if (c->made)
 			row_count(r, 1, c->keys);
-		if (c->why != NULL)
-			row_text(r, 2, "%s", c->why);
+		row_text(r, 2, "%s", c->why != NULL ? c->why : "in full");
 	}
 }
 
-void
-stats_tables(struct tables *ts, const struct study *st, const struct runinfo *run)
+/* A list of texts, each once, in order of the runs that a study is merged of. */
+static void
+add_once(struct buf *b, const char *s)
 {
+	if (s == NULL || *s == '\0' || (b->len > 0 && strstr(b->data, s) != NULL))
+		return;
+	buf_printf(b, b->len > 0 ? ", %s" : "%s", s);
+}
+
+static int64_t
+first_grab(const struct study *st)
+{
+	int64_t first = TIME_UNKNOWN;
+
+	for (uint32_t i = 0; i < st->nhosts; i++) {
+		int64_t at = st->hosts[i].time;
+
+		if (at != TIME_UNKNOWN && (first == TIME_UNKNOWN || at < first))
+			first = at;
+	}
+	for (uint32_t i = 0; i < st->ngrabs; i++) {
+		int64_t at = st->grabs[i].at;
+
+		if (at != TIME_UNKNOWN && (first == TIME_UNKNOWN || at < first))
+			first = at;
+	}
+	return first;
+}
+
+/* What the values are of: as the study tells, else as run.json does. */
+static void
+take_run(struct tables *ts, const struct study *st, const struct runinfo *run)
+{
+	struct buf name, date, countries, versions;
+	char when[TIME_SIZE];
+	int64_t at;
+
+	buf_init(&name);
+	buf_init(&date);
+	buf_init(&countries);
+	buf_init(&versions);
+	for (size_t i = 0; i < run->nversions; i++)
+		buf_printf(&versions, "%s%s %s", versions.len > 0 ? ", " : "",
+		    run->versions[i].name, run->versions[i].value);
+	for (uint32_t i = 0; i < st->nruns; i++) {
+		const struct study_run *r = &st->runs[i];
+
+		at = r->began != TIME_UNKNOWN ? r->began : r->scan_date;
+		add_once(&countries, study_text(st, r->countries));
+		add_once(&name, study_text(st, r->name));
+		if (at != TIME_UNKNOWN)
+			add_once(&date, time_format(at, when));
+		if (run->nversions == 0) {
+			add_once(&versions, study_text(st, r->program));
+			add_once(&versions, study_text(st, r->tools));
+		}
+	}
+	/* run.json of an analysis alone is called by its file, and of the day when it was made. */
+	if (runinfo_tells_scan(run)) {
+		if (name.len == 0)
+			add_once(&name, run->name);
+		if (date.len == 0)
+			add_once(&date, run->created);
+	}
+	if (date.len == 0 && (at = first_grab(st)) != TIME_UNKNOWN)
+		add_once(&date, time_format(at, when));
+	tables_run(ts, &(struct table_run){ .name = name.len > 0 ? name.data : NULL,
+			   .date = date.len > 0 ? date.data : NULL,
+			   .countries = countries.len > 0 ? countries.data : NULL,
+			   .versions = versions.len > 0 ? versions.data : NULL });
+	buf_fini(&name);
+	buf_fini(&date);
+	buf_fini(&countries);
+	buf_fini(&versions);
+}
+
+void
+stats_tables(struct tables *ts, const struct study *st, const struct runinfo *run, bool all)
+{
+	take_run(ts, st, run);
 	overview(ts, st, run);
 	ports(ts, st, run);
-	versions(ts, st);
-	software(ts, st);
-	key_types(ts, st);
-	suites(ts, st);
+	versions(ts, st, all);
+	software(ts, st, all);
+	key_types(ts, st, all);
+	suites(ts, st, all);
 	certificates(ts, st);
 	names(ts, st);
 	sizes(ts, st);
 	one_host(ts, st);
 	port_by_port(ts, st);
-	top_ases(ts, st);
-	top_clusters(ts, st);
-	top_keys(ts, st);
+	top_ases(ts, st, all);
+	top_clusters(ts, st, all);
+	top_keys(ts, st, all);
 	weak_keys(ts, st);
 	weak_checks(ts, st);
 }

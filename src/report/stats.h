@@ -17,7 +17,10 @@ const char *stats_algorithm(const struct study *, const struct study_grab *);
 /* The certificate of a grab, or NULL. */
 const struct study_cert *stats_cert(const struct study *, const struct study_grab *);
 
-/* Fills ts (initialised) with every table; what is not known is a missing cell. */
-void stats_tables(struct tables *ts, const struct study *, const struct runinfo *);
+/*
+ * Fills ts (initialised) with every table; what is not known is a missing cell.  all: tables
+ * that otherwise show the largest only, and long lists of labels, are whole.
+ */
+void stats_tables(struct tables *ts, const struct study *, const struct runinfo *, bool all);
 
 #endif

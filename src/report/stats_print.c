@@ -70,7 +70,7 @@ short_names(const char *const *paths, size_t n)
 }
 
 static int
-one_run(struct tables *ts, const char *path)
+one_run(struct tables *ts, const char *path, bool all)
 {
 	struct study *st = study_open(path, STATS_PARTS, 0);
 	struct runinfo run;
@@ -79,7 +79,7 @@ one_run(struct tables *ts, const char *path)
 		return -1;
 	runinfo_read(&run, path);
 	tables_init(ts);
-	stats_tables(ts, st, &run);
+	stats_tables(ts, st, &run, all);
 	runinfo_fini(&run);
 	study_free(st);
 	return 0;
@@ -116,17 +116,18 @@ put_one(const struct tables *ts, const char *id, enum stats_format format, struc
 		return -1;
 	}
 	if (format == STATS_CSV) {
-		table_csv(t, out);
+		table_csv(ts, t, out);
 		return 0;
 	}
-	one = (struct tables){ .v = &ts->v[t - ts->v], .n = 1 };
+	one =
+	    (struct tables){ .v = &ts->v[t - ts->v], .n = 1, .runs = ts->runs, .nruns = ts->nruns };
 	put(&one, format, out);
 	return 0;
 }
 
 int
 stats_runs(const char *const *paths, size_t n, enum stats_format format, const char *table,
-    struct buf *out)
+    bool all, struct buf *out)
 {
 	struct tables *runs = xcalloc(n, sizeof(*runs)), side;
 	char **names = short_names(paths, n);
@@ -136,8 +137,14 @@ stats_runs(const char *const *paths, size_t n, enum stats_format format, const c
 
 	tables_init(&side);
 	for (; read < n; read++) {
-		if (one_run(&runs[read], paths[read]) == -1)
+		if (one_run(&runs[read], paths[read], all) == -1)
 			goto out;
+	}
+	for (size_t i = 0; i < n; i++) { /* a run without a name is called by its path */
+		struct table_run *r = &runs[i].runs[0];
+
+		if (r->name == NULL)
+			r->name = xstrdup(names[i]);
 	}
 	if (n > 1)
 		tables_side_by_side(&side, runs, (const char *const *)names, n);

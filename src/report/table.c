@@ -6,6 +6,7 @@
 
 #include "survey/buf.h"
 #include "survey/escape.h"
+#include "survey/hashtab.h"
 #include "survey/mem.h"
 #include "survey/text.h"
 
@@ -39,7 +40,30 @@ tables_fini(struct tables *t)
 {
 	for (size_t i = 0; i < t->n; i++)
 		table_fini(&t->v[i]);
+	for (size_t i = 0; i < t->nruns; i++) {
+		free(t->runs[i].name);
+		free(t->runs[i].date);
+		free(t->runs[i].countries);
+		free(t->runs[i].versions);
+	}
+	free(t->runs);
 	free(t->v);
+}
+
+static char *
+copy_text(const char *s)
+{
+	return s != NULL ? xstrdup(s) : NULL;
+}
+
+void
+tables_run(struct tables *t, const struct table_run *r)
+{
+	t->runs = xreallocarray(t->runs, t->nruns + 1, sizeof(*t->runs));
+	t->runs[t->nruns++] = (struct table_run){ .name = copy_text(r->name),
+		.date = copy_text(r->date),
+		.countries = copy_text(r->countries),
+		.versions = copy_text(r->versions) };
 }
 
 static void
@@ -132,14 +156,71 @@ copy_cell(struct cell *to, const struct cell *from)
 		to->text = xstrdup(from->text);
 }
 
-static struct row *
-find_row(struct table *t, const char *label)
+/* Rows of a table by their labels. */
+static uint32_t
+find_row(const struct hashtab *index, const struct table *t, const char *label, uint32_t *hash)
 {
-	for (size_t i = 0; i < t->nrows; i++) {
+	size_t at;
+
+	*hash = hashtab_hash(index, label, strlen(label));
+	for (uint32_t i = hashtab_first(index, *hash, &at); i != HASHTAB_NONE;
+	     i = hashtab_next(index, *hash, &at)) {
 		if (strcmp(t->rows[i].label, label) == 0)
-			return &t->rows[i];
+			return i;
 	}
-	return NULL;
+	return HASHTAB_NONE;
+}
+
+/* What a run does not list in a complete table is not unknown: it has none of it. */
+static void
+fill_counts(struct row *r, const struct table *from, size_t n, size_t run)
+{
+	for (size_t c = 0; c < from->ncolumns && from->nrows > 0; c++) {
+		bool counted = false;
+
+		for (size_t i = 0; i < n; i++)
+			counted |= r->cells[c * n + i].kind == CELL_COUNT;
+		/* a column that this run tells of at all */
+		if (counted && from->rows[0].cells[c].kind == CELL_COUNT)
+			row_count(r, c * n + run, 0);
+	}
+}
+
+static void
+merge_rows(struct table *t, struct hashtab *index, const struct table *from, size_t n, size_t run)
+{
+	for (size_t k = 0; k < from->nrows; k++) {
+		uint32_t hash, row = find_row(index, t, from->rows[k].label, &hash);
+
+		if (row == HASHTAB_NONE) {
+			row = (uint32_t)t->nrows;
+			table_row(t, "%s", from->rows[k].label);
+			hashtab_put(index, hash, row);
+		}
+		t->rows[row].alarm |= from->rows[k].alarm;
+		for (size_t c = 0; c < from->ncolumns; c++)
+			copy_cell(&t->rows[row].cells[c * n + run], &from->rows[k].cells[c]);
+	}
+}
+
+/* The rows of t that a run's complete table lacks. */
+static void
+fill_rows(struct table *t, const struct table *from, size_t n, size_t run)
+{
+	struct hashtab own;
+	uint32_t hash;
+
+	hashtab_init(&own);
+	for (uint32_t k = 0; k < from->nrows; k++) {
+		const char *label = from->rows[k].label;
+
+		hashtab_put(&own, hashtab_hash(&own, label, strlen(label)), k);
+	}
+	for (size_t k = 0; k < t->nrows; k++) {
+		if (find_row(&own, from, t->rows[k].label, &hash) == HASHTAB_NONE)
+			fill_counts(&t->rows[k], from, n, run);
+	}
+	hashtab_fini(&own);
 }
 
 static void
@@ -148,6 +229,7 @@ merge_table(
 {
 	const struct table *first = &runs[0].v[at];
 	struct table *t = tables_add(out, first->id, first->title, first->corner, NULL);
+	struct hashtab index;
 
 	t->note = first->note;
 	for (size_t i = 0; i < n && first->nrows == 0; i++) {
@@ -162,25 +244,31 @@ merge_table(
 		for (size_t i = 0; i < n; i++)
 			add_column(t, xasprintf("%s %s", names[i], first->columns[c]));
 	}
+	hashtab_init(&index);
 	for (size_t i = 0; i < n; i++) {
 		const struct table *from = tables_find(&runs[i], first->id);
 
-		for (size_t k = 0; from != NULL && k < from->nrows; k++) {
-			struct row *r = find_row(t, from->rows[k].label);
-
-			if (r == NULL)
-				r = table_row(t, "%s", from->rows[k].label);
-			r->alarm |= from->rows[k].alarm;
-			for (size_t c = 0; c < from->ncolumns; c++)
-				copy_cell(&r->cells[c * n + i], &from->rows[k].cells[c]);
-		}
+		if (from != NULL)
+			merge_rows(t, &index, from, n, i);
 	}
+	for (size_t i = 0; i < n; i++) {
+		const struct table *from = tables_find(&runs[i], first->id);
+
+		if (from != NULL && from->counts)
+			fill_rows(t, from, n, i);
+	}
+	hashtab_fini(&index);
 }
 
 void
 tables_side_by_side(
     struct tables *out, const struct tables *runs, const char *const *names, size_t n)
 {
+	for (size_t i = 0; i < n; i++) {
+		struct table_run unknown = { NULL, NULL, NULL, NULL };
+
+		tables_run(out, runs[i].nruns > 0 ? &runs[i].runs[0] : &unknown);
+	}
 	for (size_t i = 0; i < runs[0].n; i++)
 		merge_table(out, runs, names, n, i);
 }
@@ -296,10 +384,32 @@ json_string(struct buf *out, const char *s)
 	buf_addc(out, '"');
 }
 
+static void
+json_run(struct buf *out, const struct table_run *r, bool comma)
+{
+	const struct {
+		const char *key, *value;
+	} members[] = { { "name", r->name }, { "date", r->date }, { "countries", r->countries },
+		{ "versions", r->versions } };
+
+	buf_adds(out, comma ? ",\n{" : "\n{");
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		buf_printf(out, "%s\"%s\":", i > 0 ? "," : "", members[i].key);
+		if (members[i].value != NULL)
+			json_string(out, members[i].value);
+		else
+			buf_adds(out, "null");
+	}
+	buf_addc(out, '}');
+}
+
 void
 tables_json(const struct tables *ts, struct buf *out)
 {
-	buf_adds(out, "{\"tables\":[");
+	buf_adds(out, "{\"runs\":[");
+	for (size_t i = 0; i < ts->nruns; i++)
+		json_run(out, &ts->runs[i], i > 0);
+	buf_adds(out, "],\n\"tables\":[");
 	for (size_t i = 0; i < ts->n; i++) {
 		const struct table *t = &ts->v[i];
 
@@ -313,6 +423,9 @@ tables_json(const struct tables *ts, struct buf *out)
 				buf_addc(out, ',');
 			json_string(out, t->columns[c]);
 		}
+		buf_adds(out, "],\"column_runs\":[");
+		for (size_t c = 0; c < t->ncolumns && ts->nruns > 0; c++)
+			buf_printf(out, c > 0 ? ",%zu" : "%zu", c % ts->nruns);
 		buf_adds(out, "],\"rows\":[");
 		for (size_t r = 0; r < t->nrows; r++) {
 			buf_adds(out, r > 0 ? ",{\"label\":" : "{\"label\":");
@@ -358,10 +471,25 @@ csv_cell(struct buf *out, const struct cell *c)
 		cell_raw(c, out);
 }
 
+/* ",run,date,countries,versions": nothing where it is unknown. */
+static void
+csv_run(struct buf *out, const struct table_run *r)
+{
+	const char *const v[] = { r->name, r->date, r->countries, r->versions };
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		buf_addc(out, ',');
+		if (v[i] != NULL)
+			csv_text(out, v[i]);
+	}
+}
+
 void
 tables_csv(const struct tables *ts, struct buf *out)
 {
-	buf_adds(out, "table,row,column,value\n");
+	static const struct table_run unknown = { NULL, NULL, NULL, NULL };
+
+	buf_adds(out, "table,row,column,value,run,date,countries,versions\n");
 	for (size_t i = 0; i < ts->n; i++) {
 		const struct table *t = &ts->v[i];
 
@@ -374,6 +502,7 @@ tables_csv(const struct tables *ts, struct buf *out)
 				csv_text(out, t->columns[c]);
 				buf_addc(out, ',');
 				csv_cell(out, &t->rows[r].cells[c]);
+				csv_run(out, ts->nruns > 0 ? &ts->runs[c % ts->nruns] : &unknown);
 				buf_addc(out, '\n');
 			}
 		}
@@ -381,18 +510,29 @@ tables_csv(const struct tables *ts, struct buf *out)
 			csv_text(out, t->id);
 			buf_adds(out, ",,note,");
 			csv_text(out, t->note);
+			csv_run(out, ts->nruns == 1 ? &ts->runs[0] : &unknown);
 			buf_addc(out, '\n');
 		}
 	}
 }
 
 void
-table_csv(const struct table *t, struct buf *out)
+table_csv(const struct tables *ts, const struct table *t, struct buf *out)
 {
+	static const char *const facts[] = { "run", "date", "countries", "versions" };
+
 	csv_text(out, t->corner);
 	for (size_t c = 0; c < t->ncolumns; c++) {
 		buf_addc(out, ',');
 		csv_text(out, t->columns[c]);
+	}
+	for (size_t i = 0; i < ts->nruns; i++) {
+		for (size_t f = 0; f < sizeof(facts) / sizeof(facts[0]); f++) {
+			if (ts->nruns == 1)
+				buf_printf(out, ",%s", facts[f]);
+			else
+				buf_printf(out, ",%s %zu", facts[f], i + 1);
+		}
 	}
 	buf_addc(out, '\n');
 	for (size_t r = 0; r < t->nrows; r++) {
@@ -401,6 +541,8 @@ table_csv(const struct table *t, struct buf *out)
 			buf_addc(out, ',');
 			csv_cell(out, &t->rows[r].cells[c]);
 		}
+		for (size_t i = 0; i < ts->nruns; i++)
+			csv_run(out, &ts->runs[i]);
 		buf_addc(out, '\n');
 	}
 }
@@ -462,12 +604,12 @@ tables_latex(const struct tables *ts, struct buf *out)
 }
 
 static void
-html_text(struct buf *out, const char *s, size_t len)
+html_text(struct buf *out, const char *s, size_t max)
 {
 	struct buf b;
 
 	buf_init(&b);
-	text_plain(&b, s, len, LABEL_MAX);
+	text_plain(&b, s, strlen(s), max);
 	escape_xml(out, b.data, b.len);
 	buf_fini(&b);
 }
@@ -491,21 +633,21 @@ table_html(const struct table *t, struct buf *out)
 	buf_init(&b);
 	buf_printf(
 	    out, "<div class=\"scroll\"><table class=\"stat\" id=\"t-%s\">\n<caption>", t->id);
-	html_text(out, t->title, strlen(t->title));
+	html_text(out, t->title, LABEL_MAX);
 	buf_adds(out, "</caption>\n<thead><tr><th scope=\"col\">");
-	html_text(out, t->corner, strlen(t->corner));
+	html_text(out, t->corner, LABEL_MAX);
 	buf_adds(out, "</th>");
 	for (size_t c = 0; c < t->ncolumns; c++) {
 		buf_adds(out,
 		    is_text_column(t, c) ? "<th scope=\"col\">" : "<th scope=\"col\" class=\"n\">");
-		html_text(out, t->columns[c], strlen(t->columns[c]));
+		html_text(out, t->columns[c], LABEL_MAX);
 		buf_adds(out, "</th>");
 	}
 	buf_adds(out, "</tr></thead>\n<tbody>\n");
 	for (size_t r = 0; r < t->nrows; r++) {
 		buf_adds(out, t->rows[r].alarm ? "<tr class=\"alarm\"><th scope=\"row\">"
 					       : "<tr><th scope=\"row\">");
-		html_text(out, t->rows[r].label, strlen(t->rows[r].label));
+		html_text(out, t->rows[r].label, LABEL_MAX);
 		buf_adds(out, "</th>");
 		for (size_t c = 0; c < t->ncolumns; c++) {
 			const struct cell *x = &t->rows[r].cells[c];
@@ -524,7 +666,7 @@ table_html(const struct table *t, struct buf *out)
 	buf_adds(out, "</tbody></table></div>\n");
 	if (t->note != NULL) {
 		buf_adds(out, "<p class=\"note\">");
-		html_text(out, t->note, strlen(t->note));
+		html_text(out, t->note, SIZE_MAX);
 		buf_adds(out, "</p>\n");
 	}
 	buf_fini(&b);

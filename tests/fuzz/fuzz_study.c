@@ -81,7 +81,7 @@ count(const struct study *st)
 
 	buf_init(&b);
 	tables_init(&ts);
-	stats_tables(&ts, st, &run);
+	stats_tables(&ts, st, &run, false);
 	for (size_t i = 0; i < ts.n; i++) {
 		table_html(&ts.v[i], &b);
 		check_markup(&b);

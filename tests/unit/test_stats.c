@@ -98,6 +98,8 @@ count(const struct tables *ts, const char *table, const char *row, size_t column
 	return c->count;
 }
 
+#define REPEATED(b) b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b b
+
 /* Each host, port and key once, and nothing of who takes no part. */
 static void
 test_nothing_counts_twice(void **state)
@@ -109,7 +111,7 @@ test_nothing_counts_twice(void **state)
 	(void)state;
 	runinfo_read(&run, "/dev/null");
 	tables_init(&ts);
-	stats_tables(&ts, st, &run);
+	stats_tables(&ts, st, &run, false);
 	assert_int_equal(count(&ts, "overview", "hosts with keys", 0), 3);
 	assert_int_equal(count(&ts, "overview", "host/ports with keys", 0), 6);
 	assert_int_equal(count(&ts, "overview", "distinct keys", 0), 4);
@@ -125,8 +127,16 @@ test_nothing_counts_twice(void **state)
 	assert_int_equal(count(&ts, "ports-of-one-host", "2", 1), 1);
 	assert_int_equal(count(&ts, "ports-of-one-host", "1", 0), 2);
 	assert_int_equal(count(&ts, "ports-of-one-host", "1", 1), 3);
-	assert_int_equal(count(&ts, "keys", "01010101010101010101010101010101", 1), 2);
-	assert_int_equal(count(&ts, "keys", "04040404040404040404040404040404", 1), 3);
+	/* Whole fingerprints; hosts, host/ports, cluster, ASes. */
+	assert_int_equal(count(&ts, "keys", REPEATED("01"), 1), 2);
+	assert_int_equal(count(&ts, "keys", REPEATED("01"), 2), 2);
+	assert_int_equal(count(&ts, "keys", REPEATED("04"), 2), 3);
+	assert_int_equal(count(&ts, "keys", REPEATED("04"), 5), 2);
+	assert_string_equal(cell(&ts, "keys", REPEATED("01"), 0)->text, "SSH");
+	assert_string_equal(cell(&ts, "keys", REPEATED("04"), 0)->text, "TLS");
+	assert_string_equal(cell(&ts, "keys", REPEATED("04"), 6)->text, "AS64500 A");
+	assert_int_equal(count(&ts, "clusters", "1", 5), 2); /* hosts, host/ports of a key */
+	assert_int_equal(count(&ts, "clusters", "1", 6), 3);
 	/* A port is shown by its first grab. */
 	assert_int_equal(count(&ts, "keytypes", "SSH unknown", 0), 2);
 	assert_null(cell(&ts, "keytypes", "SSH RSA 3072", 0));

@@ -68,8 +68,9 @@ static void
 test_csv(void **state)
 {
 	(void)state;
-	check(tables_csv, (const char *const[]){ "table,row,column,value\n", ",\"n\",12345\n",
-			      "\"'=cmd|' /C calc'!A0\"", "\"untold\",\"n\",\n", NULL });
+	check(tables_csv,
+	    (const char *const[]){ "table,row,column,value,run,date,countries,versions\n",
+		",\"n\",12345,", "\"'=cmd|' /C calc'!A0\"", "\"untold\",\"n\",,", NULL });
 }
 
 static void
@@ -109,6 +110,8 @@ test_side_by_side(void **state)
 	(void)state;
 	fill(&runs[0], "only old", 1);
 	fill(&runs[1], "only new", 2);
+	tables_run(&runs[1],
+	    &(struct table_run){ .name = (char[]){ "new" }, .countries = (char[]){ "IE" } });
 	tables_init(&side);
 	tables_side_by_side(&side, runs, names, 2);
 	t = tables_find(&side, "first");
@@ -120,8 +123,20 @@ test_side_by_side(void **state)
 	assert_int_equal(t->rows[0].cells[1].kind, CELL_MISSING);
 	assert_int_equal(t->rows[2].cells[1].count, 2);
 	buf_init(&b);
-	table_csv(t, &b);
-	assert_non_null(strstr(b.data, "\"only new\",,2,,0.250000,,"));
+	table_csv(&side, t, &b);
+	assert_non_null(strstr(b.data, ",run 1,date 1,countries 1,versions 1,run 2,"));
+	assert_non_null(strstr(b.data, "\"only new\",,2,,0.250000,,\"'=cmd|' /C calc'!A0\",,,,,"
+				       "\"new\",,\"IE\",\n"));
+	/* A complete table says of a row that is not there that there is none of it. */
+	runs[0].v[0].counts = true;
+	tables_fini(&side);
+	tables_init(&side);
+	tables_side_by_side(&side, runs, names, 2);
+	t = tables_find(&side, "first");
+	assert_int_equal(t->rows[0].cells[1].kind, CELL_MISSING);
+	assert_int_equal(t->rows[2].cells[0].kind, CELL_COUNT);
+	assert_int_equal(t->rows[2].cells[0].count, 0);
+	assert_int_equal(t->rows[2].cells[2].kind, CELL_MISSING);
 	buf_fini(&b);
 	tables_fini(&runs[0]);
 	tables_fini(&runs[1]);
