@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "survey/mem.h"
+#include "survey/pretty.h"
 
-#include "pretty.h"
 #include "writer.h"
 
 static int

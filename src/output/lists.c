@@ -4,8 +4,8 @@
 
 #include "survey/mem.h"
 #include "survey/name.h"
+#include "survey/pretty.h"
 
-#include "pretty.h"
 #include "writer.h"
 
 int

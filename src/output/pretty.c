@@ -5,8 +5,7 @@
 
 #include "survey/buf.h"
 #include "survey/mem.h"
-
-#include "pretty.h"
+#include "survey/pretty.h"
 
 #define LEVEL_MAX 1024 /* as simdjson, which has read the text */
 

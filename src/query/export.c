@@ -84,6 +84,8 @@ graphml_key(struct buf *out, const struct study *st, uint32_t i)
 
 	buf_printf(
 	    out, "<node id=\"k%u\"><data key=\"kind\">key</data><data key=\"label\">", i + 1);
+	if (!k->named)
+		buf_printf(out, "key %u", i + 1);
 	for (size_t b = 0; b < KEY_LEN && k->named; b++)
 		buf_printf(out, "%02x", k->fp[b]);
 	buf_printf(out,
@@ -152,5 +154,5 @@ query_export(const struct export_options *o, struct buf *out)
 	free(x.key);
 	free(x.cert);
 	study_free(st);
-	return rc == 0 ? EXIT_COMPLETE : EXIT_FAILED;
+	return rc == 0 ? EXIT_COMPLETE : rc == EXPORT_REFUSED ? EXIT_USAGE : EXIT_FAILED;
 }

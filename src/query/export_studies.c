@@ -2,22 +2,26 @@
  * A directory in which the published studies' scripts run: their files in their
  * layouts, a file for each cluster, records as FreshGrab.py writes them, and graphs of pairs.
  */
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "survey/buf.h"
-#include "survey/escape.h"
 #include "survey/file.h"
-#include "survey/jsonw.h"
+#include "survey/iptab.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/output.h"
 #include "survey/pairs.h"
-#include "survey/rfc3339.h"
+#include "survey/pretty.h"
+#include "survey/store.h"
+#include "survey/transform.h"
 
 #include "export.h"
 
@@ -33,340 +37,107 @@ failed(const char *path)
 	return -1;
 }
 
+/* --- a file a cluster ----------------------------------------------------------- */
+
+/* A host's line of collisions.json. */
+struct host_line {
+	uint32_t cluster; /* id */
+	uint32_t number;
+	size_t len;
+	off_t offset;
+};
+
+struct host_lines {
+	struct host_line *v;
+	size_t n, cap;
+};
+
+static int
+by_cluster(const void *pa, const void *pb)
+{
+	const struct host_line *a = pa, *b = pb;
+
+	if (a->cluster != b->cluster)
+		return a->cluster < b->cluster ? -1 : 1;
+	return a->number < b->number ? -1 : a->number > b->number;
+}
+
 /* The number after "clusternum": of a host's line.  A quote in a text is escaped, so the member stands there once. */
-static unsigned long
+static uint32_t
 cluster_of_line(const char *line)
 {
-	static const char member[] = ",\"clusternum\":";
-	const char *at = strstr(line, member);
+	static const char name[] = ",\"clusternum\":";
+	const char *at = strstr(line, name);
 
-	return at != NULL ? strtoul(at + sizeof(member) - 1, NULL, 10) : 0;
+	return at != NULL ? (uint32_t)strtoul(at + sizeof(name) - 1, NULL, 10) : 0;
 }
 
-/* Hosts of collisions.json, each into the file of its cluster: cut out line by line, as the scripts do. */
+/* Where each host stands in collisions.json: cut out line by line, as the scripts do. */
 static int
-split_clusters(const struct study *st, const char *dir, bool *begun)
+find_lines(FILE *in, struct host_lines *lines)
 {
-	char *path = path_join(dir, "collisions.json"), *line = NULL;
-	FILE *in = file_fopen(path, "re");
+	char *line = NULL;
 	size_t cap = 0;
-	int rc = in != NULL ? 0 : failed(path);
+	off_t at = 0;
+	ssize_t n;
 
-	while (rc == 0 && getline(&line, &cap, in) != -1) {
-		unsigned long id = line[0] == '"' ? cluster_of_line(line) : 0;
-		uint32_t cluster = id != 0 && id <= UINT32_MAX
-				       ? study_find_cluster(st, (uint32_t)id)
-				       : STUDY_NONE;
-		char *name, *to;
-		FILE *f;
+	while ((n = getline(&line, &cap, in)) != -1) {
+		struct host_line l = {
+			.number = (uint32_t)lines->n, .len = (size_t)n, .offset = at
+		};
 
-		if (cluster == STUDY_NONE)
+		at += n;
+		if (line[0] != '"' || (l.cluster = cluster_of_line(line)) == 0)
 			continue;
-		name = xasprintf("cluster%lu.json", id);
-		to = path_join(dir, name);
-		f = file_fopen(to, begun[cluster] ? "ae" : "we");
-		if (f == NULL ||
-		    fprintf(f, begun[cluster] ? ",\n{\n%s}\n" : "[\n{\n%s}\n", line) < 0 ||
-		    fclose(f) != 0)
-			rc = failed(to);
-		begun[cluster] = true;
-		free(name);
-		free(to);
+		mem_grow(&lines->v, &lines->cap, lines->n + 1, sizeof(*lines->v));
+		lines->v[lines->n++] = l;
 	}
 	free(line);
-	if (in != NULL)
-		fclose(in);
-	free(path);
-	return rc;
+	if (lines->n > 1)
+		qsort(lines->v, lines->n, sizeof(*lines->v), by_cluster);
+	return ferror(in) ? -1 : 0;
 }
 
-/* The bracket that ends each of them. */
+/* One host after the other, so that no more than one is in memory. */
 static int
-end_clusters(const struct study *st, const char *dir, const bool *begun)
+write_hosts(FILE *in, FILE *out, const struct host_line *v, size_t n)
 {
+	struct buf line, text;
 	int rc = 0;
 
-	for (uint32_t i = 0; i < st->nclusters && rc == 0; i++) {
-		char *name = xasprintf("cluster%u.json", st->clusters[i].id);
-		char *path = path_join(dir, name);
-		FILE *f = begun[i] ? file_fopen(path, "ae") : NULL;
-
-		if (begun[i] && f == NULL)
-			rc = failed(path);
-		if (f != NULL) {
-			bool wrong = fputs("]\n", f) == EOF;
-
-			if (fclose(f) != 0 || wrong)
-				rc = failed(path);
+	buf_init(&line);
+	buf_init(&text);
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		buf_clear(&line);
+		buf_reserve(&line, v[i].len + 2);
+		line.data[0] = '{';
+		if (fseeko(in, v[i].offset, SEEK_SET) != 0 ||
+		    fread(line.data + 1, 1, v[i].len, in) != v[i].len) {
+			rc = -1;
+			break;
 		}
-		free(name);
-		free(path);
+		line.data[1 + v[i].len] = '}';
+		line.len = v[i].len + 2;
+		buf_clear(&text);
+		buf_adds(&text, i == 0 ? "[\n" : ",\n");
+		json_pretty(&text, line.data, line.len, 0);
+		buf_adds(&text, i == n - 1 ? "\n]\n" : "\n");
+		rc = fwrite(text.data, 1, text.len, out) == text.len ? 0 : -1;
 	}
+	buf_fini(&line);
+	buf_fini(&text);
 	return rc;
 }
 
 static int
-write_clusters(const struct study *st, const char *dir)
+write_cluster(FILE *in, const struct host_line *v, size_t n, const char *dir)
 {
-	bool *begun = xcalloc((size_t)st->nclusters + 1, sizeof(*begun));
-	int rc = split_clusters(st, dir, begun) == -1 || end_clusters(st, dir, begun) == -1 ? -1
-											    : 0;
-
-	free(begun);
-	return rc;
-}
-
-/* --- records ------------------------------------------------------------------ */
-
-static void
-member(struct jsonw *w, const char *key, const char *s)
-{
-	if (s == NULL)
-		return;
-	jsonw_key(w, key);
-	jsonw_string(w, s);
-}
-
-static void
-put_ssh(struct jsonw *w, const struct study *st, const struct study_grab *g)
-{
-	jsonw_key(w, "xssh");
-	jsonw_object(w);
-	jsonw_key(w, "key_exchange");
-	jsonw_object(w);
-	jsonw_key(w, "server_host_key");
-	jsonw_object(w);
-	member(w, "algorithm", study_text_or_empty(st, g->alg));
-	jsonw_key(w, "fingerprint_sha256");
-	jsonw_hex(w, st->keys[g->key].fp, KEY_LEN);
-	if (g->bits >= 0) {
-		jsonw_key(w, "rsa_public_key");
-		jsonw_object(w);
-		jsonw_key(w, "length");
-		jsonw_int(w, g->bits);
-		jsonw_end_object(w);
-	}
-	jsonw_end_object(w);
-	jsonw_end_object(w);
-	jsonw_end_object(w);
-}
-
-/* DN and SANs of a port, as the certificate gave them. */
-static void
-put_names(struct jsonw *w, const struct study *st, const struct study_host *h, uint8_t port)
-{
-	bool sans = false;
-
-	for (uint32_t i = h->names.at; i < h->names.at + h->names.n; i++) {
-		const struct study_name *n = &st->names[i];
-
-		if (n->port != port)
-			continue;
-		if (n->source == NAME_DN) {
-			char *dn = xasprintf("CN=%s", study_text_or_empty(st, n->text));
-
-			member(w, "subject_dn", dn);
-			free(dn);
-		} else if (n->source == NAME_SAN) {
-			if (!sans) {
-				jsonw_key(w, "extensions");
-				jsonw_object(w);
-				jsonw_key(w, "subject_alt_name");
-				jsonw_object(w);
-				jsonw_key(w, "dns_names");
-				jsonw_array(w);
-			}
-			sans = true;
-			jsonw_string(w, study_text_or_empty(st, n->text));
-		}
-	}
-	if (sans) {
-		jsonw_end_array(w);
-		jsonw_end_object(w);
-		jsonw_end_object(w);
-	}
-}
-
-static void
-put_tls(struct jsonw *w, const struct study *st, const struct study_host *h,
-    const struct study_grab *g, bool https)
-{
-	const struct study_cert *c = g->cert != STUDY_NONE ? &st->certs[g->cert] : NULL;
-	char time[TIME_SIZE];
-
-	if (https) {
-		jsonw_key(w, "http");
-		jsonw_object(w);
-		jsonw_key(w, "response");
-		jsonw_object(w);
-		jsonw_key(w, "request");
-		jsonw_object(w);
-	}
-	jsonw_key(w, https ? "tls_handshake" : "tls");
-	jsonw_object(w);
-	if (g->cipher >= 0 || g->version != STUDY_NO_TEXT) {
-		jsonw_key(w, "server_hello");
-		jsonw_object(w);
-		if (g->cipher >= 0) {
-			jsonw_key(w, "cipher_suite");
-			jsonw_object(w);
-			jsonw_key(w, "value");
-			jsonw_int(w, g->cipher);
-			jsonw_end_object(w);
-		}
-		if (g->version != STUDY_NO_TEXT) {
-			jsonw_key(w, "version");
-			jsonw_object(w);
-			member(w, "name", study_text(st, g->version));
-			jsonw_end_object(w);
-		}
-		jsonw_end_object(w);
-	}
-	jsonw_key(w, "server_certificates");
-	jsonw_object(w);
-	if (g->trusted != FACT_UNKNOWN) {
-		jsonw_key(w, "validation");
-		jsonw_object(w);
-		jsonw_key(w, "browser_trusted");
-		jsonw_bool(w, g->trusted == FACT_YES);
-		jsonw_end_object(w);
-	}
-	jsonw_key(w, "certificate");
-	jsonw_object(w);
-	jsonw_key(w, "parsed");
-	jsonw_object(w);
-	put_names(w, st, h, g->port);
-	jsonw_key(w, "subject_key_info");
-	jsonw_object(w);
-	jsonw_key(w, "fingerprint_sha256");
-	jsonw_hex(w, st->keys[g->key].fp, KEY_LEN);
-	if (g->alg != STUDY_NO_TEXT) {
-		jsonw_key(w, "key_algorithm");
-		jsonw_object(w);
-		member(w, "name", study_text(st, g->alg));
-		jsonw_end_object(w);
-	}
-	if (g->bits >= 0) {
-		jsonw_key(w, "rsa_public_key");
-		jsonw_object(w);
-		jsonw_key(w, "length");
-		jsonw_int(w, g->bits);
-		jsonw_end_object(w);
-	}
-	if (g->curve != STUDY_NO_TEXT) {
-		jsonw_key(w, "ecdsa_public_key");
-		jsonw_object(w);
-		member(w, "curve", study_text(st, g->curve));
-		jsonw_end_object(w);
-	}
-	jsonw_end_object(w);
-	if (c != NULL) {
-		member(w, "issuer_dn", study_text(st, c->issuer));
-		member(w, "serial_number", study_text(st, c->serial));
-		if (c->self_signed != FACT_UNKNOWN) {
-			jsonw_key(w, "signature");
-			jsonw_object(w);
-			jsonw_key(w, "self_signed");
-			jsonw_bool(w, c->self_signed == FACT_YES);
-			jsonw_end_object(w);
-		}
-		if (c->not_before != TIME_UNKNOWN && c->not_after != TIME_UNKNOWN) {
-			jsonw_key(w, "validity");
-			jsonw_object(w);
-			member(w, "start", time_format(c->not_before, time));
-			member(w, "end", time_format(c->not_after, time));
-			jsonw_end_object(w);
-		}
-	}
-	jsonw_end_object(w);
-	jsonw_end_object(w);
-	jsonw_end_object(w);
-	jsonw_end_object(w);
-	if (https) {
-		jsonw_end_object(w);
-		jsonw_end_object(w);
-		jsonw_end_object(w);
-	}
-}
-
-/* A host as FreshGrab.py writes it: one key a port. */
-static void
-put_record(struct jsonw *w, const struct study *st, const struct study_host *h)
-{
-	char ip[IP_STRLEN], time[TIME_SIZE];
-
-	jsonw_object(w);
-	member(w, "ip", ip_format(&h->ip, ip));
-	member(w, "writer", "FreshGrab.py");
-	if (st->ases[h->as].asn != 0 || h->as_name != STUDY_NO_TEXT) {
-		jsonw_key(w, "autonomous_system");
-		jsonw_object(w);
-		member(w, "name", study_text_or_empty(st, h->as_name));
-		jsonw_key(w, "asn");
-		jsonw_uint(w, st->ases[h->as].asn);
-		jsonw_end_object(w);
-	}
-	if (h->country[0] != '\0') {
-		jsonw_key(w, "location");
-		jsonw_object(w);
-		member(w, "country_code", h->country);
-		jsonw_end_object(w);
-	}
-	for (uint8_t row = 0; row < NPORTS_STUDY; row++) {
-		const struct study_grab *g = NULL;
-
-		if (h->outcome[row] == OUTCOME_NOT_ASKED)
-			continue;
-		for (uint32_t i = h->grabs.at; i < h->grabs.at + h->grabs.n && g == NULL; i++) {
-			if (st->grabs[i].port == row)
-				g = &st->grabs[i];
-		}
-		jsonw_key(w, port_table[row].name);
-		jsonw_object(w);
-		if (g != NULL && g->at != TIME_UNKNOWN)
-			member(w, "timestamp", time_format(g->at, time));
-		jsonw_key(w, "data");
-		jsonw_object(w);
-		for (uint32_t i = h->names.at; i < h->names.at + h->names.n; i++) {
-			const struct study_name *n = &st->names[i];
-
-			if (n->source == NAME_BANNER && n->port == row) {
-				char *banner = xasprintf(
-				    "220 %s ESMTP", study_text_or_empty(st, n->text));
-
-				member(w, "banner", banner);
-				free(banner);
-			}
-		}
-		if (g != NULL && g->kind == KEY_SSH_HOST)
-			put_ssh(w, st, g);
-		else if (g != NULL)
-			put_tls(w, st, h, g, port_table[row].port == 443);
-		else
-			member(w, "error", port_outcome_name((enum port_outcome)h->outcome[row]));
-		jsonw_end_object(w);
-		jsonw_end_object(w);
-	}
-	jsonw_end_object(w);
-	jsonw_newline(w);
-}
-
-static int
-write_records(const struct exporting *x, const char *dir)
-{
-	char *path = path_join(dir, "records.fresh");
+	char *name = xasprintf("cluster%u.json", v->cluster), *path = path_join(dir, name);
 	struct outfile out;
-	struct jsonw w;
 	int rc = outfile_open(&out, path);
 
 	if (rc == 0) {
-		jsonw_init(&w, out.f);
-		for (uint32_t i = 0; i < x->st->nhosts; i++) {
-			if (x->host[i])
-				put_record(&w, x->st, &x->st->hosts[i]);
-		}
-		rc = jsonw_flush(&w);
-		jsonw_fini(&w);
+		rc = write_hosts(in, out.f, v, n);
 		if (rc == 0)
 			rc = outfile_commit(&out);
 		else
@@ -375,42 +146,125 @@ write_records(const struct exporting *x, const char *dir)
 	if (rc != 0)
 		rc = failed(path);
 	free(path);
+	free(name);
+	return rc;
+}
+
+static int
+write_clusters(const char *dir)
+{
+	char *path = path_join(dir, "collisions.json");
+	FILE *in = file_fopen(path, "re");
+	struct host_lines lines = { NULL, 0, 0 };
+	int rc = 0;
+
+	if (in == NULL || find_lines(in, &lines) == -1) {
+		log_error("cannot read %s: %s", path, strerror(errno));
+		rc = -1;
+	}
+	for (size_t i = 0, n; i < lines.n && rc == 0; i += n) {
+		for (n = 1; i + n < lines.n && lines.v[i + n].cluster == lines.v[i].cluster;)
+			n++;
+		rc = write_cluster(in, &lines.v[i], n, dir);
+	}
+	if (in != NULL)
+		fclose(in);
+	free(lines.v);
+	free(path);
 	return rc;
 }
 
 /* --- graphs ----------------------------------------------------------------------- */
 
-/* Every pair of hosts that share a key is an edge, labelled with the ports, as the studies' graphs have it. */
+/* A colour for each pair of ports, whichever way round: a step of the golden angle apart. */
+static void
+pair_colour(int a, int b, char colour[static 8])
+{
+	int low = a < b ? a : b, high = a < b ? b : a, n = high * (high + 1) / 2 + low;
+	double h = (double)(n * 137 % 360) / 60, v = 0.85 - 0.2 * (n % 3) / 2, s = 0.75;
+	double f = h - (int)h, p = v * (1 - s), q = v * (1 - s * f), t = v * (1 - s * (1 - f));
+	const double rgb[6][3] = { { v, t, p }, { q, v, p }, { p, v, t }, { p, q, v }, { t, p, v },
+		{ v, p, q } };
+	const double *c = rgb[(int)h % 6];
+
+	snprintf(colour, 8, "#%02X%02X%02X", (unsigned)(255 * c[0]) & 0xff,
+	    (unsigned)(255 * c[1]) & 0xff, (unsigned)(255 * c[2]) & 0xff);
+}
+
+/* One edge a pair of ports; an edge counts both ways, so a pair is looked at once. */
+static void
+dot_edges(struct buf *b, const char *from, const char *to, uint64_t mask, uint64_t *seen)
+{
+	uint64_t drawn = 0;
+
+	for (int local = 0; local < NPORTS_STUDY; local++) {
+		for (int remote = 0; remote < NPORTS_STUDY; remote++) {
+			int low = local < remote ? local : remote, high = local + remote - low;
+			uint64_t bit = UINT64_C(1) << (high * 8 + low);
+			char colour[8];
+
+			if ((mask >> (remote + 8 * local) & 1) == 0 || (drawn & bit) != 0)
+				continue;
+			drawn |= bit;
+			pair_colour(local, remote, colour);
+			buf_printf(b, "\t\"%s\" -- \"%s\" [color=\"%s\"]\n", from, to, colour);
+		}
+	}
+	*seen |= drawn;
+}
+
+static void
+dot_legend(struct buf *b, uint64_t seen)
+{
+	buf_adds(b, "\tsubgraph legend {\n");
+	for (int high = 0; high < NPORTS_STUDY; high++) {
+		for (int low = 0; low <= high; low++) {
+			char colour[8];
+
+			if ((seen >> (high * 8 + low) & 1) == 0)
+				continue;
+			pair_colour(low, high, colour);
+			buf_printf(b, "\t\t\"%s-%s\" [label=\"%s-%s\" color=\"%s\" shape=box]\n",
+			    port_table[low].name, port_table[high].name, port_table[low].name,
+			    port_table[high].name, colour);
+		}
+	}
+	buf_adds(b, "\t}\n");
+}
+
+/* Every host a filled node, every pair of hosts that share a key an edge, as the studies' graphs have it. */
 static int
 write_dot(const struct study *st, const struct pairs *p, uint32_t cluster, const char *dir)
 {
 	const struct study_cluster *c = &st->clusters[cluster];
 	char *name = xasprintf("graph%u.dot", c->id), *path = path_join(dir, name);
+	char from[IP_STRLEN], to[IP_STRLEN];
+	uint64_t seen = 0;
 	struct buf b;
 	int rc;
 
 	buf_init(&b);
 	buf_printf(&b, "graph cluster%u {\n", c->id);
 	for (uint32_t i = 0; i < c->hosts.n; i++) {
-		uint32_t a = study_member(st, c, i);
-		const struct study_host *h = &st->hosts[a];
+		const struct study_host *h = &st->hosts[study_member(st, c, i)];
 
-		buf_printf(
-		    &b, "\t%llu [asn=%u];\n", (unsigned long long)h->record, st->ases[h->as].asn);
+		buf_printf(&b, "\t\"%s\" [color=\"#%06X\" style=filled]\n", ip_format(&h->ip, from),
+		    st->ases[h->as].asn != 0 ? st->ases[h->as].asn & 0xffffff : 0xa5a5a5);
+	}
+	for (uint32_t i = 0; i < c->hosts.n; i++) {
+		uint32_t a = study_member(st, c, i);
+
+		ip_format(&st->hosts[a].ip, from);
 		for (uint32_t k = i + 1; k < c->hosts.n; k++) {
 			uint32_t other = study_member(st, c, k);
-			uint64_t mask;
 
 			if (p->group_of[a] == GROUP_NONE || p->group_of[other] == GROUP_NONE)
 				continue;
-			mask = pairs_ports(p, p->group_of[a], p->group_of[other]);
-			if (mask != 0)
-				buf_printf(&b, "\t%llu -- %llu [ports=\"0x%016llx\"];\n",
-				    (unsigned long long)h->record,
-				    (unsigned long long)st->hosts[other].record,
-				    (unsigned long long)mask);
+			dot_edges(&b, from, ip_format(&st->hosts[other].ip, to),
+			    pairs_ports(p, p->group_of[a], p->group_of[other]), &seen);
 		}
 	}
+	dot_legend(&b, seen);
 	buf_adds(&b, "}\n");
 	if ((rc = file_write(path, b.data, b.len)) == -1)
 		rc = failed(path);
@@ -442,22 +296,181 @@ write_graphs(const struct study *st, const char *dir)
 	return rc;
 }
 
-/* The list that zmap made, where the run has it. */
+/* --- addresses -------------------------------------------------------------------- */
+
+/* The list that zmap made, where the run has it; of a part of the study those of its hosts. */
 static int
-copy_hits(const char *from, const char *dir)
+write_hits(const struct exporting *x, const char *dir, bool part)
 {
-	char *in = path_join(from, "zmap.ips"), *out = path_join(dir, "zmap.ips");
-	size_t len;
-	char *text = file_read(in, (size_t)1 << 30, &len);
+	char *from = path_join(x->o->path, "zmap.ips"), *to = path_join(dir, "zmap.ips");
+	FILE *in = file_fopen(from, "re");
+	struct outfile out = { NULL, NULL, NULL };
+	struct iptab hosts;
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t n;
+	bool is_new;
 	int rc = 0;
 
-	if (text == NULL)
-		log_info("%s has no zmap.ips: it is left out", from);
-	else if (file_write(out, text, len) == -1)
-		rc = failed(out);
-	free(text);
-	free(in);
-	free(out);
+	iptab_init(&hosts);
+	for (uint32_t i = 0; i < x->st->nhosts && part; i++)
+		iptab_add(&hosts, &x->st->hosts[i].ip, &is_new);
+	if (in == NULL)
+		log_info("%s has no zmap.ips: it is left out", x->o->path);
+	else
+		rc = outfile_open(&out, to);
+	while (in != NULL && rc == 0 && (n = getline(&line, &cap, in)) != -1) {
+		size_t len = strcspn(line, "\r\n");
+		struct ip ip;
+
+		if (part && (!ip_parse(line, len, &ip) || iptab_find(&hosts, &ip) == IPTAB_NONE))
+			continue;
+		if (fwrite(line, 1, (size_t)n, out.f) != (size_t)n)
+			rc = -1;
+	}
+	if (in != NULL && rc == 0)
+		rc = ferror(in) ? -1 : outfile_commit(&out);
+	if (rc != 0) {
+		rc = failed(to);
+		if (out.f != NULL)
+			outfile_abort(&out);
+	}
+	if (in != NULL)
+		fclose(in);
+	iptab_fini(&hosts);
+	free(line);
+	free(from);
+	free(to);
+	return rc;
+}
+
+/* --- all of it ----------------------------------------------------------------------- */
+
+static bool
+is_wanted(void *arg, const struct study *st, uint32_t host)
+{
+	const struct exporting *x = arg;
+
+	(void)st;
+	return x->host[host];
+}
+
+/* The study of the chosen hosts alone; its clusters keep their numbers, further parts of one get new ones. */
+static struct study *
+part_of(const struct exporting *x)
+{
+	const struct study_map map = {
+		.arg = (void *)(uintptr_t)x, .keep = is_wanted, .used_answers = true
+	};
+	uint32_t *host_of, *ids, next = 0;
+	struct study *st = study_transform(x->st, &map, &host_of);
+	bool *taken = xcalloc((size_t)x->st->nclusters + 1, sizeof(*taken));
+
+	if (st == NULL) {
+		log_error("export: %s", strerror(errno));
+		free(taken);
+		return NULL;
+	}
+	ids = xcalloc((size_t)st->nclusters + 1, sizeof(*ids));
+	for (uint32_t i = 0; i < x->st->nclusters; i++) {
+		if (x->st->clusters[i].id > next)
+			next = x->st->clusters[i].id;
+	}
+	for (uint32_t i = 0; i < st->nclusters; i++) {
+		uint32_t host = host_of[study_member(st, &st->clusters[i], 0)];
+		uint32_t was = x->st->hosts[host].cluster;
+
+		ids[i] = was != STUDY_NONE && !taken[was] ? x->st->clusters[was].id : ++next;
+		if (was != STUDY_NONE)
+			taken[was] = true;
+	}
+	study_cluster_ids(st, ids);
+	free(ids);
+	free(host_of);
+	free(taken);
+	return st;
+}
+
+/* "cluster12.json" or "graph12.dot": the number, else 0. */
+static uint32_t
+number_of(const char *name)
+{
+	static const char *const forms[][2] = { { "cluster", ".json" }, { "graph", ".dot" } };
+
+	for (size_t i = 0; i < 2; i++) {
+		size_t len = strlen(forms[i][0]);
+		char *end;
+		unsigned long n;
+
+		if (strncmp(name, forms[i][0], len) != 0 || !isdigit((unsigned char)name[len]))
+			continue;
+		n = strtoul(name + len, &end, 10);
+		if (strcmp(end, forms[i][1]) == 0 && n <= UINT32_MAX)
+			return (uint32_t)n;
+	}
+	return 0;
+}
+
+/*
+ * A run's own files are not written over, and what an export of other clusters has left would
+ * be counted by the scripts.
+ */
+static int
+check_directory(const struct study *st, const char *dir)
+{
+	static const char *const of_runs[] = { "run.json", STORE_FILE };
+	struct dirent *e;
+	DIR *d;
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(of_runs) / sizeof(of_runs[0]); i++) {
+		char *path = path_join(dir, of_runs[i]);
+		bool there = access(path, F_OK) == 0;
+
+		free(path);
+		if (there) {
+			log_error("%s holds a study: its files would be written over; name a new "
+				  "directory",
+			    dir);
+			return EXPORT_REFUSED;
+		}
+	}
+	if ((d = file_opendir(dir)) == NULL)
+		return failed(dir);
+	while ((e = readdir(d)) != NULL && rc == 0) {
+		uint32_t n = number_of(e->d_name);
+
+		if (n == 0 || study_find_cluster(st, n) != STUDY_NONE)
+			continue;
+		log_error("%s holds %s of another study, which scripts would count; name a new "
+			  "directory",
+		    dir, e->d_name);
+		rc = EXPORT_REFUSED;
+	}
+	closedir(d);
+	return rc;
+}
+
+static int
+write_theirs(const struct study *st, const struct exported_records *r, const char *dir)
+{
+	struct output_lines lines = { .fd = -1, .lines = r->lines, .first = r->first };
+	struct output_options o = { .only = their_files };
+	char *error = NULL;
+	int rc;
+
+	if (r->lines !=
+	    NULL) { /* the records that take no part are in dodgy.json as they are there */
+		if ((lines.fd = file_open(r->path, O_RDONLY, 0)) == -1)
+			return failed(r->path);
+		o.lines = &lines;
+	}
+	if ((rc = output_write(st, dir, &o, &error)) == -1) {
+		log_error("%s", error);
+		free(error);
+	}
+	if (lines.fd != -1)
+		close(lines.fd);
 	return rc;
 }
 
@@ -465,22 +478,31 @@ int
 export_studies(const struct exporting *x)
 {
 	const char *dir = x->o->studies;
-	struct output_options o = { .only = their_files };
-	char *error = NULL;
+	bool restricted = x->o->nclusters > 0 || x->o->nasns > 0;
+	struct exported_records records = { NULL, NULL, NULL };
+	struct exporting part = *x;
+	struct study *own = NULL;
+	int rc;
 
+	if (restricted && (own = part_of(x)) == NULL)
+		return -1;
+	if (own != NULL)
+		part.st = own;
 	if (file_mkdirs(dir, 0700) == -1)
-		return failed(dir);
-	if (x->o->nclusters > 0 || x->o->nasns > 0)
-		log_info(
-		    "--cluster and --asn restrict records.fresh; the other files are whole, as the "
-		    "scripts count over them");
-	if (output_write(x->st, dir, &o, &error) == -1) {
-		log_error("%s", error);
-		free(error);
-		return -1;
-	}
-	if (write_clusters(x->st, dir) == -1 || write_records(x, dir) == -1 ||
-	    write_graphs(x->st, dir) == -1)
-		return -1;
-	return copy_hits(x->o->path, dir);
+		rc = failed(dir);
+	else
+		rc = check_directory(part.st, dir);
+	if (rc == 0)
+		rc = export_records(&part, dir, &records);
+	if (rc == 0)
+		rc = write_theirs(part.st, &records, dir);
+	if (rc == 0)
+		rc = write_clusters(dir);
+	if (rc == 0)
+		rc = write_graphs(part.st, dir);
+	if (rc == 0)
+		rc = write_hits(&part, dir, restricted);
+	exported_records_fini(&records);
+	study_free(own);
+	return rc;
 }

@@ -142,7 +142,17 @@ grab_suffix(struct extract *x, struct simd_text name)
 	return arena_strndup(x->f.a, dash, (size_t)(name.s + name.len - dash));
 }
 
-/* A top-level pNN: what is under its `data` tells the layout. */
+/* Members of FreshGrab.py's `data` that lead to a key. */
+static bool
+is_v1_place(struct simd_text name)
+{
+	return text_is(name, "xssh") || text_is(name, "tls") || text_is(name, "http");
+}
+
+/*
+ * A top-level pNN: what is under its `data` tells the layout.  Beside what FreshGrab.py writes
+ * there may be more grabs of the port, as ZGrab2 has them (`survey export --studies`).
+ */
 static void
 take_port(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
 {
@@ -150,7 +160,7 @@ take_port(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
 	struct simd_node data = simd_get(n, "data"), v;
 	struct simd_iter it = simd_iterate(data);
 	struct simd_text name;
-	bool raw = false;
+	bool raw = false, v1 = false;
 
 	if (simd_type(n) != SIMD_OBJECT) { /* null, or an error text */
 		host_put_outcome(h, port, true, failure(n));
@@ -161,12 +171,14 @@ take_port(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
 		return;
 	}
 	while (simd_next(&it, &name, &v)) {
-		if (!is_raw_grab(v))
+		if (!is_raw_grab(v)) {
+			v1 |= is_v1_place(name);
 			continue;
+		}
 		raw = true;
 		take_raw(x, h, port, grab_suffix(x, name), v);
 	}
-	if (!raw)
+	if (!raw || v1)
 		take_grab(x, h, LAYOUT_V1, port, "", data, answered(data, simd_get(n, "error")),
 		    fact_time(&x->f, simd_get(n, "timestamp")));
 }

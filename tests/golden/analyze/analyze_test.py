@@ -24,6 +24,9 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))
+import studies_reader  # noqa: E402
+
 SURVEY, SOURCE, CASE = str(pathlib.Path(sys.argv[1]).resolve()), pathlib.Path(sys.argv[2]), sys.argv[3]
 STUDY = HERE / "study-a"
 DATE = "2026-07-01T00:00:00Z"
@@ -233,45 +236,13 @@ def check_verdicts(out, hosts):
 
 def check_digests(out, name):
     """Byte for byte what was found right before; survey.db is left out, SQLite's version is in it."""
-    check_line_layout(out)
+    studies_reader.check_results(out)
     path = HERE / f"{name}.sha256"
     names = [n for n in OUTPUTS if n != "survey.db"]
     got = "".join(f"{d}  {n}\n" for n, d in digests(out, names).items())
     if not path.exists():
         fail(f"{path} is missing; it would be\n{got}")
     equal(f"bytes of {name}", got, path.read_text())
-
-
-def studies_reader(path):
-    """The hosts of a file by the rules of the studies' own reader, and by nothing else: a line that is exactly "{"
-    begins a host, one that is exactly "}" ends it."""
-    hosts, lines = [], None
-    with open(path) as f:
-        for line in f:
-            line = line.rstrip("\n")
-            if line == "{":
-                lines = []
-            elif line == "}" and lines is not None:
-                hosts.append(json.loads("{" + "".join(lines) + "}"))
-                lines = None
-            elif lines is not None:
-                lines.append(line)
-    return hosts
-
-
-def check_line_layout(out):
-    for name in ("fingerprints.json", "all-key-fingerprints.json", "collisions.json"):
-        text = (out / name).read_text()
-        equal(f"first and last line of {name}", (text.splitlines()[0], text.splitlines()[-1]), ("[", "]"))
-        equal(f"hosts of {name}", studies_reader(out / name), json.loads(text))
-    text = (out / "fingerprints.json").read_text().splitlines()
-    hosts = load(out / "fingerprints.json")
-    equal("lines with an address", [l for l in text if l.startswith('  "ip": ')], [f'  "ip": "{h["ip"]}",' for h in hosts])
-    equal("lines with a print of port 25", sum(l.startswith('    "p25": "') for l in text), sum("p25" in h["fprints"] for h in hosts))
-    dodgy = (out / "dodgy.json").read_text()
-    equal("lines of dodgy.json with an address", sum(l.startswith('    "ip": "') for l in dodgy.splitlines()), len(json.loads(dodgy)))
-    for record in json.loads(dodgy).values():
-        equal("order of members", list(record), sorted(record))
 
 
 def case_same_bytes(tmp):

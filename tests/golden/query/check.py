@@ -11,20 +11,32 @@ import hashlib
 import io
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 from xml.etree import ElementTree
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+import studies_reader  # noqa: E402
+
 SURVEY = sys.argv[1]
 STUDY = pathlib.Path(__file__).parents[1] / "analyze/study-a"
 
 
-def survey(*args, status=0, text=None):
+def run_survey(*args, status=0, text=None):
     r = subprocess.run([SURVEY, *map(str, args)], capture_output=True, text=True, input=text)
     if r.returncode != status:
         sys.exit(f"survey {args}: status {r.returncode} instead of {status}: {r.stderr}{r.stdout}")
-    return r.stdout
+    return r
+
+
+def survey(*args, **more):
+    return run_survey(*args, **more).stdout
+
+
+def said(*args, **more):
+    return run_survey(*args, **more).stderr
 
 
 def ask(*args, status=0):
@@ -288,23 +300,46 @@ def test_export(tmp):
     for name in sorted(p.stem for p in (tmp / "csv").glob("*.csv")):
         equal(f"{name} to the directory and to the standard output", list(csv.DictReader(open(tmp / "csv" / f"{name}.csv", newline=""))),
               table(name))
-    # What the studies' scripts expect: one file a cluster, read a host a line; records that give the same study again.
+    # What the studies' scripts expect, from the study alone.
+    text = said("export", tmp / "a", "--studies", tmp / "studies")
+    if "no records beside the study" not in text:
+        sys.exit(f"what is missing is not told: {text}")
+    check_studies(tmp / "a", tmp / "studies", clusters)
+    same_again(tmp / "a", tmp / "studies", tmp / "again", "--country", "IE")
+    # A second time the same, and never into a run or among files of other clusters.
+    first = {p.name: p.read_bytes() for p in (tmp / "studies").iterdir()}
     survey("export", tmp / "a", "--studies", tmp / "studies")
-    for c in clusters:
-        got = {h["ip"] for h in json.load(open(tmp / f"studies/cluster{c['id']}.json"))}
-        equal(f"cluster{c['id']}.json", got, {h["ip"] for h in c["hosts"]})
-    survey("analyze", tmp / "studies/records.fresh", "-o", tmp / "again", "--country", "XX")
-    again = json.load(open(tmp / "again/clusters.json"))
-    equal("clusters of the exported records", sorted(sorted(h["ip"] for h in c["hosts"]) for c in again),
-          sorted(sorted(h["ip"] for h in c["hosts"]) for c in clusters))
+    equal("a second export", {p.name: p.read_bytes() for p in (tmp / "studies").iterdir()}, first)
+    survey("export", tmp / "a", "--studies", tmp / "a", status=2)
+    survey("export", tmp / "a", "--studies", tmp / "studies", "--cluster", 2, status=2)
+    # A part of it is a study of its own.
+    survey("export", tmp / "a", "--studies", tmp / "two", "--cluster", "2,5")
+    equal("files of two clusters", sorted(p.name for p in (tmp / "two").glob("cluster*.json")), ["cluster2.json", "cluster5.json"])
+    mine = {h["ip"] for c in clusters if c["id"] in (2, 5) for h in c["hosts"]}
+    everyone, _, sharing = studies_reader.check_results(tmp / "two")
+    equal("hosts of two clusters", ({h["ip"] for h in everyone}, {h["ip"] for h in sharing}), (mine, mine))
+    equal("records of two clusters", {json.loads(x)["ip"] for x in open(tmp / "two/records.fresh")}, mine)
+    equal("clusters of two clusters", (tmp / "two/clustersizes.csv").read_text().split("\n\n")[0].splitlines()[1:],
+          ["0, 0", *(f"{c['id']}, {c['size']}" for c in clusters if c["id"] in (2, 5))])
+    asn = clusters[0]["hosts"][0]["asn"]
+    survey("export", tmp / "a", "--studies", tmp / "as", "--asn", asn)
+    for p in (tmp / "as").iterdir():
+        for c in clusters:
+            for h in c["hosts"]:
+                if h["asn"] != asn and f'"{h["ip"]}"' in p.read_text():
+                    sys.exit(f"{p.name} of AS{asn} names {h['ip']} of AS{h['asn']}")
     survey("export", tmp / "a", "--graphml", tmp / "g.graphml")
     space = "{http://graphml.graphdrawing.org/xmlns}"
     graph = ElementTree.parse(tmp / "g.graphml").getroot().find(f"{space}graph")
     nodes = {n.get("id") for n in graph.findall(f"{space}node")}
     if not all(e.get("source") in nodes and e.get("target") in nodes for e in graph.findall(f"{space}edge")):
         sys.exit("an edge of a node that is not there")
-    # A cell that a spreadsheet would run.
-    evil = run(tmp / "evil", {"192.0.2.1": {"p25": tls("e", "=cmd|'/c calc'!A1")}, "192.0.2.2": {"p25": tls("e", "mx")}})
+    # A cell that a spreadsheet would run, and one that looks as if it had been defused.
+    evil = run(tmp / "evil", {"192.0.2.1": {"p25": tls("e", "=cmd|'/c calc'!A1")}, "192.0.2.2": {"p25": tls("e", "'=mx")},
+                              "192.0.2.3": {"p25": tls("e", "-1+mx")}})
+    cells = [r["name"] for r in csv.DictReader(io.StringIO(survey("export", evil, "--csv", "-", "--table", "names")))
+             if r["source"] == "p25dn"]
+    equal("cells restored", [c[1:] if c.startswith("'") else c for c in cells], ["=cmd|'/c calc'!A1", "'=mx", "-1+mx"])
     for name in (p.stem for p in (tmp / "csv").glob("*.csv")):
         for row in csv.reader(io.StringIO(survey("export", evil, "--csv", "-", "--table", name))):
             if any(cell[:1] in "=+-@" and cell[:1] for cell in row):
@@ -314,10 +349,212 @@ def test_export(tmp):
     survey("export", tmp / "a", "--csv", "-", "--graphml", "-", status=2)
 
 
+def check_studies(study, out, clusters):
+    """Every file of an export by the rules of the studies' reader, and the pairs of their graphs."""
+    studies_reader.check_results(out)
+    hosts = {h["ip"]: h for h in json.load(open(study / "collisions.json"))}
+    numbers = {int(p.stem[7:]) for p in out.glob("cluster*.json")}  # their glob: clusters.json would be one, too
+    equal("files of clusters", numbers, {c["id"] for c in clusters})
+    for c in clusters:
+        path = out / f"cluster{c['id']}.json"
+        found = studies_reader.check_array(path)
+        equal(path.name, found, [hosts[h["ip"]] for h in c["hosts"]])
+        studies_reader.check_members(path, found)
+        dot = (out / f"graph{c['id']}.dot").read_text()
+        nodes = re.findall(r'^\s+"(\S+)" \[color="#[0-9A-F]{6}" style=filled\]$', dot, re.M)
+        edges = re.findall(r'^\s+"(\S+)" -- "(\S+)" \[color="(#[0-9A-F]{6})"\]$', dot, re.M)
+        equal(f"nodes of {c['id']}", nodes, [h["ip"] for h in c["hosts"]])
+        pairs = {frozenset((h["ip"], r["ip"])) for h in found for r in h["rcs"].values()}
+        equal(f"pairs of {c['id']}", {frozenset(e[:2]) for e in edges}, pairs)
+        equal(f"an edge once in {c['id']}", len({(frozenset(e[:2]), e[2]) for e in edges}), len(edges))
+        subprocess.run(["dot", "-Tcanon", "-o", "/dev/null"], input=dot, text=True, check=True)
+    sizes = (out / "clustersizes.csv").read_bytes()
+    equal("clustersizes.csv", sizes, (study / "clustersizes.csv").read_bytes())
+
+
+def same_again(study, out, again, *options):
+    """The exported records give the same clusters, keys and names."""
+    survey("analyze", out / "records.fresh", "-o", again, *options)
+
+    def told(folder):
+        def host(h):
+            names = {k: v for k, v in h["analysis"]["nameset"].items() if not k.endswith("-seen")}
+            return h["ip"], h["clusternum"], h["fprints"], names, h["asndec"], {k: v for k, v in h["analysis"].items() if k != "nameset"}
+        with open(folder / "all-key-fingerprints.json") as f:
+            hosts = [host(h) for h in json.load(f)]
+        with open(folder / "clusters.json") as f:
+            clusters = [(c["id"], [h["ip"] for h in c["hosts"]], c["keys"]) for c in json.load(f)]
+        query = ("SELECT h.ip, p.port, k.fp FROM host_ports p JOIN hosts h ON h.id = p.host JOIN keys k ON k.id = p.key "
+                 "WHERE h.out IS NULL ORDER BY 1, 2, 3")
+        keys = subprocess.run(["sqlite3", folder / "survey.db", query], capture_output=True, text=True, check=True).stdout
+        return hosts, clusters, keys
+    for what, a, b in zip(("hosts", "clusters", "keys"), told(again), told(study)):
+        equal(f"{what} of the exported records", a, b)
+
+
+def zgrab(module, **result):
+    return {module: {"status": "success", "protocol": module.split("-")[0], "timestamp": "2026-06-15T12:00:00Z", "result": result}}
+
+
+def log(word, **more):
+    return {"handshake_log": {"server_hello": {"version": {"name": "TLSv1.2"}, "cipher_suite": {"name": "TLS_RSA_WITH_RC4_128_SHA", "value": 5}},
+                              "server_certificates": {"certificate": {"parsed": {
+                                  "subject_dn": f"CN={word}.example.ie", "subject_key_info": {"fingerprint_sha256": fp(word)}, **more}}}}}
+
+
+def host_key(word, **more):
+    return {"key_exchange": {"server_host_key": {"algorithm": "ssh-rsa", "fingerprint_sha256": fp(word), **more}}}
+
+
+def test_export_records(tmp):
+    """What one key a port does not tell: further keys, ports 465 and 995, redirects, host certificates, many lines."""
+    folder = tmp / "run"
+    folder.mkdir()
+    head = {"writer": "survey", "version": 1, "location": {"country_code": "IE"}}
+    failed = {"status": "connection-timeout", "error": "dial tcp 192.0.2.3:443: connect: connection refused"}
+    certified = {"certkey_public_key": {"key": {"algorithm": "ssh-ed25519", "fingerprint_sha256": fp("certified")}}}
+    records = [
+        # Only the second SSH key, and only port 465, link hosts.
+        {"ip": "192.0.2.1", "p22": {"data": zgrab("ssh", **host_key("a1")) | zgrab("ssh-rsa", **host_key("rsa"))},
+         "p25": {"data": zgrab("smtp", banner="220 mx.example.ie ESMTP Postfix", tls=log("m1"))}},
+        {"ip": "192.0.2.2", "p22": {"data": zgrab("ssh", **host_key("a2")) | zgrab("ssh-rsa", **host_key("rsa"))},
+         "p465": {"data": zgrab("smtp", tls=log("submissions"))}},
+        {"ip": "192.0.2.3", "p465": {"data": zgrab("smtp", tls=log("submissions"))}, "p587": "grab given up",
+         "p443": {"data": {"http": failed} | zgrab("http-tls13", response={"request": {"tls_log": log("web")}})}},
+        # The first response is the host's own.
+        {"ip": "192.0.2.4", "p443": {"data": zgrab(
+            "http", response={"request": {"tls_log": log("portal")}, "status_code": 200},
+            redirect_response_chain=[{"status_code": 301, "request": {"tls_log": log("own4")}}, {"request": {"tls_log": log("x")}}])}},
+        {"ip": "192.0.2.5", "p443": {"data": zgrab("http", response={"request": {"tls_log": log("portal")}},
+                                                   redirect_response_chain=[{"request": {"tls_log": log("web")}}])}},
+        {"ip": "192.0.2.6", "p22": {"data": zgrab("ssh", **host_key("nonce 6", algorithm="ssh-ed25519-cert-v01@openssh.com", **certified))}},
+        {"ip": "192.0.2.7", "p22": {"data": zgrab("ssh", **host_key("nonce 7", algorithm="ssh-ed25519-cert-v01@openssh.com", **certified))}},
+        {"ip": "192.0.2.8", "p25": {"data": {"smtp": failed}}},  # takes no part
+        {"ip": "192.0.2.9", "p22": {"data": zgrab("ssh", **host_key("a9"))}},
+        {"ip": "192.0.2.9", "p25": {"data": zgrab("smtp", tls=log("m1"))}},  # a line of a second pass
+        {"ip": "192.0.2.10", "data": {"p25": zgrab("p25", tls=log("m10"))["p25"], "p22": zgrab("p22", **host_key("a9"))["p22"]}},
+        {"ip": "192.0.2.11", "writer": "FreshGrab.py", "duration": 3.5, "p22": {"data": {"xssh": host_key("a9")}}}]
+    with open(folder / "records.fresh", "w") as f:
+        f.writelines(json.dumps(head | r) + "\n" for r in records)
+    (folder / "zmap.ips").write_text("".join(f"{ip}\n" for ip in dict.fromkeys(r["ip"] for r in records)) + "203.0.113.1\n")
+    survey("analyze", folder, "--country", "IE")
+    clusters = json.load(open(folder / "clusters.json"))
+    text = said("export", folder, "--studies", tmp / "out")
+    if "no records" in text or "1 hosts have several records" not in text:
+        sys.exit(f"records of the run: {text}")
+    check_studies(folder, tmp / "out", clusters)
+    same_again(folder, tmp / "out", tmp / "again", "--country", "IE")
+    got = {r["ip"]: r for r in map(json.loads, open(tmp / "out/records.fresh"))}
+    equal("a host a line, in their order", list(got), [f"192.0.2.{i}" for i in range(1, 12)])
+    equal("the scripts' writer", {r["writer"] for r in got.values()}, {"FreshGrab.py"})
+    # Where the studies' scripts look.
+    one = got["192.0.2.1"]
+    equal("SSH", one["p22"]["data"]["xssh"]["key_exchange"]["server_host_key"]["fingerprint_sha256"], fp("a1"))
+    equal("SMTP", (one["p25"]["data"]["banner"], one["p25"]["data"]["tls"]["server_hello"]["cipher_suite"]["name"], one["p25"]["timestamp"]),
+          ("220 mx.example.ie ESMTP Postfix", "TLS_RSA_WITH_RC4_128_SHA", "2026-06-15T12:00:00Z"))
+
+    def web(n):
+        log = got[f"192.0.2.{n}"]["p443"]["data"]["http"]["response"]["request"]["tls_handshake"]
+        return log["server_certificates"]["certificate"]["parsed"]["subject_key_info"]["fingerprint_sha256"]
+    equal("HTTPS", [web(3), web(4), web(5)], [fp("web"), fp("own4"), fp("web")])
+    equal("a host certificate's key", got["192.0.2.6"]["p22"]["data"]["xssh"]["key_exchange"]["server_host_key"]["fingerprint_sha256"], fp("certified"))
+    equal("what is theirs stays", (got["192.0.2.11"]["duration"], got["192.0.2.3"]["p587"]), (3.5, "grab given up"))
+    dodgy = studies_reader.check_dodgy(tmp / "out/dodgy.json")
+    equal("who takes no part", [(d["ip"], d["reason"]) for d in dodgy.values()], [("192.0.2.8", "no-key")])
+    equal("zmap's list", (tmp / "out/zmap.ips").read_text(), (folder / "zmap.ips").read_text())
+    survey("export", folder, "--studies", tmp / "part", "--cluster", 1)
+    equal("zmap's list of a cluster", (tmp / "part/zmap.ips").read_text().split(), [h["ip"] for h in clusters[0]["hosts"]])
+    # The same without the records, and with others than those of the study.
+    (folder / "records.fresh").rename(tmp / "aside")
+    survey("export", folder, "--studies", tmp / "without")
+    same_again(folder, tmp / "without", tmp / "without again", "--country", "IE")
+    (folder / "records.fresh").write_text(json.dumps(head | records[1]) + "\n")
+    if "not what survey.db was made of" not in said("export", folder, "--studies", tmp / "others"):
+        sys.exit("records of another study are taken")
+    equal("what the study knows", (tmp / "others/records.fresh").read_bytes(), (tmp / "without/records.fresh").read_bytes())
+    (tmp / "aside").rename(folder / "records.fresh")
+    # A copy has no addresses, a collisions.json that stands alone no more than its hosts.
+    survey("graph", folder, "--anonymise", "-o", tmp / "copy", "-f", "svg")
+    if "no addresses" not in said("export", tmp / "copy", "--studies", tmp / "of copy"):
+        sys.exit("records of a copy")
+    equal("no records of a copy", (tmp / "of copy/records.fresh").exists(), False)
+    survey("export", folder / "collisions.json", "--studies", tmp / "of lone")
+
+
+def test_wrong_files(tmp):
+    """Who names a file that a command does not read is told what it is, and what reads it."""
+    r = run(tmp / "run", {"192.0.2.1": {"p22": ssh("k")}, "192.0.2.2": {"p22": ssh("k")}, "192.0.2.3": {"p25": tls("t")},
+                          "192.0.2.4": {"p25": "nothing"}})
+    said_of = {"fingerprints.json": ["fingerprints.json", "hosts with their keys"],
+               "all-key-fingerprints.json": ["all-key-fingerprints.json", "hosts with their keys"],
+               "clusters.json": ["a clusters.json"], "verdicts.ndjson": ["a verdicts.ndjson"], "clustersizes.csv": ["a clustersizes.csv"],
+               "dodgy.json": ["dodgy.json is", "survey analyze -"], "run.json": ["a run.json", "name its directory"],
+               "weak.json": ["a weak.json"]}
+    commands = [["analyze", "-o", tmp / "o"], ["graph", "-o", tmp / "g"], ["report", "-o", tmp / "r"], ["stats"], ["find", "192.0.2.1"],
+                ["cluster", "--all"], ["export", "--csv", tmp / "c"]]
+    for name, words in said_of.items():
+        for command, *more in commands:
+            if not (r / name).exists():
+                sys.exit(f"{name} was not written")
+            p = subprocess.run([SURVEY, command, r / name, *more], capture_output=True, text=True)
+            if p.returncode == 0 or not all(w in p.stderr for w in words) or len(p.stderr.splitlines()) != 1:
+                sys.exit(f"{command} {name}: status {p.returncode}: {p.stderr}")
+    for command, *more in commands[1:]:
+        p = subprocess.run([SURVEY, command, r / "records.fresh", *more], capture_output=True, text=True)
+        if p.returncode == 0 or "survey analyze" not in p.stderr:
+            sys.exit(f"{command} records.fresh: status {p.returncode}: {p.stderr}")
+    survey("stats", r / "collisions.json")
+
+
+def test_stats(tmp):
+    """Every row with --all, whole fingerprints, the run of each value, 0 and unknown apart."""
+    hosts = {}
+    for i in range(1, 31):  # 30 clusters of two; the first has a wildcard that browsers trust
+        for k in (1, 2):
+            hosts[f"192.0.{i}.{k}"] = {"p22": ssh(f"k{i}"), "p25": tls(f"t{i}", "*.example.ie" if i < 3 else "mx.example.ie")}
+            if i == 1:
+                handshake = hosts[f"192.0.{i}.{k}"]["p25"]["data"]["smtp"]["result"]["tls"]["handshake_log"]
+                handshake["server_certificates"]["validation"] = {"browser_trusted": True}
+    r = run(tmp / "r", hosts)
+    rows = {t: list(csv.DictReader(io.StringIO(survey("stats", r, "-t", t, "-f", "csv", "--all")))) for t in ("keys", "clusters", "ases", "sizes")}
+    equal("every key", sorted(x["key"] for x in rows["keys"]), sorted(fp(f"{w}{i}") for w in "kt" for i in range(1, 31)))
+    equal("kinds", {(x["kind"], x["ports"]) for x in rows["keys"]}, {("SSH", "22"), ("TLS", "25")})
+    equal("owners", {x["AS with most of its hosts"] for x in rows["keys"]}, {f"AS{64500 + i} Net {i}" for i in range(1, 31)})
+    equal("every cluster and AS", (len(rows["clusters"]), len(rows["ases"])), (30, 30))
+    equal("without --all", len(list(csv.DictReader(io.StringIO(survey("stats", r, "-t", "keys", "-f", "csv"))))), 20)
+    first = next(x for x in rows["clusters"] if x["cluster"] == "1")
+    equal("the most-used key", (first["hosts of the most-used key"], first["host/ports of the most-used key"]), ("2", "2"))
+    studies = "wildcard certificates, trusted (as the studies count)"
+    equal("wildcards", [(x["wildcard certificates"], x["trusted certificates"], x[studies]) for x in rows["clusters"][:3]],
+          [("2", "2", "2"), ("2", "", ""), ("0", "", "")])  # of the others nobody said whether they are trusted
+    figures = json.loads(survey("stats", r, "-f", "json", "-t", "certificates"))
+    cells = {x["label"]: x["cells"][0] for x in figures["tables"][0]["rows"]}
+    equal("trust", [cells[k] for k in ("trusted by browsers", "not trusted", "trust not known", "self-signed", "self-signed or not: not known")],
+          [2, 0, 58, None, 60])
+    # The run stands beside each value, also where several stand side by side.
+    version = survey("--version").split()[1]
+    equal("of which run", {(x["run"], x["countries"], version in x["versions"]) for t in rows.values() for x in t}, {("r", "XX", True)})
+    other = run(tmp / "s", {"192.0.1.1": {"p22": ssh("k1")}, "192.0.1.2": {"p22": ssh("k1")}, "192.0.1.3": {"p22": ssh("k1")}})
+    both = json.loads(survey("stats", r, other, "-f", "json", "--all"))
+    equal("names", [x["name"] for x in both["runs"]], ["r", "s"])
+    sizes = next(t for t in both["tables"] if t["id"] == "sizes")
+    equal("columns", (sizes["columns"][:2], sizes["column_runs"][:2]), (["r clusters", "s clusters"], [0, 1]))
+    equal("what a run has none of is 0", {x["label"]: x["cells"][:2] for x in sizes["rows"]}, {"2": [30, 0], "3": [0, 1]})
+    long = list(csv.DictReader(io.StringIO(survey("stats", r, other, "-f", "csv"))))
+    equal("a line a cell", {(x["column"].split()[0], x["run"]) for x in long if x["table"] == "sizes"}, {("r", "r"), ("s", "s")})
+    # What the report says of missing things is said in full.
+    survey("report", r / "collisions.json", "-o", tmp / "page")
+    page = (tmp / "page/report/index.html").read_text()
+    for t in json.loads(survey("stats", r / "collisions.json", "-f", "json"))["tables"]:
+        if "note" in t and ElementTree.fromstring(f"<x>{t['note']}</x>").text not in page.replace("&#39;", "'").replace("&apos;", "'"):
+            sys.exit(f"the report cuts: {t['note']}")
+
+
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         tmp = pathlib.Path(tmp)
-        for test in (test_find, test_cluster, test_study, test_compare, test_export):
+        for test in (test_find, test_cluster, test_study, test_compare, test_export, test_export_records, test_wrong_files,
+                     test_stats):
             (tmp / test.__name__).mkdir()
             test(tmp / test.__name__)
     print("find, cluster, compare and export tell what is so")

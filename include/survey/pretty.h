@@ -1,5 +1,7 @@
-#ifndef OUTPUT_PRETTY_H
-#define OUTPUT_PRETTY_H
+/* JSON for people, and for scripts that look at lines. */
+/* Layer: output */
+#ifndef SURVEY_PRETTY_H
+#define SURVEY_PRETTY_H
 
 #include <stddef.h>
 
