@@ -46,7 +46,10 @@ lab_packages=(
 	openssh-client openssh-server openssl postfix python3-cryptography
 	tcpdump
 )
-test_packages=(apparmor chromium chromium-driver debootstrap faketime fish git lintian python3-selenium python3-venv texlive-latex-base zsh)
+test_packages=(
+	apparmor chromium chromium-driver debootstrap faketime fish git jq lintian python3-selenium python3-venv r-base-core
+	texlive-latex-base tidy zsh
+)
 
 # Every path of the host starts with $root, so that the tests of this script
 # can give it a host of their own.
