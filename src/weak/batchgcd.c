@@ -81,6 +81,8 @@ static mp_limb_t *
 room(struct scratch *s, size_t n)
 {
 	if (n > s->cap) {
+		if (s->limbs != NULL)
+			explicit_bzero(s->limbs, s->cap * sizeof(*s->limbs));
 		free(s->limbs);
 		s->cap = n + n / 8;
 		s->limbs = xreallocarray(NULL, s->cap, sizeof(*s->limbs));
@@ -88,10 +90,14 @@ room(struct scratch *s, size_t n)
 	return s->limbs;
 }
 
+/* Going down it holds fractions, from which factors follow. */
 static void
 drop_scratch(struct tree *t)
 {
 	for (unsigned i = 0; i < t->o->threads; i++) {
+		if (t->scratch[i].limbs != NULL)
+			explicit_bzero(
+			    t->scratch[i].limbs, t->scratch[i].cap * sizeof(*t->scratch[i].limbs));
 		free(t->scratch[i].limbs);
 		t->scratch[i] = (struct scratch){ NULL, 0 };
 	}
@@ -337,6 +343,8 @@ divide(mp_limb_t *x, size_t f, const mp_limb_t *top, size_t n, const mp_limb_t *
 	put(num + f, top, n);
 	mpn_tdiv_qr(q, r, 0, num, (mp_size_t)(n + f), own, (mp_size_t)nown);
 	put(x, q, nq < f ? nq : f);
+	explicit_bzero(q, nq * sizeof(*q));
+	explicit_bzero(r, nown * sizeof(*r));
 	free(num);
 	free(q);
 	free(r);

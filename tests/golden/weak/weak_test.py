@@ -390,6 +390,60 @@ def case_lists(tmp):
     equal("enable = no", (tmp / "run/weak.json").exists(), False)
 
 
+def case_bad_input(tmp):
+    """What is no key: counted, named, in its reason; never a finding that is not one."""
+    m, records, want, reasons = made_weak, Records(), {}, {}
+    sound = m.prime("bad p", 1024) * m.prime("bad q", 1024)
+
+    def name(key):
+        return "SHA256:" + base64.b64encode(bytes.fromhex(fp(key))).decode().rstrip("=")
+
+    def tls(key, reason=None, kinds=frozenset()):
+        records.host(tls=key)
+        if reason:
+            reasons[name(key)] = reason
+        if kinds:
+            want[fp(key)] = set(kinds)
+
+    tls(m.tls(1), "no number")
+    tls(m.tls((1 << 1000000) - 1))
+    zero = {**m.tls(sound), "fingerprint_sha256": "00" * 31 + "01"}
+    zero["rsa_public_key"] = {**zero["rsa_public_key"], "modulus": made_keys.b64(b"\0\0")}
+    tls(zero, "malformed")
+    negative = m.ssh(sound)
+    blob = made_keys.string(b"ssh-rsa") + made_keys.string(b"\1\0\1") + made_keys.string(made_keys.octets(sound))
+    negative.update(raw=made_keys.b64(blob), fingerprint_sha256=hashlib.sha256(blob).hexdigest())
+    del negative["rsa_public_key"]
+    records.host(negative)
+    reasons[name(negative)] = "malformed"
+    padded = m.tls(m.prime("pad p", 1024) * m.prime("pad q", 1024))
+    n = base64.b64decode(padded["rsa_public_key"]["modulus"])
+    padded["rsa_public_key"] = {**padded["rsa_public_key"], "modulus": made_keys.b64(b"\0" * 40 + n)}
+    tls(padded)
+    megabytes = m.tls(m.prime("mb p", 1024) * m.prime("mb q", 1024))
+    megabytes["rsa_public_key"]["exponent"] = 987654321
+    tls(megabytes)
+    records.lines[-1] = records.lines[-1].replace("987654321", "7" * 2000000)
+    no_base64 = m.tls(m.prime("nb p", 1024) * m.prime("nb q", 1024))
+    no_base64["rsa_public_key"]["modulus"] = "no base64 at all!"
+    tls(no_base64, "malformed")
+    off = ec_key(P256_G[0], b"\1" * 32)
+    tls(off, kinds={"off-curve"})
+    tls(m.tls(m.prime("ok p", 1024) * m.prime("ok q", 1024)))
+    records.write(tmp / "records.ndjson")
+    out = tmp / "out"
+    survey("analyze", tmp / "records.ndjson", "-o", out)
+    doc = check_results(out, want)
+    told = {k["key"]: k["reason"] for k in doc["not_checked"]}
+    equal("reasons", {k: told.get(k) for k in reasons}, reasons)
+    # Those that are neither sound nor named above: only their fingerprint is left of them.
+    others = {r for k, r in told.items() if k not in reasons}
+    if not others <= {"only its fingerprint is known", "malformed", "not of its fingerprint"}:
+        fail(told)
+    check = next(c for c in doc["checks"] if c["check"] == "rsa")
+    equal("RSA keys that were tested", check["keys"], 2)
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         globals()[f"case_{sys.argv[2]}"](pathlib.Path(folder))
