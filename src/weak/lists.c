@@ -248,13 +248,19 @@ weak_list_path(const char *spec)
 }
 
 void
-fp_lists_open(struct fp_lists *l, const char *const *specs, size_t n)
+fp_lists_open(
+    struct fp_lists *l, const char *const *specs, size_t n, const char *builtin, size_t builtin_len)
 {
-	if (n > FINDING_MAX_LISTS)
-		n = FINDING_MAX_LISTS;
+	if (n > FINDING_MAX_LISTS - 1)
+		n = FINDING_MAX_LISTS - 1;
 	l->n = n;
 	l->lists = xcalloc(n + 1, sizeof(*l->lists));
 	l->info = xcalloc(n + 1, sizeof(*l->info));
+	if (builtin_len > 0) {
+		read_text(&l->lists[n], &l->info[n], builtin, builtin_len);
+		l->info[n].rows = l->lists[n].n;
+		l->n++;
+	}
 	for (size_t i = 0; i < n; i++) {
 		const char *path = weak_list_path(specs[i]), *slash = strrchr(path, '/');
 
