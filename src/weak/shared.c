@@ -91,6 +91,14 @@ take_hit(size_t i, struct nat g, void *arg)
 	mpz_init_set(h->v[h->n++].factor, mpz_roinit_n(value, g.d, (mp_size_t)g.n));
 }
 
+static int
+by_modulus(const void *a, const void *b)
+{
+	const struct hit *x = a, *y = b;
+
+	return (x->modulus > y->modulus) - (x->modulus < y->modulus);
+}
+
 /* Of all keys with that modulus; p: a factor of it. */
 static void
 find_all(struct weak_run_state *r, const struct modulus *m, struct finding finding, const mpz_t p)
@@ -231,6 +239,8 @@ run_shared(struct weak_run_state *r)
 	free(moduli);
 	mpz_clear(extra);
 	o.extra = (struct nat){ NULL, 0 };
+	if (h.n > 1) /* threads found them in any order */
+		qsort(h.v, h.n, sizeof(*h.v), by_modulus);
 	for (size_t i = 0; i < h.n && result == BATCH_OK; i++)
 		judge_hit(r, &h.v[i]);
 	if (result == BATCH_OK)

@@ -1154,6 +1154,40 @@ test_self_check(void **state)
 	plants_fini(&p);
 }
 
+/* The same keys give the same result, whichever thread finds what first. */
+static void
+test_threads(void **state)
+{
+	struct keys *s = keys_new();
+	uint32_t *members = NULL;
+	size_t n = 0;
+	mpz_t p, q;
+
+	(void)state;
+	mpz_inits(p, q, NULL);
+	for (int i = 0; i < 40; i++) {
+		if (i % 4 == 0)
+			prime(p, 1024);
+		prime(q, 1024);
+		add_product(s, p, q);
+	}
+	for (unsigned threads = 1; threads < 8; threads++) {
+		s->o.threads = threads;
+		run(s);
+		assert_int_equal(s->result.ngroups, 10);
+		if (members == NULL) {
+			n = s->result.nmembers;
+			members = xcalloc(n, sizeof(*members));
+			memcpy(members, s->result.members, n * sizeof(*members));
+		}
+		assert_int_equal(s->result.nmembers, n);
+		assert_memory_equal(s->result.members, members, n * sizeof(*members));
+	}
+	free(members);
+	mpz_clears(p, q, NULL);
+	keys_free(s);
+}
+
 static void
 test_stop_and_disk(void **state)
 {
@@ -1236,6 +1270,7 @@ main(void)
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_primes),
 		cmocka_unit_test(test_self_check),
+		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_stop_and_disk),
 		cmocka_unit_test(test_secrets),
 	};
