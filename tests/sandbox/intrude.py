@@ -113,6 +113,7 @@ def commands(t):
         t.check(f'{verb} --anonymise', ['renameat', 'renameat2', 'gvContext'], verb, run, '--anonymise', '-o', copy)
         t.check(f'{verb} --anonymise', ['renameat2'], verb, run, '--anonymise', '-o', copy)
     t.check('analyze --anonymise', ['renameat', 'renameat2'], 'analyze', records, '--anonymise', '-o', t.top / 'copy')
+    t.check('notify', ['renameat2'], 'notify', t.top / 'results', '-o', t.top / 'letters')
     t.check('dns', ['renameat'], 'dns', names, '-o', t.top / 'answers', *ask)
     t.check('status', ['flock'], 'status', t.top / 'results')
 
