@@ -182,6 +182,7 @@ run(struct request *r)
 		r->o.out = &out;
 		rc = query_notify(&r->o);
 	}
+	r->o.out = NULL;
 	newdir_fini(&out);
 	return rc;
 }

@@ -91,7 +91,7 @@ look_back(const struct notices *n, const uint32_t *worst_before, struct notice_k
 
 	k->first = k->last = seen_at(n->st, g);
 	k->status = a != NULL ? NOTICE_NEW : NOTICE_OPEN;
-	if (host == STUDY_NONE || a->hosts[host].out != OUT_NONE)
+	if (host == STUDY_NONE || worst_before == NULL || a->hosts[host].out != OUT_NONE)
 		return;
 	span = a->hosts[host].grabs;
 	for (uint32_t i = span.at; i < span.at + span.n; i++) {
