@@ -86,9 +86,12 @@ note(struct places *p, enum argument kind, const char *text)
 static int
 collect(const struct command *c, int argc, char **argv, struct places *p)
 {
-	struct command_args a = { .command = c, .argc = argc, .argv = argv };
+	/* Of its own: getopt_long(3) brings options and "--" to the front, and the command reads again. */
+	char **copy = xcalloc((size_t)argc + 1, sizeof(*copy));
+	struct command_args a = { .command = c, .argc = argc, .argv = copy };
 	int opt, at;
 
+	memcpy(copy, argv, (size_t)argc * sizeof(*copy));
 	while ((opt = command_next(&a)) >= 0) {
 		if (c->options[opt].arg != NULL)
 			note(p, c->options[opt].kind, a.value);
@@ -96,8 +99,9 @@ collect(const struct command *c, int argc, char **argv, struct places *p)
 	at = a.at;
 	for (size_t i = 0; opt == COMMAND_END && i < COMMAND_OPERANDS; i++) {
 		for (unsigned k = 0; k < a.counts[i]; k++)
-			note(p, c->operands[i].kind, argv[at++]);
+			note(p, c->operands[i].kind, copy[at++]);
 	}
+	free(copy);
 	if (c->writes == WRITES_NOT || (c->writes == WRITES_UNLESS_ELSEWHERE && p->elsewhere))
 		return opt;
 	if (p->lone) /* FILE.survey in the working directory */

@@ -189,6 +189,8 @@ def test_find(tmp):
           [("192.0.2.1", "22"), ("192.0.2.1", "25"), ("192.0.2.2", "22"), ("192.0.2.2", "25")])
     equal("queries from a file", len(json.loads(survey("find", r, "-i", "-", "-f", "json", text="# two\n192.0.2.1\n\nAS64507\n"))), 2)
     survey("find", r, status=2)
+    # Behind "--" stand queries, whatever lies in the working directory.
+    equal("behind --", [q["query"] for q in json.loads(survey("find", "-f", "json", r, "--", "192.0.2.1"))], ["192.0.2.1"])
     survey("find", tmp / "nowhere", "192.0.2.1", status=2)
     (r / "cidrs.v4").write_text("192.0.0.0/21\n")
     (r / "out-of-country.ips").write_text("198.51.100.7\n")
