@@ -88,6 +88,8 @@ int file_remove_tree(const char *path);
 int file_sync_dir(const char *path);
 /* a/b, or b when b is absolute or a is empty; the caller frees. */
 char *path_join(const char *a, const char *b);
+/* path, or the nearest directory above it that is there; the caller frees. */
+char *path_existing(const char *path);
 /* Everything before the last slash, "." when there is none; the caller frees. */
 char *path_dir(const char *path);
 

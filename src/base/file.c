@@ -565,3 +565,18 @@ path_dir(const char *path)
 		return xstrdup("/");
 	return xstrndup(path, (size_t)(slash - path));
 }
+
+char *
+path_existing(const char *path)
+{
+	char *p = xstrdup(path);
+
+	while (access(p, F_OK) == -1 && errno == ENOENT && strcmp(p, "/") != 0 &&
+	       strcmp(p, ".") != 0) {
+		char *up = path_dir(p);
+
+		free(p);
+		p = up;
+	}
+	return p;
+}

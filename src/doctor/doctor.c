@@ -444,22 +444,6 @@ check_lists(struct doctor *d)
 		check_scan_list(d, c->scan.list);
 }
 
-/* path, or the nearest directory above it that exists; the caller frees. */
-static char *
-existing(const char *path)
-{
-	char *p = xstrdup(path);
-
-	while (access(p, F_OK) == -1 && errno == ENOENT && strcmp(p, "/") != 0 &&
-	       strcmp(p, ".") != 0) {
-		char *up = path_dir(p);
-
-		free(p);
-		p = up;
-	}
-	return p;
-}
-
 /*
  * Does anybody but root, and whom a run becomes, decide what lies at path?
  * Returns the sentence that says who (the caller frees), or NULL.
@@ -520,7 +504,7 @@ static void
 check_directory(struct doctor *d)
 {
 	const char *wanted = d->c->run.directory;
-	char *dir = existing(wanted);
+	char *dir = path_existing(wanted);
 	char *why = decided_by_others(d, dir, d->id.drop ? 0 : TRUST_LINKS);
 	struct statvfs v;
 	double bytes;

@@ -46,25 +46,10 @@ identity_find(struct identity *id, const char *name)
 	return 0;
 }
 
-/* path, or the nearest directory above it that is there; the caller frees. */
-static char *
-existing(const char *path)
-{
-	char *p = xstrdup(path), *up;
-
-	while (access(p, F_OK) == -1 && errno == ENOENT && strcmp(p, "/") != 0 &&
-	       strcmp(p, ".") != 0) {
-		up = path_dir(p);
-		free(p);
-		p = up;
-	}
-	return p;
-}
-
 int
 identity_of_directory(struct identity *id, const char *dir, bool writes)
 {
-	char *path = existing(dir), *why = NULL;
+	char *path = path_existing(dir), *why = NULL;
 	struct passwd *pw;
 	struct stat st;
 	int fd = -1;
