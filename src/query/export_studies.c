@@ -216,7 +216,7 @@ dot_edges(struct buf *b, const char *from, const char *to, uint64_t mask, uint64
 static void
 dot_legend(struct buf *b, uint64_t seen)
 {
-	buf_adds(b, "\tsubgraph legend {\n");
+	buf_adds(b, "\tsubgraph legend {\n\t\tnode [shape=box]\n");
 	for (int high = 0; high < NPORTS_STUDY; high++) {
 		for (int low = 0; low <= high; low++) {
 			char colour[8];
@@ -224,7 +224,7 @@ dot_legend(struct buf *b, uint64_t seen)
 			if ((seen >> (high * 8 + low) & 1) == 0)
 				continue;
 			pair_colour(low, high, colour);
-			buf_printf(b, "\t\t\"%s-%s\" [label=\"%s-%s\" color=\"%s\" shape=box]\n",
+			buf_printf(b, "\t\t\"%s-%s\" [label=\"%s-%s\" color=\"%s\"]\n",
 			    port_table[low].name, port_table[high].name, port_table[low].name,
 			    port_table[high].name, colour);
 		}
