@@ -939,6 +939,79 @@ count_cluster(const struct study *st, const struct study_cluster *c)
 	return n;
 }
 
+static uint32_t
+count_ases(const struct study *st, const uint32_t *clusters, size_t n)
+{
+	bool *seen = xcalloc((size_t)st->nases + 1, sizeof(*seen));
+	uint32_t ases = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct study_cluster *c = &st->clusters[clusters[i]];
+
+		for (uint32_t h = 0; h < c->hosts.n; h++) {
+			uint32_t as = st->hosts[study_member(st, c, h)].as;
+
+			ases += !seen[as];
+			seen[as] = true;
+		}
+	}
+	free(seen);
+	return ases;
+}
+
+static void
+add_counts(struct cluster_counts *sum, const struct cluster_counts *n)
+{
+	sum->ports += n->ports;
+	sum->tls += n->tls;
+	sum->no_trust += n->no_trust;
+	sum->trusted += n->trusted;
+	sum->wild += n->wild;
+	sum->studies += n->studies;
+	if (n->most_hosts > sum->most_hosts)
+		sum->most_hosts = n->most_hosts;
+	if (n->most_ports > sum->most_ports)
+		sum->most_ports = n->most_ports;
+}
+
+void
+stats_cluster_row(struct row *r, const struct study *st, const uint32_t *clusters, size_t n)
+{
+	struct cluster_counts sum = { 0 };
+	uint64_t hosts = 0, shared = 0, keys = 0;
+	uint32_t largest = clusters[0];
+	bool trust;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct study_cluster *c = &st->clusters[clusters[i]];
+		struct cluster_counts counts = count_cluster(st, c);
+
+		add_counts(&sum, &counts);
+		hosts += c->hosts.n;
+		shared += c->nshared;
+		keys += c->keys.n;
+		if (c->hosts.n > st->clusters[largest].hosts.n)
+			largest = clusters[i];
+	}
+	row_count(r, 0, hosts);
+	row_count(r, 1, n == 1 ? st->clusters[largest].nases : count_ases(st, clusters, n));
+	row_count(r, 2, shared);
+	row_count(r, 3, keys);
+	row_count(r, 4, sum.ports);
+	row_count(r, 5, sum.most_hosts);
+	row_count(r, 6, sum.most_ports);
+	if ((st->parts & STUDY_FACTS) == 0)
+		return;
+	trust = sum.no_trust < sum.tls || sum.tls == 0;
+	if (trust)
+		row_count(r, 7, sum.trusted);
+	if ((st->parts & STUDY_NAMES) != 0)
+		row_count(r, 8, sum.wild);
+	if ((st->parts & STUDY_NAMES) != 0 && trust)
+		row_count(r, 9, sum.studies);
+	say_why(r, st, largest);
+}
+
 static void
 top_clusters(struct tables *ts, const struct study *st, bool all)
 {
@@ -950,29 +1023,8 @@ top_clusters(struct tables *ts, const struct study *st, bool all)
 	struct table *t = tables_add(ts, "clusters", "The largest clusters", "cluster", columns);
 	uint32_t *order = ordered(st, st->nclusters, by_cluster_hosts);
 
-	for (uint32_t i = 0; i < st->nclusters && (all || i < TOP_ROWS); i++) {
-		const struct study_cluster *c = &st->clusters[order[i]];
-		struct cluster_counts n = count_cluster(st, c);
-		struct row *r = table_row(t, "%u", c->id);
-		bool trust = n.no_trust < n.tls || n.tls == 0;
-
-		row_count(r, 0, c->hosts.n);
-		row_count(r, 1, c->nases);
-		row_count(r, 2, c->nshared);
-		row_count(r, 3, c->keys.n);
-		row_count(r, 4, n.ports);
-		row_count(r, 5, n.most_hosts);
-		row_count(r, 6, n.most_ports);
-		if ((st->parts & STUDY_FACTS) == 0)
-			continue;
-		if (trust)
-			row_count(r, 7, n.trusted);
-		if ((st->parts & STUDY_NAMES) != 0)
-			row_count(r, 8, n.wild);
-		if ((st->parts & STUDY_NAMES) != 0 && trust)
-			row_count(r, 9, n.studies);
-		say_why(r, st, order[i]);
-	}
+	for (uint32_t i = 0; i < st->nclusters && (all || i < TOP_ROWS); i++)
+		stats_cluster_row(table_row(t, "%u", st->clusters[order[i]].id), st, &order[i], 1);
 	free(order);
 }
 

@@ -17,6 +17,15 @@ const char *stats_algorithm(const struct study *, const struct study_grab *);
 /* The certificate of a grab, or NULL. */
 const struct study_cert *stats_cert(const struct study *, const struct study_grab *);
 
+/* What the table of clusters tells of n clusters of one study together. */
+void stats_cluster_row(struct row *, const struct study *, const uint32_t *clusters, size_t n);
+
+/*
+ * Make the rows of the tables of clusters of n runs anew, so that those of one label are the
+ * same cluster: matched as `survey compare` does it, never by number.
+ */
+void stats_match(struct tables *runs, struct study *const *st, size_t n);
+
 /*
  * Fills ts (initialised) with every table; what is not known is a missing cell.  all: tables
  * that otherwise show the largest only, and long lists of labels, are whole.

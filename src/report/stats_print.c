@@ -69,20 +69,20 @@ short_names(const char *const *paths, size_t n)
 	return names;
 }
 
-static int
+/* The study of a run, and its tables; NULL after a message. */
+static struct study *
 one_run(struct tables *ts, const char *path, bool all)
 {
 	struct study *st = study_open(path, STATS_PARTS, 0);
 	struct runinfo run;
 
 	if (st == NULL)
-		return -1;
+		return NULL;
 	runinfo_read(&run, path);
 	tables_init(ts);
 	stats_tables(ts, st, &run, all);
 	runinfo_fini(&run);
-	study_free(st);
-	return 0;
+	return st;
 }
 
 static void
@@ -130,6 +130,7 @@ stats_runs(const char *const *paths, size_t n, enum stats_format format, const c
     bool all, struct buf *out)
 {
 	struct tables *runs = xcalloc(n, sizeof(*runs)), side;
+	struct study **studies = xcalloc(n + 1, sizeof(*studies));
 	char **names = short_names(paths, n);
 	const struct tables *shown;
 	size_t read = 0;
@@ -137,7 +138,7 @@ stats_runs(const char *const *paths, size_t n, enum stats_format format, const c
 
 	tables_init(&side);
 	for (; read < n; read++) {
-		if (one_run(&runs[read], paths[read], all) == -1)
+		if ((studies[read] = one_run(&runs[read], paths[read], all)) == NULL)
 			goto out;
 	}
 	for (size_t i = 0; i < n; i++) { /* a run without a name is called by its path */
@@ -146,8 +147,10 @@ stats_runs(const char *const *paths, size_t n, enum stats_format format, const c
 		if (r->name == NULL)
 			r->name = xstrdup(names[i]);
 	}
-	if (n > 1)
+	if (n > 1) {
+		stats_match(runs, studies, n);
 		tables_side_by_side(&side, runs, (const char *const *)names, n);
+	}
 	shown = n > 1 ? &side : &runs[0];
 	rc = 0;
 	if (table != NULL)
@@ -155,8 +158,11 @@ stats_runs(const char *const *paths, size_t n, enum stats_format format, const c
 	else
 		put(shown, format, out);
 out:
-	for (size_t i = 0; i < read; i++)
+	for (size_t i = 0; i < read; i++) {
 		tables_fini(&runs[i]);
+		study_free(studies[i]);
+	}
+	free(studies);
 	for (size_t i = 0; i < n; i++)
 		free(names[i]);
 	tables_fini(&side);

@@ -20,8 +20,8 @@ tables_init(struct tables *t)
 	*t = (struct tables){ 0 };
 }
 
-static void
-table_fini(struct table *t)
+void
+table_clear(struct table *t)
 {
 	for (size_t r = 0; r < t->nrows; r++) {
 		for (size_t c = 0; c < t->ncolumns; c++)
@@ -29,6 +29,13 @@ table_fini(struct table *t)
 		free(t->rows[r].cells);
 		free(t->rows[r].label);
 	}
+	t->nrows = 0;
+}
+
+static void
+table_fini(struct table *t)
+{
+	table_clear(t);
 	for (size_t c = 0; c < t->ncolumns; c++)
 		free(t->columns[c]);
 	free(t->rows);

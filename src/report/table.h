@@ -58,6 +58,9 @@ struct table *tables_add(struct tables *, const char *id, const char *title, con
 void tables_run(struct tables *, const struct table_run *);
 const struct table *tables_find(const struct tables *, const char *id);
 
+/* Take all rows out. */
+void table_clear(struct table *);
+
 /* A new row; cells follow by number of their column and are missing until set. */
 struct row *table_row(struct table *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void row_count(struct row *, size_t column, uint64_t n);

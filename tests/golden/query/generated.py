@@ -116,6 +116,10 @@ def main():
             first_hosts = [sorted(min(members[i], key=ipaddress.ip_address) for i in g["a"]) for g in told[what]]
             equal(what, sorted(first_hosts), sorted(x if what == "merged" else [x] for x in truth[what]))
         survey("compare", a, b, "--changed", "--quiet", status=3)
+        # The tables of stats go by the same matching: a cluster has one row, whatever its numbers.
+        stats = json.loads(survey("stats", a, b, "-f", "json", "--table", "clusters", "--all"))
+        rows = {r["label"] for r in stats["tables"][0]["rows"]}
+        equal("rows of stats", rows, {" → ".join(", ".join(map(str, g[side])) for side in "ab") for g in c["clusters"]})
     print(f"{HOSTS} hosts: what changed is what was changed")
 
 
