@@ -158,6 +158,7 @@ row_text(struct row *r, size_t column, const char *fmt, ...)
 static void
 copy_cell(struct cell *to, const struct cell *from)
 {
+	free(to->text); /* of another row of this label */
 	*to = *from;
 	if (from->text != NULL)
 		to->text = xstrdup(from->text);
