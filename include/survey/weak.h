@@ -38,18 +38,12 @@ struct weak_key {
 /* The path in "PATH" or "NAME=PATH". */
 const char *weak_list_path(const char *spec);
 
-/* Fingerprints of keys that devices were sold with: a list in lists' format, see weak_options. */
-extern const unsigned char weak_default_keys[];
-extern const size_t weak_default_keys_len;
-
 struct weak_options {
 	unsigned threads; /* 0: one a processor */
 	size_t memory; /* bytes that batch GCD may take; 0: half of the machine's */
 	const char *dir; /* where what does not fit goes, as a file without a name; NULL: nowhere */
 	const char *const *lists; /* files of fingerprints: "PATH" or "NAME=PATH" */
 	size_t nlists;
-	const char *builtin; /* one more list, as a text of builtin_len bytes */
-	size_t builtin_len;
 	const char *const
 	    *primes; /* files of primes, or folders of them; those that are missing are left out */
 	size_t nprimes;

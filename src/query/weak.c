@@ -414,8 +414,6 @@ test(struct weak_job *j)
 		.dir = o->path,
 		.lists = o->lists,
 		.nlists = o->nlists,
-		.builtin = (const char *)weak_default_keys,
-		.builtin_len = weak_default_keys_len,
 		.primes = o->nprimes > 0 ? o->primes : primes_places,
 		.nprimes = o->nprimes > 0 ? o->nprimes
 					  : sizeof(primes_places) / sizeof(primes_places[0]),

@@ -248,19 +248,13 @@ weak_list_path(const char *spec)
 }
 
 void
-fp_lists_open(
-    struct fp_lists *l, const char *const *specs, size_t n, const char *builtin, size_t builtin_len)
+fp_lists_open(struct fp_lists *l, const char *const *specs, size_t n)
 {
-	if (n > FINDING_MAX_LISTS - 1)
-		n = FINDING_MAX_LISTS - 1;
+	if (n > FINDING_MAX_LISTS)
+		n = FINDING_MAX_LISTS;
 	l->n = n;
 	l->lists = xcalloc(n + 1, sizeof(*l->lists));
 	l->info = xcalloc(n + 1, sizeof(*l->info));
-	if (builtin_len > 0) {
-		read_text(&l->lists[n], &l->info[n], builtin, builtin_len);
-		l->info[n].rows = l->lists[n].n;
-		l->n++;
-	}
 	for (size_t i = 0; i < n; i++) {
 		const char *path = weak_list_path(specs[i]), *slash = strrchr(path, '/');
 

@@ -33,12 +33,8 @@ struct fp_lists {
 	size_t n;
 };
 
-/*
- * Read the files of specs ("PATH" or "NAME=PATH"), then a list that is a text in memory, unless it
- * has no length; one that cannot be used has an error in info.
- */
-void fp_lists_open(struct fp_lists *l, const char *const *specs, size_t n, const char *builtin,
-    size_t builtin_len);
+/* Read the files of specs ("PATH" or "NAME=PATH"); one that cannot be used has an error in info. */
+void fp_lists_open(struct fp_lists *l, const char *const *specs, size_t n);
 /* info is the caller's from now on. */
 struct finding_list *fp_lists_close(struct fp_lists *l);
 

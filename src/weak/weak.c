@@ -50,7 +50,7 @@ open_lists(struct weak_run_state *r)
 	struct finding_checked *c = &r->out->checks[CHECK_LISTS];
 	size_t used = 0;
 
-	fp_lists_open(&r->lists, r->o->lists, r->o->nlists, r->o->builtin, r->o->builtin_len);
+	fp_lists_open(&r->lists, r->o->lists, r->o->nlists);
 	for (size_t i = 0; i < r->lists.n; i++) {
 		const struct finding_list *l = &r->lists.info[i];
 

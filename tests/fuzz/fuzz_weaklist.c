@@ -18,7 +18,7 @@ check_list(const char *path)
 	struct finding_list *info;
 	uint8_t hash[32], part;
 
-	fp_lists_open(&lists, &path, 1, NULL, 0);
+	fp_lists_open(&lists, &path, 1);
 	for (size_t i = 0; i < lists.lists[0].n; i++) {
 		memset(hash, 0, sizeof(hash));
 		if (lists.lists[0].rows != NULL)

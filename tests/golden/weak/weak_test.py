@@ -23,7 +23,6 @@ import made_weak  # noqa: E402
 SURVEY = str(pathlib.Path(sys.argv[1]).resolve())
 AT = "2026-06-01T00:00:00Z"
 HEX = re.compile(r"\b[0-9a-fA-F]{64}\b")
-DEFAULT_KEYS = ("default keys", "static SSH keys of devices and virtual machines, whose private keys are public", 101, 0, None)
 P256_G = made_keys.G[0].to_bytes(32, "big"), made_keys.G[1].to_bytes(32, "big")
 
 
@@ -171,11 +170,6 @@ class Planted:
         self.mismatch = {**m.tls(prime("mm") * prime("mn")), "fingerprint_sha256": "cd" * 32}
         self.records.host(tls=self.absent)
         self.records.host(tls=self.mismatch)
-        # A device with the key that all of its kind have.
-        line = next(li for li in (HERE.parents[2] / "src/weak/default-keys.txt").read_text().splitlines() if "Moxa 6150 rsa, ssh-rsa" in li)
-        self.default = {"algorithm": "ssh-rsa", "fingerprint_sha256": line.split()[0]}
-        self.want[fp(self.default)] = {"listed"}
-        self.records.host(self.default)
         self.want = {k: v for k, v in self.want.items() if v}
         self.records.write(self.file)
 
@@ -222,17 +216,17 @@ def case_findings(tmp):
     out = tmp / "out"
     done = survey("analyze", planted.file, "-o", out)
     doc = check_results(out, planted.want)
-    if not re.search("weak keys: [0-9]+ critical, .*" + ("; 3 keys" if HAS_PRIMES else " not checked: known-primes; 3 keys"), done.stderr):
+    unmade = {"lists"} | (set() if HAS_PRIMES else {"known-primes"})
+    if not re.search("weak keys: [0-9]+ critical, .* not checked: " + ", ".join(sorted(unmade)) + "; 2 keys", done.stderr):
         fail("analyze says nothing of weak keys:", done.stderr)
     check_secrets(out, planted)
 
     checks = {c["check"]: c for c in doc["checks"]}
-    equal("checks made", {n for n, c in checks.items() if c["state"] == "not checked"}, set() if HAS_PRIMES else {"known-primes"})
-    if not HAS_PRIMES:
-        equal("known primes", (checks["known-primes"]["keys"], bool(checks["known-primes"]["why"])), (0, True))
+    equal("checks made", {n for n, c in checks.items() if c["state"] == "not checked"}, unmade)
+    for name in unmade:
+        equal(name, (checks[name]["keys"], bool(checks[name]["why"])), (0, True))
     reasons = {k["key"]: k["reason"] for k in doc["not_checked"]}
-    for key, reason in ((planted.absent, "only its fingerprint is known"),
-                        (planted.default, "only its fingerprint is known"), (planted.mismatch, "not of its fingerprint")):
+    for key, reason in ((planted.absent, "only its fingerprint is known"), (planted.mismatch, "not of its fingerprint")):
         name = "SHA256:" + base64.b64encode(bytes.fromhex(fp(key))).decode().rstrip("=")
         equal(name, reasons.pop(name), reason)
     equal("others not checked", reasons, {})
@@ -274,6 +268,7 @@ def told_elsewhere(out, planted):
     equal("keys by finding", {k: v[1] for k, v in rows.items()}, {**counts, "any of these": len(planted.want)})
     equal("shared primes", rows["shared-prime"], ["critical", 5, 6, 2])
     checks = {r["label"]: r["cells"] for r in tables["weak-checks"]["rows"]}
+    equal("lists", checks["lists"], ["not checked", None, "no list is configured"])
     if not HAS_PRIMES:
         equal("known primes", checks["known-primes"][:2], ["not checked", None])
     hosts = json.loads(survey("find", "-f", "json", out, planted.hosts_a[0]).stdout)
@@ -368,7 +363,7 @@ def case_lists(tmp):
     doc = check_results(out, want)
     equal("not checked", [c["check"] for c in doc["checks"] if c["state"] != "checked"], [])
     equal("lists", [(li["name"], li["note"], li["keys"], li["bad_lines"], li["error"]) for li in doc["lists"]],
-          [("blocklist.dat", None, 501, 0, None), ("text", "firmware of 2019", 1, 1, None), DEFAULT_KEYS])
+          [("blocklist.dat", None, 501, 0, None), ("text", "firmware of 2019", 1, 1, None)])
     evidence = {k["fp"]: f["evidence"] for k in doc["keys"] for f in k["findings"] if f["kind"] == "listed"}
     if "blocklist.dat, vendor" not in evidence[fp(planted.by_number)] or "text (firmware" not in evidence[fp(planted.listed)]:
         fail(evidence)
@@ -376,7 +371,7 @@ def case_lists(tmp):
     bad = [tmp / "lists" / n for n in ("unsorted", "torn", "nowhere")]
     done = survey("weak", out, *(x for b in bad for x in ("-b", b)), "-b", tmp / "lists/text", status=3)
     doc = check_results(out, {**planted.want, fp(planted.listed): {"listed"}})
-    equal("errors", [bool(li["error"]) for li in doc["lists"]], [True, True, True, False, False])
+    equal("errors", [bool(li["error"]) for li in doc["lists"]], [True, True, True, False])
     if "not sorted" not in done.stderr:
         fail(done.stderr)
     (tmp / "lists/own.primes").write_text(f"survey-primes 1 2\n{planted.known:x}\n")
