@@ -80,6 +80,12 @@ int file_write_named(const char *path, const void *data, size_t len); /* as outf
  * Returns 0, or -1 with errno set.
  */
 int file_copy(int from, int to);
+/*
+ * Add what a regular file holds to the end of another one, which is not open for appending; the
+ * kernel copies it, and shares blocks, where it can.  Returns 0; 1 when its last
+ * byte is no newline; -1 with errno set.
+ */
+int file_append(int from, int to);
 /* Make path and its missing parents with mode.  Returns 0, or -1 with errno set. */
 int file_mkdirs(const char *path, mode_t mode);
 /* Remove a directory and all in it, following no link.  Returns 0, or -1 with errno set. */

@@ -16,6 +16,7 @@
 
 #include "survey/cost.h"
 #include "survey/file.h"
+#include "survey/publickey.h"
 #include "survey/study.h"
 
 struct jsonw;
@@ -64,6 +65,20 @@ int output_write(
  * run.json included.  After a success, by the holder of the lock.
  */
 void output_clean(const char *dir);
+
+/* What a study holds. */
+struct output_counts {
+	uint64_t hosts[HOST_NOUTS]; /* by enum host_out: OUT_NONE takes part */
+	uint64_t keys; /* of hosts that take part */
+	uint64_t public_keys[NPUBLIC_RESULTS];
+	uint64_t verdicts[HOST_NVERDICTS], names[NAME_NVERDICTS], not_looked_up;
+	uint32_t largest; /* hosts of the largest cluster */
+};
+void output_count(const struct study *st, struct output_counts *c);
+/* As members of the `analysis` object of run.json. */
+void output_counts_json(struct jsonw *w, const struct study *st, const struct output_counts *c);
+/* In words, to the log. */
+void output_counts_log(const struct study *st, const struct output_counts *c);
 
 /* One host as a line of verdicts.ndjson, with its newline. */
 void output_verdict_line(struct jsonw *w, const struct study *st, uint32_t host);

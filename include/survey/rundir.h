@@ -90,8 +90,31 @@ struct manifest_analysis {
 	size_t ncountries;
 	uint64_t hosts, hosts_in, keys, clusters, hosts_in_clusters, largest_cluster;
 	uint64_t hosts_out[HOST_NOUTS];
+	uint64_t lines, blank_lines; /* of the record file */
+	bool incomplete;
 	struct manifest_reason *refused; /* lines that could not be read, by reason */
 	size_t nrefused;
+};
+
+/* A run that was merged into this directory; times in seconds since 1970, 0: unknown. */
+struct manifest_part {
+	char *path, *name;
+	int64_t began, ended;
+	uint64_t seed;
+	unsigned shard, shards; /* 0 of 0: no shard of a scan */
+	uint64_t hosts;
+};
+
+/* What was made of this directory elsewhere, and holds its data, too. */
+struct manifest_derived {
+	char *what, *path; /* "merge", …; absolute */
+	int64_t at;
+};
+
+/* Data that was taken out: what and why, never whose. */
+struct manifest_purge {
+	int64_t at;
+	char *what, *why; /* why may be NULL */
 };
 
 struct manifest {
@@ -117,6 +140,13 @@ struct manifest {
 	struct manifest_database databases[2];
 	struct manifest_session *sessions;
 	size_t nsessions;
+	struct manifest_part *parts; /* in argument order */
+	size_t nparts;
+	bool parts_records; /* their records stand here, too */
+	struct manifest_derived *derived;
+	size_t nderived;
+	struct manifest_purge *purges; /* in order of time */
+	size_t npurges;
 	struct manifest_counts counts;
 	uint64_t told; /* which of them run.json has: see manifest_count() */
 	struct stage_record stages[NSTAGES];
@@ -164,6 +194,16 @@ void manifest_note_shard(
     struct manifest *m, const struct scan_shard *shard, double rate_pps, const struct ip *source);
 void manifest_add_session(struct manifest *m, int64_t started, const char *source_ip);
 
+void manifest_add_part(struct manifest *m, const struct manifest_part *part); /* texts are copied */
+/* The same thing at the same path stands once, with its last time. */
+void manifest_add_derived(struct manifest *m, const char *what, const char *path, int64_t at);
+void manifest_add_purge(struct manifest *m, int64_t at, const char *what, const char *why);
+/*
+ * Note in dir's run.json that `what` was made of it at path.  Without a run.json, or where it cannot be
+ * written, nothing is noted.
+ */
+void rundir_note_derived(const char *dir, const char *what, const char *path);
+
 /* Which command makes a file. */
 enum rundir_maker {
 	MADE_BY_RUN,
@@ -210,6 +250,14 @@ int rundir_walk(const char *dir, rundir_fn fn, void *arg);
  * somebody else has it.
  */
 int rundir_lock(const char *dir);
+/* Is there nothing at dir, or an empty directory? */
+bool rundir_is_free(const char *dir);
+/*
+ * Put the finished directory made in the place of dir, as a whole: at any instant dir is what it was
+ * or what it becomes.  What stood there is removed afterwards.  Where something stands, may_replace() says whether it
+ * may go, after a message if not.  Returns 0, or -1 with errno set, and made is left to the caller.
+ */
+int rundir_install(const char *made, const char *dir, bool (*may_replace)(const char *dir));
 /* Does a survey or an analysis write there now?  One that was killed holds no lock. */
 bool rundir_is_locked(const char *dir);
 

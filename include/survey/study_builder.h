@@ -47,6 +47,23 @@ void study_builder_set_run(struct study_builder *b, const struct study_run_facts
  */
 uint32_t study_builder_line(
     struct study_builder *b, const struct host *line, uint64_t number, bool *is_new);
+/*
+ * The line stands for a host that is there already, of which nothing stays: neither what it
+ * showed nor its names.  It belongs to the run added last.
+ */
+void study_builder_replace(
+    struct study_builder *b, uint32_t host, const struct host *line, uint64_t number);
+/*
+ * A host of a finished study as one line of all its records would show it: what
+ * study_builder_line() takes.  Its arrays are in a, its texts are st's.  No key that shows only its
+ * sharing (struct study_key, named) may be among its keys.
+ */
+void study_show_host(const struct study *st, uint32_t host, struct arena *a, struct host *out);
+/*
+ * The public key that st has of one of its keys, for a builder that has a spool.  Returns 0, also when there is
+ * none, or -1 with errno set when it cannot be read.
+ */
+int study_builder_public(struct study_builder *b, const struct study *st, uint32_t key);
 /* What the host's merged lines say now; valid until the next call. */
 const struct host *study_builder_merged(struct study_builder *b, uint32_t host);
 /* Country and AS, where the records did not tell them, and whether it takes part. */

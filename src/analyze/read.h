@@ -6,11 +6,11 @@
 
 #include "survey/cost.h"
 #include "survey/geodb.h"
+#include "survey/raw_lines.h"
 #include "survey/record.h"
 #include "survey/study_builder.h"
 
 #include "bad_lines.h"
-#include "raw_lines.h"
 
 struct record_reading {
 	const char *source; /* name of the file for records.bad */

@@ -9,7 +9,6 @@
 #include "survey/jsonw.h"
 #include "survey/log.h"
 #include "survey/mem.h"
-#include "survey/publickey.h"
 #include "survey/rfc3339.h"
 
 #include "analysis.h"
@@ -110,63 +109,6 @@ analysis_run_facts(struct analysis *a, struct study_run_facts *f)
 	free(a->tools);
 	f->tools = a->tools = buf_steal(&tools);
 	buf_fini(&tools);
-}
-
-static uint64_t
-count_hosts(const struct analysis *a, enum host_out out)
-{
-	uint64_t n = 0;
-
-	for (uint32_t i = 0; i < a->study->nhosts; i++)
-		n += a->study->hosts[i].out == out;
-	return n;
-}
-
-/* Distinct keys of the hosts that take part. */
-static uint64_t
-count_keys(const struct analysis *a)
-{
-	uint64_t n = 0;
-
-	for (uint32_t k = 0; k < a->study->nkeys; k++)
-		n += a->study->keys[k].uses.n > 0;
-	return n;
-}
-
-static uint64_t
-count_public(const struct analysis *a, enum public_result result)
-{
-	uint64_t n = 0;
-
-	for (uint32_t k = 0; k < a->study->nkeys; k++)
-		n += a->study->keys[k].public_key == result;
-	return n;
-}
-
-/* What names and hosts that take part turned out to be. */
-struct verdict_counts {
-	uint64_t hosts[HOST_NVERDICTS], names[NAME_NVERDICTS], not_looked_up;
-};
-
-static struct verdict_counts
-count_verdicts(const struct study *st)
-{
-	struct verdict_counts c = { .not_looked_up = 0 };
-
-	for (uint32_t i = 0; i < st->nhosts; i++) {
-		const struct study_host *h = &st->hosts[i];
-
-		if (h->out != OUT_NONE)
-			continue;
-		c.hosts[h->verdict]++;
-		for (uint32_t k = h->names.at; k < h->names.at + h->names.n; k++) {
-			if (st->names[k].verdict < NAME_NVERDICTS)
-				c.names[st->names[k].verdict]++;
-			else
-				c.not_looked_up += st->names[k].source != NAME_RDNS;
-		}
-	}
-	return c;
 }
 
 static void
@@ -358,49 +300,6 @@ summarise_input(struct jsonw *w, const struct analysis *a)
 }
 
 static void
-summarise_results(struct jsonw *w, const struct analysis *a)
-{
-	const struct study *st = a->study;
-	struct verdict_counts verdicts = count_verdicts(st);
-	uint32_t largest = 0;
-
-	for (uint32_t k = 0; k < st->nclusters; k++) {
-		if (st->clusters[k].hosts.n > largest)
-			largest = st->clusters[k].hosts.n;
-	}
-	put_count(w, "hosts", st->nhosts);
-	put_count(w, "hosts_in", count_hosts(a, OUT_NONE));
-	jsonw_key(w, "hosts_out");
-	jsonw_object(w);
-	for (int out = OUT_NO_KEY; out < HOST_NOUTS; out++)
-		put_count(w, host_out_name((enum host_out)out), count_hosts(a, (enum host_out)out));
-	jsonw_end_object(w);
-	put_count(w, "keys", count_keys(a));
-	jsonw_key(w, "public_keys");
-	jsonw_object(w);
-	for (int r = 0; r < NPUBLIC_RESULTS; r++)
-		put_count(w, public_result_name((enum public_result)r),
-		    count_public(a, (enum public_result)r));
-	jsonw_end_object(w);
-	put_count(w, "certs", st->ncerts);
-	put_count(w, "clusters", st->nclusters);
-	put_count(w, "hosts_in_clusters", st->nmembers);
-	put_count(w, "largest_cluster", largest);
-	jsonw_key(w, "verdicts");
-	jsonw_object(w);
-	for (int v = 0; v < HOST_NVERDICTS; v++)
-		put_count(w, host_verdict_name((enum host_verdict)v), verdicts.hosts[v]);
-	jsonw_end_object(w);
-	jsonw_key(w, "names");
-	jsonw_object(w);
-	for (int v = 0; v < NAME_NVERDICTS; v++)
-		put_count(w, name_verdict_name((enum name_verdict)v), verdicts.names[v]);
-	put_count(w, "not_looked_up", verdicts.not_looked_up);
-	jsonw_end_object(w);
-	put_count(w, "bad_lines_not_kept", a->in.bad.over);
-}
-
-static void
 summarise_costs(struct jsonw *w, const struct analysis *a)
 {
 	jsonw_key(w, "costs");
@@ -427,6 +326,7 @@ static char *
 summarise(const struct analysis *a)
 {
 	static const char *const dns[] = { "cached", "fill", "refresh" };
+	struct output_counts counts;
 	char time[TIME_SIZE];
 	struct jsonw w;
 
@@ -458,7 +358,9 @@ summarise(const struct analysis *a)
 		jsonw_raw(&w, a->dns_summary, strlen(a->dns_summary));
 	}
 	summarise_input(&w, a);
-	summarise_results(&w, a);
+	output_count(a->study, &counts);
+	output_counts_json(&w, a->study, &counts);
+	put_count(&w, "bad_lines_not_kept", a->in.bad.over);
 	summarise_costs(&w, a);
 	jsonw_end_object(&w);
 	return buf_steal(&w.out);
@@ -480,29 +382,16 @@ analysis_summarise(struct analysis *a)
 void
 analysis_report(struct analysis *a)
 {
-	const struct study *st = a->study;
-	struct verdict_counts verdicts = count_verdicts(st);
+	struct output_counts counts;
 
 	report_refused(a);
 	report_form(a);
 	report_layouts(a);
 	report_other_ports(a);
 	report_notes(a);
-	log_info("%u hosts: %llu take part, %llu without a key, %llu outside the country, %llu of "
-		 "unknown country",
-	    st->nhosts, (unsigned long long)count_hosts(a, OUT_NONE),
-	    (unsigned long long)count_hosts(a, OUT_NO_KEY),
-	    (unsigned long long)count_hosts(a, OUT_WRONG_COUNTRY),
-	    (unsigned long long)count_hosts(a, OUT_NO_COUNTRY));
-	log_info(
-	    "%llu keys; %u clusters with %u hosts; names: %llu hosts good, %llu bad, %llu unknown, "
-	    "%llu without one",
-	    (unsigned long long)count_keys(a), st->nclusters, st->nmembers,
-	    (unsigned long long)verdicts.hosts[HOST_GOOD],
-	    (unsigned long long)verdicts.hosts[HOST_BAD],
-	    (unsigned long long)verdicts.hosts[HOST_UNKNOWN],
-	    (unsigned long long)verdicts.hosts[HOST_NONE]);
-	if (count_hosts(a, OUT_NO_COUNTRY) > 0 && a->geo == NULL)
+	output_count(a->study, &counts);
+	output_counts_log(a->study, &counts);
+	if (counts.hosts[OUT_NO_COUNTRY] > 0 && a->geo == NULL)
 		log_warn("the records do not tell the country of all hosts; --mmdb DIR does");
 	if (a->o->costs)
 		report_costs(a);

@@ -498,6 +498,24 @@ make_directory(const char *path, mode_t mode)
 }
 
 int
+file_append(int from, int to)
+{
+	struct stat st;
+	off_t at = 0;
+	char last = '\n';
+
+	if (fstat(from, &st) == -1 || lseek(to, 0, SEEK_END) == -1)
+		return -1;
+	while (copy_file_range(from, &at, to, NULL, COPY_SIZE, 0) > 0)
+		;
+	if (copy_rest(from, to, at) == -1)
+		return -1;
+	if (st.st_size > 0 && pread(from, &last, 1, st.st_size - 1) == -1)
+		return -1;
+	return last == '\n' ? 0 : 1;
+}
+
+int
 file_mkdirs(const char *path, mode_t mode)
 {
 	char *copy = xstrdup(path);

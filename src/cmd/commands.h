@@ -22,6 +22,7 @@
 	X(export)   \
 	X(notify)   \
 	X(recheck)  \
+	X(merge)    \
 	X(help)
 
 #define X(name) extern const struct command command_##name;

@@ -178,7 +178,9 @@ anonymise_rundir(const struct anonymise_options *o)
 	}
 	if ((kept.n == 0 || o->trust) && write_map(dir, st, copy, host_of) == -1)
 		goto out;
-	if ((rc = newdir_commit(&target)) == 0 && o->trust)
+	if ((rc = newdir_commit(&target)) == 0)
+		rundir_note_derived(dir, "copy", o->output);
+	if (rc == 0 && o->trust)
 		log_warn("%s", words.data);
 out:
 	buf_fini(&words);

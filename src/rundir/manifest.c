@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <json-c/json.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,8 @@
 #include "survey/mem.h"
 #include "survey/rfc3339.h"
 #include "survey/rundir.h"
+
+#include "history.h"
 
 const char *const survey_stage_names[] = { [STAGE_GEO] = "geo",
 	[STAGE_SCAN] = "scan",
@@ -141,16 +142,9 @@ manifest_fini(struct manifest *m)
 	free(m->sessions);
 	free(m->shards);
 	free(m->attempts);
+	history_fini(m);
 	found_fini(&m->found);
 	manifest_init(m);
-}
-
-static void
-put_time(struct jsonw *w, const char *key, int64_t t)
-{
-	char text[TIME_SIZE];
-
-	jsonw_member_string(w, key, t != 0 ? time_format(t, text) : NULL);
 }
 
 static void
@@ -454,6 +448,7 @@ put_manifest(struct jsonw *w, const struct manifest *m)
 		jsonw_key(w, "analysis");
 		jsonw_raw(w, m->analysis, strlen(m->analysis));
 	}
+	history_put(w, m);
 	if (m->more != NULL)
 		buf_adds(&w->out, m->more);
 	jsonw_end_object(w);
@@ -533,6 +528,7 @@ manifest_anonymise(struct manifest *m)
 	m->updated = 0;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		manifest_set(texts[i], NULL);
+	history_fini(m);
 	for (int i = 0; i < NSTAGES; i++)
 		m->stages[i].told = false;
 	if (m->found.there) {
@@ -541,31 +537,6 @@ manifest_anonymise(struct manifest *m)
 		manifest_set(&m->analysis, w.out.data);
 		jsonw_fini(&w);
 	}
-}
-
-static const char *
-get_text(json_object *o, const char *key)
-{
-	json_object *v = json_object_object_get(o, key);
-
-	return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
-}
-
-static int64_t
-get_time(json_object *o, const char *key)
-{
-	const char *s = get_text(o, key);
-	int64_t t = s != NULL ? time_parse(s, strlen(s)) : TIME_UNKNOWN;
-
-	return t == TIME_UNKNOWN ? 0 : t;
-}
-
-static uint64_t
-get_uint(json_object *o, const char *key)
-{
-	int64_t v = json_object_get_int64(json_object_object_get(o, key));
-
-	return v > 0 ? (uint64_t)v : 0;
 }
 
 static double
@@ -584,15 +555,6 @@ get_choice(json_object *o, const char *key, const char *const *names)
 			return i;
 	}
 	return 0;
-}
-
-static json_object *
-get_array(json_object *o, const char *key, size_t *n)
-{
-	json_object *v = json_object_object_get(o, key);
-
-	*n = json_object_is_type(v, json_type_array) ? json_object_array_length(v) : 0;
-	return v;
 }
 
 static void
@@ -773,6 +735,9 @@ get_analysis(json_object *o, struct manifest_analysis *a)
 		    json_object_get_string_len(cc) == 2)
 			a->countries[a->ncountries++] = xstrdup(json_object_get_string(cc));
 	}
+	a->lines = get_uint(o, "lines");
+	a->blank_lines = get_uint(o, "blank_lines");
+	a->incomplete = json_object_get_boolean(json_object_object_get(o, "incomplete"));
 	a->hosts = get_found(o, "hosts");
 	a->hosts_in = get_found(o, "hosts_in");
 	a->keys = get_found(o, "keys");
@@ -799,7 +764,8 @@ get_more(json_object *root, struct manifest *m)
 	static const char *const ours[] = { "writer", "version", "anonymised", "name", "state",
 		"state_text", "sandbox", "config_path", "config_sha256", "created", "updated",
 		"ended", "pid", "own_cpu_s", "own_maxrss_kb", "versions", "databases", "counts",
-		"stages", "scan", "sessions", "dns", "analysis" };
+		"stages", "scan", "sessions", "dns", "analysis", "merged", "merged_records",
+		"derived", "purged" };
 	struct buf b;
 
 	buf_init(&b);
@@ -850,6 +816,7 @@ manifest_parse(struct manifest *m, const char *text)
 	get_stages(json_object_object_get(root, "stages"), m);
 	get_scan(json_object_object_get(root, "scan"), m);
 	get_sessions(root, m);
+	history_get(root, m);
 	if ((dns = json_object_object_get(root, "dns")) != NULL)
 		manifest_set(&m->dns, json_object_to_json_string_ext(dns, JSON_C_TO_STRING_PLAIN));
 	if ((analysis = json_object_object_get(root, "analysis")) != NULL)

@@ -506,15 +506,14 @@ take_grab(struct study_builder *b, uint32_t host, const struct host_grab *g)
 
 /* Arrays of ours move while a merge is taken up: what it points to must not. */
 static const uint8_t *
-digest_copy(struct study_builder *b, const uint8_t *digest)
+digest_copy(struct arena *a, const uint8_t *digest)
 {
-	return memcpy(arena_alloc(&b->scratch, KEY_LEN), digest, KEY_LEN);
+	return memcpy(arena_alloc(a, KEY_LEN), digest, KEY_LEN);
 }
 
 static struct host_grab
-show_grab(struct study_builder *b, const struct study_grab *g)
+show_grab(const struct study *st, const struct study_grab *g, struct arena *a)
 {
-	const struct study *st = b->st;
 	const struct study_cert *c = g->cert != STUDY_NONE ? &st->certs[g->cert] : NULL;
 
 	return (struct host_grab){ .port = g->port,
@@ -524,7 +523,7 @@ show_grab(struct study_builder *b, const struct study_grab *g)
 		.self_signed = c != NULL ? c->self_signed : FACT_UNKNOWN,
 		.cipher_suite = g->cipher,
 		.key_bits = g->bits,
-		.fp = digest_copy(b, st->keys[g->key].fp),
+		.fp = digest_copy(a, st->keys[g->key].fp),
 		.grab = study_text_or_empty(st, g->grab),
 		.alg = study_text(st, g->alg),
 		.curve = study_text(st, g->curve),
@@ -534,25 +533,20 @@ show_grab(struct study_builder *b, const struct study_grab *g)
 		.issuer = c != NULL ? study_text(st, c->issuer) : NULL,
 		.subject = c != NULL ? study_text(st, c->subject) : NULL,
 		.serial = c != NULL ? study_text(st, c->serial) : NULL,
-		.cert = c != NULL && c->has_sha256 ? digest_copy(b, c->sha256) : NULL,
+		.cert = c != NULL && c->has_sha256 ? digest_copy(a, c->sha256) : NULL,
 		.not_before = c != NULL ? c->not_before : TIME_UNKNOWN,
 		.not_after = c != NULL ? c->not_after : TIME_UNKNOWN,
 		.at = g->at };
 }
 
-/* The host as host.h has it, in the scratch arena. */
+/* The host without its grabs and names. */
 static struct host
-show_host(struct study_builder *b, uint32_t host)
+show_plain(const struct study *st, const struct study_host *sh)
 {
-	const struct study *st = b->st;
-	const struct study_host *sh = &st->hosts[host];
-	const struct draft *d = &b->drafts[host];
 	struct host h = { .ip = sh->ip,
 		.out = sh->out,
-		.own_country = d->own_country,
 		.own_as = sh->as_own,
 		.asn = sh->as != STUDY_NONE ? st->ases[sh->as].asn : 0,
-		.seen = d->seen,
 		.record = sh->record,
 		.time = sh->time,
 		.as_name = study_text(st, sh->as_name),
@@ -560,17 +554,57 @@ show_host(struct study_builder *b, uint32_t host)
 
 	memcpy(h.country, sh->country, sizeof(h.country));
 	memcpy(h.outcome, sh->outcome, sizeof(h.outcome));
+	return h;
+}
+
+static void
+show_name(const struct study *st, const struct study_name *from, struct host *h, struct arena *a)
+{
+	struct host_name n = { study_text_or_empty(st, from->text), from->source, from->port,
+		from->san };
+
+	host_put_name(h, &n, a);
+}
+
+void
+study_show_host(const struct study *st, uint32_t host, struct arena *a, struct host *out)
+{
+	const struct study_host *sh = &st->hosts[host];
+
+	*out = show_plain(st, sh);
+	out->own_country = sh->country[0] != '\0';
+	for (int port = 0; port < NPORTS; port++) {
+		if (sh->outcome[port] != OUTCOME_NOT_ASKED)
+			out->seen |= (uint16_t)(1U << port);
+	}
+	for (uint32_t i = sh->grabs.at; i < sh->grabs.at + sh->grabs.n; i++) {
+		struct host_grab g = show_grab(st, &st->grabs[i], a);
+
+		host_put_grab(out, &g, a);
+	}
+	for (uint32_t i = sh->names.at; i < sh->names.at + sh->names.n; i++) {
+		if (st->names[i].source != NAME_RDNS)
+			show_name(st, &st->names[i], out, a);
+	}
+}
+
+/* The host as host.h has it, in the scratch arena. */
+static struct host
+show_host(struct study_builder *b, uint32_t host)
+{
+	const struct study *st = b->st;
+	const struct draft *d = &b->drafts[host];
+	struct host h = show_plain(st, &st->hosts[host]);
+
+	h.own_country = d->own_country;
+	h.seen = d->seen;
 	for (uint32_t i = d->grabs.first; i != STUDY_NONE; i = b->grab_next[i]) {
-		struct host_grab g = show_grab(b, &st->grabs[i]);
+		struct host_grab g = show_grab(st, &st->grabs[i], &b->scratch);
 
 		host_put_grab(&h, &g, &b->scratch);
 	}
-	for (uint32_t i = d->names.first; i != STUDY_NONE; i = b->name_next[i]) {
-		struct host_name n = { study_text_or_empty(st, st->names[i].text),
-			st->names[i].source, st->names[i].port, st->names[i].san };
-
-		host_put_name(&h, &n, &b->scratch);
-	}
+	for (uint32_t i = d->names.first; i != STUDY_NONE; i = b->name_next[i])
+		show_name(st, &st->names[i], &h, &b->scratch);
 	return h;
 }
 
@@ -656,6 +690,44 @@ study_builder_line(struct study_builder *b, const struct host *line, uint64_t nu
 		keep_host(b, host, &h);
 	}
 	return host;
+}
+
+void
+study_builder_replace(
+    struct study_builder *b, uint32_t host, const struct host *line, uint64_t number)
+{
+	arena_reset(&b->scratch);
+	texts_room(b, line_room(line));
+	b->st->hosts[host].record = number;
+	b->st->hosts[host].run = b->st->nruns - 1;
+	keep_host(b, host, line);
+}
+
+int
+study_builder_public(struct study_builder *b, const struct study *st, uint32_t key)
+{
+	const struct study_key *from = &st->keys[key];
+	uint32_t number = study_builder_key(b, from->fp, from->kind);
+	struct study_key *to = &b->st->keys[number];
+	struct public_key p;
+	struct buf bytes;
+	int rc;
+
+	if (to->public_key == PUBLIC_OK || from->public_key == PUBLIC_ABSENT)
+		return 0;
+	to->public_key = from->public_key;
+	if (from->public_key != PUBLIC_OK)
+		return 0;
+	buf_init(&bytes);
+	rc = st->public_get != NULL ? st->public_get(st, key, &p, &bytes) : -1;
+	if (rc == 0) {
+		to->type = from->type;
+		to->bits = from->bits;
+		to->curve = text_of(b, study_text(st, from->curve));
+		(void)spool_put(b, number, &p); /* a full disk is told at the finish */
+	}
+	buf_fini(&bytes);
+	return rc;
 }
 
 const struct host *

@@ -5,8 +5,7 @@
 #include <unistd.h>
 
 #include "survey/mem.h"
-
-#include "raw_lines.h"
+#include "survey/raw_lines.h"
 
 #define FLUSH_AT ((size_t)1 << 20)
 
@@ -79,6 +78,13 @@ raw_lines_put(struct raw_lines *r, uint32_t host, const char *text, size_t len)
 	r->last[host] = number;
 	buf_add(&r->waiting, text, len);
 	return r->waiting.len >= FLUSH_AT ? flush(r) : 0;
+}
+
+void
+raw_lines_forget(struct raw_lines *r, uint32_t host)
+{
+	host_room(r, host + 1);
+	r->first[host] = r->last[host] = 0;
 }
 
 int

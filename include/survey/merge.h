@@ -1,0 +1,30 @@
+/*
+ * merge: several runs become one: shards of a scan, parts of a list, countries.
+ *
+ * The studies are taken from survey.db, as analyze would have made them of all records in
+ * argument order; records are not read again.
+ */
+/* Layer: query */
+#ifndef SURVEY_MERGE_H
+#define SURVEY_MERGE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct merge_options {
+	const char *const *runs; /* directories */
+	size_t nruns;
+	const char *output; /* new, empty, or what an earlier merge made */
+	bool partial; /* merge runs that do not belong together, or are not all there, too */
+	bool no_records; /* leave records, DNS answers and hits where they are */
+	const volatile sig_atomic_t *stop;
+};
+
+/*
+ * Returns an exit_status: EXIT_USAGE after a message when the runs are not to be merged, EXIT_INCOMPLETE when the
+ * result is not all of a scan or one of the runs was incomplete.
+ */
+int query_merge(const struct merge_options *o);
+
+#endif

@@ -1,0 +1,325 @@
+/* Several runs become one. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "survey/command.h"
+#include "survey/file.h"
+#include "survey/jsonw.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+#include "survey/output.h"
+#include "survey/rfc3339.h"
+
+#include "merge.h"
+
+/* What a merge made may be made anew; nothing else may go. */
+static bool
+is_merge(const char *dir)
+{
+	struct manifest m;
+	bool merged = false;
+
+	if (manifest_read(&m, dir) == 0) {
+		merged = m.nparts > 0;
+		manifest_fini(&m);
+	}
+	if (!merged)
+		log_error("%s is not empty and no merge: choose a new directory", dir);
+	else if (rundir_is_locked(dir))
+		log_error(
+		    "%s: an analysis writes there; wait for it, or choose a new directory", dir);
+	return merged && !rundir_is_locked(dir);
+}
+
+/* Before the work is done: may the result stand there?  Its parents are made. */
+static int
+check_output(struct merge *m)
+{
+	char *above;
+	int rc;
+
+	if (rundir_is_free(m->o->output)) {
+		above = path_dir(m->o->output);
+		rc = file_mkdirs(above, 0700);
+		if (rc == -1)
+			log_error("%s: cannot be made: %s", above, strerror(errno));
+		free(above);
+		return rc == -1 ? EXIT_USAGE : 0;
+	}
+	for (size_t i = 0; i < m->nsources; i++) {
+		struct stat st;
+
+		if (stat(m->o->output, &st) == 0 && st.st_dev == m->sources[i].dev &&
+		    st.st_ino == m->sources[i].ino) {
+			log_error("%s is one of the runs: the result needs a directory of its own",
+			    m->o->output);
+			return EXIT_USAGE;
+		}
+	}
+	return is_merge(m->o->output) ? 0 : EXIT_USAGE;
+}
+
+static void
+put_refused(struct jsonw *w, const struct merge *m)
+{
+	struct manifest_reason *sum = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->nsources; i++) {
+		const struct manifest_analysis *a = &m->sources[i].m.found;
+
+		for (size_t k = 0; k < a->nrefused; k++) {
+			size_t at = 0;
+
+			while (at < n && strcmp(sum[at].name, a->refused[k].name) != 0)
+				at++;
+			if (at == n) {
+				sum = xreallocarray(sum, n + 1, sizeof(*sum));
+				sum[n++] = (struct manifest_reason){ a->refused[k].name, 0 };
+			}
+			sum[at].n += a->refused[k].n;
+		}
+	}
+	jsonw_key(w, "refused");
+	jsonw_object(w);
+	for (size_t i = 0; i < n; i++)
+		jsonw_member_uint(w, sum[i].name, sum[i].n);
+	jsonw_end_object(w);
+	free(sum);
+}
+
+/* The `analysis` object of run.json, as analyze would have it. */
+static char *
+summarise(const struct merge *m)
+{
+	struct output_counts counts;
+	uint64_t lines = 0, blank = 0;
+	char time_text[TIME_SIZE], *source;
+	struct jsonw w;
+
+	for (size_t i = 0; i < m->nsources; i++) {
+		lines += m->sources[i].m.found.lines;
+		blank += m->sources[i].m.found.blank_lines;
+	}
+	jsonw_init(&w, NULL);
+	jsonw_object(&w);
+	jsonw_member_string(&w, "at", time_format((int64_t)time(NULL), time_text));
+	source = xasprintf("a merge of %zu runs", m->nsources);
+	jsonw_member_string(&w, "source", source);
+	free(source);
+	jsonw_member_string(&w, "dns", "cached");
+	jsonw_key(&w, "countries");
+	jsonw_array(&w);
+	for (size_t i = 0; i < m->ncountries && !m->any_country; i++)
+		jsonw_string(&w, m->countries[i]);
+	if (m->any_country || m->ncountries == 0)
+		jsonw_string(&w, "XX");
+	jsonw_end_array(&w);
+	jsonw_member_string(&w, "scan_date", NULL);
+	jsonw_member_uint(&w, "pairs_up_to", m->study->runs[m->study->nruns - 1].pairs_up_to);
+	jsonw_key(&w, "incomplete");
+	jsonw_bool(&w, m->incomplete);
+	jsonw_member_uint(&w, "lines", lines);
+	jsonw_member_uint(&w, "blank_lines", blank);
+	put_refused(&w, m);
+	output_count(m->study, &counts);
+	output_counts_json(&w, m->study, &counts);
+	jsonw_end_object(&w);
+	return buf_steal(&w.out);
+}
+
+static int
+prepare_manifest(struct merge *m)
+{
+	struct outfile *out = &m->files[m->nfiles];
+	struct manifest r;
+	char *analysis = summarise(m);
+	int rc, saved;
+
+	manifest_init_results(&r);
+	manifest_set(&r.name, m->sources[0].m.name);
+	manifest_set(&r.version, SURVEY_VERSION);
+	manifest_set(&r.analysis, analysis);
+	if (m->nfaults > 0)
+		manifest_set(&r.state_text, m->faults.data);
+	if (merge_one_config(m))
+		manifest_set(&r.config_digest, m->runs[0].config_sha256);
+	r.state = m->incomplete ? RUN_INCOMPLETE : RUN_COMPLETE;
+	r.parts_records = m->join;
+	for (size_t i = 0; i < m->nsources; i++) {
+		const struct merge_source *src = &m->sources[i];
+		const struct merge_run *run = &m->runs[src->run0];
+		int64_t began = src->m.created;
+
+		if (began != 0 && (r.created == 0 || began < r.created))
+			r.created = began;
+		if (src->m.ended > r.ended)
+			r.ended = src->m.ended;
+		for (size_t k = 0; k < src->m.ntools; k++)
+			manifest_add_tool(&r, src->m.tools[k].name, src->m.tools[k].version);
+		manifest_add_part(&r, &(struct manifest_part){ .path = src->path,
+					  .name = src->m.name,
+					  .began = began,
+					  .ended = src->m.ended,
+					  .seed = run->seed,
+					  .shard = run->shard,
+					  .shards = src->nruns == 1 ? run->shards : 0,
+					  .hosts = src->hosts });
+	}
+	rc = manifest_prepare(&r, m->made, out);
+	saved = errno;
+	if (rc == 0)
+		m->file_list[m->nfiles++] = out;
+	manifest_fini(&r);
+	free(analysis);
+	errno = saved;
+	return rc;
+}
+
+/* What appears together with the results. */
+static int
+complete(void *arg, struct outfile *const **more, size_t *n, char **error)
+{
+	struct merge *m = arg;
+
+	if (merge_files(m, error) == -1)
+		return -1;
+	if (prepare_manifest(m) == -1) {
+		*error = xasprintf("%s/run.json: %s", m->made, strerror(errno));
+		return -1;
+	}
+	*more = m->file_list;
+	*n = m->nfiles;
+	return 0;
+}
+
+static int
+write_outputs(struct merge *m)
+{
+	struct output_options o = {
+		.lines = &m->raw.shown, .stop = m->o->stop, .whole = complete, .arg = m
+	};
+	const char *names[OUTPUT_COSTS_MAX + 1];
+	size_t n = 0;
+	char *error = NULL;
+	int rc;
+
+	for (const struct rundir_file *f = rundir_files; f->name != NULL; f++) {
+		if (f->maker == MADE_BY_ANALYZE && strcmp(f->name, "dodgy.json") != 0 &&
+		    n < OUTPUT_COSTS_MAX)
+			names[n++] = f->name;
+	}
+	names[n] = NULL;
+	if (m->no_dodgy)
+		o.only = names;
+	rc = output_write(m->study, m->made, &o, &error);
+	if (rc != 0 && error == NULL)
+		return EXIT_STOPPED;
+	if (rc != 0)
+		log_error("%s", error);
+	free(error);
+	return rc == 0 ? 0 : EXIT_FAILED;
+}
+
+static void
+report(const struct merge *m)
+{
+	struct output_counts counts;
+
+	output_count(m->study, &counts);
+	output_counts_log(m->study, &counts);
+	if (!m->join && !m->o->no_records)
+		log_info("records stay where they are: not all runs have them");
+	log_info("results of %zu runs are in %s; keys of several runs may share primes: survey "
+		 "weak tests them",
+	    m->nsources, m->o->output);
+}
+
+static int
+merge(struct merge *m)
+{
+	int rc;
+
+	if ((rc = merge_check(m)) != 0 || (rc = check_output(m)) != 0)
+		return rc;
+	m->made = xasprintf("%s.survey-XXXXXX", m->o->output);
+	if (mkdtemp(m->made) == NULL) {
+		log_error("cannot make %s: %s", m->made, strerror(errno));
+		free(m->made);
+		m->made = NULL;
+		return EXIT_USAGE;
+	}
+	if ((rc = merge_study(m)) != 0 || (rc = write_outputs(m)) != 0)
+		return rc;
+	if (rundir_install(m->made, m->o->output, is_merge) == -1) {
+		log_error(
+		    "cannot put the result in the place of %s: %s", m->o->output, strerror(errno));
+		return EXIT_FAILED;
+	}
+	free(m->made);
+	m->made = NULL;
+	for (size_t i = 0; i < m->nsources; i++)
+		rundir_note_derived(m->sources[i].path, "merge", m->o->output);
+	report(m);
+	return m->incomplete ? EXIT_INCOMPLETE : EXIT_COMPLETE;
+}
+
+static void
+merge_fini(struct merge *m)
+{
+	for (size_t i = 0; i < m->nsources; i++) {
+		free(m->sources[i].path);
+		manifest_fini(&m->sources[i].m);
+		if (m->sources[i].lock != -1)
+			close(m->sources[i].lock);
+	}
+	for (uint32_t i = 0; i < m->nruns; i++) {
+		char *texts[] = { m->runs[i].name, m->runs[i].config_sha256, m->runs[i].tools,
+			m->runs[i].countries, m->runs[i].lists_sha256 };
+
+		for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++)
+			free(texts[k]);
+	}
+	for (size_t i = 0; i < m->ncountries; i++)
+		free(m->countries[i]);
+	for (size_t i = 0; i < m->nfiles; i++)
+		outfile_abort(&m->files[i]);
+	study_builder_free(m->builder);
+	study_free(m->study);
+	answers_free(m->answers);
+	raw_lines_close(&m->raw);
+	buf_fini(&m->faults);
+	free(m->sources);
+	free(m->runs);
+	free(m->scan_when);
+	free(m->countries);
+	free(m->outdone);
+	free(m->files);
+	if (m->made != NULL)
+		(void)file_remove_tree(m->made);
+	free(m->made);
+}
+
+int
+query_merge(const struct merge_options *o)
+{
+	struct merge m = { .o = o, .raw.fd = -1 };
+	int rc;
+
+	m.sources = xcalloc(o->nruns + 1, sizeof(*m.sources));
+	for (size_t i = 0; i < o->nruns; i++)
+		m.sources[i].lock = -1;
+	m.nsources = o->nruns;
+	buf_init(&m.faults);
+	buf_init(&m.raw.waiting);
+	rc = merge(&m);
+	if (rc == EXIT_STOPPED)
+		log_warn("stopped; nothing was made");
+	merge_fini(&m);
+	return rc;
+}

@@ -1,0 +1,220 @@
+/* The files beside the study: records, answers and hits joined. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "survey/dnsfile.h"
+#include "survey/file.h"
+#include "survey/jsonw.h"
+#include "survey/log.h"
+#include "survey/mem.h"
+
+#include "merge.h"
+
+static const char *const records_name[] = { [RECORDS_PLAIN] = "records.fresh",
+	[RECORDS_GZIP] = "records.fresh.gz",
+	[RECORDS_ZSTD] = "records.fresh.zst" };
+
+/* The joined file of that name, open.  NULL with errno set. */
+static struct outfile *
+begin(struct merge *m, const char *name)
+{
+	char *path = path_join(m->made, name);
+	struct outfile *out = &m->files[m->nfiles];
+	int rc = outfile_open(out, path);
+
+	free(path);
+	if (rc == -1)
+		return NULL;
+	m->file_list[m->nfiles++] = out;
+	return out;
+}
+
+/* One after another; text: a last line that lacks its end gets it.  A file that is not there adds nothing. */
+static int
+join(struct merge *m, const char *name, bool text, char **error)
+{
+	struct outfile *out = begin(m, name);
+	int to = out != NULL ? fileno(out->f) : -1, rc = out != NULL ? 0 : -1;
+
+	for (size_t i = 0; i < m->nsources && rc == 0; i++) {
+		char *path = path_join(m->sources[i].path, name);
+		int from = open(path, O_RDONLY | O_CLOEXEC);
+
+		if (from == -1)
+			rc = errno == ENOENT ? 0 : -1;
+		else if ((rc = file_append(from, to)) == 1)
+			rc = text ? file_write_fd(to, "\n", 1) : 0;
+		if (rc == -1)
+			*error = xasprintf("%s: %s", path, strerror(errno));
+		if (from != -1)
+			close(from);
+		free(path);
+	}
+	if (rc == -1 && *error == NULL)
+		*error = xasprintf("%s/%s: %s", m->made, name, strerror(errno));
+	return rc;
+}
+
+/* Where several sources asked the same, and not the last of them last, the answer that counts is the last line. */
+static int
+outdo(struct merge *m, char **error)
+{
+	struct outfile *out = &m->files[m->nfiles - 1];
+	struct jsonw w;
+	int rc;
+
+	jsonw_init(&w, NULL);
+	for (size_t i = 0; i < m->noutdone; i++) {
+		const struct answer *a = m->outdone[i];
+
+		if (answers_get(m->answers, a->name, a->type) == a)
+			dnsfile_line(&w, a);
+	}
+	rc = file_write_fd(fileno(out->f), w.out.data, w.out.len);
+	if (rc == -1)
+		*error = xasprintf("%s: %s", out->path, strerror(errno));
+	jsonw_fini(&w);
+	return rc;
+}
+
+/* Put the number that follows a key in a line of ours higher by more. */
+static void
+raise_number(struct buf *b, const char *key, uint64_t more)
+{
+	char *at = strstr(b->data, key), *end;
+	unsigned long long v;
+	char *tail;
+	size_t start;
+
+	if (at == NULL || more == 0)
+		return;
+	start = (size_t)(at - b->data) + strlen(key);
+	v = strtoull(b->data + start, &end, 10);
+	tail = xstrdup(end);
+	b->len = start;
+	buf_printf(b, "%llu%s", v + more, tail);
+	free(tail);
+}
+
+/* Lines of records.bad say where in records.fresh they stand; behind other records that is further on. */
+static int
+join_bad(struct merge *m, char **error)
+{
+	struct outfile *out = begin(m, "records.bad");
+	uint64_t lines0 = 0, bytes0 = 0;
+	char *line = NULL;
+	size_t cap = 0;
+	struct buf b;
+	int rc = out != NULL ? 0 : -1;
+
+	buf_init(&b);
+	for (size_t i = 0; i < m->nsources && rc == 0; i++) {
+		char *path = path_join(m->sources[i].path, "records.bad");
+		char *records = path_join(m->sources[i].path, records_name[m->sources[i].records]);
+		FILE *f = fopen(path, "re");
+		struct stat st;
+
+		while (f != NULL && rc == 0 && getline(&line, &cap, f) != -1) {
+			buf_clear(&b);
+			buf_adds(&b, line);
+			if (strncmp(line, "{\"stage\":\"analyze\",", 19) == 0) {
+				raise_number(&b, ",\"line\":", lines0);
+				raise_number(&b, ",\"offset\":", bytes0);
+			}
+			rc = fwrite(b.data, 1, b.len, out->f) == b.len ? 0 : -1;
+		}
+		if (f != NULL)
+			fclose(f);
+		lines0 += m->sources[i].lines;
+		if (m->sources[i].records == RECORDS_PLAIN && stat(records, &st) == 0)
+			bytes0 += (uint64_t)st.st_size;
+		free(records);
+		free(path);
+	}
+	if (rc == 0 && fflush(out->f) != 0)
+		rc = -1;
+	if (rc == -1)
+		*error = xasprintf("%s/records.bad: %s", m->made, strerror(errno));
+	buf_fini(&b);
+	free(line);
+	return rc;
+}
+
+/* Can the records be joined?  A sentence when they are to be and cannot. */
+static bool
+records_join(const struct merge *m)
+{
+	for (size_t i = 0; i < m->nsources; i++) {
+		const struct merge_source *src = &m->sources[i];
+
+		if (src->records == RECORDS_NONE)
+			return false;
+		if (src->records != m->sources[0].records) {
+			log_warn("the records of %s and %s are packed in different ways, so they "
+				 "stay where they are",
+			    m->sources[0].path, src->path);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* What runs of one config have in common is the result's, too. */
+static int
+copy_common(struct merge *m, const char *name, char **error)
+{
+	char *first = path_join(m->sources[0].path, name), *path;
+	int from = open(first, O_RDONLY | O_CLOEXEC), rc = 0;
+	struct outfile *out;
+
+	if (from != -1) {
+		path = path_join(m->made, name);
+		out = begin(m, name);
+		rc = out == NULL ? -1 : file_copy(from, fileno(out->f));
+		if (rc == -1)
+			*error = xasprintf("%s: %s", path, strerror(errno));
+		free(path);
+		close(from);
+	}
+	free(first);
+	return rc;
+}
+
+bool
+merge_one_config(const struct merge *m)
+{
+	for (uint32_t i = 0; i < m->nruns; i++) {
+		const char *digest = m->runs[i].config_sha256;
+
+		if (digest == NULL || strcmp(digest, m->runs[0].config_sha256) != 0)
+			return false;
+	}
+	return true;
+}
+
+int
+merge_files(struct merge *m, char **error)
+{
+	static const char *const common[] = { "survey.conf", "cidrs.v4", "cidrs.v6" };
+
+	m->files = xcalloc(sizeof(m->file_list) / sizeof(m->file_list[0]), sizeof(*m->files));
+	m->join = !m->o->no_records && records_join(m);
+	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]) && merge_one_config(m); i++) {
+		if (copy_common(m, common[i], error) == -1)
+			return -1;
+	}
+	if (!m->join)
+		return 0;
+	if (join(m, records_name[m->sources[0].records], m->sources[0].records == RECORDS_PLAIN,
+		error) == -1 ||
+	    join_bad(m, error) == -1 || join(m, "zmap.ips", true, error) == -1 ||
+	    join(m, "out-of-country.ips", true, error) == -1 ||
+	    join(m, "dns.ndjson", true, error) == -1)
+		return -1;
+	return outdo(m, error);
+}
