@@ -42,6 +42,8 @@ struct study_map {
 	void (*begin)(void *arg, const struct study *, uint32_t host);
 	/* An address of a host, or of an answer (STUDY_NONE): no address leaves the latter out. */
 	struct ip (*address)(void *arg, const struct study *, uint32_t host, const struct ip *);
+	bool (*answer)(void *arg, const struct study *,
+	    uint32_t answer); /* is it kept?  One that loses all it had is nodata */
 	/* Append what the text becomes; nothing appended: no text. */
 	void (*text)(void *arg, enum study_text_kind, const char *, struct buf *out);
 	/* The AS of a host: *asn may change; append what the name, NULL for none, becomes. */

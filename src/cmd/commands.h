@@ -23,6 +23,7 @@
 	X(notify)   \
 	X(recheck)  \
 	X(merge)    \
+	X(purge)    \
 	X(help)
 
 #define X(name) extern const struct command command_##name;

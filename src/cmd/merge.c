@@ -1,10 +1,15 @@
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "survey/argv.h"
 #include "survey/log.h"
 #include "survey/merge.h"
 #include "survey/signals.h"
 
 #include "commands.h"
+#include "confine.h"
 
-enum { OUTPUT, PARTIAL, NO_RECORDS };
+enum { OUTPUT, PARTIAL, NO_RECORDS, NO_SANDBOX };
 
 static const struct command_option options[] = {
 	[OUTPUT] = { "output", 'o', "DIR", "the directory of the result", ARG_NEW_DIRECTORY },
@@ -12,6 +17,7 @@ static const struct command_option options[] = {
 	    "merge runs that are not all of a scan, or do not belong together, too" },
 	[NO_RECORDS] = { "no-records", 0, NULL,
 	    "leave records, DNS answers and hits where they are" },
+	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
 
@@ -29,9 +35,30 @@ const struct command command_merge = {
 	.run = cmd_merge,
 };
 
+/* The runs get a note of the merge; an earlier merge goes. */
+static int
+give_up_rights(const struct merge_options *o, bool no_sandbox)
+{
+	struct argv write = { .n = 0 };
+	int rc;
+
+	argv_add(&write, o->made, NULL);
+	if (access(o->output, F_OK) == 0)
+		argv_add(&write, o->output, NULL);
+	for (size_t i = 0; i < o->nruns; i++)
+		argv_add(&write, o->runs[i], NULL);
+	rc = confine(no_sandbox, NULL, (const char *const *)write.v,
+	    (const char *const[]){ o->output, NULL });
+	argv_free(write.v);
+	return rc;
+}
+
 static int
 cmd_merge(int argc, char **argv)
 {
+	bool no_sandbox = false;
+	char *made;
+	int rc = EXIT_FAILED;
 	struct command_args a = { .command = &command_merge, .argc = argc, .argv = argv };
 	struct merge_options o = { .stop = signals_stop() };
 	int opt;
@@ -41,8 +68,10 @@ cmd_merge(int argc, char **argv)
 			o.output = a.value;
 		else if (opt == PARTIAL)
 			o.partial = true;
-		else
+		else if (opt == NO_RECORDS)
 			o.no_records = true;
+		else
+			no_sandbox = true;
 	}
 	if (opt != COMMAND_END)
 		return command_ended(opt);
@@ -53,5 +82,13 @@ cmd_merge(int argc, char **argv)
 	o.runs = (const char *const *)&argv[a.at];
 	o.nruns = (size_t)(argc - a.at);
 	signals_catch();
-	return query_merge(&o);
+	if (merge_begin(o.output, &made) == -1)
+		return EXIT_USAGE;
+	o.made = made;
+	if (give_up_rights(&o, no_sandbox) == 0)
+		rc = query_merge(&o);
+	else
+		(void)rmdir(made);
+	free(made);
+	return rc;
 }

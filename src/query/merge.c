@@ -36,26 +36,34 @@ is_merge(const char *dir)
 	return merged && !rundir_is_locked(dir);
 }
 
-/* Before the work is done: may the result stand there?  Its parents are made. */
-static int
-check_output(struct merge *m)
+int
+merge_begin(const char *output, char **made)
 {
-	char *above;
-	int rc;
+	char *above = path_dir(output);
+	int rc = file_mkdirs(above, 0700);
 
-	if (rundir_is_free(m->o->output)) {
-		above = path_dir(m->o->output);
-		rc = file_mkdirs(above, 0700);
-		if (rc == -1)
-			log_error("%s: cannot be made: %s", above, strerror(errno));
-		free(above);
-		return rc == -1 ? EXIT_USAGE : 0;
+	*made = rc == 0 ? xasprintf("%s.survey-XXXXXX", output) : NULL;
+	if (rc == 0 && mkdtemp(*made) == NULL) {
+		free(*made);
+		*made = NULL;
+		rc = -1;
 	}
-	for (size_t i = 0; i < m->nsources; i++) {
-		struct stat st;
+	if (rc == -1)
+		log_error("%s: cannot be made: %s", output, strerror(errno));
+	free(above);
+	return rc;
+}
 
-		if (stat(m->o->output, &st) == 0 && st.st_dev == m->sources[i].dev &&
-		    st.st_ino == m->sources[i].ino) {
+/* Before the work is done: may the result stand there? */
+static int
+check_output(const struct merge *m)
+{
+	struct stat st;
+
+	if (rundir_is_free(m->o->output))
+		return 0;
+	for (size_t i = 0; i < m->nsources && stat(m->o->output, &st) == 0; i++) {
+		if (st.st_dev == m->sources[i].dev && st.st_ino == m->sources[i].ino) {
 			log_error("%s is one of the runs: the result needs a directory of its own",
 			    m->o->output);
 			return EXIT_USAGE;
@@ -247,13 +255,6 @@ merge(struct merge *m)
 
 	if ((rc = merge_check(m)) != 0 || (rc = check_output(m)) != 0)
 		return rc;
-	m->made = xasprintf("%s.survey-XXXXXX", m->o->output);
-	if (mkdtemp(m->made) == NULL) {
-		log_error("cannot make %s: %s", m->made, strerror(errno));
-		free(m->made);
-		m->made = NULL;
-		return EXIT_USAGE;
-	}
 	if ((rc = merge_study(m)) != 0 || (rc = write_outputs(m)) != 0)
 		return rc;
 	if (rundir_install(m->made, m->o->output, is_merge) == -1) {
@@ -261,8 +262,7 @@ merge(struct merge *m)
 		    "cannot put the result in the place of %s: %s", m->o->output, strerror(errno));
 		return EXIT_FAILED;
 	}
-	free(m->made);
-	m->made = NULL;
+	m->installed = true;
 	for (size_t i = 0; i < m->nsources; i++)
 		rundir_note_derived(m->sources[i].path, "merge", m->o->output);
 	report(m);
@@ -300,15 +300,14 @@ merge_fini(struct merge *m)
 	free(m->countries);
 	free(m->outdone);
 	free(m->files);
-	if (m->made != NULL)
+	if (!m->installed)
 		(void)file_remove_tree(m->made);
-	free(m->made);
 }
 
 int
 query_merge(const struct merge_options *o)
 {
-	struct merge m = { .o = o, .raw.fd = -1 };
+	struct merge m = { .o = o, .made = o->made, .raw.fd = -1 };
 	int rc;
 
 	m.sources = xcalloc(o->nruns + 1, sizeof(*m.sources));

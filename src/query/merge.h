@@ -58,7 +58,8 @@ struct merge {
 	bool join; /* records and the like are joined */
 
 	struct study *study;
-	char *made; /* the directory in the making */
+	const char *made; /* the directory in the making */
+	bool installed; /* it has taken its place */
 	struct outfile *files; /* what appears with the results */
 	struct outfile *file_list[10];
 	size_t nfiles;

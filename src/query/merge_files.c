@@ -175,7 +175,7 @@ copy_common(struct merge *m, const char *name, char **error)
 	if (from != -1) {
 		path = path_join(m->made, name);
 		out = begin(m, name);
-		rc = out == NULL ? -1 : file_copy(from, fileno(out->f));
+		rc = out == NULL || file_append(from, fileno(out->f)) == -1 ? -1 : 0;
 		if (rc == -1)
 			*error = xasprintf("%s: %s", path, strerror(errno));
 		free(path);

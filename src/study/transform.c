@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "survey/answers.h"
 #include "survey/buf.h"
 #include "survey/mem.h"
 #include "survey/publickey.h"
@@ -269,7 +270,8 @@ want_answers(const struct adding *a, bool *wanted)
 	const struct study *st = a->st;
 
 	for (uint32_t i = 0; i < st->nanswers; i++)
-		wanted[i] = !a->map->used_answers;
+		wanted[i] = !a->map->used_answers &&
+			    (a->map->answer == NULL || a->map->answer(a->map->arg, st, i));
 	for (uint32_t i = 0; i < st->nhosts && a->map->used_answers; i++) {
 		const struct study_host *h = &st->hosts[i];
 
@@ -308,7 +310,7 @@ add_answers(struct adding *a)
 		struct study_answer to = *from;
 
 		mem_grow(&addresses, &cap_addresses, from->addresses.n, sizeof(*addresses));
-		to.addresses.n = 0;
+		to.addresses.n = to.targets.n = 0;
 		for (uint32_t k = 0; k < from->addresses.n; k++) {
 			struct ip ip = map_address(
 			    a, STUDY_NONE, &st->addresses[from->addresses.at + k]);
@@ -317,8 +319,16 @@ add_answers(struct adding *a)
 				addresses[to.addresses.n++] = ip;
 		}
 		mem_grow(&targets, &cap_targets, from->targets.n, sizeof(*targets));
-		for (uint32_t k = 0; k < from->targets.n; k++)
-			targets[k] = map_text(a, TEXT_NAME, st->targets[from->targets.at + k]);
+		for (uint32_t k = 0; k < from->targets.n; k++) {
+			uint32_t text = map_text(a, TEXT_NAME, st->targets[from->targets.at + k]);
+
+			if (text != STUDY_NO_TEXT)
+				targets[to.targets.n++] = text;
+		}
+		/* What it had is gone; that it exists, and leads elsewhere, is not. */
+		if (a->map->answer != NULL && to.outcome == DNS_NOERROR &&
+		    to.addresses.n + to.targets.n == 0 && from->addresses.n + from->targets.n > 0)
+			to.outcome = DNS_NODATA;
 		to.name = m[i].name;
 		a->answers[m[i].number] = study_builder_answer(a->b, &to, addresses, targets) + 1;
 	}

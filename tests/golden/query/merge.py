@@ -77,6 +77,8 @@ def make(folder, records, dns, shard=None, shards=1, seed=7, day=1, **more):
     (folder / "dns.ndjson").write_bytes(dns)
     (folder / "zmap.ips").write_text(f"198.51.100.{shard or 0}\n")
     if shard is not None:
+        (folder / "survey.conf").write_text('run { name = "t"\n countries = { "IE" } }\n')
+        (folder / "cidrs.v4").write_text("192.0.2.0/24\n")
         run = {"writer": "survey", "version": 1, "name": "t", "state": "complete", "config_sha256": "c0" * 32,
                "created": f"2026-06-{day:02}T00:00:00Z", "ended": f"2026-06-{day:02}T09:00:00Z", "versions": {"zmap": "2.1.1"},
                "scan": {"seed": seed, "machine": shard, "machines": shards, "shards_total": shards, "lists_sha256": "11" * 32,
@@ -124,6 +126,7 @@ def test_shards(tmp):
     equal("state", (run["state"], len(run["merged"]), run["merged_records"]), ("incomplete", 3, True))
     for member in ("hosts", "hosts_in", "hosts_out", "keys", "clusters", "verdicts", "names", "refused", "lines", "blank_lines", "public_keys"):
         equal(member, run["analysis"][member], json.loads((whole / "run.json").read_text())["analysis"][member])
+    equal("what they have in common", (tmp / "all/cidrs.v4").read_text(), "192.0.2.0/24\n")
     equal("runs stay visible", sqlite3.connect(tmp / "all/survey.db").execute("SELECT shard, shards FROM runs").fetchall(),
           [(0, 3), (1, 3), (2, 3)])
     # Again in its place; in two steps; and analysed from its records.
