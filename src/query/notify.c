@@ -637,6 +637,8 @@ notify(struct notifying *x)
 		return rc;
 	if (write_all(x, now) == 0 && newdir_commit(x->o->out) == 0 &&
 	    (x->o->draft || note(x, notes, now) == 0)) {
+		if (!x->o->draft)
+			rundir_note_derived(x->o->path, "notify", x->o->out->path);
 		tell(x);
 		rc = x->contacts.bad.n > 0 ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 	}

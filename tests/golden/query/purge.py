@@ -294,7 +294,7 @@ def test_kill(tmp):
     start = time.monotonic()
     survey("purge", tmp / "run", "--host", "192.0.2.7")
     whole = time.monotonic() - start
-    for part in (0.1, 0.3, 0.6, 0.8, 0.95, 1.0):
+    for part in (0.3, 0.7, 0.95):
         shutil.rmtree(tmp / "run")
         shutil.copytree(original, tmp / "run")
         with subprocess.Popen([SURVEY, "purge", tmp / "run", "--host", "192.0.2.7"], stderr=subprocess.DEVNULL) as p:
