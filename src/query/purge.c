@@ -136,7 +136,7 @@ take_dodgy(struct purge *p)
 	uint32_t *now = xcalloc((size_t)st->nhosts + 1, sizeof(*now));
 	uint32_t *hosts = xcalloc((size_t)st->nhosts + 1, sizeof(*hosts));
 	size_t n = 0;
-	int rc = 0;
+	int rc;
 
 	for (uint32_t i = 0; i < p->after->nhosts; i++)
 		now[p->host_of[i]] = i + 1;
@@ -145,11 +145,9 @@ take_dodgy(struct purge *p)
 			hosts[n++] = now[i] != 0 ? now[i] - 1 : STUDY_NONE;
 	}
 	p->no_dodgy = !is_there(p->dir, "dodgy.json");
-	if (raw_lines_open(&p->raw, p->made) == -1)
-		rc = -1;
-	else if (!p->no_dodgy && p->o->hosts != NULL &&
-		 dodgy_entries(&p->raw, p->dir, hosts, n) == -1)
-		rc = -1;
+	rc = raw_lines_open(&p->raw, p->made);
+	if (rc == 0 && !p->no_dodgy && p->o->hosts != NULL)
+		rc = dodgy_entries(&p->raw, p->dir, hosts, n);
 	if (rc == 0)
 		rc = raw_lines_end(&p->raw, p->after->nhosts);
 	if (rc == -1)

@@ -90,12 +90,15 @@ filter_lines(struct purge *p, const char *name)
 	}
 	lines_init(&lines, LINE_MAX_BYTES);
 	while (error == 0 && (got = lines_read(&lines, fd, &line, &len)) != LINES_END) {
-		if (got == LINES_ERROR)
+		if (got == LINES_ERROR) {
 			error = errno;
-		else if (got == LINES_TOO_LONG || traces_in(&p->traces, line, len))
+		} else if (got == LINES_TOO_LONG || traces_in(&p->traces, line, len)) {
 			p->lines_gone++;
-		else if (fwrite(line, 1, len, out.f) != len || putc('\n', out.f) == EOF)
-			error = errno;
+		} else {
+			(void)fwrite(line, 1, len, out.f);
+			if (putc('\n', out.f) == EOF || ferror(out.f))
+				error = errno;
+		}
 	}
 	lines_fini(&lines);
 	close(fd);

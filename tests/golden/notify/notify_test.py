@@ -73,7 +73,9 @@ class Host:
         self.ip, self.asn, self.as_name, self.ptr, self.day, self.ports = ip, asn, as_name, ptr, day, ports
 
     def record(self):
-        r = {"ip": self.ip, "writer": "survey", "time": f"2026-06-{self.day}T12:00:00Z", "location": {"country_code": "IE"}}
+        r = {"ip": self.ip, "writer": "survey", "location": {"country_code": "IE"}}
+        if self.day:
+            r["time"] = f"2026-06-{self.day}T12:00:00Z"
         if self.asn:
             r["autonomous_system"] = {"asn": self.asn, "name": self.as_name}
         return {**r, **self.ports}
@@ -377,6 +379,11 @@ def test_letters(tmp):
     check("also on" not in mail(out / "AS64503/letter.txt").get_content(), "others where there are none")
     svg = (out / "AS64501/cluster-1.svg").read_text(encoding="utf-8")
     check("192.0.2.1" in svg and "2 other hosts" in svg and "of 2 other networks" in svg and fp("s1")[:8] in svg, f"picture: {svg}")
+    # Records that do not say when.
+    undated = run(tmp / "undated", [Host(f"192.0.2.{i}", 64501, day=None, p22=ssh("s1")) for i in (1, 2)])
+    survey("notify", undated, "-o", tmp / "undated.out", "--draft")
+    text = mail(tmp / "undated.out/AS64501/letter.txt").get_content()
+    check("seen from outside: we connect" in " ".join(text.split()), f"days that are not known: {text}")
     # Letters of one's own.
     t = tmp / "templates"
     t.mkdir()
