@@ -120,7 +120,7 @@ struct plan {
 void plan_make(struct asking *k, const struct study_cluster *c, struct plan *p);
 void plan_fini(struct plan *p);
 
-/* --- cluster_print.c, cluster_text.c --- */
+/* --- cluster_print.c --- */
 void cluster_json(struct asking *k, const struct facts *f);
 void cluster_text(struct asking *k, const struct facts *f);
 extern const struct print_column cluster_columns[], plan_columns[];
