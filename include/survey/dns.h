@@ -19,6 +19,7 @@
 struct buf;
 struct jsonw;
 struct sandbox_paths;
+struct sandbox_state;
 
 /* The resolver to ask: one that exists, or programs of ours. */
 struct resolver;
@@ -39,10 +40,11 @@ void resolver_outside(const struct resolver *r, struct outside_options *o);
 /*
  * Both of it for a command: start the process outside and enter
  * SANDBOX_ONLINE with these paths and, to write, resolver_dir().  paths->write
- * is no NULL.  Returns 0, or -1 after a message.
+ * is no NULL; *state, which may be NULL, gets what is in force.  Returns 0, or -1 after
+ * a message.
  */
-int resolver_confine(
-    const struct resolver *r, const struct sandbox_paths *paths, struct outside *outside);
+int resolver_confine(const struct resolver *r, const struct sandbox_paths *paths,
+    struct outside *outside, struct sandbox_state *state);
 /* One that no dns_new() has taken; NULL is fine. */
 void resolver_free(struct resolver *r);
 

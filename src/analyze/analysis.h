@@ -8,6 +8,7 @@
 #include "survey/dns.h"
 #include "survey/output.h"
 #include "survey/rundir.h"
+#include "survey/sandbox.h"
 #include "survey/study.h"
 
 #include "read.h"
@@ -39,6 +40,7 @@ struct analysis {
 	char *tools; /* names and versions, for the study's run */
 	struct resolver *resolver; /* that will be asked, or NULL */
 	struct outside outside; /* broker.fd -1: there is none */
+	struct sandbox_state sandbox;
 	char *dns_summary; /* JSON, or NULL when nothing was asked */
 	char *summary;
 };

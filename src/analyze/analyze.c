@@ -435,9 +435,9 @@ give_up_rights(struct analysis *a)
 	paths.read = (const char *const *)read.v;
 	paths.write = (const char *const *)write.v;
 	if (a->resolver != NULL)
-		rc = resolver_confine(a->resolver, &paths, &a->outside);
+		rc = resolver_confine(a->resolver, &paths, &a->outside, &a->sandbox);
 	else
-		rc = sandbox_confine(SANDBOX_OFFLINE, &paths, NULL);
+		rc = sandbox_confine(SANDBOX_OFFLINE, &paths, &a->sandbox);
 	argv_free(read.v);
 	argv_free(write.v);
 	return rc == 0 ? 0 : EXIT_FAILED;

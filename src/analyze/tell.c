@@ -327,7 +327,7 @@ summarise(const struct analysis *a)
 {
 	static const char *const dns[] = { "cached", "fill", "refresh" };
 	struct output_counts counts;
-	char time[TIME_SIZE];
+	char time[TIME_SIZE], sandbox[SANDBOX_TEXT];
 	struct jsonw w;
 
 	jsonw_init(&w, NULL);
@@ -353,6 +353,10 @@ summarise(const struct analysis *a)
 	put_count(&w, "pairs_up_to", a->o->pairs_up_to);
 	jsonw_key(&w, "incomplete");
 	jsonw_bool(&w, a->incomplete);
+	if (a->sandbox.profile != NULL) {
+		jsonw_key(&w, "sandbox");
+		jsonw_string(&w, sandbox_text(&a->sandbox, sandbox));
+	}
 	if (a->dns_summary != NULL) {
 		jsonw_key(&w, "asked");
 		jsonw_raw(&w, a->dns_summary, strlen(a->dns_summary));

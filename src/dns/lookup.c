@@ -390,7 +390,7 @@ make_resolver(const struct lookup_options *o, struct outside *outside)
 	struct resolver *r = resolver_new(o->settings, dir);
 
 	/* What is read, and what is written, is open. */
-	if (r != NULL && !o->no_sandbox && resolver_confine(r, &paths, outside) == -1) {
+	if (r != NULL && !o->no_sandbox && resolver_confine(r, &paths, outside, NULL) == -1) {
 		resolver_free(r);
 		r = NULL;
 	}

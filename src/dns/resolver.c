@@ -137,8 +137,8 @@ resolver_outside(const struct resolver *r, struct outside_options *o)
 }
 
 int
-resolver_confine(
-    const struct resolver *r, const struct sandbox_paths *paths, struct outside *outside)
+resolver_confine(const struct resolver *r, const struct sandbox_paths *paths,
+    struct outside *outside, struct sandbox_state *state)
 {
 	struct sandbox_paths p = *paths;
 	struct outside_options o = { .scratch = NULL };
@@ -155,7 +155,7 @@ resolver_confine(
 	resolver_outside(r, &o);
 	if (outside_start(outside, &o) == -1) {
 		log_error("dns: the process that starts resolvers cannot be started: %m");
-	} else if ((rc = sandbox_confine(SANDBOX_ONLINE, &p, NULL)) == -1) {
+	} else if ((rc = sandbox_confine(SANDBOX_ONLINE, &p, state)) == -1) {
 		outside_stop(outside);
 	}
 	free(all);

@@ -19,13 +19,15 @@ from xml.etree import ElementTree
 sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from labkit import build, keys  # noqa: E402
 from labkit import table as t  # noqa: E402
 from labkit.capture import RST, TCP, UDP, Capture  # noqa: E402
 from labkit.cli import missing  # noqa: E402
 from labkit.expected import by_address  # noqa: E402
+
+import studies_reader  # noqa: E402, isort: skip
 
 LAB = str(HERE / "lab")
 PORTS = (22, 25, 110, 143, 443, 587, 993)
@@ -233,6 +235,18 @@ def check_clones(run, expected, _ports):
     same(shared_by_4, expected["hosts"]["198.18.20.21"]["keys"]["p22"], "ssh keys of the clones")
 
 
+def check_layouts(survey, studies):
+    """The studies' own reader finds every host, in the run and in an export for their scripts."""
+    status = subprocess.run([survey.binary, "export", str(survey.dir), "--studies", str(studies)],
+                            check=False).returncode
+    must(status == 0, f"survey export: status {status}")
+    for folder in (survey.dir, studies):
+        try:
+            check(len(studies_reader.check_results(folder)[2]) > 0, f"{folder}: no host in a cluster")
+        except AssertionError as e:
+            check(False, str(e))
+
+
 def check_results(run, expected, ports=PORTS, more=()):
     for part in (check_hosts, check_keys, check_clusters, check_names, *more):
         try:
@@ -291,6 +305,7 @@ def test_whole_run(survey, tmp, expected):
     check_packets(capture.packets(), expected)
     same(lines(survey.dir / "zmap.ips"), expected["hits"], "zmap.ips")
     check_results(survey.dir, expected, more=[check_weak])
+    check_layouts(survey, tmp / "studies")
     # The analysis by itself says the same, without the lab, a config or root's help.
     again = tmp / "again"
     status = subprocess.run([survey.binary, "analyze", str(survey.dir), "-o", str(again)],

@@ -164,6 +164,8 @@ def case_study_a(tmp):
     summary = load(tmp / "out/run.json")["analysis"]
     equal("hosts", (summary["hosts"], summary["hosts_in"], summary["hosts_out"]["no-key"],
                     summary["hosts_out"]["wrong-country"]), (391, 300, 90, 1))
+    if "a system call filter" not in summary["sandbox"]:
+        fail("run.json does not say what held the analysis:", summary["sandbox"])
     shown = {fp for c in before.values() for fp in c["fprints"].values()}
     equal("keys", summary["keys"], len(shown))
     status = subprocess.run([SURVEY, "status", tmp / "out"], capture_output=True, text=True, check=True)
