@@ -307,6 +307,8 @@ cluster_keys(const struct exporting *x, struct row *r)
 		for (uint32_t k = 0; k < c->keys.n && has_wanted(x, c); k++) {
 			uint32_t key = study_cluster_key(st, c, k);
 
+			if (!x->key[key])
+				continue;
 			number(r, c->id);
 			number(r, (int64_t)key + 1);
 			hex(r, st->keys[key].fp, st->keys[key].named);

@@ -53,6 +53,8 @@ manifest_add_part(struct manifest *m, const struct manifest_part *part)
 void
 manifest_add_derived(struct manifest *m, const char *what, const char *path, int64_t at)
 {
+	if (what == NULL || path == NULL) /* of a run.json that somebody else wrote */
+		return;
 	for (size_t i = 0; i < m->nderived; i++) {
 		if (strcmp(m->derived[i].what, what) == 0 &&
 		    strcmp(m->derived[i].path, path) == 0) {

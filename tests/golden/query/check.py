@@ -298,6 +298,9 @@ def test_export(tmp):
           sorted(h["ip"] for c in clusters if c["id"] == 1 for h in c["hosts"]))
     asn = table("hosts")[0]["asn"]
     equal("hosts of an AS", {h["asn"] for h in table("hosts", "--asn", asn)}, {asn})
+    for one in {h["asn"] for c in clusters for h in c["hosts"]} - {None}:
+        shown = {k["key"] for k in table("keys", "--asn", one)}
+        equal("cluster keys that the AS does not show", {k["key"] for k in table("cluster_keys", "--asn", one)} - shown, set())
     survey("export", tmp / "a", "--csv", tmp / "csv")
     for name in sorted(p.stem for p in (tmp / "csv").glob("*.csv")):
         equal(f"{name} to the directory and to the standard output", list(csv.DictReader(open(tmp / "csv" / f"{name}.csv", newline=""))),
