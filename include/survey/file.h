@@ -98,5 +98,7 @@ char *path_join(const char *a, const char *b);
 char *path_existing(const char *path);
 /* Everything before the last slash, "." when there is none; the caller frees. */
 char *path_dir(const char *path);
+/* Everything after it: a part of path, "" when it ends with one. */
+const char *path_last(const char *path);
 
 #endif

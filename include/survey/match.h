@@ -109,4 +109,7 @@ match_takes_part(const struct study_host *h)
 
 void match_list_add(struct match_list *l, uint32_t i);
 
+/* How many of n reasons, which are a handful of constant texts, are why[i]; 0: it was counted at an earlier i. */
+uint64_t match_count_reason(const char *const *why, size_t n, size_t i);
+
 #endif

@@ -113,14 +113,6 @@ file_opendir(const char *path)
 	return d;
 }
 
-static const char *
-last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
 /*
  * A new temporary file for o, locked for as long as it is open: outfile_sweep()
  * leaves it alone.  Returns a descriptor, or -1 with errno set.
@@ -135,8 +127,8 @@ make_temporary(struct outfile *o)
 
 	if ((o->dir = file_open_dir(dir, O_PATH)) == -1)
 		goto out;
-	while ((fd = beneath_temporary(o->dir, last_part(o->path), &name)) != -1) {
-		o->tmp = xasprintf("%.*s%s", (int)(last_part(o->path) - o->path), o->path, name);
+	while ((fd = beneath_temporary(o->dir, path_last(o->path), &name)) != -1) {
+		o->tmp = xasprintf("%.*s%s", (int)(path_last(o->path) - o->path), o->path, name);
 		free(name);
 		if (foreign_find(o->path, &f) && give(fd, &f) == -1) {
 			close_quietly(fd);
@@ -231,12 +223,12 @@ outfile_commit_all(struct outfile *const *o, size_t n)
 		saved = errno;
 	/* Held open, or each rename would take the time that freeing the old file's blocks takes. */
 	for (size_t i = 0; i < n; i++)
-		old[i] = rc == 0 && o[i]->tmp != NULL ? openat(o[i]->dir, last_part(o[i]->path),
+		old[i] = rc == 0 && o[i]->tmp != NULL ? openat(o[i]->dir, path_last(o[i]->path),
 							    O_PATH | O_NOFOLLOW | O_CLOEXEC)
 						      : -1;
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		if (o[i]->tmp != NULL && (rc = renameat(o[i]->dir, last_part(o[i]->tmp), o[i]->dir,
-					      last_part(o[i]->path))) == 0) {
+		if (o[i]->tmp != NULL && (rc = renameat(o[i]->dir, path_last(o[i]->tmp), o[i]->dir,
+					      path_last(o[i]->path))) == 0) {
 			free(o[i]->tmp);
 			o[i]->tmp = NULL;
 		}
@@ -269,7 +261,7 @@ outfile_abort(struct outfile *o)
 	if (o->f != NULL)
 		fclose(o->f);
 	if (o->tmp != NULL)
-		unlinkat(o->dir, last_part(o->tmp), 0);
+		unlinkat(o->dir, path_last(o->tmp), 0);
 	if (o->path != NULL && o->dir != -1)
 		close(o->dir);
 	free(o->tmp);
@@ -316,7 +308,7 @@ outfile_sweep(const char *path)
 	DIR *d = file_opendir(dir);
 
 	while (d != NULL && (e = readdir(d)) != NULL)
-		outfile_sweep_at(dirfd(d), e->d_name, last_part(path));
+		outfile_sweep_at(dirfd(d), e->d_name, path_last(path));
 	if (d != NULL)
 		closedir(d);
 	free(dir);
@@ -483,7 +475,7 @@ make_directory(const char *path, mode_t mode)
 	free(parent);
 	if (at == -1)
 		return -1;
-	rc = mkdirat(at, last_part(path), mode);
+	rc = mkdirat(at, path_last(path), mode);
 	if ((rc == 0 || errno == EEXIST) && foreign_find(path, &f)) {
 		/* What is there must be a directory, and no link to one. */
 		fd = file_open_dir(path, O_RDONLY);
@@ -582,6 +574,14 @@ path_dir(const char *path)
 	if (slash == path)
 		return xstrdup("/");
 	return xstrndup(path, (size_t)(slash - path));
+}
+
+const char *
+path_last(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
 }
 
 char *

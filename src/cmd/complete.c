@@ -211,7 +211,7 @@ by_text(const void *a, const void *b)
 static void
 offer_runs(const struct completion *k, bool files, const char *otherwise)
 {
-	const char *slash = strrchr(k->value, '/'), *base = slash != NULL ? slash + 1 : k->value;
+	const char *base = path_last(k->value);
 	size_t before = (size_t)(base - k->value), n = 0, cap = 0;
 	char *dir = path_dir(k->value), **found = NULL;
 	DIR *d = opendir(dir);

@@ -228,7 +228,7 @@ newer_database(const char *path, const char *type)
 {
 	static const char *const pinned[] = { "dbip-country.mmdb", "asn-ipv4.csv", "asn-ipv6.csv",
 		"geo-whois-asn-country.mmdb" };
-	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+	const char *name = path_last(path);
 
 	for (size_t i = 0; i < sizeof(pinned) / sizeof(pinned[0]); i++) {
 		if (strcmp(name, pinned[i]) == 0)

@@ -19,14 +19,6 @@
 
 /* ---- names of files ---- */
 
-static const char *
-base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
 static bool
 ends_in(const char *name, const char *end)
 {
@@ -72,7 +64,7 @@ list_folder(const char *dir, const char *end, bool below, char ***list, size_t *
 static int
 rank(const char *path)
 {
-	const char *name = base_name(path);
+	const char *name = path_last(path);
 	int r = 0;
 
 	r += fnmatch("Geo[IL][Pi]*2-*", name, 0) != 0 ? 4 : 0; /* MaxMind's come first */
@@ -107,7 +99,7 @@ path_cmp(const void *a, const void *b)
 static void
 twin_name(const char *path, char *to, size_t size)
 {
-	const char *name = base_name(path), *locations = strcasestr(name, "-Locations-");
+	const char *name = path_last(path), *locations = strcasestr(name, "-Locations-");
 	size_t n = 0;
 
 	for (const char *p = name; *p != '\0' && n + 1 < size; p++) {
@@ -128,7 +120,7 @@ twin_name(const char *path, char *to, size_t size)
 static bool
 is_first_language(const char *path)
 {
-	return !holds(base_name(path), "-Locations-") || ends_in(path, "-en.csv");
+	return !holds(path_last(path), "-Locations-") || ends_in(path, "-en.csv");
 }
 
 /* Of files that say the same the first stays, with Locations the English one. */
@@ -167,9 +159,9 @@ drop_cities(char **list, size_t *n)
 	size_t out = 0;
 
 	for (size_t i = 0; i < *n; i++)
-		country = country || holds(base_name(list[i]), "country");
+		country = country || holds(path_last(list[i]), "country");
 	for (size_t i = 0; i < *n; i++) {
-		if (country && holds(base_name(list[i]), "city"))
+		if (country && holds(path_last(list[i]), "city"))
 			free(list[i]);
 		else
 			list[out++] = list[i];
@@ -301,7 +293,7 @@ look_beside(struct files *f, const char *path)
 	size_t n = geo_csv_files(dir, csv);
 
 	for (size_t i = 0; i < n; i++) {
-		if (holds(base_name(csv[i]), "-Locations-"))
+		if (holds(path_last(csv[i]), "-Locations-"))
 			look_at(f, csv[i], true);
 		free(csv[i]);
 	}

@@ -360,7 +360,7 @@ split(const char *path, char **name)
 	while (len > 1 && copy[len - 1] == '/')
 		copy[--len] = '\0';
 	dir = path_dir(copy);
-	*name = xstrdup(strrchr(copy, '/') != NULL ? strrchr(copy, '/') + 1 : copy);
+	*name = xstrdup(path_last(copy));
 	free(copy);
 	return dir;
 }

@@ -228,23 +228,14 @@ static void
 text_reasons(struct buf *out, const struct comparison *c)
 {
 	size_t n = c->m.gone_hosts.n;
-	bool *told = xcalloc(n + 1, sizeof(*told));
 
 	for (size_t i = 0; i < n; i++) {
-		uint64_t count = 0;
+		uint64_t count = match_count_reason(c->gone_why, n, i);
 
-		if (told[i])
-			continue;
-		/* A handful of constant texts: few passes. */
-		for (size_t k = i; k < n; k++) {
-			if (c->gone_why[k] != c->gone_why[i])
-				continue;
-			told[k] = true;
-			count++;
-		}
-		buf_printf(out, "    %s: %llu\n", c->gone_why[i], (unsigned long long)count);
+		if (count > 0)
+			buf_printf(
+			    out, "    %s: %llu\n", c->gone_why[i], (unsigned long long)count);
 	}
-	free(told);
 }
 
 static void

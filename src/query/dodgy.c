@@ -1,12 +1,14 @@
-/* The records in a dodgy.json, put aside for another one. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "survey/buf.h"
+#include "survey/command.h"
 #include "survey/file.h"
+#include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/rundir.h"
 #include "survey/study.h"
 
 #include "dodgy.h"
@@ -197,4 +199,29 @@ dodgy_entries(struct raw_lines *raw, const char *dir, const uint32_t *hosts, siz
 	free(path);
 	errno = saved;
 	return rc;
+}
+
+int
+dodgy_write_results(const struct study *st, const char *dir, struct output_options *o, bool without)
+{
+	const char *names[OUTPUT_COSTS_MAX + 1];
+	char *error = NULL;
+	size_t n = 0;
+	int rc;
+
+	for (const struct rundir_file *f = rundir_files; f->name != NULL; f++) {
+		if (f->maker == MADE_BY_ANALYZE && n < OUTPUT_COSTS_MAX &&
+		    !(without && strcmp(f->name, "dodgy.json") == 0))
+			names[n++] = f->name;
+	}
+	names[n] = NULL;
+	o->only = names;
+	rc = output_write(st, dir, o, &error);
+	o->only = NULL;
+	if (rc != 0 && error == NULL)
+		return EXIT_STOPPED;
+	if (rc != 0)
+		log_error("%s", error);
+	free(error);
+	return rc == 0 ? EXIT_COMPLETE : EXIT_FAILED;
 }

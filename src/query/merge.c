@@ -15,6 +15,7 @@
 #include "survey/output.h"
 #include "survey/rfc3339.h"
 
+#include "dodgy.h"
 #include "merge.h"
 
 /* What a merge made may be made anew; nothing else may go. */
@@ -212,26 +213,8 @@ write_outputs(struct merge *m)
 	struct output_options o = {
 		.lines = &m->raw.shown, .stop = m->o->stop, .whole = complete, .arg = m
 	};
-	const char *names[OUTPUT_COSTS_MAX + 1];
-	size_t n = 0;
-	char *error = NULL;
-	int rc;
 
-	for (const struct rundir_file *f = rundir_files; f->name != NULL; f++) {
-		if (f->maker == MADE_BY_ANALYZE && strcmp(f->name, "dodgy.json") != 0 &&
-		    n < OUTPUT_COSTS_MAX)
-			names[n++] = f->name;
-	}
-	names[n] = NULL;
-	if (m->no_dodgy)
-		o.only = names;
-	rc = output_write(m->study, m->made, &o, &error);
-	if (rc != 0 && error == NULL)
-		return EXIT_STOPPED;
-	if (rc != 0)
-		log_error("%s", error);
-	free(error);
-	return rc == 0 ? 0 : EXIT_FAILED;
+	return dodgy_write_results(m->study, m->made, &o, m->no_dodgy);
 }
 
 static void

@@ -213,25 +213,8 @@ write_results(struct purge *p)
 	struct output_options o = {
 		.lines = &p->raw.shown, .stop = p->o->stop, .whole = complete, .arg = p
 	};
-	const char *names[OUTPUT_COSTS_MAX + 1];
-	char *error = NULL;
-	size_t n = 0;
-	int rc;
 
-	for (const struct rundir_file *f = rundir_files; f->name != NULL; f++) {
-		if (f->maker == MADE_BY_ANALYZE && n < OUTPUT_COSTS_MAX &&
-		    !(p->no_dodgy && strcmp(f->name, "dodgy.json") == 0))
-			names[n++] = f->name;
-	}
-	names[n] = NULL;
-	o.only = names;
-	rc = output_write(p->after, p->made, &o, &error);
-	if (rc != 0 && error == NULL)
-		return EXIT_STOPPED;
-	if (rc != 0)
-		log_error("%s", error);
-	free(error);
-	return rc == 0 ? 0 : EXIT_FAILED;
+	return dodgy_write_results(p->after, p->made, &o, p->no_dodgy);
 }
 
 /* Weak keys, pictures and report, where there were any. */

@@ -154,22 +154,6 @@ load_keys(struct weak_job *j)
 /* ---- --primes FILE ---- */
 
 static int
-write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int
 open_factors(struct weak_job *j)
 {
 	const char *path = j->o->factors;
@@ -182,7 +166,7 @@ open_factors(struct weak_job *j)
 		    errno == EEXIST ? "; primes are written into a new file only" : "");
 		return -1;
 	}
-	if (write_all(j->factors, FACTORS_HEAD, strlen(FACTORS_HEAD)) == -1)
+	if (file_write_fd(j->factors, FACTORS_HEAD, strlen(FACTORS_HEAD)) == -1)
 		j->factors_error = errno;
 	return 0;
 }
@@ -198,7 +182,7 @@ take_factors(uint32_t key, const char *p, const char *q, void *arg)
 	for (size_t i = 0; i < KEY_LEN; i++)
 		len += (size_t)snprintf(line + len, size - len, "%02x", j->keys[key].fp[i]);
 	len += (size_t)snprintf(line + len, size - len, " %s %s\n", p, q);
-	if (j->factors_error == 0 && write_all(j->factors, line, len) == -1)
+	if (j->factors_error == 0 && file_write_fd(j->factors, line, len) == -1)
 		j->factors_error = errno;
 	j->nfactors++;
 	explicit_bzero(line, size);

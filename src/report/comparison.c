@@ -40,7 +40,6 @@ put_hosts(const struct report_comparison *c, struct buf *b)
 	struct tables ts;
 	struct table *t;
 	size_t n = m->gone_hosts.n;
-	bool *told = xcalloc(n + 1, sizeof(*told));
 
 	tables_init(&ts);
 	t = tables_add(&ts, "hosts", "Hosts that take part", "host", columns);
@@ -51,22 +50,13 @@ put_hosts(const struct report_comparison *c, struct buf *b)
 	put_count(t, "of these: repaired, shares no key any more", m->repaired.n);
 	put_count(t, "gone", n);
 	for (size_t i = 0; i < n; i++) {
-		uint64_t count = 0;
+		uint64_t count = match_count_reason(c->gone_why, n, i);
 
-		if (told[i])
-			continue;
-		/* A handful of constant texts: few passes. */
-		for (size_t k = i; k < n; k++) {
-			if (c->gone_why[k] != c->gone_why[i])
-				continue;
-			told[k] = true;
-			count++;
-		}
-		row_count(table_row(t, "of these: %s", c->gone_why[i]), 0, count);
+		if (count > 0)
+			row_count(table_row(t, "of these: %s", c->gone_why[i]), 0, count);
 	}
 	put_table(t, b);
 	tables_fini(&ts);
-	free(told);
 }
 
 static void

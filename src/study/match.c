@@ -616,3 +616,17 @@ match_is_change(const struct match *m)
 	}
 	return false;
 }
+
+uint64_t
+match_count_reason(const char *const *why, size_t n, size_t i)
+{
+	uint64_t count = 0;
+
+	for (size_t k = i; k-- > 0;) {
+		if (why[k] == why[i])
+			return 0;
+	}
+	for (size_t k = i; k < n; k++)
+		count += why[k] == why[i];
+	return count;
+}
