@@ -149,7 +149,7 @@ check_installed
 # The lab's servers are not survey's: what it needs must be there without them.
 mapfile -t lab < <(sed -n '/^lab_packages=(/,/^)/p' "$source/install-deps.sh" | sed '1d;$d' | xargs -n 1)
 install "${lab[@]}" python3
-(cd "$source" && cp -r --parents -t "$dir/src" tests/lab config/lab.conf)
+(cd "$source" && cp -r --parents -t "$dir/src" tests/lab tests/studies_reader.py config/lab.conf)
 survey_lab
 quietly in_debian python3 /src/tests/lab/run_test.py /usr/bin/survey
 check_removed
