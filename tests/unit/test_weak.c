@@ -1105,13 +1105,24 @@ test_self_check(void **state)
 	struct finding_group group;
 	uint32_t refs[1] = { 0 };
 	struct findings result = { .findings = findings, .groups = &group, .refs = refs };
+	struct octets zero_blocks = { NULL, 0 };
 	struct plants p;
+	mpz_t n;
 	char *error;
 	size_t first_pair = 0;
 
 	(void)state;
 	plants_init(&p);
 	assert_int_equal(p.n, NPLANTS);
+	for (uint32_t i = 0; i < p.n; i++) {
+		if (strcmp(p.plants[i].what, "a modulus of zero blocks") == 0)
+			zero_blocks = p.plants[i].key.key.modulus;
+	}
+	/* It shares no factor with any modulus of a survey, however damaged that is. */
+	mpz_init(n);
+	mpz_import(n, zero_blocks.len, 1, 1, 1, 0, zero_blocks.data);
+	assert_true(mpz_probab_prime_p(n, 20) > 0);
+	mpz_clear(n);
 	error = plants_check(&p, 7, &result); /* nothing was found */
 	assert_non_null(strstr(error, "self-check failed"));
 	free(error);
