@@ -8,7 +8,7 @@
 
 #include "survey/ip.h"
 
-enum dns_type { DNS_A, DNS_AAAA, DNS_PTR, DNS_NTYPES };
+enum dns_type { DNS_A, DNS_AAAA, DNS_PTR, DNS_MX, DNS_TLSA, DNS_TXT, DNS_NTYPES };
 
 enum dns_outcome {
 	DNS_NOERROR,
@@ -25,7 +25,7 @@ enum dns_outcome {
 /*
  * One question and its outcome.  name is spelled as name_normalise() or
  * name_reverse() spell it.  Which of addrs and names is used follows from type;
- * addresses and names are sorted and each stands once.
+ * addresses and texts are sorted and each stands once.
  */
 struct answer {
 	const char *name;
@@ -37,9 +37,15 @@ struct answer {
 	const char *ede_text; /* or NULL; valid UTF-8 */
 	const struct ip *addrs;
 	size_t naddrs;
-	const char *const *names; /* targets of PTR records */
+	/*
+	 * Targets of PTR records; of the others a text a record: "10 mx.example.ie" (MX, the root
+	 * is "."), "3 1 1 8d02…" (TLSA: usage, selector, matching type, hex), the joined strings
+	 * of a TXT record with odd octets as \DDD.
+	 */
+	const char *const *names;
 	size_t nnames;
 	uint32_t number; /* its place in answers_sorted(), once that was called */
+	bool ad; /* the resolver says that DNSSEC proves it (RFC 6840, 5.8) */
 	const char *const *cnames; /* the chain that was followed, in order, without name itself */
 	size_t ncnames;
 };
@@ -60,6 +66,20 @@ const struct answer *answers_get(const struct answers *t, const char *name, enum
 size_t answers_count(const struct answers *t);
 /* All answers, sorted by name and type: an array that the caller frees. */
 const struct answer **answers_sorted(const struct answers *t);
+
+/* Answers of the type hold addresses; of all others, texts. */
+static inline bool
+dns_type_has_addresses(enum dns_type type)
+{
+	return type == DNS_A || type == DNS_AAAA;
+}
+
+/* The types that tell of hosts: addresses and the names of addresses; the others are of mail domains. */
+static inline bool
+dns_type_of_hosts(enum dns_type type)
+{
+	return type <= DNS_PTR;
+}
 
 /* True for the outcomes that say something about the name: noerror, nodata, nxdomain. */
 bool dns_outcome_known(enum dns_outcome outcome);

@@ -15,20 +15,28 @@ struct dnsfile_counts {
 	uint64_t bad; /* lines that are none; a torn last line counts */
 };
 
+/* What is wanted of it; both may be. */
 enum dnsfile_want {
-	DNSFILE_ALL,
-	DNSFILE_KNOWN, /* leave out servfail, refused and timeout: they are to be asked again */
+	DNSFILE_ALL = 0,
+	DNSFILE_KNOWN = 1, /* leave out servfail, refused and timeout: they are to be asked again */
+	DNSFILE_OF_HOSTS = 2, /* leave out what tells of mail domains: dns_type_of_hosts() */
 };
 
 /*
  * Read dns.ndjson into t; the last line of a question wins.  Lines that are
  * no answer are counted and skipped.  Returns 0, or -1 with errno set.
  */
-int dnsfile_read(
-    const char *path, enum dnsfile_want want, struct answers *t, struct dnsfile_counts *counts);
+int dnsfile_read(const char *path, unsigned want, struct answers *t, struct dnsfile_counts *counts);
+
+/*
+ * The same, but each answer is shown and not kept: it is valid during the call.  A question may
+ * come several times, and its last answer counts.
+ */
+int dnsfile_each(const char *path, void (*fn)(const struct answer *a, void *arg), void *arg,
+    struct dnsfile_counts *counts);
 
 /* One line without its newline, any bytes.  Returns false when it is no answer. */
-bool dnsfile_parse(const char *line, size_t len, enum dnsfile_want want, struct answers *t);
+bool dnsfile_parse(const char *line, size_t len, unsigned want, struct answers *t);
 
 /* One answer as a line with its newline. */
 void dnsfile_line(struct jsonw *w, const struct answer *a);

@@ -295,11 +295,13 @@ read_answers(void *arg)
 {
 	struct answers_reader *r = arg;
 	struct cost_watch watch;
-	enum dnsfile_want want = r->a->o->dns == ANALYZE_DNS_FILL ? DNSFILE_KNOWN : DNSFILE_ALL;
+	unsigned want = DNSFILE_OF_HOSTS;
 
 	r->a->answers = answers_new();
 	if (r->a->dns_file == NULL || r->a->o->dns == ANALYZE_DNS_REFRESH)
 		return NULL;
+	if (r->a->o->dns == ANALYZE_DNS_FILL)
+		want |= DNSFILE_KNOWN;
 	cost_start(&watch);
 	if (dnsfile_read(r->a->dns_file, want, r->a->answers, &r->counts) != 0)
 		r->error = errno;

@@ -57,6 +57,10 @@ dnsfile_line(struct jsonw *w, const struct answer *a)
 			jsonw_string(w, a->cnames[i]);
 		jsonw_end_array(w);
 	}
+	if (a->ad) {
+		jsonw_key(w, "ad");
+		jsonw_bool(w, true);
+	}
 	if (a->at != TIME_UNKNOWN) {
 		jsonw_key(w, "at");
 		jsonw_string(w, time_format(a->at, at));
@@ -163,6 +167,8 @@ parse_object(struct simd_node o, struct answer *a, char name[NAME_SIZE])
 	if (simd_int(simd_get(o, "ede"), &n) && n >= INT32_MIN && n <= INT32_MAX)
 		a->ede = (int)n;
 	a->ede_text = get_text(o, "ede_text");
+	if (!simd_bool(simd_get(o, "ad"), &a->ad))
+		a->ad = false;
 	return true;
 }
 
@@ -172,6 +178,7 @@ struct line_parser {
 	const char **text;
 	struct ip *addrs;
 	size_t cap_text, cap_addrs;
+	char name[NAME_SIZE];
 };
 
 static void
@@ -188,57 +195,64 @@ line_parser_fini(struct line_parser *p)
 	free(p->addrs);
 }
 
+/* a's texts are the parser's, until the next line. */
 static bool
-parse_line(
-    struct line_parser *p, const char *line, size_t len, enum dnsfile_want want, struct answers *t)
+parse_line(struct line_parser *p, const char *line, size_t len, struct answer *a)
 {
-	struct answer a = { 0 };
-	char name[NAME_SIZE];
 	struct simd_node o;
 	size_t n = 0, all;
 
+	*a = (struct answer){ 0 };
 	if (len > LINE_MAX_BYTES || simd_parse_copy(p->simd, line, len, &o) != SIMD_OK ||
-	    simd_type(o) != SIMD_OBJECT || !parse_object(o, &a, name) ||
+	    simd_type(o) != SIMD_OBJECT || !parse_object(o, a, p->name) ||
 	    !get_strings(o, "answers", &p->text, &p->cap_text, &n))
 		return false;
 	all = n;
 	if (!get_strings(o, "cname", &p->text, &p->cap_text, &all))
 		return false;
-	a.cnames = p->text + n;
-	a.ncnames = all - n;
-	if (a.type == DNS_PTR) {
+	a->cnames = p->text + n;
+	a->ncnames = all - n;
+	if (!dns_type_has_addresses(a->type)) {
 		if (n > 1)
 			qsort(p->text, n, sizeof(*p->text), string_cmp_void);
-		a.names = p->text;
-		a.nnames = n;
+		a->names = p->text;
+		a->nnames = n;
 	} else {
 		mem_grow(&p->addrs, &p->cap_addrs, n + 1, sizeof(*p->addrs));
-		if (!parse_addrs(p->text, n, &a, p->addrs))
+		if (!parse_addrs(p->text, n, a, p->addrs))
 			return false;
 	}
-	if (want == DNSFILE_ALL || dns_outcome_known(a.outcome))
-		answers_put(t, &a);
 	return true;
 }
 
+static bool
+is_wanted(const struct answer *a, unsigned want)
+{
+	return ((want & DNSFILE_OF_HOSTS) == 0 || dns_type_of_hosts(a->type)) &&
+	       ((want & DNSFILE_KNOWN) == 0 || dns_outcome_known(a->outcome));
+}
+
 bool
-dnsfile_parse(const char *line, size_t len, enum dnsfile_want want, struct answers *t)
+dnsfile_parse(const char *line, size_t len, unsigned want, struct answers *t)
 {
 	struct line_parser p;
+	struct answer a;
 	bool ok;
 
 	line_parser_init(&p);
-	ok = parse_line(&p, line, len, want, t);
+	if ((ok = parse_line(&p, line, len, &a)) && is_wanted(&a, want))
+		answers_put(t, &a);
 	line_parser_fini(&p);
 	return ok;
 }
 
 int
-dnsfile_read(
-    const char *path, enum dnsfile_want want, struct answers *t, struct dnsfile_counts *counts)
+dnsfile_each(const char *path, void (*fn)(const struct answer *a, void *arg), void *arg,
+    struct dnsfile_counts *counts)
 {
 	int fd = file_open(path, O_RDONLY, 0), error = 0;
 	struct line_parser p;
+	struct answer a;
 	struct lines lines;
 	enum lines_got got;
 	char *line;
@@ -253,16 +267,40 @@ dnsfile_read(
 		/* A last line without its end is whole when it parses: no cut of an object does. */
 		if (got == LINES_ERROR)
 			error = errno != EINTR ? errno : 0;
-		else if (got == LINES_TOO_LONG || (len > 0 && !parse_line(&p, line, len, want, t)))
+		else if (got == LINES_TOO_LONG || (len > 0 && !parse_line(&p, line, len, &a)))
 			counts->bad++;
-		else
-			counts->lines += len > 0;
+		else if (len > 0) {
+			counts->lines++;
+			fn(&a, arg);
+		}
 	}
 	lines_fini(&lines);
 	line_parser_fini(&p);
 	close(fd);
 	errno = error;
 	return error == 0 ? 0 : -1;
+}
+
+struct wanted {
+	unsigned want;
+	struct answers *t;
+};
+
+static void
+put_wanted(const struct answer *a, void *arg)
+{
+	const struct wanted *w = arg;
+
+	if (is_wanted(a, w->want))
+		answers_put(w->t, a);
+}
+
+int
+dnsfile_read(const char *path, unsigned want, struct answers *t, struct dnsfile_counts *counts)
+{
+	struct wanted w = { want, t };
+
+	return dnsfile_each(path, put_wanted, &w, counts);
 }
 
 int

@@ -13,7 +13,9 @@
 #define LABEL_MAX 63
 #define EDE_OPTION 15 /* RFC 8914 */
 
-static const uint16_t wire_types[DNS_NTYPES] = { [DNS_A] = 1, [DNS_AAAA] = 28, [DNS_PTR] = 12 };
+static const uint16_t wire_types[DNS_NTYPES] = {
+	[DNS_A] = 1, [DNS_AAAA] = 28, [DNS_PTR] = 12, [DNS_MX] = 15, [DNS_TLSA] = 52, [DNS_TXT] = 16
+};
 
 static const char *const status_names[WIRE_NSTATUS] = {
 	[WIRE_ANSWER] = "answer",
@@ -79,7 +81,8 @@ name_to_wire(const char *name, uint8_t out[NAME_OCTETS])
 size_t
 wire_query(uint8_t out[WIRE_QUERY_MAX], uint16_t id, const char *name, enum dns_type type)
 {
-	static const uint8_t head[HEADER] = { 0, 0, 0x01 /* RD */, 0, 0, 1, 0, 0, 0, 0, 0, 1 };
+	static const uint8_t head[HEADER] = { 0, 0, 0x01 /* RD */, 0x20 /* AD */, 0, 1, 0, 0, 0, 0,
+		0, 1 };
 	static const uint8_t opt[11] = { 0, 0, 41, WIRE_UDP_PAYLOAD >> 8, WIRE_UDP_PAYLOAD & 255 };
 	size_t n = name_to_wire(name, out + HEADER);
 	uint8_t *p = out + HEADER + n;
@@ -163,10 +166,11 @@ add_name(struct buf *text, const uint8_t *name, size_t len)
 	return start;
 }
 
+/* The field of a record's data, or NULL. */
 static const uint8_t *
-rdata(const ldns_rr *rr, size_t *len)
+field(const ldns_rr *rr, size_t at, size_t *len)
 {
-	const ldns_rdf *rdf = ldns_rr_rd_count(rr) > 0 ? ldns_rr_rdf(rr, 0) : NULL;
+	const ldns_rdf *rdf = ldns_rr_rd_count(rr) > at ? ldns_rr_rdf(rr, at) : NULL;
 
 	*len = rdf == NULL ? 0 : ldns_rdf_size(rdf);
 	return rdf == NULL ? NULL : ldns_rdf_data(rdf);
@@ -190,22 +194,112 @@ add_addr(struct wire_result *r, const uint8_t *data, size_t len)
 	r->addrs[r->naddrs++] = ip;
 }
 
+/* What is put at the end of r->text next is one more text. */
+static void
+begin_text(struct wire_result *r)
+{
+	mem_grow(&r->at, &r->at_cap, r->nnames + 1, sizeof(*r->at));
+	r->at[r->nnames++] = r->text.len;
+}
+
+static bool
+add_ptr(struct wire_result *r, const ldns_rr *rr)
+{
+	size_t len;
+	const uint8_t *data = field(rr, 0, &len);
+
+	if (data == NULL)
+		return false;
+	if (len <= 1) /* the root is nobody's name */
+		return true;
+	begin_text(r);
+	add_name(&r->text, data, len);
+	return true;
+}
+
+/* "10 mx.example.ie"; the root, which says that there is no mail (RFC 7505), is ".". */
+static bool
+add_mx(struct wire_result *r, const ldns_rr *rr)
+{
+	size_t plen, len;
+	const uint8_t *preference = field(rr, 0, &plen), *name = field(rr, 1, &len);
+
+	if (preference == NULL || plen != 2 || name == NULL)
+		return false;
+	begin_text(r);
+	buf_printf(&r->text, "%u ", get16(preference));
+	if (len <= 1)
+		buf_addc(&r->text, '.');
+	add_name(&r->text, name, len);
+	return true;
+}
+
+/* "3 1 1 8d02…" */
+static bool
+add_tlsa(struct wire_result *r, const ldns_rr *rr)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *data;
+	size_t len;
+
+	if (ldns_rr_rd_count(rr) != 4)
+		return false;
+	begin_text(r);
+	for (size_t i = 0; i < 3; i++) {
+		if ((data = field(rr, i, &len)) == NULL || len != 1)
+			return false;
+		buf_printf(&r->text, "%u ", data[0]);
+	}
+	if ((data = field(rr, 3, &len)) == NULL)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		buf_addc(&r->text, digits[data[i] >> 4]);
+		buf_addc(&r->text, digits[data[i] & 15]);
+	}
+	buf_addc(&r->text, '\0');
+	return true;
+}
+
+/* The strings of the record, joined (RFC 7208, 3.3), each with its length before it on the wire. */
+static bool
+add_txt(struct wire_result *r, const ldns_rr *rr)
+{
+	begin_text(r);
+	for (size_t i = 0; i < ldns_rr_rd_count(rr); i++) {
+		size_t len;
+		const uint8_t *data = field(rr, i, &len);
+
+		if (data == NULL || len == 0 || data[0] != len - 1)
+			return false;
+		for (size_t k = 1; k < len; k++) {
+			if (data[k] == '\\')
+				buf_adds(&r->text, "\\\\");
+			else if (data[k] < ' ' || data[k] >= 0x7f)
+				buf_printf(&r->text, "\\%03u", data[k]);
+			else
+				buf_addc(&r->text, (char)data[k]);
+		}
+	}
+	buf_addc(&r->text, '\0');
+	return true;
+}
+
 static bool
 add_record(struct wire_result *r, const ldns_rr *rr, enum dns_type type)
 {
+	static bool (*const texts[DNS_NTYPES])(struct wire_result *, const ldns_rr *) = {
+		[DNS_PTR] = add_ptr,
+		[DNS_MX] = add_mx,
+		[DNS_TLSA] = add_tlsa,
+		[DNS_TXT] = add_txt,
+	};
+	const uint8_t *data;
 	size_t len;
-	const uint8_t *data = rdata(rr, &len);
 
-	if (type == DNS_PTR) {
-		if (data == NULL)
-			return false;
-		if (len <= 1) /* the root is nobody's name */
-			return true;
-		mem_grow(&r->at, &r->at_cap, r->nnames + 1, sizeof(*r->at));
-		r->at[r->nnames++] = add_name(&r->text, data, len);
-		return true;
-	}
-	if (len != (type == DNS_A ? 4 : 16))
+	if (texts[type] != NULL)
+		return texts[type](r, rr);
+	data = field(rr, 0, &len);
+	if (data == NULL || len != (type == DNS_A ? 4 : 16))
 		return false;
 	add_addr(r, data, len);
 	return true;
@@ -257,7 +351,7 @@ follow(struct wire_result *r, const ldns_rr_list *list, enum dns_type type, cons
 				cname = ldns_rr_list_rr(list, i);
 		if (cname == NULL)
 			return true;
-		if (r->ncnames == WIRE_CNAME_MAX || (name = rdata(cname, &len)) == NULL)
+		if (r->ncnames == WIRE_CNAME_MAX || (name = field(cname, 0, &len)) == NULL)
 			return false;
 		r->cnames_at[r->ncnames++] = add_name(&r->text, name, len);
 	}
@@ -361,6 +455,7 @@ read_packet(struct wire_result *r, const ldns_pkt *pkt, const uint8_t *qname, si
 		r->naddrs = r->nnames = 0;
 	settle(r);
 	r->outcome = outcome_of(r);
+	r->ad = ldns_pkt_ad(pkt);
 	return WIRE_ANSWER;
 }
 
@@ -399,6 +494,7 @@ wire_result_answer(const struct wire_result *r, struct answer *a)
 {
 	a->outcome = r->outcome;
 	a->ede = r->ede;
+	a->ad = r->ad;
 	a->ede_text = r->has_ede_text ? r->text.data + r->ede_at : NULL;
 	a->addrs = r->addrs;
 	a->naddrs = r->naddrs;

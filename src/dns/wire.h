@@ -22,7 +22,8 @@
 
 /*
  * Build the query for name, which name_normalise(), name_canonical() or
- * name_reverse() made, with recursion desired and an OPT record.  Returns its
+ * name_reverse() made, with recursion desired, the AD bit (which asks whether DNSSEC proves
+ * the answer, RFC 6840, 5.7) and an OPT record.  Returns its
  * length, or 0 when name is no host name.
  */
 size_t wire_query(uint8_t out[WIRE_QUERY_MAX], uint16_t id, const char *name, enum dns_type type);
@@ -45,6 +46,7 @@ struct wire_result {
 	enum dns_outcome outcome;
 	int rcode; /* 12 bits, with the extended part */
 	int ede; /* or DNS_EDE_NONE */
+	bool ad;
 	struct ip *addrs;
 	size_t naddrs, addrs_cap;
 	const char **names;
@@ -65,7 +67,7 @@ void wire_result_fini(struct wire_result *r);
 /*
  * Check msg[0..len) against the question and read it into r: records of the
  * type asked, at the name or at the end of its CNAME chain; addresses and
- * names sorted, each once.  r is meaningful after WIRE_ANSWER only.
+ * texts sorted, each once.  r is meaningful after WIRE_ANSWER only.
  */
 enum wire_status wire_parse(struct wire_result *r, const uint8_t *msg, size_t len, uint16_t id,
     const char *name, enum dns_type type);

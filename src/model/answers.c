@@ -16,6 +16,9 @@ const char *const dns_type_words[DNS_NTYPES + 1] = {
 	[DNS_A] = "A",
 	[DNS_AAAA] = "AAAA",
 	[DNS_PTR] = "PTR",
+	[DNS_MX] = "MX",
+	[DNS_TLSA] = "TLSA",
+	[DNS_TXT] = "TXT",
 };
 
 static const char *const outcome_names[DNS_NOUTCOMES] = {

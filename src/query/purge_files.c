@@ -196,17 +196,28 @@ filter_records(struct purge *p, const char *name)
 	return rc == 0 ? 0 : -1;
 }
 
-/* What of a list of names stays, in place; the array belongs to the table of answers. */
+/* What of a list of names, or of records as text, stays, in place; the array belongs to the table of answers. */
 static size_t
-keep_names(const struct purge *p, const char *const *from, size_t n, const char **to)
+keep_texts(const struct purge *p, const char *const *from, size_t n, const char **to)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!traces_has(&p->traces, from[i], strlen(from[i])))
+		if (!traces_in(&p->traces, from[i], strlen(from[i])))
 			to[kept++] = from[i];
 	}
 	return kept;
+}
+
+/* A question about somebody who goes; "_25._tcp.mx.example.ie" is one about mx.example.ie. */
+static bool
+asks_of(const struct purge *p, const char *name)
+{
+	const char *dot;
+
+	while (*name == '_' && (dot = strchr(name, '.')) != NULL)
+		name = dot + 1;
+	return traces_has(&p->traces, name, strlen(name));
 }
 
 static void
@@ -223,9 +234,9 @@ filter_answer(struct purge *p, const struct answer *from, struct answers *kept)
 	}
 	a.addrs = addrs;
 	a.names = names;
-	a.nnames = keep_names(p, from->names, from->nnames, names);
+	a.nnames = keep_texts(p, from->names, from->nnames, names);
 	a.cnames = names + a.nnames;
-	a.ncnames = keep_names(p, from->cnames, from->ncnames, names + a.nnames);
+	a.ncnames = keep_texts(p, from->cnames, from->ncnames, names + a.nnames);
 	if (a.outcome == DNS_NOERROR && a.naddrs + a.nnames == 0 && from->naddrs + from->nnames > 0)
 		a.outcome = DNS_NODATA; /* as in the study */
 	if (a.ede_text != NULL && traces_in(&p->traces, a.ede_text, strlen(a.ede_text)))
@@ -254,7 +265,7 @@ filter_answers(struct purge *p, const char *name)
 	if (rc == 0) {
 		sorted = answers_sorted(all);
 		for (size_t i = 0; i < answers_count(all); i++) {
-			if (traces_has(&p->traces, sorted[i]->name, strlen(sorted[i]->name)))
+			if (asks_of(p, sorted[i]->name))
 				p->lines_gone++;
 			else
 				filter_answer(p, sorted[i], kept);

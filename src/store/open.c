@@ -339,7 +339,7 @@ read_answer(struct reading *r, sqlite3_stmt *s)
 		size_t n = end != NULL ? (size_t)(end - t) - at : len - at;
 		struct ip ip;
 
-		if (type == DNS_PTR) {
+		if (!dns_type_has_addresses((enum dns_type)type)) {
 			mem_grow(&targets, &cap_targets, a.targets.n + 1, sizeof(*targets));
 			targets[a.targets.n++] = study_builder_text(r->b, t + at, n);
 		} else if (ip_parse_any(t + at, n, &ip)) {

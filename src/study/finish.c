@@ -236,7 +236,7 @@ take_answers(struct study_builder *b, const struct answers *answers)
 			.ms = a->ms,
 		};
 
-		if (a->type == DNS_PTR) {
+		if (!dns_type_has_addresses(a->type)) {
 			mem_grow(&targets, &cap, a->nnames, sizeof(*targets));
 			for (size_t k = 0; k < a->nnames; k++)
 				targets[k] = study_builder_text(

@@ -27,6 +27,16 @@
 	"\"at\":\"2026-06-15T12:00:02Z\",\"ms\":5012,\"ede\":22,"                               \
 	"\"ede_text\":\"no reachable authority \\u00fc\"}\n"
 
+#define LINE_MX                                                          \
+	"{\"name\":\"firm.ie\",\"type\":\"MX\",\"outcome\":\"noerror\"," \
+	"\"answers\":[\"10 mx1.firm.ie\",\"20 mx2.firm.ie\"],\"ad\":true,\"ms\":1}\n"
+#define LINE_TLSA                                                                       \
+	"{\"name\":\"_25._tcp.mx1.firm.ie\",\"type\":\"TLSA\",\"outcome\":\"noerror\"," \
+	"\"answers\":[\"3 1 1 8d02\"],\"cname\":[\"_dane.firm.ie\"],\"ad\":true,\"ms\":1}\n"
+#define LINE_TXT                                                                   \
+	"{\"name\":\"_mta-sts.firm.ie\",\"type\":\"TXT\",\"outcome\":\"noerror\"," \
+	"\"answers\":[\"v=STSv1; id=\\\\\\\\\\\\010\"],\"ms\":1}\n"
+
 static bool
 parse(struct answers *t, const char *line)
 {
@@ -64,6 +74,9 @@ test_round_trip(void **state)
 		{ "mx1.firm.ie", LINE_A, DNS_A },
 		{ "1.2.0.192.in-addr.arpa", LINE_PTR, DNS_PTR },
 		{ "dead.firm.ie", LINE_FAIL, DNS_AAAA },
+		{ "firm.ie", LINE_MX, DNS_MX },
+		{ "_25._tcp.mx1.firm.ie", LINE_TLSA, DNS_TLSA },
+		{ "_mta-sts.firm.ie", LINE_TXT, DNS_TXT },
 	};
 	struct answers *t = answers_new();
 
@@ -114,7 +127,7 @@ test_bad_lines(void **state)
 		"null",
 		"{\"name\":\"a.ie\",\"type\":\"A\",\"outcome\":\"noerror\"",
 		"{\"name\":\"a.ie\",\"type\":\"A\",\"outcome\":\"noerror\",\"answers\":[]} x",
-		"{\"name\":\"a.ie\",\"type\":\"MX\",\"outcome\":\"noerror\",\"answers\":[]}",
+		"{\"name\":\"a.ie\",\"type\":\"NS\",\"outcome\":\"noerror\",\"answers\":[]}",
 		"{\"name\":\"a.ie\",\"type\":\"A\",\"outcome\":\"great\",\"answers\":[]}",
 		"{\"name\":7,\"type\":\"A\",\"outcome\":\"noerror\",\"answers\":[]}",
 		"{\"name\":\"a,b.ie\",\"type\":\"A\",\"outcome\":\"noerror\",\"answers\":[]}",
@@ -197,6 +210,17 @@ test_last_wins(void **state)
 	assert_int_equal(dnsfile_read(path, DNSFILE_KNOWN, t, &counts), 0);
 	assert_int_equal(answers_count(t), 2);
 	assert_null(answers_get(t, "dead.firm.ie", DNS_AAAA));
+	answers_free(t);
+	/* What tells of mail domains is no matter of hosts. */
+	t = answers_new();
+	text = LINE_MX LINE_A LINE_FAIL LINE_TXT LINE_TLSA;
+	assert_int_equal(file_write(path, text, strlen(text)), 0);
+	assert_int_equal(dnsfile_read(path, DNSFILE_OF_HOSTS, t, &counts), 0);
+	assert_int_equal(counts.lines, 5);
+	assert_int_equal(answers_count(t), 2);
+	assert_int_equal(dnsfile_read(path, DNSFILE_KNOWN, t, &counts), 0);
+	assert_int_equal(answers_count(t), 5);
+	assert_true(answers_get(t, "firm.ie", DNS_MX)->ad);
 	answers_free(t);
 	/* A file from an editor that puts no newline at the end. */
 	t = answers_new();

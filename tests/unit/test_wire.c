@@ -155,7 +155,7 @@ check_answer(enum dns_outcome outcome, size_t addrs, size_t names, size_t cnames
 static void
 test_query(void **state)
 {
-	static const uint8_t expected[] = "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01"
+	static const uint8_t expected[] = "\x12\x34\x01\x20\x00\x01\x00\x00\x00\x00\x00\x01"
 					  "\x03mx1\x04"
 					  "firm\x02ie\x00\x00\x1c\x00\x01"
 					  "\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00";
@@ -452,6 +452,111 @@ test_malformed(void **state)
 	check_answer(DNS_NODATA, 0, 0, 0);
 }
 
+static void
+rr_mx(const char *owner, unsigned preference, const char *target)
+{
+	record(owner, 15, (unsigned)dname_len(target) + 2);
+	u16(preference);
+	dname(target);
+}
+
+static void
+test_mx(void **state)
+{
+	(void)state;
+	start(0x81a0, "firm.ie", 15);
+	rr_mx("firm.ie", 20, "MX2.firm.ie");
+	rr_mx("firm.ie", 10, "mx1.firm.ie");
+	rr_mx("firm.ie", 20, "mx2.firm.ie");
+	rr_mx("other.ie", 5, "not.ours.ie");
+	assert_int_equal(parse("firm.ie", DNS_MX), WIRE_ANSWER);
+	check_answer(DNS_NOERROR, 0, 2, 0);
+	assert_string_equal(r.names[0], "10 mx1.firm.ie");
+	assert_string_equal(r.names[1], "20 mx2.firm.ie");
+	assert_true(r.ad);
+	/* Null MX: no mail, which is an answer. */
+	start(0x8180, "firm.ie", 15);
+	rr_mx("firm.ie", 0, "");
+	assert_int_equal(parse("firm.ie", DNS_MX), WIRE_ANSWER);
+	check_answer(DNS_NOERROR, 0, 1, 0);
+	assert_string_equal(r.names[0], "0 .");
+	assert_false(r.ad);
+	/* A chain, and labels that hold what is no part of a name. */
+	start(0x8180, "firm.ie", 15);
+	rr_name("firm.ie", 5, "b.ie");
+	record("b.ie", 15, 2 + 6 + 4);
+	u16(1);
+	bytes("\5a.\\ \n\2ie", 10);
+	assert_int_equal(parse("firm.ie", DNS_MX), WIRE_ANSWER);
+	check_answer(DNS_NOERROR, 0, 1, 1);
+	assert_string_equal(r.names[0], "1 a\\.\\\\\\032\\010.ie");
+	/* Nothing but a preference is no record. */
+	start(0x8180, "firm.ie", 15);
+	record("firm.ie", 15, 2);
+	u16(1);
+	assert_int_equal(parse("firm.ie", DNS_MX), WIRE_MALFORMED);
+}
+
+static void
+test_hundred_mx(void **state)
+{
+	char name[32];
+
+	(void)state;
+	start(0x8180, "firm.ie", 15);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "mx%u.firm.ie", i);
+		rr_mx("firm.ie", 10, name);
+	}
+	assert_int_equal(parse("firm.ie", DNS_MX), WIRE_ANSWER);
+	check_answer(DNS_NOERROR, 0, 100, 0);
+}
+
+static void
+test_tlsa(void **state)
+{
+	(void)state;
+	start(0x81a0, "_25._tcp.mx.firm.ie", 52);
+	record("_25._tcp.mx.firm.ie", 52, 3 + 32);
+	bytes("\3\1\1", 3);
+	for (unsigned i = 0; i < 32; i++)
+		u8(i * 8);
+	record("_25._tcp.mx.firm.ie", 52, 3 + 1);
+	bytes("\377\0\2\253", 4);
+	assert_int_equal(parse("_25._tcp.mx.firm.ie", DNS_TLSA), WIRE_ANSWER);
+	check_answer(DNS_NOERROR, 0, 2, 0);
+	assert_string_equal(r.names[0], "255 0 2 ab");
+	assert_string_equal(
+	    r.names[1], "3 1 1 0008101820283038404850586068707880889098a0a8b0b8c0c8d0d8e0e8f0f8");
+	assert_true(r.ad);
+	start(0x8180, "_25._tcp.mx.firm.ie", 52);
+	record("_25._tcp.mx.firm.ie", 52, 2);
+	bytes("\3\1", 2);
+	assert_int_equal(parse("_25._tcp.mx.firm.ie", DNS_TLSA), WIRE_MALFORMED);
+}
+
+static void
+test_txt(void **state)
+{
+	(void)state;
+	start(0x8180, "_mta-sts.firm.ie", 16);
+	record("_mta-sts.firm.ie", 16, 1 + 8 + 1 + 0 + 1 + 5);
+	bytes("\10v=STSv1;", 9);
+	u8(0);
+	bytes("\5id=\\\n", 6);
+	record("_mta-sts.firm.ie", 16, 1);
+	u8(0);
+	assert_int_equal(parse("_mta-sts.firm.ie", DNS_TXT), WIRE_ANSWER);
+	check_answer(DNS_NOERROR, 0, 2, 0);
+	assert_string_equal(r.names[0], "");
+	assert_string_equal(r.names[1], "v=STSv1;id=\\\\\\010");
+	/* A string that is longer than its record. */
+	start(0x8180, "_mta-sts.firm.ie", 16);
+	record("_mta-sts.firm.ie", 16, 3);
+	bytes("\11ab", 3);
+	assert_int_equal(parse("_mta-sts.firm.ie", DNS_TXT), WIRE_MALFORMED);
+}
+
 /* Cut anywhere, a message is no answer; with any byte changed, it breaks nothing. */
 static void
 test_cuts_and_flips(void **state)
@@ -531,6 +636,10 @@ main(void)
 		cmocka_unit_test(test_ede),
 		cmocka_unit_test(test_not_ours),
 		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_mx),
+		cmocka_unit_test(test_hundred_mx),
+		cmocka_unit_test(test_tlsa),
+		cmocka_unit_test(test_txt),
 		cmocka_unit_test(test_cuts_and_flips),
 		cmocka_unit_test(test_two_thousand),
 	};
