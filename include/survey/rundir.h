@@ -188,6 +188,8 @@ int manifest_parse(struct manifest *m, const char *text);
 /* Returns 0; -1 with errno set; EINVAL: it is no manifest. */
 int manifest_read(struct manifest *m, const char *directory);
 void manifest_set(char **field, const char *value);
+/* What an analysis has made of the records: the object as text, which becomes the manifest's; or NULL. */
+void manifest_take_analysis(struct manifest *m, char *text);
 void manifest_add_tool(struct manifest *m, const char *name, const char *version);
 /* A shard was started or has ended: set down the attempt at it. */
 void manifest_note_shard(

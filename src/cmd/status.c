@@ -136,6 +136,8 @@ print_manifest(const struct manifest *m, const char *directory, bool locked)
 	printf("%-12s %s\n", "state",
 	    m->state == RUN_RUNNING && !locked ? "interrupted; survey run continues it"
 					       : run_state_name[m->state]);
+	if (m->state_text != NULL)
+		print_safe("", m->state_text);
 	printf("%-12s %s", "started", time_format(m->created, when));
 	printf(", last seen %s\n", time_format(m->updated, when));
 	for (size_t i = 0; i < m->nshards; i++)

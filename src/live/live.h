@@ -107,6 +107,12 @@ enum target_verdict target_check(const struct survey *s, const struct ip *ip);
 int rights_prepare(struct survey *s); /* what tools are told, where nothing can change it */
 int rights_give_up(struct survey *s); /* the process outside, and the sandbox */
 
+/*
+ * judge.c: what was found is looked at after collect() and after the analysis.
+ * Nothing, far too little or no key makes the run incomplete, with the reason in its state_text.
+ */
+void judge_found(struct survey *s, bool analyzed);
+
 /* collect.c: scan, grab and dns, all at once.  Returns 0 or an exit_status. */
 int collect(struct survey *s, bool scan, bool grab, bool dns);
 

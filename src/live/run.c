@@ -61,7 +61,11 @@ stage_geo(struct survey *s)
 static int
 stage_collect(struct survey *s)
 {
-	return collect(s, true, s->until >= STAGE_GRAB, survey_resolves(s));
+	int rc = collect(s, true, s->until >= STAGE_GRAB, survey_resolves(s));
+
+	if (rc == 0)
+		judge_found(s, false);
+	return rc;
 }
 
 static int
@@ -69,6 +73,7 @@ stage_analyze(struct survey *s)
 {
 	const struct config *c = s->c;
 	struct analyze_options o;
+	char *found = NULL;
 	int rc;
 
 	analyze_defaults(&o);
@@ -80,14 +85,8 @@ stage_analyze(struct survey *s)
 	o.threads = (unsigned)c->analysis.threads;
 	o.locked = true;
 	o.stop = signals_stop();
-	free(s->m.analysis);
-	s->m.analysis = NULL;
-	rc = analyze_rundir(&o, NULL, &s->m.analysis);
-	/* The report reads it from there. */
-	if ((rc == 0 || rc == EXIT_INCOMPLETE) && manifest_write(&s->m, s->dir.path) == -1) {
-		log_error("%s/run.json: %s", s->dir.shown, strerror(errno));
-		return EXIT_FAILED;
-	}
+	rc = analyze_rundir(&o, NULL, &found);
+	manifest_take_analysis(&s->m, found);
 	return rc;
 }
 
@@ -203,6 +202,14 @@ run_stage(struct survey *s, const struct stage *st)
 	if (rc == EXIT_INCOMPLETE) {
 		s->incomplete = true;
 		rc = 0;
+	}
+	if (rc == 0 && st->first == STAGE_ANALYZE) {
+		judge_found(s, true);
+		/* The report reads it from there. */
+		if (manifest_write(&s->m, s->dir.path) == -1) {
+			log_error("%s/run.json: %s", s->dir.shown, strerror(errno));
+			return EXIT_FAILED;
+		}
 	}
 	return rc;
 }

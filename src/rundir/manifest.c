@@ -757,6 +757,19 @@ get_analysis(json_object *o, struct manifest_analysis *a)
 	}
 }
 
+void
+manifest_take_analysis(struct manifest *m, char *text)
+{
+	json_object *o = text != NULL ? json_tokener_parse(text) : NULL;
+
+	free(m->analysis);
+	m->analysis = text;
+	found_fini(&m->found);
+	if (o != NULL)
+		get_analysis(o, &m->found);
+	json_object_put(o);
+}
+
 /* What a later version, or somebody else, has put there stays there. */
 static void
 get_more(json_object *root, struct manifest *m)
