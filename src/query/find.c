@@ -30,21 +30,21 @@ tell_host(struct finding *f, size_t run, const struct find_query *q, int64_t hos
 static void
 tell_why(struct finding *f, size_t run, const struct find_query *q, struct buf *why)
 {
+	struct absences **a = &f->runs[run].absent;
 	enum absence reason;
 
 	if (q->kind != FIND_ADDRESS) {
 		buf_adds(why, "not in this study");
 		return;
 	}
-	if (f->absent[run] == NULL)
-		f->absent[run] = absences_open(
-		    f->o->runs->v[run].path, f->o->nqueries >= LISTS_FROM);
-	reason = absences_reason(f->absent[run], &q->ip, why);
+	if (*a == NULL)
+		*a = absences_open(f->o->runs->v[run].path, f->o->nqueries >= LISTS_FROM);
+	reason = absences_reason(*a, &q->ip, why);
 	if (f->o->format != PRINT_JSON)
 		return;
 	jsonw_member_string(&f->w, "reason", absence_name(reason));
 	jsonw_key(&f->w, "scans");
-	absences_scans(f->absent[run], &f->w);
+	absences_scans(*a, &f->w);
 }
 
 static void
@@ -96,7 +96,7 @@ one_query(struct finding *f, const char *text)
 
 	find_understand(&q, text);
 	for (size_t run = 0; run < f->o->runs->n; run++) {
-		if ((rc = find_list(f->db[run], &q, &hosts)) == -1)
+		if ((rc = find_list(f->runs[run].db, &q, &hosts)) == -1)
 			break;
 		any = any || hosts.n > 0;
 		one_run(f, run, &q, &hosts);
@@ -107,16 +107,24 @@ one_query(struct finding *f, const char *text)
 	return rc;
 }
 
+static void
+finding_run_fini(struct finding_run *r)
+{
+	for (int i = 0; i < NTELL_STATEMENTS; i++)
+		sqlite3_finalize(r->statements[i]);
+	sqlite3_close(r->db);
+	absences_free(r->absent);
+}
+
 int
 query_find(const struct find_options *o, struct buf *out)
 {
 	struct finding f = { .o = o, .out = out };
 	int rc = 0;
 
-	f.db = xcalloc(o->runs->n + 1, sizeof(*f.db));
-	f.absent = xcalloc(o->runs->n + 1, sizeof(*f.absent));
+	f.runs = xcalloc(o->runs->n + 1, sizeof(*f.runs));
 	for (size_t i = 0; i < o->runs->n && rc == 0; i++) {
-		if ((f.db[i] = query_open(o->runs->v[i].path)) == NULL)
+		if ((f.runs[i].db = query_open(o->runs->v[i].path)) == NULL)
 			rc = -1;
 	}
 	jsonw_init(&f.w, NULL);
@@ -134,11 +142,8 @@ query_find(const struct find_options *o, struct buf *out)
 	}
 	jsonw_fini(&f.w);
 	print_fini(&f.csv);
-	for (size_t i = 0; i < o->runs->n; i++) {
-		sqlite3_close(f.db[i]);
-		absences_free(f.absent[i]);
-	}
-	free(f.db);
-	free(f.absent);
+	for (size_t i = 0; i < o->runs->n; i++)
+		finding_run_fini(&f.runs[i]);
+	free(f.runs);
 	return rc == 0 && f.nfound > 0 ? 0 : 1;
 }

@@ -47,14 +47,31 @@ struct find_hosts {
 /* The hosts of a query.  Returns 0, or -1 after a message. */
 int find_list(struct sqlite3 *db, const struct find_query *q, struct find_hosts *hosts);
 
+/* What is told of a host is asked by these. */
+enum tell_statement {
+	TELL_HOST,
+	TELL_PORTS,
+	TELL_WEAK, /* findings of a key */
+	TELL_NAMES,
+	TELL_OUTCOMES,
+	TELL_PARTNERS,
+	TELL_CLUSTERED, /* takes an address */
+	NTELL_STATEMENTS
+};
+
+struct finding_run {
+	struct sqlite3 *db;
+	struct sqlite3_stmt *statements[NTELL_STATEMENTS]; /* NULL until wanted */
+	struct absences *absent; /* NULL until asked for */
+};
+
 /* What is printed, and of what. */
 struct finding {
 	const struct find_options *o;
 	struct buf *out;
 	struct jsonw w;
 	struct print csv;
-	struct sqlite3 **db; /* by run */
-	struct absences **absent; /* by run; NULL until asked for */
+	struct finding_run *runs; /* in step with o->runs */
 	size_t nfound; /* queries with a row */
 };
 

@@ -42,57 +42,73 @@ put_number(struct jsonw *w, const char *key, sqlite3_stmt *s, int c)
 		jsonw_int(w, sqlite3_column_int64(s, c));
 }
 
-static sqlite3_stmt *
-prepare(sqlite3 *db, const char *sql, int64_t host)
-{
-	sqlite3_stmt *s = NULL;
+static const char *const statements[NTELL_STATEMENTS] = {
+	[TELL_HOST] = "SELECT ip, asn, as_name, country, out, cluster, csize, nrcs, verdict, rdns, "
+		      "time FROM hosts WHERE id = ?1",
+	[TELL_PORTS] =
+	    "SELECT p.port, p.grab, k.fp, k.ssh_fp, k.kind, k.hosts, p.version, p.key_type, "
+	    "p.key_bits, p.curve, p.browser_trusted, p.timely, p.software, c.sha256, c.serial, "
+	    "c.subject, c.issuer, c.not_before, c.not_after, c.self_signed, p.cipher_suite, p.key "
+	    "FROM host_ports p LEFT JOIN keys k ON k.id = p.key LEFT JOIN certs c ON c.id = p.cert "
+	    "WHERE p.host = ?1 ORDER BY p.rowid",
+	[TELL_WEAK] = "SELECT kind, severity, evidence FROM findings WHERE key = ?1 ORDER BY id",
+	[TELL_NAMES] =
+	    "SELECT key, name, verdict, address FROM names WHERE host = ?1 ORDER BY rowid",
+	[TELL_OUTCOMES] = "SELECT port, outcome FROM outcomes WHERE host = ?1 AND outcome <> 'key' "
+			  "ORDER BY rowid",
+	/* Hosts that hold a key of this host, by AS. */
+	[TELL_PARTNERS] =
+	    "SELECT h.asn, h.as_name, count(*) AS n FROM hosts h WHERE h.out IS NULL AND "
+	    "h.id <> ?1 AND h.id IN (SELECT q.host FROM host_ports q WHERE q.key IN (SELECT p.key "
+	    "FROM host_ports p JOIN keys k ON k.id = p.key WHERE p.host = ?1 AND k.hosts > 1)) "
+	    "GROUP BY h.asn, h.as_name ORDER BY n DESC, h.asn",
+	[TELL_CLUSTERED] = "SELECT cluster FROM hosts WHERE ip = ?1",
+};
+#define KEY_COLUMN 21 /* of TELL_PORTS: keys.id */
 
-	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK) {
-		log_error("find: %s", sqlite3_errmsg(db));
-		return NULL;
-	}
-	sqlite3_bind_int64(s, 1, host);
+/*
+ * A statement of a run, made when it is first wanted: for 100 hosts to make them would take longer
+ * than to run them.  sqlite3_reset() it.  NULL after a message.
+ */
+static sqlite3_stmt *
+statement(struct finding *f, size_t run, enum tell_statement which)
+{
+	struct finding_run *r = &f->runs[run];
+
+	if (r->statements[which] == NULL &&
+	    sqlite3_prepare_v3(r->db, statements[which], -1, SQLITE_PREPARE_PERSISTENT,
+		&r->statements[which], NULL) != SQLITE_OK)
+		log_error("find: %s", sqlite3_errmsg(r->db));
+	return r->statements[which];
+}
+
+/* The same for the host, or the key, of that number. */
+static sqlite3_stmt *
+ask(struct finding *f, size_t run, enum tell_statement which, int64_t number)
+{
+	sqlite3_stmt *s = statement(f, run, which);
+
+	if (s != NULL)
+		sqlite3_bind_int64(s, 1, number);
 	return s;
 }
 
-#define HOST_SQL                                                                            \
-	"SELECT ip, asn, as_name, country, out, cluster, csize, nrcs, verdict, rdns, time " \
-	"FROM hosts WHERE id = ?1"
-#define PORT_SQL                                                                                 \
-	"SELECT p.port, p.grab, k.fp, k.ssh_fp, k.kind, k.hosts, p.version, p.key_type, "        \
-	"p.key_bits, p.curve, p.browser_trusted, p.timely, p.software, c.sha256, c.serial, "     \
-	"c.subject, c.issuer, c.not_before, c.not_after, c.self_signed, p.cipher_suite, p.key "  \
-	"FROM host_ports p LEFT JOIN keys k ON k.id = p.key LEFT JOIN certs c ON c.id = p.cert " \
-	"WHERE p.host = ?1 ORDER BY p.rowid"
-#define KEY_COLUMN 21 /* of PORT_SQL: keys.id */
-#define WEAK_SQL "SELECT kind, severity, evidence FROM findings WHERE key = ?1 ORDER BY id"
-#define NAME_SQL "SELECT key, name, verdict, address FROM names WHERE host = ?1 ORDER BY rowid"
-#define OUTCOME_SQL \
-	"SELECT port, outcome FROM outcomes WHERE host = ?1 AND outcome <> 'key' ORDER BY rowid"
-/* Hosts that hold a key of this host, by AS. */
-#define PARTNER_SQL                                                                             \
-	"SELECT h.asn, h.as_name, count(*) AS n FROM hosts h WHERE h.out IS NULL AND "          \
-	"h.id <> ?1 AND h.id IN (SELECT q.host FROM host_ports q WHERE q.key IN (SELECT p.key " \
-	"FROM host_ports p JOIN keys k ON k.id = p.key WHERE p.host = ?1 AND k.hosts > 1)) "    \
-	"GROUP BY h.asn, h.as_name ORDER BY n DESC, h.asn"
-
 /* Since when the address has been in a cluster, over the runs in order of time, up to and with this one. */
 static const struct query_run *
-clustered_since(const struct finding *f, size_t run, const char *ip)
+clustered_since(struct finding *f, size_t run, const char *ip)
 {
 	const struct query_run *since = NULL;
 
 	for (size_t i = run + 1; i-- > 0;) {
-		sqlite3_stmt *s = NULL;
+		sqlite3_stmt *s = statement(f, i, TELL_CLUSTERED);
 		bool in = false;
 
-		if (sqlite3_prepare_v2(f->db[i], "SELECT cluster FROM hosts WHERE ip = ?", -1, &s,
-			NULL) == SQLITE_OK) {
-			sqlite3_bind_text(s, 1, ip, -1, SQLITE_STATIC);
+		if (s != NULL) {
+			sqlite3_bind_text(s, 1, ip, -1, SQLITE_TRANSIENT);
 			in = sqlite3_step(s) == SQLITE_ROW &&
 			     sqlite3_column_type(s, 0) != SQLITE_NULL;
 		}
-		sqlite3_finalize(s);
+		sqlite3_reset(s);
 		if (!in)
 			break;
 		since = &f->o->runs->v[i];
@@ -100,19 +116,20 @@ clustered_since(const struct finding *f, size_t run, const char *ip)
 	return since;
 }
 
-/* A statement for the findings of the key in that row of PORT_SQL; NULL: the row has none. */
+/* A statement for the findings of the key in that row of TELL_PORTS; NULL: the row has none. */
 static sqlite3_stmt *
-weak_of(sqlite3 *db, sqlite3_stmt *port)
+weak_of(struct finding *f, size_t run, sqlite3_stmt *port)
 {
 	return sqlite3_column_type(port, KEY_COLUMN) == SQLITE_NULL
 		   ? NULL
-		   : prepare(db, WEAK_SQL, sqlite3_column_int64(port, KEY_COLUMN));
+		   : ask(f, run, TELL_WEAK, sqlite3_column_int64(port, KEY_COLUMN));
 }
 
 static void
-json_weak(struct jsonw *w, sqlite3 *db, sqlite3_stmt *port)
+json_weak(struct finding *f, size_t run, sqlite3_stmt *port)
 {
-	sqlite3_stmt *s = weak_of(db, port);
+	sqlite3_stmt *s = weak_of(f, run, port);
+	struct jsonw *w = &f->w;
 
 	jsonw_key(w, "weak");
 	jsonw_array(w);
@@ -124,31 +141,32 @@ json_weak(struct jsonw *w, sqlite3 *db, sqlite3_stmt *port)
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
-	sqlite3_finalize(s);
+	sqlite3_reset(s);
 }
 
 /* "roca (critical), short (medium)"; returns whether there is anything. */
 static bool
-weak_text(sqlite3 *db, sqlite3_stmt *port, struct buf *out)
+weak_text(struct finding *f, size_t run, sqlite3_stmt *port, struct buf *out)
 {
-	sqlite3_stmt *s = weak_of(db, port);
+	sqlite3_stmt *s = weak_of(f, run, port);
 	bool any = false;
 
 	for (; s != NULL && sqlite3_step(s) == SQLITE_ROW; any = true)
 		buf_printf(out, "%s%s (%s)", any ? ", " : "", text_of(s, 0), text_of(s, 1));
-	sqlite3_finalize(s);
+	sqlite3_reset(s);
 	return any;
 }
 
 static void
-json_ports(struct jsonw *w, sqlite3 *db, int64_t host)
+json_ports(struct finding *f, size_t run, int64_t host)
 {
 	static const char *const members[] = { "port", "grab", "key", "ssh_fp", "kind", "key_hosts",
 		"version", "key_type", "key_bits", "curve", "browser_trusted", "timely", "software",
 		"cert", "serial", "subject", "issuer", "not_before", "not_after", "self_signed",
 		"cipher_suite" };
 	static const char numbers[] = "\1\0\0\0\0\1\0\0\1\0\1\1\0\0\0\0\0\0\0\1\1";
-	sqlite3_stmt *s = prepare(db, PORT_SQL, host);
+	sqlite3_stmt *s = ask(f, run, TELL_PORTS, host);
+	struct jsonw *w = &f->w;
 
 	jsonw_key(w, "ports");
 	jsonw_array(w);
@@ -160,12 +178,12 @@ json_ports(struct jsonw *w, sqlite3 *db, int64_t host)
 			else
 				put_text(w, members[c], s, c);
 		}
-		json_weak(w, db, s);
+		json_weak(f, run, s);
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
-	sqlite3_finalize(s);
-	s = prepare(db, OUTCOME_SQL, host);
+	sqlite3_reset(s);
+	s = ask(f, run, TELL_OUTCOMES, host);
 	jsonw_key(w, "outcomes");
 	jsonw_object(w);
 	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
@@ -175,13 +193,14 @@ json_ports(struct jsonw *w, sqlite3 *db, int64_t host)
 		put_text(w, port, s, 1);
 	}
 	jsonw_end_object(w);
-	sqlite3_finalize(s);
+	sqlite3_reset(s);
 }
 
 static void
-json_partners(struct jsonw *w, sqlite3 *db, int64_t host)
+json_partners(struct finding *f, size_t run, int64_t host)
 {
-	sqlite3_stmt *s = prepare(db, PARTNER_SQL, host);
+	sqlite3_stmt *s = ask(f, run, TELL_PARTNERS, host);
+	struct jsonw *w = &f->w;
 
 	jsonw_key(w, "partners");
 	jsonw_array(w);
@@ -193,7 +212,7 @@ json_partners(struct jsonw *w, sqlite3 *db, int64_t host)
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
-	sqlite3_finalize(s);
+	sqlite3_reset(s);
 }
 
 void
@@ -201,8 +220,7 @@ find_json_host(struct finding *f, size_t run, int64_t host)
 {
 	static const char *const members[] = { "ip", "asn", "as_name", "country", "out", "cluster",
 		"csize", "nrcs", "verdict", "rdns", "time" };
-	sqlite3 *db = f->db[run];
-	sqlite3_stmt *s = prepare(db, HOST_SQL, host);
+	sqlite3_stmt *s = ask(f, run, TELL_HOST, host);
 	struct jsonw *w = &f->w;
 	char *ip = NULL;
 
@@ -216,7 +234,7 @@ find_json_host(struct finding *f, size_t run, int64_t host)
 		}
 		ip = xstrdup(text_of(s, 0) != NULL ? text_of(s, 0) : "");
 	}
-	sqlite3_finalize(s);
+	sqlite3_reset(s);
 	if (ip != NULL && f->o->runs->n > 1) {
 		const struct query_run *since = clustered_since(f, run, ip);
 		char time[TIME_SIZE];
@@ -228,7 +246,7 @@ find_json_host(struct finding *f, size_t run, int64_t host)
 			jsonw_string(w, time_format(since->began, time));
 	}
 	free(ip);
-	s = prepare(db, NAME_SQL, host);
+	s = ask(f, run, TELL_NAMES, host);
 	jsonw_key(w, "names");
 	jsonw_array(w);
 	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
@@ -240,9 +258,9 @@ find_json_host(struct finding *f, size_t run, int64_t host)
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
-	sqlite3_finalize(s);
-	json_ports(w, db, host);
-	json_partners(w, db, host);
+	sqlite3_reset(s);
+	json_ports(f, run, host);
+	json_partners(f, run, host);
 	jsonw_end_object(w);
 }
 
@@ -263,21 +281,22 @@ text_as(struct buf *out, sqlite3_stmt *s, int asn, int name)
 }
 
 static void
-text_weak(struct buf *out, sqlite3 *db, sqlite3_stmt *port, bool colour)
+text_weak(struct finding *f, size_t run, sqlite3_stmt *port)
 {
 	struct buf b;
 
 	buf_init(&b);
-	if (weak_text(db, port, &b))
-		buf_printf(out, "            %sWEAK: %s%s\n", colour ? "\033[1;31m" : "", b.data,
-		    colour ? "\033[0m" : "");
+	if (weak_text(f, run, port, &b))
+		buf_printf(f->out, "            %sWEAK: %s%s\n", f->o->colour ? "\033[1;31m" : "",
+		    b.data, f->o->colour ? "\033[0m" : "");
 	buf_fini(&b);
 }
 
 static void
-text_ports(struct buf *out, sqlite3 *db, int64_t host, bool colour)
+text_ports(struct finding *f, size_t run, int64_t host)
 {
-	sqlite3_stmt *s = prepare(db, PORT_SQL, host);
+	sqlite3_stmt *s = ask(f, run, TELL_PORTS, host);
+	struct buf *out = f->out;
 
 	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
 		const char *grab = text_of(s, 1);
@@ -305,7 +324,7 @@ text_ports(struct buf *out, sqlite3 *db, int64_t host, bool colour)
 			plain(out, text_of(s, 12), 40);
 		}
 		buf_adds(out, "\n");
-		text_weak(out, db, s, colour);
+		text_weak(f, run, s);
 		if (text_of(s, 15) != NULL) {
 			buf_adds(out, "            certificate ");
 			plain(out, text_of(s, 15), 70);
@@ -316,27 +335,26 @@ text_ports(struct buf *out, sqlite3 *db, int64_t host, bool colour)
 			buf_adds(out, "\n");
 		}
 	}
-	sqlite3_finalize(s);
-	s = prepare(db, OUTCOME_SQL, host);
+	sqlite3_reset(s);
+	s = ask(f, run, TELL_OUTCOMES, host);
 	for (bool first = true; s != NULL && sqlite3_step(s) == SQLITE_ROW; first = false)
 		buf_printf(out, "%s%d %s", first ? "  no key: " : ", ", sqlite3_column_int(s, 0),
 		    text_of(s, 1));
 	if (out->len > 0 && out->data[out->len - 1] != '\n')
 		buf_adds(out, "\n");
-	sqlite3_finalize(s);
+	sqlite3_reset(s);
 }
 
 void
 find_text_host(struct finding *f, size_t run, int64_t host)
 {
-	sqlite3 *db = f->db[run];
-	sqlite3_stmt *s = prepare(db, HOST_SQL, host);
+	sqlite3_stmt *s = ask(f, run, TELL_HOST, host);
 	struct buf *out = f->out;
 	int shown = 0, more = 0;
 	char time[TIME_SIZE];
 
 	if (s == NULL || sqlite3_step(s) != SQLITE_ROW) {
-		sqlite3_finalize(s);
+		sqlite3_reset(s);
 		return;
 	}
 	buf_printf(out, "%s%s%s  ", f->o->colour ? "\033[1m" : "", text_of(s, 0),
@@ -361,8 +379,8 @@ find_text_host(struct finding *f, size_t run, int64_t host)
 			    time_format(since->began, time), since->name);
 	}
 	buf_printf(out, "  names: %s\n", text_of(s, 8));
-	sqlite3_finalize(s);
-	s = prepare(db, NAME_SQL, host);
+	sqlite3_reset(s);
+	s = ask(f, run, TELL_NAMES, host);
 	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
 		buf_printf(out, "    %-10s ", text_of(s, 0));
 		plain(out, text_of(s, 1), 90);
@@ -372,9 +390,9 @@ find_text_host(struct finding *f, size_t run, int64_t host)
 			buf_printf(out, " (leads to %s)", text_of(s, 3));
 		buf_adds(out, "\n");
 	}
-	sqlite3_finalize(s);
-	text_ports(out, db, host, f->o->colour);
-	s = prepare(db, PARTNER_SQL, host);
+	sqlite3_reset(s);
+	text_ports(f, run, host);
+	s = ask(f, run, TELL_PARTNERS, host);
 	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
 		if (shown++ >= PARTNER_ASES) {
 			more++;
@@ -384,7 +402,7 @@ find_text_host(struct finding *f, size_t run, int64_t host)
 		text_as(out, s, 0, 1);
 		buf_printf(out, ": %lld\n", (long long)sqlite3_column_int64(s, 2));
 	}
-	sqlite3_finalize(s);
+	sqlite3_reset(s);
 	if (more > 0)
 		buf_printf(out, "    and of %d more ASes\n", more);
 }
@@ -423,8 +441,8 @@ void
 find_csv_host(struct finding *f, size_t run, const char *query, int64_t number)
 {
 	static const int columns[] = { 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14 };
-	sqlite3_stmt *host = prepare(f->db[run], HOST_SQL, number);
-	sqlite3_stmt *port = prepare(f->db[run], PORT_SQL, number);
+	sqlite3_stmt *host = ask(f, run, TELL_HOST, number);
+	sqlite3_stmt *port = ask(f, run, TELL_PORTS, number);
 	bool there = host != NULL && sqlite3_step(host) == SQLITE_ROW;
 	struct buf weak;
 	size_t rows = 0;
@@ -439,7 +457,7 @@ find_csv_host(struct finding *f, size_t run, const char *query, int64_t number)
 		for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
 			csv_cell(&f->csv, port, columns[i]);
 		buf_clear(&weak);
-		if (weak_text(f->db[run], port, &weak))
+		if (weak_text(f, run, port, &weak))
 			print_string(&f->csv, weak.data);
 		print_row(&f->csv);
 		rows++;
@@ -449,6 +467,6 @@ find_csv_host(struct finding *f, size_t run, const char *query, int64_t number)
 		print_row(&f->csv);
 	}
 	buf_fini(&weak);
-	sqlite3_finalize(port);
-	sqlite3_finalize(host);
+	sqlite3_reset(port);
+	sqlite3_reset(host);
 }
