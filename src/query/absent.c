@@ -46,6 +46,7 @@ static const char *const absence_names[NABSENCES] = {
 	[ABSENT_RESERVED] = "special-purpose address",
 	[ABSENT_NO_RECORD] = "no record",
 	[ABSENT_SILENT] = "silent",
+	[ABSENT_UNSURE] = "silent, or not asked",
 	[ABSENT_NOT_ASKED] = "not surveyed",
 };
 
@@ -172,14 +173,15 @@ holds(const struct ip_range *r, unsigned long line, const char *text, void *arg)
 	return true;
 }
 
+/* By which line of a list: the file may be another one than when the run read it. */
 static void
 say_line(const char *what, const struct list *l, const struct ip *ip, struct buf *out)
 {
 	struct searched s = { .ip = ip };
 
 	each_range(l->path, holds, &s);
-	buf_printf(out, "%s by line %lu of %s (%s), as that file is now: never asked", what, s.line,
-	    l->path, s.text != NULL ? s.text : "");
+	buf_printf(out, "%s by line %lu of %s (%s), as that file is now", what, s.line, l->path,
+	    s.text != NULL ? s.text : "");
 	free(s.text);
 }
 
@@ -264,29 +266,81 @@ blocking_list(struct absences *a, const struct ip *ip)
 	return NULL;
 }
 
+/* Did the shards of this directory ask all of the target ranges? */
+static bool
+scan_is_whole(const struct absences *a)
+{
+	bool whole = a->has_manifest && a->m.nshards > 0 && a->m.machines <= 1;
+
+	for (size_t i = 0; whole && i < a->m.nshards; i++)
+		whole = a->m.shards[i].state == SHARD_DONE;
+	return whole;
+}
+
+/* Were the hosts of the run given to it, instead of being found by a scan? */
+static bool
+hosts_were_given(const struct absences *a)
+{
+	return a->has_manifest && a->m.has_scan && a->m.nshards == 0 &&
+	       a->m.stages[STAGE_GRAB].state == STAGE_DONE;
+}
+
+/* What became of an address. */
+struct lookup {
+	enum absence why;
+	const struct list
+	    *list; /* of the config, and as it is now: it holds the address; or NULL */
+	bool answered; /* on port 25 */
+	bool in_ranges;
+};
+
+static void
+find_list_of_config(struct absences *a, const struct ip *ip, struct lookup *l)
+{
+	if ((l->list = blocking_list(a, ip)) != NULL) {
+		l->why = ABSENT_BLOCKED;
+	} else if (in_list(&a->opt_out, ip)) {
+		l->list = &a->opt_out;
+		l->why = ABSENT_OPTED_OUT;
+	}
+}
+
+static struct lookup
+look_up(struct absences *a, const struct ip *ip)
+{
+	struct lookup l = { .why = ABSENT_NO_RECORD };
+
+	if (ip->family != 4 && ip->family != 6) {
+		l.why = ABSENT_NO_PSEUDONYM;
+		return l;
+	}
+	if (is_line_of(a, &a->out_of_country, ip)) {
+		l.why = ABSENT_OUT_OF_COUNTRY;
+		return l;
+	}
+	find_list_of_config(a, ip, &l);
+	if ((l.answered = is_line_of(a, &a->hits, ip)))
+		return l;
+	/* What was blocked is no part of these ranges: if a list has it now, it came later. */
+	if ((l.in_ranges = in_list(&a->targets[ip->family == 6], ip)))
+		l.why = ip->family == 6 || hosts_were_given(a) ? ABSENT_NOT_ASKED
+			: scan_is_whole(a)		       ? ABSENT_SILENT
+							       : ABSENT_UNSURE;
+	else if (l.list == NULL && in_list(&a->blocked, ip))
+		l.why = ip_special_find(ip) != NULL ? ABSENT_RESERVED : ABSENT_BLOCKED;
+	else if (l.list == NULL) {
+		/* A scan of one family has no list of the other one. */
+		(void)in_list(&a->targets[ip->family == 4], ip);
+		l.why = a->targets[0].missing && a->targets[1].missing ? ABSENT_UNTOLD
+								       : ABSENT_NOT_ASKED;
+	}
+	return l;
+}
+
 enum absence
 absences_why(struct absences *a, const struct ip *ip)
 {
-	struct list *targets;
-
-	if (ip->family != 4 && ip->family != 6)
-		return ABSENT_NO_PSEUDONYM;
-	if (is_line_of(a, &a->out_of_country, ip))
-		return ABSENT_OUT_OF_COUNTRY;
-	if (blocking_list(a, ip) != NULL)
-		return ABSENT_BLOCKED;
-	if (in_list(&a->opt_out, ip))
-		return ABSENT_OPTED_OUT;
-	if (is_line_of(a, &a->hits, ip))
-		return ABSENT_NO_RECORD;
-	if (in_list(&a->blocked, ip))
-		return ip_special_find(ip) != NULL ? ABSENT_RESERVED : ABSENT_BLOCKED;
-	targets = &a->targets[ip->family == 6];
-	if (in_list(targets, ip))
-		return ABSENT_SILENT;
-	/* A scan of one family has no list of the other one. */
-	(void)in_list(&a->targets[ip->family == 4], ip);
-	return a->targets[0].missing && a->targets[1].missing ? ABSENT_UNTOLD : ABSENT_NOT_ASKED;
+	return look_up(a, ip).why;
 }
 
 /* When packets left, and from where: for whoever asks "did you probe me?". */
@@ -311,21 +365,82 @@ say_scans(const struct absences *a, struct buf *out)
 			buf_printf(out, " (source %s)", ip_format(&t->source, ip));
 	}
 	if (n > SCANS_TOLD)
-		buf_printf(out, " and in %zu more, the last until %s", n - SCANS_TOLD,
-		    time_format(a->m.attempts[n - 1].ended, to));
+		buf_printf(out, " and in %zu more, the last from %s", n - SCANS_TOLD,
+		    time_format(a->m.attempts[n - 1].started, from));
 	if (a->m.shards_total > 1)
 		buf_printf(out, "; in which of the %u shards an address was asked cannot be told",
 		    a->m.shards_total);
 }
 
+/* Blocked or opted out, now or when the run read its lists. */
+static void
+say_blocked(struct absences *a, const struct ip *ip, const struct lookup *l, struct buf *out)
+{
+	if (l->answered)
+		buf_adds(out, "answered on port 25; ");
+	if (l->list != NULL)
+		say_line(l->why == ABSENT_BLOCKED ? "blocked" : "opted out", l->list, ip, out);
+	else
+		buf_adds(out, "blocked when the scan ran; none of the block lists names it now");
+	if (l->answered) {
+		buf_adds(out, ": not asked further");
+		say_scans(a, out);
+	} else if (!in_list(&a->blocked, ip)) {
+		buf_adds(out, "; which lists the run had is not told here");
+	} else {
+		buf_adds(out, a->m.nsessions > 1
+				  ? ": not asked in the run's last session, and which "
+				    "lists earlier ones had is not told"
+				  : ": never asked");
+	}
+}
+
+/* In the target ranges, and why that may mean nothing. */
+static void
+say_unsure(const struct absences *a, struct buf *out)
+{
+	buf_adds(out, "in the target ranges; ");
+	if (!a->has_manifest || !a->m.has_scan)
+		buf_adds(out, "whether it was asked is not told here");
+	else if (a->m.machines > 1)
+		buf_printf(out,
+		    "silent on port 25, or asked by another one of the %u machines of this survey",
+		    a->m.machines);
+	else
+		buf_adds(out, "the scan was not finished: silent on port 25, or not asked");
+}
+
+static void
+say_not_asked(
+    const struct absences *a, const struct ip *ip, const struct lookup *l, struct buf *out)
+{
+	if (!l->in_ranges)
+		buf_adds(out, "not in the target ranges: never asked");
+	else if (hosts_were_given(a))
+		buf_adds(out, "in the target ranges, but not among the hosts that this run was "
+			      "given: never asked");
+	else
+		buf_printf(
+		    out, "in the target ranges, but IPv%d is not scanned: never asked", ip->family);
+}
+
+/* Whoever got onto a list after the run was asked before. */
+static void
+say_since(const struct absences *a, const struct ip *ip, const struct lookup *l, struct buf *out)
+{
+	if (l->list == NULL)
+		return;
+	buf_adds(out, "; later ");
+	say_line(l->list == &a->opt_out ? "opted out" : "blocked", l->list, ip, out);
+}
+
 enum absence
 absences_reason(struct absences *a, const struct ip *ip, struct buf *out)
 {
-	enum absence why = absences_why(a, ip);
+	const struct lookup l = look_up(a, ip);
 	const struct ip_special *special;
-	const struct list *block;
 
-	switch (why) {
+	switch (l.why) {
 	case ABSENT_NO_PSEUDONYM:
 		buf_adds(out, "no such pseudonym in this study");
 		break;
@@ -335,14 +450,8 @@ absences_reason(struct absences *a, const struct ip *ip, struct buf *out)
 		say_scans(a, out);
 		break;
 	case ABSENT_BLOCKED:
-		if ((block = blocking_list(a, ip)) != NULL)
-			say_line("blocked", block, ip, out);
-		else
-			buf_adds(out, "blocked when the scan ran; none of the block lists names it "
-				      "now: never asked");
-		break;
 	case ABSENT_OPTED_OUT:
-		say_line("opted out", &a->opt_out, ip, out);
+		say_blocked(a, ip, &l, out);
 		break;
 	case ABSENT_RESERVED:
 		special = ip_special_find(ip);
@@ -355,10 +464,16 @@ absences_reason(struct absences *a, const struct ip *ip, struct buf *out)
 		break;
 	case ABSENT_SILENT:
 		buf_adds(out, "in the target ranges, and silent on port 25");
+		say_since(a, ip, &l, out);
+		say_scans(a, out);
+		break;
+	case ABSENT_UNSURE:
+		say_unsure(a, out);
+		say_since(a, ip, &l, out);
 		say_scans(a, out);
 		break;
 	case ABSENT_NOT_ASKED:
-		buf_adds(out, "not in the target ranges: never asked");
+		say_not_asked(a, ip, &l, out);
 		say_scans(a, out);
 		break;
 	case ABSENT_UNTOLD:
@@ -367,7 +482,7 @@ absences_reason(struct absences *a, const struct ip *ip, struct buf *out)
 			      "asked");
 		break;
 	}
-	return why;
+	return l.why;
 }
 
 void

@@ -17,7 +17,8 @@ enum absence {
 	ABSENT_OPTED_OUT,
 	ABSENT_RESERVED, /* a special-purpose address */
 	ABSENT_NO_RECORD, /* it answered, and no record tells more */
-	ABSENT_SILENT, /* in the target ranges */
+	ABSENT_SILENT, /* in the target ranges, all of which were asked */
+	ABSENT_UNSURE, /* in the target ranges, of which not all were asked, or nobody knows */
 	ABSENT_NOT_ASKED, /* outside the target ranges */
 	NABSENCES
 };

@@ -9,39 +9,11 @@ import os
 import subprocess
 import time
 
-from surveyor import LAB, SURVEY, Run, in_tgt, kill_all, need, wait_for
+from keyed import fingerprint, listening, make_key, serve, stop
+from surveyor import LAB, SURVEY, Run, need, wait_for
 
 HOSTS = [f"198.18.20.{i}" for i in range(101, 106)]
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-
-
-def fingerprint(key):
-    """The SHA-256 of the key's blob, as survey has it."""
-    out = subprocess.run(["ssh-keygen", "-lf", f"{key}.pub"], check=True, capture_output=True, text=True).stdout
-    import base64  # noqa: PLC0415
-    return base64.b64decode(out.split()[1].removeprefix("SHA256:") + "=").hex()
-
-
-def make_key(top, name):
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(top / name)], check=True)
-    return top / name
-
-
-def serve(top, address, key):
-    """One sshd in the servers' network namespace."""
-    conf = top / f"sshd-{address}-{key.name}"
-    conf.write_text(f"ListenAddress {address}\nPort 22\nHostKey {key}\nPidFile none\nUsePAM no\n"
-                    f"MaxStartups 100:30:200\n", encoding="utf-8")
-    return in_tgt(lambda: os.execv("/usr/sbin/sshd", ["/usr/sbin/sshd", "-D", "-f", str(conf), "-E", str(top / "sshd.log")]))
-
-
-def listening(address):
-    return subprocess.run(["ssh-keyscan", "-T", "2", "-t", "ed25519", address], capture_output=True, check=False).stdout != b""
-
-
-def stop(pid):
-    kill_all([pid])
-    os.waitpid(pid, 0)
 
 
 def survey(*args, status=0):
