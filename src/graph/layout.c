@@ -252,6 +252,8 @@ place_freely(struct layout *l, struct drawing *d, unsigned start)
 	graph_t *g = to_cgraph(d, node, start);
 	int rc = -1;
 
+	/* sfdp joins nodes by rand() before it seeds it: what was drawn before must not tell. */
+	srand(start);
 	if (gvLayout(l->gvc, g, d->nnodes <= NEATO_UP_TO ? "neato" : "sfdp") == 0) {
 		for (size_t i = 0; i < d->nnodes; i++) {
 			d->nodes[i].x = ND_coord(node[i]).x;
