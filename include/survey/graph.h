@@ -25,7 +25,7 @@ struct graph_options {
 	const char *path; /* whatever study_open() takes */
 	const char *output; /* directory that gets graphs/, NULL: path, or beside the file */
 	unsigned formats; /* of enum graph_format; 0: SVG and PNG */
-	uint32_t full_up_to; /* hosts that the classic picture is drawn for; 0: 40 */
+	uint32_t full_up_to; /* lines of a picture in which each host is a node; 0: 60 */
 	unsigned workers; /* processes; 0: one a core */
 	unsigned timeout_s; /* for one attempt at one cluster; 0: 60 */
 	unsigned memory_mb; /* for one process; 0: 1024 */

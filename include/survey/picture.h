@@ -22,6 +22,8 @@ enum text_anchor { ANCHOR_START, ANCHOR_MIDDLE, ANCHOR_END };
 #define PICTURE_INK 0x1a1a1a
 #define PICTURE_SOFT 0x5a5a5a
 #define PICTURE_RULE 0xcccccc
+#define PICTURE_KEY 0x222222
+#define PICTURE_WEAK 0xc1121f /* keys that are weak, and what shows them */
 
 struct shape {
 	enum shape_kind kind;

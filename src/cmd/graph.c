@@ -31,7 +31,7 @@ static const struct command_option options[] = {
 	[OUTPUT] = { "output", 'o', "DIR", "make graphs/ in this directory, not in RUNDIR",
 	    ARG_NEW_DIRECTORY },
 	[FULL_UP_TO] = { "full-up-to", 0, "N",
-	    "hosts up to which each host is a node (default: 40)" },
+	    "lines up to which each host is a node (default: 60)" },
 	[WORKERS] = { "workers", 'j', "N", "processes that draw (default: one a core)" },
 	[TIMEOUT] = { "timeout", 0, "S",
 	    "seconds for one picture before a simpler one (default: 60)" },
@@ -99,7 +99,7 @@ read_options(struct command_args *a, struct request *r)
 			r->o.output = a->value;
 			break;
 		case FULL_UP_TO:
-			rc = command_number(&command_graph, "full-up-to", a->value, 2, 1000, &n);
+			rc = command_number(&command_graph, "full-up-to", a->value, 1, 1000000, &n);
 			r->o.full_up_to = (uint32_t)n;
 			break;
 		case WORKERS:

@@ -200,14 +200,15 @@ add_end(struct buf *tip, const struct study *st, uint32_t host)
 		drawing_ip(tip, st, host);
 }
 
-/* The edges between two hosts: links l[0..n), all of the same two. */
-static void
+/* The edges between two hosts: links l[0..n), all of the same two.  Returns whether a link looks like none of them. */
+static bool
 draw_pair(struct drawing *d, const struct study *st, const struct study_cluster *c,
     const struct link *l, size_t n, bool exact)
 {
 	struct look looks[NPORTS * NPORTS];
 	struct buf tip;
 	size_t nlooks = 0;
+	bool implied = false;
 
 	for (size_t i = 0; i < n; i++) {
 		struct look k = look_of(&l[i], exact);
@@ -221,6 +222,14 @@ draw_pair(struct drawing *d, const struct study *st, const struct study_cluster 
 			looks[nlooks++] = k;
 	}
 	qsort(looks, nlooks, sizeof(*looks), by_order);
+	for (size_t i = 0; i < n && !implied; i++) {
+		unsigned order = look_of(&l[i], exact).order;
+		size_t at = 0;
+
+		while (at < nlooks && looks[at].order != order)
+			at++;
+		implied = at == nlooks;
+	}
 	buf_init(&tip);
 	add_end(&tip, st, study_member(st, c, l->a));
 	buf_adds(&tip, " – ");
@@ -240,6 +249,7 @@ draw_pair(struct drawing *d, const struct study *st, const struct study_cluster 
 		e->tip = xstrdup(tip.data);
 	}
 	buf_fini(&tip);
+	return implied;
 }
 
 /* Rows in the order of ports, not of discovery. */
@@ -280,6 +290,7 @@ drawing_classic(struct drawing *d, const struct study *st, uint32_t cluster)
 		n->r = nhosts <= CAPTION_UP_TO ? 13 : 10;
 		if (drawing_others(st, n))
 			continue;
+		n->weak = drawing_is_weak(d, st, n->ref, false);
 		snprintf(n->label, sizeof(n->label), "%u", i + 1);
 		buf_init(&tip);
 		if (nhosts <= CAPTION_UP_TO) {
@@ -287,6 +298,7 @@ drawing_classic(struct drawing *d, const struct study *st, uint32_t cluster)
 			n->caption = xstrdup(tip.data);
 			buf_clear(&tip);
 		}
+		drawing_name_grey(d, st, n);
 		drawing_host_tip(&tip, st, n->ref);
 		n->tip = buf_steal(&tip);
 		buf_fini(&tip);
@@ -294,8 +306,8 @@ drawing_classic(struct drawing *d, const struct study *st, uint32_t cluster)
 	collect_links(&l, st, c);
 	for (size_t i = 0, j; i < l.n; i = j) {
 		for (j = i; j < l.n && l.v[j].a == l.v[i].a && l.v[j].b == l.v[i].b; j++)
-			implied |= !l.v[j].drawn;
-		draw_pair(d, st, c, &l.v[i], j - i, exact);
+			;
+		implied |= draw_pair(d, st, c, &l.v[i], j - i, exact);
 		partners[l.v[i].a]++;
 		partners[l.v[i].b]++;
 	}
@@ -306,7 +318,8 @@ drawing_classic(struct drawing *d, const struct study *st, uint32_t cluster)
 	free(partners);
 	if (implied)
 		drawing_note(d,
-		    "Pairs of different ports that follow from the lines drawn are named "
-		    "in the tooltips only.");
+		    "Where two hosts show one key on the same several ports, only the lines "
+		    "between equal ports are drawn; the key links each of these ports to "
+		    "each of the others, too.");
 	free(l.v);
 }

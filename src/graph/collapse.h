@@ -9,7 +9,9 @@
 /* What a step joins. */
 struct step {
 	bool port_groups; /* ports of a group are as good as one */
-	bool alike_keys; /* keys of exactly the same hosts and port groups are one node */
+	/* each; those of exactly the same hosts and port groups are one node; those of the same hosts */
+	enum { KEYS_EACH, KEYS_ALIKE, KEYS_OF_HOSTS } keys;
+	bool hosts_each; /* no hosts are joined */
 	enum { AS_EACH, AS_COLOURED } as;
 	const char *note;
 };
@@ -45,6 +47,11 @@ struct collapse {
 	struct group *groups;
 	uint32_t ngroups;
 };
+
+void collapse_init(struct collapse *, const struct study *, const struct study_cluster *);
+/* May be called again with another step. */
+void collapse(struct collapse *, const struct drawing *, const struct step *);
+void collapse_fini(struct collapse *);
 
 /* A lump of what is not drawn one by one. */
 struct part {

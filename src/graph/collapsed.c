@@ -1,7 +1,8 @@
 /*
- * Pure: the collapsed picture.
+ * Pure: the picture of keys, and the collapsed one.
  *
- * Hosts of one AS that show the same shared keys on the same ports are one
+ * In the first each host is a node, and so are the keys that the same hosts
+ * show.  In the second hosts of one AS that show the same shared keys on the same ports are one
  * node; each shared key is a node.  Where that is still too much to read,
  * more is joined, one step after the other, until it fits.
  */
@@ -20,263 +21,23 @@
 #define NODES_COARSE 56
 #define TIP_HOSTS 12
 #define KEY_CAPTIONS 30
+#define NAMED_KEYS 3 /* of a node that holds several */
+#define PORTS_TEXT 40 /* bytes; longer captions are cut */
 #define MAX_RADIUS 46.0
 
 static const struct step steps[] = {
-	{ false, false, AS_EACH, NULL },
-	{ true, true, AS_EACH,
+	{ .as = AS_EACH },
+	{ true, KEYS_ALIKE, false, AS_EACH,
 	    "Keys of exactly the same hosts are one node; ports of one group count as one." },
-	{ true, true, AS_COLOURED,
+	{ true, KEYS_ALIKE, false, AS_COLOURED,
 	    "Keys of exactly the same hosts are one node; ports of one group count as one; all but "
 	    "the "
 	    "twelve largest ASes are joined." },
 };
 #define NSTEPS (sizeof(steps) / sizeof(steps[0]))
 
-static int
-cmp_u32(uint32_t a, uint32_t b)
-{
-	return a < b ? -1 : a > b;
-}
-
-static enum port_group
-group_of(const struct study_use *u)
-{
-	return palette_group(port_table[u->port].port);
-}
-
-/* The key at that place of the cluster's. */
-static const struct study_key *
-key_at(const struct collapse *x, uint32_t i)
-{
-	return &x->st->keys[study_cluster_key(x->st, x->c, i)];
-}
-
-/* Keys by the list of (host, port group) that show them. */
-static int
-by_users(const void *pa, const void *pb, void *arg)
-{
-	const struct collapse *col = arg;
-	const struct study_use *uses = col->st->uses;
-	const struct study_key *a = key_at(col, *(const uint32_t *)pa);
-	const struct study_key *b = key_at(col, *(const uint32_t *)pb);
-	uint32_t i = 0, j = 0;
-
-	if (a->nhosts != b->nhosts)
-		return a->nhosts > b->nhosts ? -1 : 1;
-	while (i < a->uses.n && j < b->uses.n) {
-		const struct study_use *x = &uses[a->uses.at + i], *y = &uses[b->uses.at + j];
-		int c = cmp_u32(x->host, y->host);
-
-		if (c == 0)
-			c = (int)group_of(x) - (int)group_of(y);
-		if (c != 0)
-			return c;
-		while (++i < a->uses.n && x[1].host == x->host && group_of(&x[1]) == group_of(x))
-			x++;
-		while (++j < b->uses.n && y[1].host == y->host && group_of(&y[1]) == group_of(y))
-			y++;
-	}
-	return (int)(i < a->uses.n) - (int)(j < b->uses.n);
-}
-
-static int
-by_users_and_number(const void *pa, const void *pb, void *arg)
-{
-	int c = by_users(pa, pb, arg);
-
-	return c != 0 ? c : cmp_u32(*(const uint32_t *)pa, *(const uint32_t *)pb);
-}
-
-static void
-bundle_keys(struct collapse *x)
-{
-	uint32_t n = x->c->nshared, *order = xcalloc((size_t)n + 1, sizeof(*order));
-
-	for (uint32_t i = 0; i < n; i++)
-		order[i] = i;
-	if (x->step->alike_keys)
-		qsort_r(order, n, sizeof(*order), by_users_and_number, x);
-	x->nbundles = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		if (i == 0 || !x->step->alike_keys || by_users(&order[i - 1], &order[i], x) != 0)
-			x->bundles[x->nbundles++] = (struct bundle){ .first = order[i],
-				.nhosts = key_at(x, order[i])->nhosts };
-		x->bundles[x->nbundles - 1].nkeys++;
-		x->class[order[i]] = x->nbundles - 1;
-	}
-	free(order);
-}
-
-static int
-by_item(const void *pa, const void *pb)
-{
-	const struct item *a = pa, *b = pb;
-	int c = cmp_u32(a->key, b->key);
-
-	return c != 0 ? c : cmp_u32(a->port, b->port);
-}
-
-/* The first and one past the last use of the shared key at that place. */
-static const struct study_use *
-first_use(const struct collapse *x, uint32_t key, const struct study_use **end)
-{
-	const struct study_use *u = &x->st->uses[key_at(x, key)->uses.at];
-
-	*end = u + key_at(x, key)->uses.n;
-	return u;
-}
-
-/* What each host shows of the shared keys: sorted, each once. */
-static void
-list_items(struct collapse *x)
-{
-	uint32_t nhosts = x->c->hosts.n, n = 0;
-	uint32_t *at = xcalloc((size_t)nhosts + 2, sizeof(*at));
-	const struct study_use *u, *end;
-
-	for (uint32_t k = 0; k < x->c->nshared; k++) {
-		for (u = first_use(x, k, &end); u < end; u++)
-			at[x->st->place[u->host] - x->c->hosts.at + 2]++;
-	}
-	for (uint32_t i = 2; i <= nhosts + 1; i++)
-		at[i] += at[i - 1];
-	for (uint32_t k = 0; k < x->c->nshared;
-	     k++) { /* at[i + 1] moves from the start of i's to their end */
-		for (u = first_use(x, k, &end); u < end; u++) {
-			uint32_t port = x->step->port_groups ? (uint32_t)group_of(u)
-							     : port_table[u->port].port;
-
-			x->items[at[x->st->place[u->host] - x->c->hosts.at + 1]++] =
-			    (struct item){ x->class[k], port };
-		}
-	}
-	for (uint32_t i = 0; i < nhosts; i++) {
-		uint32_t start = at[i], stop = at[i + 1];
-
-		x->item0[i] = n;
-		qsort(x->items + start, stop - start, sizeof(*x->items), by_item);
-		for (uint32_t k = start; k < stop; k++) {
-			if (k == start || by_item(&x->items[n - 1], &x->items[k]) != 0)
-				x->items[n++] = x->items[k];
-		}
-	}
-	x->item0[nhosts] = n;
-	free(at);
-}
-
-static int
-by_looks(const void *pa, const void *pb, void *arg)
-{
-	const struct collapse *x = arg;
-	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-	uint32_t na = x->item0[a + 1] - x->item0[a];
-	uint32_t nb = x->item0[b + 1] - x->item0[b];
-	int c = cmp_u32(x->as[a], x->as[b]);
-
-	if (c == 0)
-		c = cmp_u32(na, nb);
-	for (uint32_t i = 0; c == 0 && i < na; i++)
-		c = by_item(&x->items[x->item0[a] + i], &x->items[x->item0[b] + i]);
-	return c;
-}
-
-static int
-by_looks_and_number(const void *pa, const void *pb, void *arg)
-{
-	int c = by_looks(pa, pb, arg);
-
-	return c != 0 ? c : cmp_u32(*(const uint32_t *)pa, *(const uint32_t *)pb);
-}
-
-static void
-group_hosts(struct collapse *x)
-{
-	uint32_t n = x->c->hosts.n;
-
-	for (uint32_t i = 0; i < n; i++)
-		x->order[i] = i;
-	qsort_r(x->order, n, sizeof(*x->order), by_looks_and_number, x);
-	x->ngroups = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t h = x->order[i], as = x->st->hosts[collapse_host(x, h)].as;
-
-		if (i == 0 || by_looks(&x->order[i - 1], &x->order[i], x) != 0)
-			x->groups[x->ngroups++] = (struct group){ .as = as,
-				.order0 = i,
-				.item0 = x->item0[h],
-				.nitems = x->item0[h + 1] - x->item0[h] };
-		struct group *g = &x->groups[x->ngroups - 1];
-
-		if (g->as != as)
-			g->as = STUDY_NONE;
-		g->nhosts++;
-	}
-}
-
-/* How a step sees the AS of each host. */
-static void
-see_ases(struct collapse *x, const struct drawing *d)
-{
-	for (uint32_t i = 0; i < x->c->hosts.n; i++) {
-		uint32_t as = x->st->hosts[collapse_host(x, i)].as;
-
-		if (x->step->as == AS_COLOURED) {
-			bool coloured = false;
-
-			for (size_t k = 0; k < d->nases && k < NAS_COLOURS; k++)
-				coloured |= d->ases[k].as == as;
-			if (!coloured)
-				as = STUDY_NONE;
-		}
-		x->as[i] = as;
-	}
-}
-
-static void
-collapse(struct collapse *x, const struct drawing *d, const struct step *step)
-{
-	x->step = step;
-	bundle_keys(x);
-	list_items(x);
-	see_ases(x, d);
-	group_hosts(x);
-}
-
-static void
-collapse_init(struct collapse *x, const struct study *st, const struct study_cluster *c)
-{
-	size_t nhosts = c->hosts.n, nitems = 1;
-
-	*x = (struct collapse){ .st = st, .c = c };
-	for (uint32_t i = 0; i < c->nshared; i++)
-		nitems += key_at(x, i)->uses.n;
-	x->class = xcalloc((size_t)c->nshared + 1, sizeof(*x->class));
-	x->bundles = xcalloc((size_t)c->nshared + 1, sizeof(*x->bundles));
-	x->items = xcalloc(nitems, sizeof(*x->items));
-	x->item0 = xcalloc(nhosts + 1, sizeof(*x->item0));
-	x->as = xcalloc(nhosts + 1, sizeof(*x->as));
-	x->order = xcalloc(nhosts + 1, sizeof(*x->order));
-	x->groups = xcalloc(nhosts + 1, sizeof(*x->groups));
-}
-
-static void
-collapse_fini(struct collapse *x)
-{
-	free(x->class);
-	free(x->bundles);
-	free(x->items);
-	free(x->item0);
-	free(x->as);
-	free(x->order);
-	free(x->groups);
-}
-
-uint32_t
-collapse_port_group(const struct collapse *x, const struct item *it)
-{
-	return x->step->port_groups ? it->port : (uint32_t)palette_group(it->port);
-}
+/* The picture of keys. */
+static const struct step keys_step = { .keys = KEYS_OF_HOSTS, .hosts_each = true };
 
 /* A node's radius: its area grows with the count until the largest node of the picture is large enough. */
 static double
@@ -302,6 +63,81 @@ count_label(struct draw_node *n, uint32_t count)
 	buf_fini(&b);
 }
 
+/* Do two groups show the same keys, if on other ports? */
+static bool
+same_keys(const struct collapse *x, const struct group *a, const struct group *b)
+{
+	const struct item *ia = &x->items[a->item0], *ib = &x->items[b->item0];
+	uint32_t i = 0, k = 0;
+
+	while (i < a->nitems && k < b->nitems && ia[i].key == ib[k].key) {
+		uint32_t key = ia[i].key;
+
+		while (i < a->nitems && ia[i].key == key)
+			i++;
+		while (k < b->nitems && ib[k].key == key)
+			k++;
+	}
+	return i == a->nitems && k == b->nitems;
+}
+
+/* Is there a group that looks like this one, and differs by ports alone? */
+static bool
+has_twin(const struct collapse *x, const struct group *g)
+{
+	for (uint32_t i = 0; i < x->ngroups; i++) {
+		const struct group *o = &x->groups[i];
+
+		if (o != g && o->as == g->as && same_keys(x, o, g))
+			return true;
+	}
+	return false;
+}
+
+/* "25 143 587", or "k1 25 143, k2 22". */
+static char *
+ports_of(const struct collapse *x, const struct group *g)
+{
+	const struct item *it = &x->items[g->item0];
+	bool one = g->nitems > 0 && it[0].key == it[g->nitems - 1].key;
+	struct buf b;
+
+	buf_init(&b);
+	for (uint32_t i = 0; i < g->nitems && b.len < PORTS_TEXT; i++) {
+		bool first = i == 0 || it[i].key != it[i - 1].key;
+
+		if (i > 0)
+			buf_adds(&b, first ? ", " : " ");
+		if (first && !one)
+			buf_printf(&b, "k%u ", x->bundles[it[i].key].first + 1);
+		buf_printf(&b, "%u", it[i].port);
+		if (b.len >= PORTS_TEXT && i + 1 < g->nitems)
+			buf_adds(&b, " …");
+	}
+	return buf_steal(&b);
+}
+
+static void
+group_tip(struct draw_node *n, const struct collapse *x, const struct group *g)
+{
+	struct buf tip;
+
+	buf_init(&tip);
+	buf_printf(&tip, "%u hosts of ", g->nhosts);
+	if (g->as == STUDY_NONE)
+		buf_adds(&tip, "several ASes");
+	else
+		drawing_as_name(&tip, x->st, g->as, 60);
+	for (uint32_t i = 0; i < g->nhosts && i < TIP_HOSTS; i++) {
+		buf_adds(&tip, "\n");
+		drawing_ip(&tip, x->st, collapse_host(x, x->order[g->order0 + i]));
+	}
+	if (g->nhosts > TIP_HOSTS)
+		buf_printf(&tip, "\nand %u more", g->nhosts - TIP_HOSTS);
+	n->tip = buf_steal(&tip);
+	buf_fini(&tip);
+}
+
 static void
 draw_group(struct drawing *d, const struct collapse *x, struct group *g, uint32_t largest)
 {
@@ -313,34 +149,54 @@ draw_group(struct drawing *d, const struct collapse *x, struct group *g, uint32_
 	n->nhosts = g->nhosts;
 	n->as = g->as;
 	n->style = g->as == STUDY_NONE ? palette_mixed() : drawing_as_style(d, g->as);
-	n->r = radius(g->nhosts, largest);
+	n->r = x->step->hosts_each ? 10 : radius(g->nhosts, largest);
 	if (g->nhosts == 1 && drawing_others(x->st, n))
 		return;
-	buf_init(&tip);
-	if (g->nhosts == 1) {
-		drawing_host_tip(&tip, x->st, n->ref);
-	} else {
+	for (uint32_t i = 0; i < g->nhosts; i++)
+		n->weak |= drawing_is_weak(
+		    d, x->st, collapse_host(x, x->order[g->order0 + i]), true);
+	if (x->step->hosts_each)
+		snprintf(n->label, sizeof(n->label), "%u", x->order[g->order0] + 1);
+	else if (!x->step->port_groups && has_twin(x, g))
+		n->caption = ports_of(x, g);
+	if (g->as != STUDY_NONE)
+		drawing_name_grey(d, x->st, n);
+	if (g->nhosts > 1) {
 		count_label(n, g->nhosts);
-		buf_printf(&tip, "%u hosts of ", g->nhosts);
-		if (g->as == STUDY_NONE)
-			buf_adds(&tip, "several ASes");
-		else
-			drawing_as_name(&tip, x->st, g->as, 60);
-		for (uint32_t i = 0; i < g->nhosts && i < TIP_HOSTS; i++) {
-			buf_adds(&tip, "\n");
-			drawing_ip(&tip, x->st, collapse_host(x, x->order[g->order0 + i]));
-		}
-		if (g->nhosts > TIP_HOSTS)
-			buf_printf(&tip, "\nand %u more", g->nhosts - TIP_HOSTS);
+		group_tip(n, x, g);
+		return;
 	}
+	buf_init(&tip);
+	drawing_host_tip(&tip, x->st, n->ref);
 	n->tip = buf_steal(&tip);
 	buf_fini(&tip);
+}
+
+/* "k1", "k1 k2", "5 keys"; and whether any of them is weak. */
+static char *
+bundle_name(const struct drawing *d, const struct collapse *x, const struct bundle *b, bool *weak)
+{
+	uint32_t number = (uint32_t)(b - x->bundles);
+	struct buf name;
+
+	buf_init(&name);
+	for (uint32_t k = 0; k < x->c->nshared; k++) {
+		if (x->class[k] != number)
+			continue;
+		*weak |= d->weak != NULL && d->weak[study_cluster_key(x->st, x->c, k)];
+		if (b->nkeys <= NAMED_KEYS)
+			buf_printf(&name, "%sk%u", name.len > 0 ? " " : "", k + 1);
+	}
+	if (b->nkeys > NAMED_KEYS)
+		buf_printf(&name, "%u keys", b->nkeys);
+	return buf_steal(&name);
 }
 
 static void
 draw_bundle(struct drawing *d, const struct collapse *x, struct bundle *b)
 {
 	struct draw_node *n = drawing_node(d, NODE_KEY);
+	char *name;
 	struct buf tip;
 
 	b->node = (uint32_t)d->nnodes - 1;
@@ -348,25 +204,24 @@ draw_bundle(struct drawing *d, const struct collapse *x, struct bundle *b)
 	n->nkeys = b->nkeys;
 	n->nhosts = b->nhosts;
 	n->r = 7.5;
-	n->style = (struct as_style){ 0x222222, 0x222222, 1, { 0 } };
+	name = bundle_name(d, x, b, &n->weak);
+	n->style = palette_key(n->weak);
 	buf_init(&tip);
-	if (x->nbundles <= KEY_CAPTIONS) {
-		if (b->nkeys > 1)
-			buf_printf(&tip, "%u keys", b->nkeys);
-		else
-			buf_printf(&tip, "k%u", b->first + 1);
-		n->caption = xstrdup(tip.data);
-		buf_clear(&tip);
-	}
 	if (b->nkeys > 1)
 		buf_printf(&tip, "%u keys, each on the same ", b->nkeys);
 	else
-		buf_printf(&tip, "shared key k%u on ", b->first + 1);
+		buf_printf(&tip, "shared key %s on ", name);
 	drawing_key_users(&tip, x->st, n->ref);
 	buf_adds(&tip, b->nkeys > 1 ? "; the first: " : "\n");
 	drawing_key_name(&tip, x->st, n->ref);
+	if (n->weak)
+		buf_adds(&tip, b->nkeys > 1 ? "\nweak keys are among them" : "\na weak key");
 	n->tip = buf_steal(&tip);
 	buf_fini(&tip);
+	if (x->nbundles <= KEY_CAPTIONS)
+		n->caption = name;
+	else
+		free(name);
 }
 
 static double
@@ -563,4 +418,32 @@ drawing_collapsed(struct drawing *d, const struct study *st, uint32_t cluster)
 	draw_with_rest(d, &x, x.ngroups + x.nbundles <= limit ? 4 * limit : limit);
 	legend(d);
 	collapse_fini(&x);
+}
+
+void
+drawing_keys(struct drawing *d, const struct study *st, uint32_t cluster)
+{
+	struct collapse x;
+
+	collapse_init(&x, st, &st->clusters[cluster]);
+	collapse(&x, d, &keys_step);
+	draw_with_rest(d, &x, 4 * (x.ngroups + x.nbundles));
+	legend(d);
+	collapse_fini(&x);
+}
+
+uint64_t
+drawing_key_lines(const struct study *st, uint32_t cluster)
+{
+	struct collapse x;
+	uint64_t n = 0;
+
+	collapse_init(&x, st, &st->clusters[cluster]);
+	collapse(&x, NULL, &keys_step);
+	for (uint32_t i = 0; i < x.c->hosts.n; i++) {
+		for (uint32_t k = x.item0[i]; k < x.item0[i + 1]; k++)
+			n += k == x.item0[i] || x.items[k].key != x.items[k - 1].key;
+	}
+	collapse_fini(&x);
+	return n;
 }

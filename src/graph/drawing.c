@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "survey/buf.h"
+#include "survey/finding.h"
 #include "survey/hex.h"
 #include "survey/mem.h"
 #include "survey/port.h"
@@ -31,6 +32,24 @@ by_size(const void *pa, const void *pb, void *arg)
 	return strcmp(study_text_or_empty(st, a->name), study_text_or_empty(st, b->name));
 }
 
+/* By key: is it marked?  NULL where none is. */
+static bool *
+weak_keys(const struct study *st)
+{
+	bool *weak = NULL;
+
+	for (size_t i = 0; st->findings != NULL && i < st->findings->nfindings; i++) {
+		const struct finding *f = &st->findings->findings[i];
+
+		if (finding_kinds[f->kind].severity > FINDING_HIGH)
+			continue;
+		if (weak == NULL)
+			weak = xcalloc((size_t)st->nkeys + 1, sizeof *weak);
+		weak[f->key] = true;
+	}
+	return weak;
+}
+
 void
 draw_colours_init(struct draw_colours *c, const struct study *st)
 {
@@ -44,6 +63,7 @@ draw_colours_init(struct draw_colours *c, const struct study *st)
 	for (uint32_t i = 0; i < st->nases; i++)
 		asn[i] = st->ases[order[i]].nclustered > 0 ? st->ases[order[i]].asn : 0;
 	palette_assign(asn, st->nases, slot);
+	*c = (struct draw_colours){ .weak = weak_keys(st) };
 	c->slot = xcalloc((size_t)st->nases + 1, sizeof *c->slot);
 	for (uint32_t i = 0; i < st->nases; i++)
 		c->slot[order[i]] = slot[i];
@@ -58,6 +78,7 @@ draw_colours_init_by(struct draw_colours *c, const struct study *st, const uint3
 	int *slot = xcalloc(n + 1, sizeof *slot);
 
 	palette_assign(asns, n, slot);
+	*c = (struct draw_colours){ .weak = weak_keys(st) };
 	c->slot = xcalloc((size_t)st->nases + 1, sizeof *c->slot);
 	for (uint32_t i = 0; i < st->nases; i++)
 		c->slot[i] = -1;
@@ -77,6 +98,7 @@ void
 draw_colours_fini(struct draw_colours *c)
 {
 	free(c->slot);
+	free(c->weak);
 }
 
 struct draw_node *
@@ -118,6 +140,36 @@ drawing_as_style(const struct drawing *d, uint32_t as)
 		if (d->ases[i].as == as)
 			return d->ases[i].style;
 	return palette_mixed();
+}
+
+bool
+drawing_is_weak(const struct drawing *d, const struct study *st, uint32_t host, bool own_only)
+{
+	const struct study_host *h = &st->hosts[host];
+
+	for (uint32_t i = h->grabs.at; d->weak != NULL && i < h->grabs.at + h->grabs.n; i++) {
+		uint32_t key = st->grabs[i].key;
+
+		if (d->weak[key] && (!own_only || st->keys[key].nhosts < 2))
+			return true;
+	}
+	return false;
+}
+
+void
+drawing_name_grey(const struct drawing *d, const struct study *st, struct draw_node *n)
+{
+	char *caption = n->caption;
+	size_t i = 0;
+
+	while (i < d->nases && d->ases[i].as != n->as)
+		i++;
+	if (!d->names_greys || i == d->nases || i >= LEGEND_AS || !d->ases[i].grey ||
+	    st->ases[n->as].asn == 0)
+		return;
+	n->caption = caption != NULL ? xasprintf("AS%u  %s", st->ases[n->as].asn, caption)
+				     : xasprintf("AS%u", st->ases[n->as].asn);
+	free(caption);
 }
 
 bool
@@ -268,6 +320,7 @@ collect_ases(struct drawing *d, const struct study *st, const struct draw_colour
 {
 	uint32_t nhosts = 0, *as = xcalloc((size_t)c->hosts.n + 1, sizeof *as);
 	unsigned grey = 0;
+	bool first = false; /* the first one without a colour in the run has one here */
 
 	for (uint32_t i = 0; i < c->hosts.n; i++) {
 		const struct study_others *o = study_stands_for(st, study_member(st, c, i));
@@ -292,13 +345,19 @@ collect_ases(struct drawing *d, const struct study *st, const struct draw_colour
 	for (size_t i = 0; i < d->nases; i++) {
 		int slot = colours->slot[d->ases[i].as];
 
-		if (i >= LEGEND_AS)
+		if (i >= LEGEND_AS) {
 			d->ases[i].style = palette_mixed();
-		else if (slot >= 0)
+		} else if (slot >= 0) {
 			d->ases[i].style = palette_as(slot);
-		else
+		} else if (!first) {
+			d->ases[i].style = palette_first();
+			first = true;
+		} else {
 			d->ases[i].style = palette_grey(grey++);
+			d->ases[i].grey = true;
+		}
 	}
+	d->names_greys = grey > 1;
 	for (size_t i = LEGEND_AS; i < d->nases; i++) {
 		d->other_ases++;
 		d->other_hosts += d->ases[i].nhosts;
@@ -315,9 +374,12 @@ drawing_init(struct drawing *d, const struct study *st, const struct draw_colour
 		.level = level, .id = c->id, .nhosts = c->hosts.n, .nshared = c->nshared
 	};
 	buf_init(&d->note);
+	d->weak = colours->weak;
 	collect_ases(d, st, colours, c);
 	if (level == DRAW_CLASSIC)
 		drawing_classic(d, st, cluster);
+	else if (level == DRAW_KEYS)
+		drawing_keys(d, st, cluster);
 	else if (level == DRAW_SUMMARY)
 		drawing_summary(d, st, cluster);
 	else

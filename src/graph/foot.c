@@ -86,17 +86,31 @@ rule(struct picture *s, double y)
 	return y + 18;
 }
 
+struct shape *
+foot_weak_mark(struct picture *s, double x, double y)
+{
+	struct shape *p = picture_add(s, SHAPE_DIAMOND, x, y);
+
+	p->r = 5;
+	p->fill = PICTURE_WEAK;
+	p->stroke = 0xffffff;
+	p->width = 1;
+	return p;
+}
+
 /* Symbols that this drawing uses, and what they stand for.  Returns the next row's y. */
 static double
 symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 {
 	struct as_style plain = { 0xffffff, 0x555555, 1, { 0 } };
-	bool keys = false, several = false, rest = false, rest_keys = false, mixed = false,
-	     others = false;
+	bool keys = false, weak_keys = false, weak = false, several = false, rest = false,
+	     rest_keys = false, mixed = false, others = false;
 	struct shape *p;
 
 	for (size_t i = 0; i < d->nnodes; i++) {
-		keys |= d->nodes[i].kind == NODE_KEY;
+		keys |= d->nodes[i].kind == NODE_KEY && !d->nodes[i].weak;
+		weak_keys |= d->nodes[i].kind == NODE_KEY && d->nodes[i].weak;
+		weak |= d->nodes[i].kind != NODE_KEY && d->nodes[i].weak;
 		several |= d->nodes[i].kind == NODE_GROUP && d->nodes[i].nhosts > 1;
 		rest |= d->nodes[i].kind == NODE_REST && d->nodes[i].nhosts > 0;
 		rest_keys |= d->nodes[i].kind == NODE_REST && d->nodes[i].nhosts == 0;
@@ -106,8 +120,21 @@ symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 	if (keys) {
 		p = picture_add(s, SHAPE_DIAMOND, x + 17, y - 3.4);
 		p->r = 5.5;
-		p->fill = 0x222222;
+		p->fill = PICTURE_KEY;
 		picture_text(s, x + 42, y, 9.5, INK, "a shared key");
+		y += ROW;
+	}
+	if (weak_keys) {
+		p = picture_add(s, SHAPE_DIAMOND, x + 17, y - 3.4);
+		p->r = 5.5;
+		p->fill = PICTURE_WEAK;
+		picture_text(s, x + 42, y, 9.5, INK, "a weak shared key");
+		y += ROW;
+	}
+	if (weak) {
+		foot_weak_mark(s, x + 17, y - 3.4);
+		picture_text(s, x + 42, y, 9.5, INK,
+		    d->level == DRAW_CLASSIC ? "shows a weak key" : "shows a weak key of its own");
 		y += ROW;
 	}
 	if (several) {
@@ -329,9 +356,12 @@ page_legend(struct picture *s, const struct study *st, const struct draw_colours
 		last = next;
 	}
 	y += ROW;
-	struct as_style grey = palette_grey(0);
+	struct as_style grey = palette_grey(0), first = palette_first();
 	dot_sample(s, x + 5.5, y - 3.4, 5, &grey);
-	picture_text(s, x + 17, y, 9.5, INK, "others: greys and outlines, told in each picture");
+	picture_text(s, x + 17, y, 9.5, INK, "others: greys, named in each picture");
+	y += ROW;
+	dot_sample(s, x + 5.5, y - 3.4, 5, &first);
+	picture_text(s, x + 17, y, 9.5, INK, "the largest other one of a picture");
 	bottom = y;
 	x += AS_COLUMN + 20;
 	y = y0;
@@ -344,8 +374,11 @@ page_legend(struct picture *s, const struct study *st, const struct draw_colours
 	y += ROW;
 	p = picture_add(s, SHAPE_DIAMOND, x + 17, y - 3.4);
 	p->r = 5.5;
-	p->fill = 0x222222;
+	p->fill = PICTURE_KEY;
 	picture_text(s, x + 42, y, 9.5, INK, "a shared key");
+	y += ROW;
+	foot_weak_mark(s, x + 17, y - 3.4);
+	picture_text(s, x + 42, y, 9.5, INK, "weak");
 	x += KEY_COLUMN - 50;
 	y = y0;
 	picture_text(s, x, y, 10, INK_SOFT, "Up to 10 hosts: equal ports");

@@ -15,6 +15,8 @@
 #define RULE PICTURE_RULE
 
 void page_dash(struct shape *, const double *dash);
+/* The mark of a host that shows a weak key. */
+struct shape *foot_weak_mark(struct picture *, double x, double y);
 /* "1 host" or "1,234 hosts", appended; returns the text of all of it. */
 const char *page_counted(struct buf *, unsigned long long n, const char *one, const char *many);
 /* Draws it from that height on and returns where it ends. */

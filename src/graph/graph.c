@@ -21,7 +21,7 @@
 #include "pool.h"
 #include "page.h"
 
-#define FULL_UP_TO 40
+#define FULL_UP_TO 60
 #define TIMEOUT_S 60
 #define PROGRESS_S 5 /* between two lines about how far it is */
 #define MEMORY_MB 1024
@@ -94,7 +94,7 @@ start(void *arg)
 static enum draw_level
 level_of(const struct task *t, uint32_t cluster)
 {
-	return t->study->clusters[cluster].hosts.n <= t->full_up_to ? DRAW_CLASSIC : DRAW_COLLAPSED;
+	return draw_level_for(t->study, cluster, t->full_up_to);
 }
 
 static int
@@ -218,7 +218,8 @@ done(void *arg, unsigned worker, struct pool_job *job, int rc)
 		log_error("cannot write pictures to %s: %s", t->dir, strerror(rc));
 		return -1;
 	}
-	if (++job->level < NDRAW_LEVELS)
+	job->level = job->level < DRAW_COLLAPSED ? DRAW_COLLAPSED : job->level + 1;
+	if (job->level < NDRAW_LEVELS)
 		return 1;
 	log_warn("cluster %u could not be drawn", t->study->clusters[job->number].id);
 	t->result.failed++;
@@ -384,7 +385,7 @@ graph_rundir(const struct graph_options *o, struct graph_result *result)
 	int rc = -1;
 
 	/* Also for a few clusters all are read: an AS has one colour in all pictures. */
-	if ((st = study_open(o->path, STUDY_CLUSTERED | STUDY_NAMES, 0)) == NULL)
+	if ((st = study_open(o->path, STUDY_CLUSTERED | STUDY_NAMES | STUDY_FINDINGS, 0)) == NULL)
 		return -1;
 	if (st->nothers > 0)
 		drawn = study_stand_ins(st);

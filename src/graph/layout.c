@@ -25,6 +25,7 @@
 #define ON_LINE 50.0 /* what a node on a line costs; captions: caption.c */
 #define PAIR_GAP 130 /* points between two nodes that are alone */
 #define STAR_GAP 10 /* points between two nodes on a star's circle */
+#define STAR_CAPTION 26 /* more of them beside a caption */
 #define STAR_LINE 56 /* the shortest line of a star */
 #define PER_INCH 72.0
 
@@ -119,6 +120,12 @@ hub_of(const struct drawing *d)
 	return is_a ? a : is_b ? b : (uint32_t)d->nnodes;
 }
 
+static double
+star_room(const struct draw_node *n)
+{
+	return 2 * n->r + STAR_GAP + (n->caption != NULL ? STAR_CAPTION : 0);
+}
+
 /*
  * A star on one circle, each node with the room it needs.  A general layout
  * puts the nodes at several distances, and a line to an outer one then passes
@@ -135,14 +142,14 @@ place_star(struct drawing *d, uint32_t hub)
 		if (i == hub)
 			continue;
 		order[n++] = i;
-		around += 2 * d->nodes[i].r + STAR_GAP;
+		around += star_room(&d->nodes[i]);
 		largest = fmax(largest, d->nodes[i].r);
 	}
 	qsort_r(order, n, sizeof(*order), by_as_rank, d);
 	r = fmax(around / (2 * M_PI), d->nodes[hub].r + largest + STAR_LINE);
 	for (size_t i = 0; i < n; i++) {
 		struct draw_node *node = &d->nodes[order[i]];
-		double half = M_PI * (2 * node->r + STAR_GAP) / around;
+		double half = M_PI * star_room(node) / around;
 
 		angle -= half;
 		node->x = r * cos(angle);

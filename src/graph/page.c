@@ -135,6 +135,9 @@ draw_nodes(struct picture *s, const struct drawing *d, const struct study *st, d
 		p->tip = n->tip;
 		if (n->ref != STUDY_NONE && n->nhosts == 1 && n->kind != NODE_KEY)
 			p->href = host_link(&st->hosts[n->ref].ip);
+		if (n->weak && !draw_node_is_key(n))
+			foot_weak_mark(s, ox + n->x + 0.71 * n->r, oy - n->y - 0.71 * n->r)->group =
+			    *group;
 		if (n->label[0] != '\0') {
 			double size = label_size(n);
 

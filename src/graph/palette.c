@@ -1,4 +1,6 @@
 /* Pure: colours and dashes. */
+#include "survey/picture.h"
+
 #include "palette.h"
 
 /* The first half, for the largest ASes, are as far from each other as they can be. */
@@ -234,9 +236,23 @@ palette_grey(unsigned i)
 }
 
 struct as_style
+palette_first(void)
+{
+	return (struct as_style){ 0xf3c9a5, 0x9a6233, 1, { 0 } };
+}
+
+struct as_style
 palette_mixed(void)
 {
 	return (struct as_style){ 0xffffff, 0x666666, 1.6, { 0 } };
+}
+
+struct as_style
+palette_key(bool weak)
+{
+	uint32_t rgb = weak ? PICTURE_WEAK : PICTURE_KEY;
+
+	return (struct as_style){ rgb, rgb, 1, { 0 } };
 }
 
 struct as_style

@@ -62,7 +62,10 @@ struct line_style palette_pair_style(unsigned port_a, unsigned port_b);
 void palette_assign(const uint32_t *asn, size_t n, int *slot);
 struct as_style palette_as(int slot);
 struct as_style palette_grey(unsigned i); /* i is taken modulo NAS_GREYS */
+struct as_style palette_first(
+    void); /* the largest AS of a picture among those that would be grey */
 struct as_style palette_mixed(void); /* several ASes in one node */
+struct as_style palette_key(bool weak);
 struct as_style palette_others(void); /* hosts that a copy does not name */
 
 /* Black or white, whichever reads better upon rgb. */

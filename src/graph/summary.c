@@ -92,7 +92,7 @@ drawing_summary(struct drawing *d, const struct study *st, uint32_t cluster)
 	hub->nhosts = c->hosts.n;
 	hub->ref = c->keys.n > 0 ? study_cluster_key(st, c, 0) : STUDY_NONE;
 	hub->r = 16;
-	hub->style = (struct as_style){ 0x222222, 0x222222, 1, { 0 } };
+	hub->style = palette_key(false);
 	hub->caption = xasprintf("%u shared keys", c->nshared);
 	for (size_t i = 0; i < places; i++) {
 		uint32_t as = i < shown ? d->ases[i].as : STUDY_NONE;

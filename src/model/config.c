@@ -112,7 +112,7 @@ static const struct key keys[] = {
 	KEY(weak, blocklists, STRS, "{}", .check = value_blocklist),
 	KEY(weak, primes, PATHS, "{}", .check = value_path),
 
-	KEY(graph, full_up_to, INT, "40", .min = 2, .max = 1000),
+	KEY(graph, full_up_to, INT, "60", .min = 1, .max = 1000000),
 	KEY(graph, formats, STRS, "{svg, png}", .check = value_format),
 	KEY(graph, workers, INT, "0", .min = 0, .max = 64),
 	KEY(graph, timeout_s, INT, "60", .min = 1, .max = 3600),

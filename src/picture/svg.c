@@ -73,7 +73,8 @@ put_text(struct buf *b, const struct shape *p)
 
 	buf_adds(b, "<text");
 	if (p->fill == PICTURE_INK || p->fill == PICTURE_SOFT)
-		buf_adds(b, p->fill == PICTURE_INK ? " class=\"ink\"" : " class=\"soft\"");
+		buf_printf(b, " class=\"%s%s\"", p->fill == PICTURE_INK ? "ink" : "soft",
+		    p->halo ? " halo" : "");
 	attr(b, "x", p->x);
 	attr(b, "y", p->y);
 	attr(b, "font-size", p->r);
@@ -124,7 +125,9 @@ put_shape(struct buf *b, const struct shape *p)
 		colour(b, "fill", p->fill);
 		break;
 	case SHAPE_DIAMOND:
-		buf_adds(b, "<path class=\"key\" d=\"M");
+		buf_adds(b, p->fill == PICTURE_KEY    ? "<path class=\"key\" d=\"M"
+			    : p->fill == PICTURE_WEAK ? "<path class=\"weak\" d=\"M"
+						      : "<path d=\"M");
 		number(b, p->x);
 		buf_addc(b, ' ');
 		number(b, p->y - p->r);

@@ -19,14 +19,24 @@
 
 #define HOSTILE "</text><script>x</script> \"'&]]> \\N\\G <b> \x1b[31m \xe2\x80\xae\xff"
 
+/* Of the cluster that its keys put it into. */
 static uint32_t
-add_host(struct study_builder *b, uint32_t n, uint32_t asn, const char *as)
+add_free_host(struct study_builder *b, uint32_t n, uint32_t asn, const char *as)
 {
 	struct ip ip = ip_from_v4(0xc6120000 + n); /* 198.18.0.0 and on */
 	uint32_t h = study_builder_address(b, &ip);
 
 	study_builder_host(b, h)->record = n;
 	study_builder_host(b, h)->as = study_builder_as(b, asn, as, strlen(as));
+	return h;
+}
+
+/* Of the first cluster, with or without keys. */
+static uint32_t
+add_host(struct study_builder *b, uint32_t n, uint32_t asn, const char *as)
+{
+	uint32_t h = add_free_host(b, n, asn, as);
+
 	study_builder_join(b, 0, h);
 	return h;
 }
@@ -610,6 +620,212 @@ test_a_drawing_without_lines(void **state)
 	study_free(st);
 }
 
+/* A clique with one key, or as many links in a chain. */
+static struct study *
+linked(uint32_t nhosts, bool chain)
+{
+	struct study_builder *b = study_builder_new();
+
+	for (uint32_t i = 0; i < nhosts; i++) {
+		uint32_t h = add_host(b, i, 64500, "A");
+
+		if (!chain)
+			add_key(b, h, 25, "k", 0);
+		if (chain && i > 0)
+			add_key(b, h, 25, "k", i);
+		if (chain && i < nhosts - 1)
+			add_key(b, h, 443, "k", i + 1);
+	}
+	return finish(b);
+}
+
+/* What must be read decides, not how many hosts there are. */
+static void
+test_lines_decide_which_picture(void **state)
+{
+	static const struct {
+		uint32_t nhosts;
+		bool chain;
+		enum draw_level level;
+	} rows[] = {
+		{ 2, false, DRAW_CLASSIC },
+		{ 11, false, DRAW_CLASSIC },
+		{ 12, false, DRAW_KEYS },
+		{ 60, false, DRAW_KEYS },
+		{ 61, false, DRAW_COLLAPSED },
+		{ 1991, false, DRAW_COLLAPSED },
+		{ 12, true, DRAW_CLASSIC },
+		{ 61, true, DRAW_CLASSIC },
+		{ 62, true, DRAW_COLLAPSED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct study *st = linked(rows[i].nhosts, rows[i].chain);
+
+		assert_int_equal(draw_level_for(st, 0, 60), rows[i].level);
+		study_free(st);
+	}
+}
+
+/* Keys of the same hosts are one node, with a line to each host. */
+static void
+test_keys_with_their_hosts_around(void **state)
+{
+	struct study_builder *b = study_builder_new();
+	struct draw_colours colours;
+	struct study *st;
+	struct drawing d;
+
+	(void)state;
+	for (uint32_t i = 0; i < 38; i++) {
+		uint32_t h = add_host(b, i, 64500, "A");
+
+		add_key(b, h, 22, "ssh", 0);
+		add_key(b, h, 25, "tls", 0);
+		if (i < 5)
+			add_key(b, h, 993, "tls", 0);
+		add_key(b, h, 443, "own", i);
+	}
+	st = finish(b);
+	assert_int_equal(draw_level_for(st, 0, 60), DRAW_KEYS);
+	draw_colours_init(&colours, st);
+	drawing_init(&d, st, &colours, 0, DRAW_KEYS);
+	check(&d, st);
+	assert_int_equal(d.nnodes, 38 + 1);
+	assert_int_equal(d.nedges, 2 * 38); /* SSH and mail */
+	assert_string_equal(d.nodes[38].caption, "k1 k2");
+	assert_string_equal(d.nodes[37].label, "38");
+	drawing_fini(&d);
+	draw_colours_fini(&colours);
+	study_free(st);
+}
+
+/* Nodes of one AS and key differ by ports: these stand beside them. */
+static void
+test_twins_say_how_they_differ(void **state)
+{
+	struct study_builder *b = study_builder_new();
+	struct draw_colours colours;
+	struct study *st;
+	struct drawing d;
+
+	(void)state;
+	for (uint32_t i = 0; i < 90; i++) {
+		uint32_t h = add_host(b, i, i < 60 ? 64500 : 64501, i < 60 ? "A" : "B");
+
+		add_key(b, h, 25, "k", 0);
+		if (i < 30)
+			add_key(b, h, 993, "k", 0);
+	}
+	st = finish(b);
+	draw_colours_init(&colours, st);
+	drawing_init(&d, st, &colours, 0, DRAW_COLLAPSED);
+	check(&d, st);
+	assert_int_equal(d.nnodes, 3 + 1);
+	for (size_t i = 0; i < d.nnodes; i++) {
+		const struct draw_node *n = &d.nodes[i];
+
+		if (n->kind == NODE_KEY)
+			assert_string_equal(n->caption, "k1");
+		else if (n->as == d.ases[1].as)
+			assert_null(n->caption);
+		else
+			assert_string_equal(n->caption, n->ref == 0 ? "25 993" : "25");
+	}
+	drawing_fini(&d);
+	draw_colours_fini(&colours);
+	study_free(st);
+}
+
+/* Fourteen ASes have a picture each and one together: none is grey alone, and greys are named. */
+static void
+test_greys_are_named(void **state)
+{
+	struct study_builder *b = study_builder_new();
+	struct draw_colours colours;
+	struct study *st;
+	struct drawing d;
+	uint32_t n = 0;
+
+	(void)state;
+	for (uint32_t as = 0; as < 12; as++) {
+		for (uint32_t i = 0; i < 9; i++)
+			add_key(b, add_free_host(b, n++, 64500 + as, "coloured"), 25, "k", as);
+	}
+	for (uint32_t i = 0; i < 3; i++)
+		add_key(b, add_free_host(b, n++, 64600, "alone"), 25, "alone", 0);
+	for (uint32_t i = 0; i < 4; i++)
+		add_key(b, add_free_host(b, n++, 64610 + i, "together"), 25, "together", 0);
+	st = finish(b);
+	draw_colours_init(&colours, st);
+	for (uint32_t i = 0; i < st->nclusters; i++) {
+		drawing_init(&d, st, &colours, i, DRAW_CLASSIC);
+		for (size_t k = 0; k < d.nases; k++)
+			assert_int_equal(d.ases[k].grey, d.nases > 1 && k > 0);
+		for (size_t k = 0; k < d.nnodes; k++)
+			assert_int_equal(strncmp(d.nodes[k].caption, "AS", 2) == 0,
+			    d.nases > 1 && d.nodes[k].as != d.ases[0].as);
+		drawing_fini(&d);
+	}
+	draw_colours_fini(&colours);
+	study_free(st);
+}
+
+/* A note on pairs of ports stands only where a line would look unlike those that are there. */
+static void
+test_note_on_pairs_of_ports(void **state)
+{
+	(void)state;
+	for (int web = 0; web <= 1; web++) {
+		for (uint32_t nhosts = 2; nhosts <= 11; nhosts += 9) {
+			struct study_builder *b = study_builder_new();
+			struct draw_colours colours;
+			struct study *st;
+			struct drawing d;
+
+			for (uint32_t i = 0; i < nhosts; i++) {
+				uint32_t h = add_host(b, i, 64500, "A");
+
+				add_key(b, h, 25, "k", 0);
+				add_key(b, h, web ? 443 : 993, "k", 0);
+			}
+			st = finish(b);
+			draw_colours_init(&colours, st);
+			drawing_init(&d, st, &colours, 0, DRAW_CLASSIC);
+			assert_int_equal(d.note.len > 0, web || nhosts == 2);
+			drawing_fini(&d);
+			draw_colours_fini(&colours);
+			study_free(st);
+		}
+	}
+}
+
+/* Red: the key in a picture of keys, a mark on hosts elsewhere. */
+static void
+test_weak_keys_are_marked(void **state)
+{
+	struct study *st = linked(20, false);
+	struct draw_colours colours;
+	struct drawing d;
+	bool weak[1] = { true };
+
+	(void)state;
+	draw_colours_init(&colours, st);
+	assert_null(colours.weak);
+	colours.weak = weak;
+	for (int level = DRAW_CLASSIC; level <= DRAW_KEYS; level++) {
+		drawing_init(&d, st, &colours, 0, (enum draw_level)level);
+		for (size_t i = 0; i < d.nnodes; i++)
+			assert_int_equal(
+			    d.nodes[i].weak, level == DRAW_CLASSIC || d.nodes[i].kind == NODE_KEY);
+		drawing_fini(&d);
+	}
+	colours.weak = NULL;
+	draw_colours_fini(&colours);
+	study_free(st);
+}
+
 int
 main(void)
 {
@@ -629,6 +845,12 @@ main(void)
 		cmocka_unit_test(test_no_circle_says_nought),
 		cmocka_unit_test(test_places_do_not_depend_on_addresses),
 		cmocka_unit_test(test_a_drawing_without_lines),
+		cmocka_unit_test(test_lines_decide_which_picture),
+		cmocka_unit_test(test_keys_with_their_hosts_around),
+		cmocka_unit_test(test_twins_say_how_they_differ),
+		cmocka_unit_test(test_greys_are_named),
+		cmocka_unit_test(test_note_on_pairs_of_ports),
+		cmocka_unit_test(test_weak_keys_are_marked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

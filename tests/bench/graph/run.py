@@ -92,7 +92,7 @@ def compare(survey, tmp, clusters, pairs, budget):
         some = tmp / "some"
         some.mkdir(exist_ok=True)
         (some / "clusters.json").write_text(json.dumps(drawn))
-        _, mine, _ = timed(survey, "graph", some, "-f", "svg", "--full-up-to", 50, "--workers", 1)
+        _, mine, _ = timed(survey, "graph", some, "-f", "svg", "--full-up-to", 1225, "--workers", 1)
         ratios.append(theirs / mine)
         print(f"{len(drawn)} clusters of 20 to 50 hosts, every host a node: sfdp {theirs:.2f} s, "
               f"survey {mine:.2f} s CPU" + (f"; sfdp crashed on {crashed} more" if crashed else ""))
