@@ -31,6 +31,9 @@ struct config_upstream {
 	char *ca_file; /* PEM file to trust instead of the system's, or "" */
 };
 
+/* More listeners of one's own tell nothing new. */
+enum { CANARIES_MAX = 16 };
+
 /* zmap 2.x knows no more shards; so many machines, too. */
 enum { SHARDS_MAX = 254 };
 
@@ -56,6 +59,8 @@ struct config {
 		char *interface, *source_ip, *gateway_mac, *quiet_hours, *zmap;
 		struct config_list block_files;
 		char *opt_out_file;
+		struct config_list canaries;
+		long canary_interval_s;
 		int quiet_from_min,
 		    quiet_to_min; /* of quiet_hours, after midnight, local time; -1 is none */
 	} scan;

@@ -29,6 +29,7 @@ struct outside_address {
 	struct ip ip;
 	uint16_t port; /* 0: any */
 	int type; /* SOCK_DGRAM or SOCK_STREAM; 0: either */
+	struct ip source; /* the address to connect from; family 0: the kernel's choice */
 };
 
 #define OUTSIDE_ADDRESSES 40
@@ -47,6 +48,9 @@ struct outside {
 
 /* Add an address to the table, while there is room. */
 void outside_allow(struct outside_options *o, const struct ip *ip, uint16_t port, int type);
+/* The same with an address to connect from. */
+void outside_allow_from(struct outside_options *o, const struct ip *ip, uint16_t port, int type,
+    const struct ip *source);
 
 /* As guard_broker_start(). */
 int outside_start(struct outside *o, const struct outside_options *options);
@@ -58,6 +62,10 @@ void outside_stop(struct outside *o);
  * exec.  Returns a descriptor, or -1 with errno set.
  */
 int outside_connect(const struct outside *o, int type, const struct ip *ip, uint16_t port);
+
+/* The same from an address of ours. */
+int outside_connect_from(
+    const struct outside *o, int type, const struct ip *ip, uint16_t port, const struct ip *source);
 
 /* A port of 127.0.0.1 that neither UDP nor TCP uses; 0 with errno set when there is none. */
 uint16_t outside_free_port(const struct outside *o);

@@ -57,6 +57,17 @@ struct manifest_attempt {
 	struct ip source;
 };
 
+/* What is known of the listeners of one's own that are asked whether packets arrive. */
+struct manifest_canaries {
+	unsigned configured; /* 0: none */
+	unsigned answering; /* of them, when they were asked last */
+	int64_t asked; /* seconds of the epoch: when that began */
+	int64_t answered; /* when one that answered was asked last */
+	uint64_t rounds, failed; /* how often all were asked, and none answered */
+	uint64_t pauses;
+	int64_t paused_since; /* 0: not paused */
+};
+
 /* One start of survey run on this directory. */
 struct manifest_session {
 	int64_t started, ended;
@@ -135,6 +146,7 @@ struct manifest {
 	size_t nshards;
 	struct manifest_attempt *attempts; /* in order of time */
 	size_t nattempts;
+	struct manifest_canaries canaries;
 	struct manifest_tool *tools;
 	size_t ntools;
 	struct manifest_database databases[2];

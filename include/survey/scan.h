@@ -41,6 +41,8 @@ struct scan_opts {
 	const char *directory; /* of the spool files, borrowed */
 	struct scan_shard *shards; /* borrowed; those that are SHARD_DONE are left out */
 	size_t nshards;
+	/* What zmap has finished is SHARD_UNCONFIRMED until scan_confirm(), and the scan does not end before. */
+	bool confirm;
 	unsigned max_failures; /* in a row for one shard before it is given up */
 	/* That starts zmap as its tool of that number and has the lists; NULL: we do. */
 	const struct guard_broker *broker;
@@ -51,6 +53,8 @@ struct scan_opts {
 	void (*on_hit)(const struct ip *ip, void *arg);
 	/* A shard was started or has ended: time to write the manifest. */
 	void (*on_shard)(const struct scan_shard *shard, void *arg);
+	/* Nothing is left to do but to confirm; only with confirm. */
+	void (*on_unconfirmed)(void *arg);
 	/* error: 0, or the errno that forbids to go on (disk full).  Called once; the scan may be freed then. */
 	void (*on_done)(int error, void *arg);
 	void *arg;
@@ -63,6 +67,11 @@ struct scan *scan_new(uv_loop_t *loop, const struct scan_opts *o);
 void scan_stop(struct scan *s);
 /* Stop sending for a while (quiet hours): zmap is killed, its shard repeated on scan_pause(s, false). */
 void scan_pause(struct scan *s, bool pause);
+/* A mark of now: what has ended before it may be confirmed by it. */
+uint64_t scan_mark(const struct scan *s);
+void scan_confirm(struct scan *s, uint64_t mark);
+/* A shard that has ended is to be done again, after those that are left. */
+void scan_repeat(struct scan *s, size_t at);
 /* Of the shard that runs now. */
 const struct zmap_progress *scan_progress(const struct scan *s);
 int scan_pid(const struct scan *s); /* of zmap, 0 when none runs */

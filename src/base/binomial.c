@@ -23,8 +23,8 @@ binomial_at_most(uint64_t n, double p, uint64_t k)
 		return 1; /* not few: nobody asks how much more than one half that is */
 	/* Below the mean each term is smaller than the one above it, soon by far. */
 	term = sum = exp(log_exactly((double)n, p, (double)k));
-	for (double i = (double)k; i > 0 && term > sum * 1e-12; i--) {
-		term *= i * (1 - p) / (((double)n - i + 1) * p);
+	for (uint64_t i = k; i > 0 && term > sum * 1e-12; i--) {
+		term *= (double)i * (1 - p) / ((double)(n - i + 1) * p);
 		sum += term;
 	}
 	return sum < 1 ? sum : 1;

@@ -119,6 +119,26 @@ print_files(const char *directory)
 		    directory, (unsigned long long)f.open, f.example);
 }
 
+/* Does it wait for its canaries? */
+static bool
+is_paused(const struct manifest *m, bool locked)
+{
+	return m->state == RUN_RUNNING && locked && m->canaries.paused_since != 0;
+}
+
+static void
+print_canaries(const struct manifest_canaries *c)
+{
+	char when[TIME_SIZE];
+
+	if (c->configured == 0)
+		return;
+	printf("%-12s %u of %u answer", "canaries", c->answering, c->configured);
+	if (c->asked != 0)
+		printf(", asked %s", time_format(c->asked, when));
+	printf("; paused %llu times\n", (unsigned long long)c->pauses);
+}
+
 static void
 print_manifest(const struct manifest *m, const char *directory, bool locked)
 {
@@ -135,6 +155,7 @@ print_manifest(const struct manifest *m, const char *directory, bool locked)
 	print_safe("config", m->config_path != NULL ? m->config_path : "");
 	printf("%-12s %s\n", "state",
 	    m->state == RUN_RUNNING && !locked ? "interrupted; survey run continues it"
+	    : is_paused(m, locked)	       ? "paused"
 					       : run_state_name[m->state]);
 	if (m->state_text != NULL)
 		print_safe("", m->state_text);
@@ -146,6 +167,7 @@ print_manifest(const struct manifest *m, const char *directory, bool locked)
 		print_stage(m, i);
 	printf("%-12s %zu of %zu done, %llu of %llu addresses probed\n", "shards", done, m->nshards,
 	    (unsigned long long)n->probed, (unsigned long long)n->targets_v4);
+	print_canaries(&m->canaries);
 	printf("%-12s %llu hits, %llu out of country, %llu opted out\n", "scan",
 	    (unsigned long long)n->hits, (unsigned long long)n->out_of_country,
 	    (unsigned long long)n->opted_out);
@@ -177,6 +199,7 @@ static int
 print_status(const char *directory, bool json)
 {
 	struct manifest m;
+	bool locked, paused;
 
 	if (manifest_read(&m, directory) == -1) {
 		log_error("%s/run.json: %s", directory,
@@ -187,10 +210,12 @@ print_status(const char *directory, bool json)
 		manifest_fini(&m);
 		return print_json(directory);
 	}
-	print_manifest(&m, directory, rundir_is_locked(directory));
+	locked = rundir_is_locked(directory);
+	print_manifest(&m, directory, locked);
 	print_files(directory);
+	paused = is_paused(&m, locked);
 	manifest_fini(&m);
-	return EXIT_COMPLETE;
+	return paused ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 }
 
 static int

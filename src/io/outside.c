@@ -13,7 +13,7 @@
 enum { CONNECT, FREE_PORT, SOURCE, NSERVICES };
 
 struct connect_request {
-	struct ip ip;
+	struct ip ip, source;
 	uint16_t port;
 	int32_t type;
 };
@@ -41,15 +41,20 @@ to_sockaddr(const struct ip *ip, uint16_t port, union address *a)
 }
 
 static int
-open_connected(int type, const struct ip *ip, uint16_t port)
+open_connected(int type, const struct ip *ip, uint16_t port, const struct ip *source)
 {
-	union address a;
+	union address a, from;
 	socklen_t len = to_sockaddr(ip, port, &a);
-	int fd = socket(a.sa.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), saved;
+	int fd = socket(a.sa.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), saved, rc = 0;
 
 	if (fd == -1)
 		return -1;
-	if (connect(fd, &a.sa, len) == 0 || errno == EINPROGRESS)
+	if (source != NULL && source->family == ip->family) {
+		socklen_t n = to_sockaddr(source, 0, &from);
+
+		rc = bind(fd, &from.sa, n);
+	}
+	if (rc == 0 && (connect(fd, &a.sa, len) == 0 || errno == EINPROGRESS))
 		return fd;
 	saved = errno;
 	close(fd);
@@ -84,7 +89,7 @@ find_free_port(void)
 static int
 find_source(const struct ip *target, struct ip *source)
 {
-	int fd = open_connected(SOCK_DGRAM, target, DISCARD_PORT), rc;
+	int fd = open_connected(SOCK_DGRAM, target, DISCARD_PORT, NULL), rc;
 	union address a;
 	socklen_t len = sizeof(a);
 
@@ -111,13 +116,19 @@ is_ip(const struct ip *ip)
 }
 
 static bool
+same_source(const struct ip *a, const struct ip *b)
+{
+	return a->family == b->family && (a->family == 0 || ip_cmp(a, b) == 0);
+}
+
+static bool
 may_connect(const struct outside_options *o, const struct connect_request *r)
 {
 	for (size_t i = 0; i < o->naddresses; i++) {
 		const struct outside_address *a = &o->addresses[i];
 
 		if ((a->type == 0 || a->type == r->type) && (a->port == 0 || a->port == r->port) &&
-		    ip_cmp(&a->ip, &r->ip) == 0)
+		    ip_cmp(&a->ip, &r->ip) == 0 && same_source(&a->source, &r->source))
 			return true;
 	}
 	return false;
@@ -137,7 +148,7 @@ serve_connect(const void *req, size_t len, void *arg, void *answer, size_t size,
 	if (!is_ip(&r.ip) || r.port == 0 || (r.type != SOCK_DGRAM && r.type != SOCK_STREAM) ||
 	    !may_connect(arg, &r))
 		return -1;
-	*fd = open_connected(r.type, &r.ip, r.port);
+	*fd = open_connected(r.type, &r.ip, r.port, &r.source);
 	return *fd == -1 ? -1 : 0;
 }
 
@@ -196,8 +207,18 @@ refuse(const void *req, size_t len, void *arg)
 void
 outside_allow(struct outside_options *o, const struct ip *ip, uint16_t port, int type)
 {
+	static const struct ip any = { .family = 0 };
+
+	outside_allow_from(o, ip, port, type, &any);
+}
+
+void
+outside_allow_from(struct outside_options *o, const struct ip *ip, uint16_t port, int type,
+    const struct ip *source)
+{
 	if (o->naddresses < OUTSIDE_ADDRESSES)
-		o->addresses[o->naddresses++] = (struct outside_address){ *ip, port, type };
+		o->addresses[o->naddresses++] = (struct outside_address){ *ip, port, type,
+			*source };
 }
 
 int
@@ -234,13 +255,23 @@ outside_stop(struct outside *o)
 int
 outside_connect(const struct outside *o, int type, const struct ip *ip, uint16_t port)
 {
+	static const struct ip any = { .family = 0 };
+
+	return outside_connect_from(o, type, ip, port, &any);
+}
+
+int
+outside_connect_from(
+    const struct outside *o, int type, const struct ip *ip, uint16_t port, const struct ip *source)
+{
 	struct connect_request r;
 	int fd;
 
 	if (o == NULL)
-		return open_connected(type, ip, port);
+		return open_connected(type, ip, port, source);
 	memset(&r, 0, sizeof(r));
 	r.ip = *ip;
+	r.source = *source;
 	r.port = port;
 	r.type = type;
 	if (guard_broker_call(&o->broker, CONNECT, &r, sizeof(r), NULL, 0, &fd) == -1)

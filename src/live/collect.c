@@ -27,8 +27,15 @@ static const int stop_signals[3] = { SIGINT, SIGTERM, SIGHUP };
 
 static void end_if_done(struct collect *c);
 
-static void
-save_manifest(struct collect *c)
+/* Is the rest left to the next session? */
+static bool
+over(const struct collect *c)
+{
+	return c->s->stopped || c->cut_short;
+}
+
+void
+collect_save(struct collect *c)
 {
 	struct survey *s = c->s;
 	struct manifest_counts *n = &s->m.counts;
@@ -68,7 +75,7 @@ save_manifest(struct collect *c)
 static void
 on_save(uv_timer_t *t)
 {
-	save_manifest(t->data);
+	collect_save(t->data);
 }
 
 static void
@@ -76,16 +83,20 @@ on_shard(const struct scan_shard *shard, void *arg)
 {
 	struct collect *c = arg;
 
+	bool ended = shard->state == SHARD_DONE || shard->state == SHARD_UNCONFIRMED;
+
 	if (shard->state == SHARD_GIVEN_UP)
 		c->s->incomplete = true;
 	manifest_note_shard(&c->s->m, shard, c->s->zmap_params.rate_pps, &c->s->source);
-	if (shard->state == SHARD_DONE)
+	if (ended)
 		log_debug("shard %u done: %llu hits so far", shard->number,
 		    (unsigned long long)c->s->m.counts.hits);
 	/* What the shard found must be on disk before the manifest calls it done. */
-	if (shard->state == SHARD_DONE && c->error == 0 && spool_sync(&c->hits) == -1)
+	if (ended && c->error == 0 && spool_sync(&c->hits) == -1)
 		collect_disk_error(c, c->hits.path, errno);
-	save_manifest(c);
+	if (c->error == 0)
+		hold_shard(c, shard);
+	collect_save(c);
 }
 
 static void
@@ -142,6 +153,7 @@ on_record(const struct ip *ip, const char *line, size_t len, void *arg)
 {
 	struct collect *c = arg;
 	bool is_new;
+	uint32_t id;
 
 	if (spool_write(&c->records, line, len) == -1) {
 		int error = errno;
@@ -149,7 +161,9 @@ on_record(const struct ip *ip, const char *line, size_t len, void *arg)
 		collect_disk_error(c, c->records.path, error);
 		return error;
 	}
-	*collect_known(c, iptab_add(&c->hosts, ip, &is_new)) |= KNOWN_RECORD;
+	id = iptab_add(&c->hosts, ip, &is_new);
+	*collect_known(c, id) |= KNOWN_RECORD;
+	hold_record(c, id);
 	if (c->resolve != NULL)
 		resolve_record(c->resolve, line, len);
 	return 0;
@@ -185,7 +199,7 @@ on_grab_done(int error, void *arg)
 	given_up = c->before.given_up + g->given_up;
 	if (given_up > 0)
 		c->s->incomplete = true;
-	stage_end(c, STAGE_GRAB, error == 0 && given_up == 0 && !c->s->stopped);
+	stage_end(c, STAGE_GRAB, error == 0 && given_up == 0 && !over(c));
 	r->cpu_s += g->user_s + g->sys_s;
 	if (g->maxrss_kb > r->maxrss_kb)
 		r->maxrss_kb = g->maxrss_kb;
@@ -193,7 +207,7 @@ on_grab_done(int error, void *arg)
 		scan_stop(c->scan);
 	/* After a stop the drain is bounded: what is not answered now, the next run asks. */
 	if (c->resolve != NULL && !c->dns_done) {
-		if (c->s->stopped)
+		if (over(c))
 			resolve_stop(c->resolve);
 		else
 			resolve_finish(c->resolve);
@@ -209,7 +223,7 @@ on_dns_done(int error, bool complete, void *arg)
 	c->dns_done = true;
 	if (error != 0)
 		collect_disk_error(c, "dns.ndjson", error);
-	if (!complete && !c->s->stopped)
+	if (!complete && !over(c))
 		c->s->incomplete = true;
 	stage_end(c, STAGE_DNS, complete);
 	end_if_done(c);
@@ -224,18 +238,11 @@ end_if_done(struct collect *c)
 	for (size_t i = 0; i < 3; i++)
 		uv_close((uv_handle_t *)&c->signals[i], NULL);
 	signals_catch(); /* libuv has put the defaults back */
+	hold_end(c);
 	uv_close((uv_handle_t *)&c->save, NULL);
 	uv_close((uv_handle_t *)&c->show, NULL);
 	uv_close((uv_handle_t *)&c->quiet, NULL);
 	uv_close((uv_handle_t *)&c->opt_out, NULL);
-}
-
-/* Hosts are asked unless something speaks against it. */
-static void
-pause_grab(struct collect *c)
-{
-	if (c->grab != NULL && !c->grab_done)
-		grab_pause(c->grab, c->is_quiet || c->opt_out_unknown);
 }
 
 static void on_opt_out_timer(uv_timer_t *t);
@@ -263,13 +270,34 @@ reread_opt_out(struct collect *c)
 		    path);
 	if (c->opt_out_unknown)
 		uv_timer_start(&c->opt_out, on_opt_out_timer, OPT_OUT_MS, 0);
-	pause_grab(c);
+	hold_apply(c);
 }
 
 static void
 on_opt_out_timer(uv_timer_t *t)
 {
 	reread_opt_out(t->data);
+}
+
+/* Hosts in flight have so long to finish. */
+static void
+stop_all(struct collect *c, uint64_t drain_ms)
+{
+	if (c->scan != NULL && !c->scan_done)
+		scan_stop(c->scan);
+	if (c->grab != NULL && !c->grab_done)
+		grab_stop(c->grab, drain_ms);
+	else if (c->resolve != NULL && !c->dns_done)
+		resolve_stop(c->resolve);
+}
+
+void
+collect_cut_short(struct collect *c)
+{
+	if (over(c))
+		return;
+	c->cut_short = true;
+	stop_all(c, DRAIN_MS);
 }
 
 static void
@@ -286,12 +314,7 @@ on_signal(uv_signal_t *h, int sig)
 		     ? "stopping at once"
 		     : "stopping: hosts in flight have 30 s to finish; once more for at once");
 	c->s->stopped = true;
-	if (c->scan != NULL && !c->scan_done)
-		scan_stop(c->scan);
-	if (c->grab != NULL && !c->grab_done)
-		grab_stop(c->grab, drain);
-	else if (c->resolve != NULL && !c->dns_done)
-		resolve_stop(c->resolve);
+	stop_all(c, drain);
 }
 
 static double
@@ -310,7 +333,10 @@ count_progress(struct collect *c, struct progress_row rows[PROGRESS_ROWS])
 	memset(rows, 0, PROGRESS_ROWS * sizeof(*rows));
 	if (survey_scans(s)) {
 		for (size_t i = 0; i < s->m.nshards; i++)
-			sent += s->m.shards[i].state == SHARD_DONE ? s->m.shards[i].sent : 0;
+			sent += s->m.shards[i].state == SHARD_DONE ||
+					s->m.shards[i].state == SHARD_UNCONFIRMED
+				    ? s->m.shards[i].sent
+				    : 0;
 		rows[0] = (struct progress_row){ .name = "scan",
 			.unit = "probes",
 			.done = (double)sent +
@@ -376,9 +402,7 @@ on_quiet(uv_timer_t *t)
 	localtime_r(&now, &tm);
 	c->is_quiet = quiet_now(
 	    c->s->c->scan.quiet_from_min, c->s->c->scan.quiet_to_min, tm.tm_hour * 60 + tm.tm_min);
-	if (c->scan != NULL && !c->scan_done)
-		scan_pause(c->scan, c->is_quiet);
-	pause_grab(c);
+	hold_apply(c);
 }
 
 /* A seed, and the shards that this machine runs; kept for the life of the run. */
@@ -474,6 +498,8 @@ start_scan(struct collect *c)
 		.directory = s->scan_dir,
 		.shards = s->m.shards,
 		.nshards = s->m.nshards,
+		.confirm = c->hold.canaries != NULL,
+		.on_unconfirmed = hold_unconfirmed,
 		.max_failures = (unsigned)s->c->grab.restarts,
 		.lists = s->lists.fd,
 		.broker = s->broker.fd != -1   ? &s->broker
@@ -524,7 +550,7 @@ collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
 		.records.fd = -1,
 		.bad.fd = -1 };
 	char *smtp_name = grab_smtp_name(s->c, &s->source);
-	bool over;
+	bool no_more;
 	int rc = EXIT_FAILED;
 
 	c.before.repeated = s->m.counts.repeated;
@@ -560,23 +586,25 @@ collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
 	choose_local_addresses(&c);
 	start_progress(&c);
 	start_signals(&c);
-	over = c.error != 0 || s->stopped;
-	c.scan_done = over || !survey_scans(s);
+	no_more = c.error != 0 || s->stopped;
+	if (!no_more)
+		hold_start(&c);
+	c.scan_done = no_more || !survey_scans(s);
 	if (c.scan_done)
-		stage_end(&c, STAGE_SCAN, !over && spool_sync(&c.hits) == 0);
+		stage_end(&c, STAGE_SCAN, !no_more && spool_sync(&c.hits) == 0);
 	else
 		start_scan(&c);
 	on_quiet(&c.quiet);
-	save_manifest(&c);
-	if (over && c.grab != NULL)
+	collect_save(&c);
+	if (no_more && c.grab != NULL)
 		grab_stop(c.grab, 0);
 	else if (c.scan_done && c.grab != NULL)
 		grab_finish(c.grab);
 	end_if_done(&c);
 	uv_run(&s->loop, UV_RUN_DEFAULT);
-	save_manifest(&c);
+	collect_save(&c);
 	progress_end(c.progress);
-	rc = c.error != 0 || s->failed ? EXIT_FAILED : 0;
+	rc = c.error != 0 || s->failed ? EXIT_FAILED : c.cut_short ? EXIT_INCOMPLETE : 0;
 out:
 	resolve_free(c.resolve);
 	grab_free(c.grab);
@@ -585,6 +613,7 @@ out:
 	spool_close(&c.abroad);
 	spool_close(&c.records);
 	spool_close(&c.bad);
+	hold_fini(&c);
 	iptab_fini(&c.hosts);
 	free(c.known);
 	free(smtp_name);

@@ -9,6 +9,7 @@
 #include "survey/spool.h"
 
 #include "progress.h"
+#include "hold.h"
 #include "names.h"
 #include "live.h"
 
@@ -35,9 +36,11 @@ struct collect {
 	bool do_grab, do_dns;
 	bool list_was_read; /* by an earlier session, to its end */
 	bool scan_done, grab_done, dns_done;
+	struct hold hold;
 	bool is_quiet; /* quiet hours */
 	bool opt_out_unknown; /* the opt-outs could not be read again: nobody may be asked */
 	bool ending;
+	bool cut_short; /* by ourselves: what is left is for the next session */
 	int error;
 };
 
@@ -46,6 +49,10 @@ uint8_t *collect_known(struct collect *c, uint32_t id);
 
 /* A file could not be written: stop everything, once. */
 void collect_disk_error(struct collect *c, const char *path, int error);
+/* How far it is goes to run.json. */
+void collect_save(struct collect *c);
+/* Ask nobody any more; hosts in flight may finish. */
+void collect_cut_short(struct collect *c);
 /* A line that is of no use goes to records.bad. */
 void collect_put_bad(struct collect *c, const char *source, const char *reason, uint64_t offset,
     const char *text, size_t len);

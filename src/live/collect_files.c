@@ -114,7 +114,11 @@ static void
 found(struct collect *c, const struct ip *ip, bool before)
 {
 	bool is_new;
-	uint8_t *flags = collect_known(c, iptab_add(&c->hosts, ip, &is_new));
+	uint8_t *flags;
+
+	if (survey_is_canary(c->s, ip))
+		return;
+	flags = collect_known(c, iptab_add(&c->hosts, ip, &is_new));
 
 	if (*flags & KNOWN_HIT)
 		return;

@@ -56,6 +56,10 @@ struct survey {
 	struct ipset allow, block,
 	    opt_out; /* normalised; allow has no reserved or blocked address */
 
+	struct ip canaries[CANARIES_MAX]; /* of scan.canaries; none when hosts are given */
+	unsigned ncanaries;
+	int supervisor; /* supervisor.h */
+
 	uv_loop_t loop;
 	bool stopped; /* by the user */
 	bool incomplete; /* something was given up: exit status 3 */
@@ -67,6 +71,26 @@ static inline bool
 survey_scans(const struct survey *s)
 {
 	return s->c->scan.mode == SCAN_ZMAP && s->o->nhosts == 0;
+}
+
+/* Is an address a listener of our own, that must not be in the results? */
+static inline bool
+survey_is_canary(const struct survey *s, const struct ip *ip)
+{
+	for (unsigned i = 0; i < s->ncanaries; i++) {
+		if (ip_cmp(&s->canaries[i], ip) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The address from which zmap scans; family 0: a list is asked, from wherever the kernel chooses. */
+static inline struct ip
+survey_source(const struct survey *s)
+{
+	return s->gateway.source.family != 0 || s->c->scan.source_ip[0] != '\0'
+		   ? s->source
+		   : (struct ip){ .family = 0 };
 }
 
 /* Does it ask for names? */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "survey/argv.h"
 #include "survey/buf.h"
@@ -110,6 +111,8 @@ _Static_assert(GUARD_TOOL_FD == 4, "the files that zgrab2 is told to read");
 static void
 add_tools(struct survey *s, struct outside_options *o)
 {
+	struct ip from = survey_source(s);
+
 	if (s->zmap != NULL && s->broker.fd == -1)
 		o->tools[OUTSIDE_ZMAP] = (struct guard_tool){ .build = zmap_request_build,
 			.arg = &s->zmap_params,
@@ -123,6 +126,9 @@ add_tools(struct survey *s, struct outside_options *o)
 			.no_new_privs = true };
 	if (s->resolver != NULL)
 		resolver_outside(s->resolver, o);
+	for (unsigned i = 0; i < s->ncanaries; i++)
+		outside_allow_from(
+		    o, &s->canaries[i], (uint16_t)s->c->scan.port, SOCK_STREAM, &from);
 }
 
 /* What is read outside the run directory from here on. */

@@ -18,6 +18,7 @@
 #include "survey/mem.h"
 #include "survey/report.h"
 #include "survey/signals.h"
+#include "survey/supervisor.h"
 #include "survey/text.h"
 #include "survey/toolversion.h"
 #include "survey/weakkeys.h"
@@ -134,7 +135,7 @@ end_state(const struct survey *s, int rc)
 {
 	if (rc == EXIT_STOPPED)
 		return RUN_STOPPED;
-	if (rc != 0)
+	if (rc != 0 && rc != EXIT_INCOMPLETE)
 		return RUN_FAILED;
 	if (s->incomplete)
 		return RUN_INCOMPLETE;
@@ -494,7 +495,7 @@ print_summary(const struct survey *s, int rc)
 	if (n->second_pass > 0)
 		log_info("second pass: %llu hosts asked again, %llu ports gained",
 		    (unsigned long long)n->second_pass, (unsigned long long)n->second_pass_gained);
-	if (rc == EXIT_STOPPED || rc == EXIT_FAILED)
+	if (rc != 0)
 		log_info("to continue: survey run %s%s%s", s->c->path,
 		    s->o->directory != NULL ? " --dir " : "",
 		    s->o->directory != NULL ? s->dir.shown : "");
@@ -536,6 +537,7 @@ run_in_directory(struct survey *s)
 	if ((rc = open_manifest(s, digest)) != 0)
 		return rc;
 	rundir_chosen(&s->dir);
+	s->supervisor = supervisor_open();
 	log_info("%s %s", s->dir.resumed ? "continuing" : "starting", s->dir.shown);
 	if ((rc = rights_prepare(s)) == 0 && (rc = rights_give_up(s)) == 0)
 		rc = run_stages(s);
@@ -596,9 +598,11 @@ survey_begin(struct survey *s)
 int
 survey_run(const struct run_options *o)
 {
-	struct survey s = {
-		.o = o, .until = NSTAGES - 1, .broker.fd = -1, .zgrab2_fds = { -1, -1 }
-	};
+	struct survey s = { .o = o,
+		.until = NSTAGES - 1,
+		.broker.fd = -1,
+		.zgrab2_fds = { -1, -1 },
+		.supervisor = -1 };
 	struct config *c;
 	int rc, id;
 
@@ -630,6 +634,8 @@ survey_run(const struct run_options *o)
 	if (s.outside != NULL)
 		outside_stop(s.outside);
 	guard_broker_stop(&s.broker);
+	if (s.supervisor != -1)
+		close(s.supervisor);
 	resolver_free(s.resolver);
 	for (int i = 0; i < 2; i++) {
 		if (s.zgrab2_fds[i] != -1)

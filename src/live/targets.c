@@ -90,6 +90,29 @@ targets_read_opt_out(struct survey *s, bool aloud)
 	return 0;
 }
 
+/* Canaries are asked like anybody else: not when they are on a block list. */
+static int
+take_canaries(struct survey *s)
+{
+	const struct config_list *l = &s->c->scan.canaries;
+
+	for (size_t i = 0; i < l->n && i < CANARIES_MAX && s->o->nhosts == 0; i++) {
+		struct ip ip;
+
+		if (!ip_parse(l->v[i], strlen(l->v[i]), &ip))
+			continue; /* config_read() has seen to that */
+		if (ipset_contains(&s->block, &ip) || ipset_contains(&s->opt_out, &ip)) {
+			log_error(
+			    "scan.canaries: %s is in scan.block_files, in the opt-outs, or in "
+			    "a reserved range that run.allow_reserved does not name",
+			    l->v[i]);
+			return EXIT_USAGE;
+		}
+		s->canaries[s->ncanaries++] = ip;
+	}
+	return 0;
+}
+
 int
 targets_read_lists(struct survey *s)
 {
@@ -126,7 +149,7 @@ targets_read_lists(struct survey *s)
 	}
 	ipset_fini(&reserved);
 	ipset_fini(&lab);
-	return rc;
+	return rc == 0 ? take_canaries(s) : rc;
 }
 
 /* What the databases have of run.countries and run.asns.  Returns 0, or an exit_status after a message. */

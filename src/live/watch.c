@@ -95,10 +95,11 @@ watch_canaries_asked(struct watch *w, unsigned answered)
 	if (!w->has_canaries)
 		return WATCH_GO_ON;
 	if (answered == 0) {
-		bool was = w->paused;
+		bool news = !w->paused || w->collapsed;
 
 		w->paused = true;
-		return was ? WATCH_GO_ON : WATCH_PAUSE;
+		w->collapsed = false; /* it is explained */
+		return news ? WATCH_PAUSE : WATCH_GO_ON;
 	}
 	if (!w->paused)
 		return WATCH_GO_ON;

@@ -77,6 +77,13 @@ check_scan(const struct config *c)
 		    "no block list, no scan: name a file of addresses that are never probed");
 		faults++;
 	}
+	if (c->scan.canaries.n == 1 || c->scan.canaries.n > CANARIES_MAX) {
+		fault(c, "scan", "canaries",
+		    "%zu of them: name at least two, so that one that is down is no outage, and at "
+		    "most %d",
+		    c->scan.canaries.n, CANARIES_MAX);
+		faults++;
+	}
 	if (c->scan.mode == SCAN_LIST && c->scan.list[0] == '\0') {
 		fault(c, "scan", "list", "not set, and mode = list reads its addresses from it");
 		faults++;

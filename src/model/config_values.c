@@ -148,6 +148,14 @@ value_ipv4(const char *text)
 }
 
 const char *
+value_address(const char *text)
+{
+	struct ip ip;
+
+	return ip_parse(text, strlen(text), &ip) ? NULL : "an address as in 192.0.2.25";
+}
+
+const char *
 value_mac(const char *text)
 {
 	size_t i;

@@ -15,6 +15,7 @@ const char *value_path(const char *text);
 const char *value_program(const char *text);
 const char *value_interface(const char *text);
 const char *value_ipv4(const char *text);
+const char *value_address(const char *text);
 const char *value_mac(const char *text);
 const char *value_hours(const char *text);
 const char *value_port(const char *text);

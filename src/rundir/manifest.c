@@ -27,7 +27,8 @@ const char *const survey_stage_names[] = { [STAGE_GEO] = "geo",
 const char *const stage_state_name[] = { "todo", "running", "done", "incomplete", "failed", NULL };
 const char *const run_state_name[] = { "running", "stopped", "failed", "incomplete", "complete",
 	NULL };
-static const char *const shard_state_name[] = { "todo", "started", "done", "given-up", NULL };
+static const char *const shard_state_name[] = { "todo", "started", "done", "given-up",
+	"unconfirmed", NULL };
 
 void
 manifest_init(struct manifest *m)
@@ -274,6 +275,24 @@ put_attempts(struct jsonw *w, const struct manifest *m)
 }
 
 static void
+put_canaries(struct jsonw *w, const struct manifest_canaries *c)
+{
+	if (c->configured == 0)
+		return;
+	jsonw_key(w, "canaries");
+	jsonw_object(w);
+	jsonw_member_uint(w, "configured", c->configured);
+	jsonw_member_uint(w, "answering", c->answering);
+	put_time(w, "asked", c->asked);
+	put_time(w, "answered", c->answered);
+	jsonw_member_uint(w, "rounds", c->rounds);
+	jsonw_member_uint(w, "failed", c->failed);
+	jsonw_member_uint(w, "pauses", c->pauses);
+	put_time(w, "paused_since", c->paused_since);
+	jsonw_end_object(w);
+}
+
+static void
 put_scan(struct jsonw *w, const struct manifest *m)
 {
 	if (!m->has_scan)
@@ -310,11 +329,13 @@ put_scan(struct jsonw *w, const struct manifest *m)
 		put_time(w, "ended", s->ended);
 		jsonw_member_uint(w, "sent", s->sent);
 		jsonw_member_uint(w, "received", s->received);
+		jsonw_member_uint(w, "hits", s->hits);
 		put_origin(w, s->rate_pps, &s->source);
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
 	put_attempts(w, m);
+	put_canaries(w, &m->canaries);
 	jsonw_end_object(w);
 }
 
@@ -608,6 +629,19 @@ get_attempts(json_object *o, struct manifest *m)
 }
 
 static void
+get_canaries(json_object *o, struct manifest_canaries *c)
+{
+	c->configured = (unsigned)get_uint(o, "configured");
+	c->answering = (unsigned)get_uint(o, "answering");
+	c->asked = get_time(o, "asked");
+	c->answered = get_time(o, "answered");
+	c->rounds = get_uint(o, "rounds");
+	c->failed = get_uint(o, "failed");
+	c->pauses = get_uint(o, "pauses");
+	c->paused_since = get_time(o, "paused_since");
+}
+
+static void
 get_scan(json_object *o, struct manifest *m)
 {
 	size_t n;
@@ -639,10 +673,12 @@ get_scan(json_object *o, struct manifest *m)
 		to->ended = get_time(s, "ended");
 		to->sent = get_uint(s, "sent");
 		to->received = get_uint(s, "received");
+		to->hits = get_uint(s, "hits");
 		to->rate_pps = get_double(s, "rate_pps");
 		to->source = get_source(s);
 	}
 	get_attempts(o, m);
+	get_canaries(json_object_object_get(o, "canaries"), &m->canaries);
 }
 
 static void

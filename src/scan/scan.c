@@ -32,6 +32,11 @@ struct scan {
 	struct ndjson hits;
 	struct ndjson messages;
 	struct zmap_progress progress;
+	uint64_t *ended_at; /* of each shard: the mark at which it ended */
+	uint64_t nended; /* attempts that have ended */
+	uint64_t nhits; /* of the current shard */
+	bool rewind; /* a shard before the current one is to be repeated */
+	bool waiting; /* for confirmation of the last ones */
 	size_t at; /* the current shard; o.nshards = none left */
 	unsigned failures;
 	bool has_progress;
@@ -68,15 +73,33 @@ finish(struct scan *s)
 	uv_close((uv_handle_t *)&s->timer, on_timer_closed);
 }
 
+static bool
+unconfirmed(const struct scan *s)
+{
+	for (size_t i = 0; i < s->o.nshards; i++) {
+		if (s->o.shards[i].state == SHARD_UNCONFIRMED)
+			return true;
+	}
+	return false;
+}
+
 static void
 next_shard(struct scan *s)
 {
+	if (s->rewind)
+		s->at = 0;
+	s->rewind = false;
+	s->waiting = false;
 	while (s->at < s->o.nshards && current(s)->state != SHARD_TODO)
 		s->at++;
-	if (s->stopping || s->error != 0 || s->at == s->o.nshards)
+	if (s->stopping || s->error != 0 || (s->at == s->o.nshards && !unconfirmed(s))) {
 		finish(s);
-	else if (!s->paused)
+	} else if (s->at == s->o.nshards) {
+		s->waiting = true;
+		s->o.on_unconfirmed(s->o.arg);
+	} else if (!s->paused) {
 		start_shard(s);
+	}
 }
 
 static void
@@ -149,8 +172,10 @@ on_hit_line(const char *line, size_t len, void *arg)
 	struct ip ip;
 
 	/* zmap 4.x adds the port where it scans several */
-	if (ip_parse(line, comma != NULL ? (size_t)(comma - line) : len, &ip))
+	if (ip_parse(line, comma != NULL ? (size_t)(comma - line) : len, &ip)) {
+		s->nhits++;
 		s->o.on_hit(&ip, s->o.arg);
+	}
 	return 0;
 }
 
@@ -230,6 +255,15 @@ retry_later(struct scan *s)
 	uv_timer_start(&s->timer, on_backoff, ms < BACKOFF_MAX ? ms : BACKOFF_MAX, 0);
 }
 
+/* What has ended while nothing was to be sent any more is not to be relied upon. */
+static enum shard_state
+state_of_ended(const struct scan *s, bool ok)
+{
+	if (!ok || s->error != 0 || (s->o.confirm && s->paused))
+		return SHARD_TODO;
+	return s->o.confirm ? SHARD_UNCONFIRMED : SHARD_DONE;
+}
+
 static void
 on_zmap_exit(struct child *c, const struct child_status *st, void *arg)
 {
@@ -251,7 +285,9 @@ on_zmap_exit(struct child *c, const struct child_status *st, void *arg)
 	if (ok && s->error == 0 && spool_sync(&s->spool) == -1)
 		s->error = errno;
 	spool_close(&s->spool);
-	sh->state = ok && s->error == 0 ? SHARD_DONE : SHARD_TODO;
+	sh->hits = s->nhits;
+	s->ended_at[s->at] = ++s->nended;
+	sh->state = state_of_ended(s, ok);
 	s->o.on_shard(sh, s->o.arg);
 	if (ok) {
 		s->failures = 0;
@@ -308,6 +344,7 @@ start_shard(struct scan *s)
 		co.nfds = s->o.lists != NULL ? 2 : 0;
 	}
 	s->progress = (struct zmap_progress){ .sent = 0 };
+	s->nhits = 0;
 	s->has_progress = false;
 	s->hung = false;
 	s->child = child_spawn(s->loop, &co);
@@ -333,6 +370,7 @@ scan_new(uv_loop_t *loop, const struct scan_opts *o)
 
 	s->o = *o;
 	s->loop = loop;
+	s->ended_at = xcalloc(o->nshards + 1, sizeof(*s->ended_at));
 	s->spool.fd = -1;
 	ndjson_init(&s->hits, MAX_LINE, on_hit_line, s);
 	ndjson_init(&s->messages, 4096, on_message, s);
@@ -368,6 +406,30 @@ scan_pause(struct scan *s, bool pause)
 		uv_timer_start(&s->timer, on_backoff, 0, 0);
 }
 
+uint64_t
+scan_mark(const struct scan *s)
+{
+	return s->nended;
+}
+
+void
+scan_confirm(struct scan *s, uint64_t mark)
+{
+	for (size_t i = 0; i < s->o.nshards; i++) {
+		if (s->o.shards[i].state == SHARD_UNCONFIRMED && s->ended_at[i] <= mark)
+			s->o.shards[i].state = SHARD_DONE;
+	}
+	if (s->waiting && !s->done)
+		next_shard(s);
+}
+
+void
+scan_repeat(struct scan *s, size_t at)
+{
+	s->o.shards[at].state = SHARD_TODO;
+	s->rewind = true;
+}
+
 const struct zmap_progress *
 scan_progress(const struct scan *s)
 {
@@ -387,5 +449,6 @@ scan_free(struct scan *s)
 		return;
 	ndjson_fini(&s->hits);
 	ndjson_fini(&s->messages);
+	free(s->ended_at);
 	free(s);
 }

@@ -110,8 +110,18 @@ test_collapse_with_canaries(void **state)
 	assert_int_equal(watch_shard_ended(&w, 2, 1000, 0), WATCH_PAUSE);
 	watch_forget(&w, 2);
 	assert_int_equal(watch_canaries_asked(&w, 1), WATCH_RESUME);
+	assert_int_equal(watch_shard_ended(&w, 2, 1000, 45), WATCH_GO_ON);
+	/* The canaries explain a collapse: it is no trial. */
+	assert_int_equal(watch_shard_ended(&w, 3, 1000, 0), WATCH_PAUSE);
+	watch_forget(&w, 3);
+	assert_int_equal(watch_canaries_asked(&w, 0), WATCH_PAUSE);
+	assert_int_equal(watch_canaries_asked(&w, 0), WATCH_GO_ON);
+	assert_int_equal(watch_canaries_asked(&w, 1), WATCH_RESUME);
+	assert_int_equal(watch_shard_ended(&w, 3, 1000, 0), WATCH_PAUSE);
+	watch_forget(&w, 3);
+	assert_int_equal(watch_canaries_asked(&w, 1), WATCH_RESUME);
 	/* Repeated, it is as bad: canaries do not see what is wrong. */
-	assert_int_equal(watch_shard_ended(&w, 2, 1000, 0), WATCH_STOP);
+	assert_int_equal(watch_shard_ended(&w, 3, 1000, 0), WATCH_STOP);
 	watch_fini(&w);
 }
 

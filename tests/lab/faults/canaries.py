@@ -3,13 +3,19 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from surveyor import SURVEY, Run, check_complete, need, wait_for  # noqa: E402
+from surveyor import (EXPECTED, SURVEY, TARGETS, Run, Wire, check_complete, in_tgt, need,  # noqa: E402
+                      wait_for)
+
+CANARIES = ["198.18.30.201", "198.18.120.25"]  # the first one lies in the range that is scanned
 
 
 def there(*argv, text=None):
@@ -71,7 +77,99 @@ def no_key():
         need("no address was given" in said, f"not said:\n{said[-2000:]}")
 
 
-CASES = {f.__name__: f for f in (silent, no_key)}
+def greet():
+    """In the servers' namespace: canaries."""
+    def serve(address):
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((address, 25))
+        s.listen(50)
+        while True:
+            c, (peer, _) = s.accept()
+            c.sendall(f"220 canary, hello {peer}\r\n".encode())
+            c.close()
+
+    for address in CANARIES[1:]:
+        threading.Thread(target=serve, args=(address,), daemon=True).start()
+    serve(CANARIES[0])
+
+
+def shards_over(run):
+    try:
+        return sum(s["state"] in ("done", "unconfirmed") for s in run.manifest()["scan"]["shards"])
+    except (OSError, ValueError):
+        return 0
+
+
+def middle():
+    """Port 25 is filtered in the middle of a run: it waits, repeats, and finds every host."""
+    canaries = in_tgt(greet)
+    try:
+        with Run(scan={"shards": 6, "rate_pps": 400, "canaries": CANARIES, "canary_interval_s": 1,
+                       "source_ip": "198.19.0.2"}) as run, Wire() as wire:
+            p = run.start()
+            wait_for(lambda: shards_over(run) >= 2, "two shards")
+            with Filtered() as filtered:
+                wait_for(lambda: status(run)[0] == 3, "survey status to say that it is paused")
+                said = status(run)[1]
+                need("paused" in said and "none of 2 canaries answers" in said, f"status: {said}")
+                since = time.time()
+                attempts = len(run.manifest()["scan"]["attempts"])
+                wait_for(lambda: sum(t > since and dst in CANARIES for t, dst, _ in wire.syns()) > 4,
+                         "canaries to be asked on")
+                need(len(run.manifest()["scan"]["attempts"]) == attempts, "zmap was started while paused")
+                late = {dst for t, dst, port in wire.syns() if t > since + 0.5} - set(CANARIES)
+                need(not late, f"asked while paused: {sorted(late)[:5]}")
+                filtered.end()
+            need(p.wait(120) == 0, f"exit status {p.returncode}\n{run.output()[-3000:]}")
+            m = run.manifest()
+            need(m["state_text"] is None, f"run.json: {m['state_text']}")
+            about = m["scan"]["canaries"]
+            need(about["pauses"] == 1 and about["failed"] > 0 and about["answering"] == 2, f"{about}")
+            need(all(s["state"] == "done" for s in m["scan"]["shards"]), f"{m['scan']['shards']}")
+            need(any(s["attempts"] > 1 for s in m["scan"]["shards"]), "no shard was repeated")
+            need(sorted({r["ip"] for r in run.records()}) == TARGETS, "the final set of hosts")
+            hits = (run.dir / "zmap.ips").read_text().split()
+            need(sorted(hits) == sorted(EXPECTED["hits"]), "zmap.ips")
+            need("canaries answer: going on" in run.output(), run.output()[-2000:])
+    finally:
+        os.kill(canaries, signal.SIGKILL)
+        os.waitpid(canaries, 0)
+
+
+def collapse():
+    """Without canaries a collapse of the hit rate stops the run; the next one repeats what was lost."""
+    with Run(scan={"shards": 2, "cooldown_s": 4}) as run, Wire() as wire:
+        p = run.start()
+
+        def first_shard_sent():  # and zmap waits for late answers
+            before = len(wire.syns())
+            time.sleep(0.5)
+            return before > 500 and len(wire.syns()) == before
+
+        wait_for(first_shard_sent, "the first shard")
+        with Filtered() as filtered:
+            need(p.wait(60) == 3, f"exit status {p.returncode}\n{run.output()[-2000:]}")
+            m = run.manifest()
+            need(m["state"] == "incomplete" and "hit rate has collapsed" in m["state_text"], f"{m}")
+            need([s["state"] for s in m["scan"]["shards"]] == ["done", "todo"], f"{m['scan']['shards']}")
+            filtered.end()
+        run.finish()
+        check_complete(run)
+
+
+def blocked():
+    """A canary on a block list, a lone one and one that is no address are faults of the config."""
+    for canaries, said in ((["198.18.10.61", "198.18.120.25"], "198.18.10.61 is in scan.block_files"),
+                           (["198.18.120.25"], "name at least two"),
+                           (["canary.example", "198.18.120.25"], "an address as in")):
+        with Run(scan={"canaries": canaries}) as run, Wire() as wire:
+            text = run.finish(status=2)
+            need(said in text, f"{canaries}: not said:\n{text}")
+            need(not wire.syns(), "packets were sent")
+
+
+CASES = {f.__name__: f for f in (silent, no_key, middle, collapse, blocked)}
 
 CASES[sys.argv[2]]()
 print("as it should be")
