@@ -509,13 +509,15 @@ text_keys(struct asking *k, const struct study_cluster *c)
 
 	buf_adds(out, "\nShared keys\n");
 	for (uint32_t i = 0; i < c->nshared && i < 2 * NAMES_SHOWN; i++) {
-		uint32_t key = study_cluster_key(st, c, i), certs = count_certs(k, key);
+		uint32_t key = study_cluster_key(st, c, i);
+		uint32_t certs = count_certs(k, key), ases = count_ases(k, key);
 
 		buf_adds(out, "  ");
 		key_text(out, st, key);
 		buf_printf(out, " %s, port ", key_kind(&st->keys[key]));
 		text_ports(out, ports_of_key(st, key));
-		buf_printf(out, ": %u hosts, %u ASes", st->keys[key].nhosts, count_ases(k, key));
+		buf_printf(
+		    out, ": %u hosts, %u AS%s", st->keys[key].nhosts, ases, ases == 1 ? "" : "es");
 		if (certs > 0)
 			buf_printf(out, ", %s%u certificate%s", certs > 1 ? "under " : "", certs,
 			    certs == 1 ? "" : "s");

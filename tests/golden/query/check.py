@@ -136,6 +136,7 @@ def test_cluster(tmp):
     equal("rows of the plan", sorted((x["key"], x["ip"]) for x in rows),
           sorted([(fp("k1"), "192.0.2.1"), (fp("k1"), "192.0.2.2")] +
                  [(fp(k), f"192.0.2.{i}") for k in ("k2", "k3") for i in (2, 3)]))
+    check_plan(tmp)
     # Equal SSH keys, different TLS keys: a cloned image, whatever the number of ASes.
     r = run(tmp / "image", {f"192.0.2.{i}": {"p22": ssh("image"), "p25": tls(f"own{i}")} for i in range(1, 5)})
     equal("cloned image", ask("cluster", r, 1)["may_be"][0]["what"], "cloned-image")
@@ -146,6 +147,56 @@ def test_cluster(tmp):
     # Five ASes with a key that a product ships.
     r = run(tmp / "vendor", {f"192.0.{i}.1": {"p25": tls("shipped", "localhost.localdomain")} for i in range(1, 6)})
     equal("several ASes", ask("cluster", r, 1)["smelly"], True)
+
+
+def check_plan(tmp):
+    """Who changes what, by AS and by domain: one provider's AS holds two customers, a third has a network of his own."""
+    r = run(tmp / "plan", {
+        "192.0.2.1": {"p22": ssh("k1"), "p25": tls("a", "mx1.alpha.ie")},
+        "192.0.2.2": {"p22": ssh("k1"), "p25": tls("b", "mx2.alpha.ie")},
+        "192.0.2.3": {"p22": ssh("k1"), "p25": tls("c", "mx.beta.ie")},
+        "192.0.2.4": {"p22": ssh("k1")},
+        "192.0.3.1": {"p22": ssh("k1"), "p25": tls("shared", "mx.gamma.ie"), "p587": tls("d", "mx.gamma.ie")},
+        "192.0.3.2": {"p25": tls("shared", "mx.gamma.ie")}})
+    plans = {by: ask("cluster", r, 1, "--repair", "--by", by)["repair"] for by in ("as", "domain")}
+    for by, want in (("as", {"AS64502 Net 2": 4, "AS64503 Net 3": 2}), ("domain", {"alpha.ie": 2, "beta.ie": 1, "gamma.ie": 2, "no domain": 1})):
+        p = plans[by]
+        equal(f"holders by {by}", {h["operator"]: h["hosts"] for h in p["alone"]}, want)
+        equal(f"figures by {by}", (p["keys"], p["operators"], p["changes"], p["least"]), (2, len(want), len(want) + 1, len(want) - 1))
+        equal(f"operators of a key by {by}", {t["key"]: t["operators_of_key"] for t in p["tasks"]}, {fp("k1"): len(want), fp("shared"): 1})
+        # The one with most hosts first, and each host of a key in just one task.
+        counts = [want[t["operator"]] for t in p["tasks"]]
+        equal(f"order by {by}", counts, sorted(counts, reverse=True))
+        equal(f"hosts by {by}", sorted(ip for t in p["tasks"] if t["key"] == fp("k1") for ip in t["hosts"]),
+              ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.3.1"])
+    # The provider alone frees its own four: the others share a second key.  gamma.ie alone leaves three others and one without a name.
+    alone = {h["operator"]: (h["domains"], h["others_freed"], h["still_sharing"]) for by in plans for h in plans[by]["alone"]}
+    equal("what changing only one's own keys achieves", alone,
+          {"AS64502 Net 2": (2, 0, 2), "AS64503 Net 3": (1, 0, 4), "alpha.ie": (1, 0, 4), "beta.ie": (1, 0, 5), "gamma.ie": (1, 0, 4),
+           "no domain": (0, 0, 5)})
+    rows = list(csv.DictReader(io.StringIO(survey("cluster", r, 1, "--repair", "--by", "domain", "-f", "csv"))))
+    equal("rows by domain", sorted((x["operator"], x["key"], x["ip"]) for x in rows),
+          sorted((t["operator"], t["key"], ip) for t in plans["domain"]["tasks"] for ip in t["hosts"]))
+    text = survey("cluster", r, 1, "--repair", "--by", "domain")
+    for words in ("2 shared keys at 4 operators, 5 changes", "3 would do", "alpha.ie: 2 hosts, 1 domain;", "no domain: 1 host, 0 domains;"):
+        if words not in text:
+            sys.exit(f"the plan lacks {words!r}: {text}")
+
+
+def check_verdict(folder, told):
+    """What a cluster may be is the same wherever it is told."""
+    rows = subprocess.run(["sqlite3", "-json", folder / "survey.db", "SELECT * FROM clusters"], capture_output=True, text=True, check=True).stdout
+    db = {c["id"]: (c["may_be"], c["evidence_for"], c["evidence_against"], bool(c["smelly"])) for c in json.loads(rows)}
+    files = {c["id"]: c for c in json.loads((folder / "clusters.json").read_text())}
+    table = {int(c["cluster"]): c for c in csv.DictReader(io.StringIO(survey("stats", folder, "-t", "clusters", "-f", "csv", "--all")))}
+    for i, c in told.items():
+        first = c["may_be"][0]
+        equal(f"may_be of {i} in survey.db", db[i], (first["what"], first["for"], first["against"], c["smelly"]))
+        equal(f"may_be of {i} in clusters.json", (files[i]["may_be"], files[i]["smelly"]), (c["may_be"], c["smelly"]))
+        row = table.get(i)
+        equal(f"may_be of {i} in stats", row and (row["it may be"], row["one host by the studies' test"]), (first["what"], "no" if c["smelly"] else "can be"))
+    if len({c["may_be"][0]["what"] for c in told.values()}) < 3:
+        sys.exit("study-a has clusters of two kinds only: this tests little")
 
 
 def test_study(tmp):
@@ -160,6 +211,7 @@ def test_study(tmp):
         equal(f"cut keys of {i}", sorted(told[i]["cut_keys"]), keys)
         if not told[i]["may_be"] or not told[i]["may_be"][0]["for"]:
             sys.exit(f"cluster {i}: no evidence")
+    check_verdict(tmp / "a", told)
 
 
 def test_find(tmp):
