@@ -67,6 +67,8 @@ struct print {
 
 /* Is f a terminal that wants colours?  NO_COLOR (no-color.org) and TERM=dumb do not. */
 bool print_colour(FILE *f);
+/* A text, as it stands, that looks so where colours are wanted: for output that is no table. */
+void print_styled(struct buf *out, bool colour, enum print_style style, const char *text);
 
 /* out is borrowed. */
 void print_init(struct print *p, enum print_format format, struct buf *out, bool colour);

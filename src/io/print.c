@@ -41,6 +41,12 @@ print_colour(FILE *f)
 }
 
 void
+print_styled(struct buf *out, bool colour, enum print_style style, const char *text)
+{
+	buf_printf(out, "%s%s%s", colour ? codes[style] : "", text, colour ? code_end : "");
+}
+
+void
 print_init(struct print *p, enum print_format format, struct buf *out, bool colour)
 {
 	memset(p, 0, sizeof(*p));

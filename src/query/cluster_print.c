@@ -33,10 +33,20 @@ weak_text(struct asking *k, uint32_t key)
 	struct buf b;
 
 	buf_init(&b);
-	if (study_weakness(k->st, &k->weak, key, &b) != -1)
-		buf_printf(k->out, " %sWEAK: %s%s", k->o->colour ? "\033[1;31m" : "", b.data,
-		    k->o->colour ? "\033[0m" : "");
+	if (study_weakness(k->st, &k->weak, key, &b) != -1) {
+		buf_addc(k->out, ' ');
+		print_styled(k->out, k->o->colour, PRINT_ALARM, "WEAK:");
+		buf_printf(k->out, " %s", b.data);
+	}
 	buf_fini(&b);
+}
+
+/* A heading behind an empty line. */
+static void
+heading(struct asking *k, const char *text)
+{
+	buf_addc(k->out, '\n');
+	print_styled(k->out, k->o->colour, PRINT_BOLD, text);
 }
 
 /* The weak keys of a cluster's hosts, shared or not. */
@@ -452,8 +462,9 @@ text_plan(struct asking *k, const struct facts *f)
 	struct plan p;
 
 	plan_make(k, f->c, &p);
+	heading(k, "Repair");
 	buf_printf(out,
-	    "\nRepair: %u shared key%s at %u operator%s, %zu change%s.  Whoever holds a shared key "
+	    ": %u shared key%s at %u operator%s, %zu change%s.  Whoever holds a shared key "
 	    "knows the others' secret, so all of them replace it; were one to keep each key, %u "
 	    "would do, and that one would have to be trusted not to use it.\n",
 	    p.keys, p.keys == 1 ? "" : "s", p.nholders, p.nholders == 1 ? "" : "s", p.n,
@@ -477,11 +488,15 @@ text_plan(struct asking *k, const struct facts *f)
 }
 
 static void
-text_bridges(struct buf *out, const struct study *st, const struct facts *f)
+text_bridges(struct asking *k, const struct facts *f)
 {
+	const struct study *st = k->st;
+	struct buf *out = k->out;
+
 	if (f->nbridges == 0)
 		return;
-	buf_adds(out, "\nBridges between ASes\n");
+	heading(k, "Bridges between ASes");
+	buf_addc(out, '\n');
 	for (size_t i = 0; i < f->nbridges && i < NAMES_SHOWN; i++) {
 		const struct tallies *ases = &f->bridges[i].ases;
 
@@ -507,7 +522,8 @@ text_keys(struct asking *k, const struct study_cluster *c)
 	const struct study *st = k->st;
 	struct buf *out = k->out;
 
-	buf_adds(out, "\nShared keys\n");
+	heading(k, "Shared keys");
+	buf_addc(out, '\n');
 	for (uint32_t i = 0; i < c->nshared && i < 2 * NAMES_SHOWN; i++) {
 		uint32_t key = study_cluster_key(st, c, i);
 		uint32_t certs = count_certs(k, key), ases = count_ases(k, key);
@@ -547,7 +563,11 @@ text_weak(struct asking *k, const struct study_cluster *c)
 			left++;
 			continue;
 		}
-		buf_adds(k->out, shown++ == 0 ? "\nOther weak keys\n  " : "  ");
+		if (shown++ == 0) {
+			heading(k, "Other weak keys");
+			buf_addc(k->out, '\n');
+		}
+		buf_adds(k->out, "  ");
 		key_text(k->out, st, key);
 		buf_printf(k->out, " on %s, port ",
 		    ip_format(&st->hosts[st->uses[st->keys[key].uses.at].host].ip, ip));
@@ -573,9 +593,12 @@ text_certs(struct buf *out, const struct facts *f)
 }
 
 static void
-text_may_be(struct buf *out, const struct facts *f)
+text_may_be(struct asking *k, const struct facts *f)
 {
-	buf_adds(out, "\nWhat it may be\n");
+	struct buf *out = k->out;
+
+	heading(k, "What it may be");
+	buf_addc(out, '\n');
 	for (unsigned i = 0; i < f->nmay_be; i++) {
 		buf_printf(out, "%s  %s\n", why_name(f->may_be[i].what), f->may_be[i].pro);
 		if (f->may_be[i].contra[0] != '\0')
@@ -592,11 +615,12 @@ cluster_text(struct asking *k, const struct facts *f)
 	const struct study *st = k->st;
 	const struct study_cluster *c = f->c;
 	struct buf *out = k->out;
-	char ip[IP_STRLEN];
+	char ip[IP_STRLEN], title[24];
 
-	buf_printf(out, "%sCluster %u%s: %u hosts, %u shared key%s, %u AS%s\n",
-	    k->o->colour ? "\033[1m" : "", c->id, k->o->colour ? "\033[0m" : "", c->hosts.n,
-	    c->nshared, c->nshared == 1 ? "" : "s", c->nases, c->nases == 1 ? "" : "es");
+	snprintf(title, sizeof(title), "Cluster %u", c->id);
+	print_styled(out, k->o->colour, PRINT_BOLD, title);
+	buf_printf(out, ": %u hosts, %u shared key%s, %u AS%s\n", c->hosts.n, c->nshared,
+	    c->nshared == 1 ? "" : "s", c->nases, c->nases == 1 ? "" : "es");
 	buf_adds(out, "hosts:");
 	for (uint32_t i = 0; i < c->hosts.n && i < NAMES_SHOWN; i++)
 		buf_printf(out, "%s %s", i > 0 ? "," : "",
@@ -622,10 +646,11 @@ cluster_text(struct asking *k, const struct facts *f)
 	    100.0 * f->across / c->hosts.n);
 	text_keys(k, c);
 	text_weak(k, c);
-	text_bridges(out, st, f);
-	buf_adds(out, "\nWhat holds it together\n");
+	text_bridges(k, f);
+	heading(k, "What holds it together");
+	buf_addc(out, '\n');
 	text_cuts(out, st, f);
-	text_may_be(out, f);
+	text_may_be(k, f);
 	if (k->o->repair)
 		text_plan(k, f);
 	buf_adds(out, "\n");

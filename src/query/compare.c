@@ -71,7 +71,7 @@ print_pairs(const struct compare_options *o, const struct comparison *c, size_t 
 		if (o->format == PRINT_CSV)
 			compare_csv(&csv, &c[i]);
 		else
-			compare_text(out, &c[i], o->quiet);
+			compare_text(out, &c[i], o);
 	}
 	if (o->format == PRINT_CSV)
 		print_table_end(&csv);

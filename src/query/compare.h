@@ -30,7 +30,7 @@ void compare_notes(struct comparison *c);
 /* --- compare_print.c --- */
 
 /* quiet: a line a change and nothing else. */
-void compare_text(struct buf *out, const struct comparison *c, bool quiet);
+void compare_text(struct buf *out, const struct comparison *c, const struct compare_options *o);
 void compare_json(struct jsonw *w, const struct comparison *c);
 /* What changed, row by row, as the command prints it. */
 extern const struct print_column compare_columns[];

@@ -257,13 +257,20 @@ text_ports(struct buf *out, const struct match *m)
 }
 
 static void
-text_all(struct buf *out, const struct comparison *c)
+heading(struct buf *out, const char *text, bool colour)
+{
+	print_styled(out, colour, PRINT_BOLD, text);
+	buf_addc(out, '\n');
+}
+
+static void
+text_all(struct buf *out, const struct comparison *c, bool colour)
 {
 	const struct match *m = &c->m;
 	uint64_t count[MATCH_NCHANGES] = { 0 };
 
 	buf_printf(out, "%s → %s\n", c->run_a->name, c->run_b->name);
-	buf_adds(out, "hosts that take part\n");
+	heading(out, "hosts that take part", colour);
 	text_hosts(out, "new", m->b, &m->new_hosts);
 	text_hosts(out, "gone", m->a, &m->gone_hosts);
 	text_reasons(out, c);
@@ -271,7 +278,7 @@ text_all(struct buf *out, const struct comparison *c)
 	text_hosts(out, "changed", m->a, &m->changed);
 	text_hosts(out, "rekeyed", m->a, &m->rekeyed);
 	text_hosts(out, "repaired", m->a, &m->repaired);
-	buf_adds(out, "keys\n");
+	heading(out, "keys", colour);
 	text_keys(out, "new", m->b, &m->new_keys);
 	text_keys(out, "gone", m->a, &m->gone_keys);
 	buf_printf(out, "  %-10s %8llu\n", "kept", (unsigned long long)m->kept_keys);
@@ -281,14 +288,16 @@ text_all(struct buf *out, const struct comparison *c)
 	text_ports(out, m);
 	for (size_t i = 0; i < m->ngroups; i++)
 		count[m->groups[i].change]++;
-	buf_adds(out, "clusters\n");
+	heading(out, "clusters", colour);
 	for (int i = 0; i < MATCH_NCHANGES; i++)
 		buf_printf(
 		    out, "  %-10s %8llu\n", match_change_names[i], (unsigned long long)count[i]);
 	text_groups(out, m);
 	for (const char *line = c->notes.data, *end; (end = strchr(line, '\n')) != NULL;
-	     line = end + 1)
-		buf_printf(out, "mind: %.*s\n", (int)(end - line), line);
+	     line = end + 1) {
+		print_styled(out, colour, PRINT_WARN, "mind:");
+		buf_printf(out, " %.*s\n", (int)(end - line), line);
+	}
 }
 
 static void
@@ -372,12 +381,12 @@ text_lines(struct buf *out, const struct comparison *c)
 }
 
 void
-compare_text(struct buf *out, const struct comparison *c, bool quiet)
+compare_text(struct buf *out, const struct comparison *c, const struct compare_options *o)
 {
-	if (quiet)
+	if (o->quiet) /* for mail: never coloured */
 		text_lines(out, c);
 	else
-		text_all(out, c);
+		text_all(out, c, o->colour);
 }
 
 /* --- CSV ------------------------------------------------------------------- */

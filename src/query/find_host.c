@@ -286,9 +286,11 @@ text_weak(struct finding *f, size_t run, sqlite3_stmt *port)
 	struct buf b;
 
 	buf_init(&b);
-	if (weak_text(f, run, port, &b))
-		buf_printf(f->out, "            %sWEAK: %s%s\n", f->o->colour ? "\033[1;31m" : "",
-		    b.data, f->o->colour ? "\033[0m" : "");
+	if (weak_text(f, run, port, &b)) {
+		buf_adds(f->out, "            ");
+		print_styled(f->out, f->o->colour, PRINT_ALARM, "WEAK:");
+		buf_printf(f->out, " %s\n", b.data);
+	}
 	buf_fini(&b);
 }
 
@@ -357,8 +359,8 @@ find_text_host(struct finding *f, size_t run, int64_t host)
 		sqlite3_reset(s);
 		return;
 	}
-	buf_printf(out, "%s%s%s  ", f->o->colour ? "\033[1m" : "", text_of(s, 0),
-	    f->o->colour ? "\033[0m" : "");
+	print_styled(out, f->o->colour, PRINT_BOLD, text_of(s, 0));
+	buf_adds(out, "  ");
 	text_as(out, s, 1, 2);
 	if (text_of(s, 3) != NULL)
 		buf_printf(out, ", %s", text_of(s, 3));
