@@ -259,7 +259,8 @@ place_freely(struct layout *l, struct drawing *d, unsigned start)
 	graph_t *g = to_cgraph(d, node, start);
 	int rc = -1;
 
-	/* sfdp joins nodes by rand() before it seeds it: what was drawn before must not tell. */
+	/* sfdp joins nodes by random numbers of libc before it seeds them: what was drawn before must
+	 * not tell. */
 	srand(start);
 	if (gvLayout(l->gvc, g, d->nnodes <= NEATO_UP_TO ? "neato" : "sfdp") == 0) {
 		for (size_t i = 0; i < d->nnodes; i++) {
