@@ -129,6 +129,28 @@ put_notes(const char *notes, struct buf *b)
 	buf_adds(b, "</ul>\n");
 }
 
+/* In a page on a dark ground so is the picture; its classes are those of picture.h. */
+static const char dark[] = "<style>@media screen and (prefers-color-scheme: dark) {"
+			   ".page { fill: #1c2024 } .ink { fill: #e6e8ea } .soft { fill: #a3acb4 } "
+			   ".rule { stroke: #4a525a } .halo { stroke: #1c2024 } "
+			   ".key { fill: #e6e8ea; stroke: #e6e8ea }}</style>";
+
+static void
+put_svg(const char *svg, size_t len, struct buf *b)
+{
+	const char *tag = strstr(svg, "<svg"), *end = tag != NULL ? strchr(tag, '>') : NULL;
+	size_t at = end != NULL ? (size_t)(end + 1 - svg) : 0;
+	struct buf whole;
+
+	buf_init(&whole);
+	buf_add(&whole, svg, at);
+	if (at > 0)
+		buf_adds(&whole, dark);
+	buf_add(&whole, svg + at, len - at);
+	base64_encode(b, (const uint8_t *)whole.data, whole.len);
+	buf_fini(&whole);
+}
+
 /* The picture of a cluster as it was drawn for this study. */
 static void
 put_picture(const char *graphs, const struct study *st, uint32_t cluster, const char *run,
@@ -147,7 +169,7 @@ put_picture(const char *graphs, const struct study *st, uint32_t cluster, const 
 		    "<img alt=\"Cluster %u, %u hosts\" loading=\"lazy\" "
 		    "src=\"data:image/svg+xml;base64,",
 		    id, st->clusters[cluster].hosts.n);
-		base64_encode(b, (const uint8_t *)svg, len);
+		put_svg(svg, len, b);
 		buf_adds(b, "\">");
 	} else {
 		buf_adds(b, "<p class=\"missing\">There is no picture of it here.</p>");
@@ -167,7 +189,8 @@ list_hosts(const char *what, const struct study *st, const struct match_list *l,
 
 	if (l->n == 0)
 		return;
-	buf_printf(b, "<dt>%zu %s</dt><dd class=\"mono\">", l->n, what);
+	buf_printf(
+	    b, "<dt>%zu host%s %s</dt><dd class=\"mono\">", l->n, l->n == 1 ? "" : "s", what);
 	for (size_t i = 0; i < l->n && i < LISTED; i++)
 		buf_printf(b, "%s%s", i > 0 ? ", " : "", ip_format(&st->hosts[l->v[i]].ip, ip));
 	buf_adds(b, l->n > LISTED ? " …</dd>\n" : "</dd>\n");
@@ -178,7 +201,8 @@ list_keys(const char *what, const struct study *st, const struct match_list *l, 
 {
 	if (l->n == 0)
 		return;
-	buf_printf(b, "<dt>%zu %s</dt><dd class=\"mono fp\">", l->n, what);
+	buf_printf(b, "<dt>%zu shared key%s %s</dt><dd class=\"mono fp\">", l->n,
+	    l->n == 1 ? "" : "s", what);
 	for (size_t i = 0; i < l->n && i < LISTED; i++) {
 		buf_adds(b, i > 0 ? ", " : "");
 		if (st->keys[l->v[i]].named)
@@ -187,6 +211,24 @@ list_keys(const char *what, const struct study *st, const struct match_list *l, 
 			buf_adds(b, "not named");
 	}
 	buf_adds(b, l->n > LISTED ? " …</dd>\n" : "</dd>\n");
+}
+
+/* Old pictures stand to the left, new ones to the right, however many there are. */
+static void
+put_side(const char *graphs, const struct study *st, const struct match_list *l, const char *run,
+    size_t *room, struct buf *b)
+{
+	buf_adds(b, "<div class=\"pictures\">\n");
+	for (size_t i = 0; i < l->n && i < LISTED; i++)
+		put_picture(graphs, st, l->v[i], run, room, b);
+	if (l->n == 0) {
+		buf_adds(b, "<p class=\"none\">");
+		page_text(b, run, NAME_CHARS);
+		buf_adds(b, ": no such cluster</p>\n");
+	} else if (l->n > LISTED) {
+		buf_printf(b, "<p class=\"none\">and %zu more</p>\n", l->n - LISTED);
+	}
+	buf_adds(b, "</div>\n");
 }
 
 static void
@@ -211,16 +253,14 @@ put_group(
 	buf_adds(b, " → ");
 	put_ids(m->b, &g->b, b);
 	buf_adds(b, "</h3>\n<dl class=\"facts\">");
-	list_hosts("hosts more", m->b, &g->added, b);
-	list_hosts("hosts fewer", m->a, &g->removed, b);
-	list_hosts("hosts with new keys instead of shared ones", m->a, &g->rekeyed, b);
-	list_keys("shared keys new", m->b, &g->new_keys, b);
-	list_keys("shared keys gone", m->a, &g->gone_keys, b);
-	buf_adds(b, "</dl>\n<div class=\"pictures\">\n");
-	for (size_t i = 0; i < g->a.n && i < LISTED; i++)
-		put_picture(c->graphs_a, m->a, g->a.v[i], c->name_a, room, b);
-	for (size_t i = 0; i < g->b.n && i < LISTED; i++)
-		put_picture(c->graphs_b, m->b, g->b.v[i], c->name_b, room, b);
+	list_hosts("more", m->b, &g->added, b);
+	list_hosts("fewer", m->a, &g->removed, b);
+	list_hosts("with new keys instead of shared ones", m->a, &g->rekeyed, b);
+	list_keys("new", m->b, &g->new_keys, b);
+	list_keys("gone", m->a, &g->gone_keys, b);
+	buf_adds(b, "</dl>\n<div class=\"sides\">\n");
+	put_side(c->graphs_a, m->a, &g->a, c->name_a, room, b);
+	put_side(c->graphs_b, m->b, &g->b, c->name_b, room, b);
 	buf_adds(b, "</div>\n");
 }
 
@@ -229,7 +269,7 @@ put_comparison(const struct report_comparison *c, size_t number, size_t *room, s
 {
 	size_t changed = 0;
 
-	buf_printf(b, "<section id=\"pair-%zu\">\n<h2>", number);
+	buf_printf(b, "<section class=\"pair\" id=\"pair-%zu\">\n<h2>", number);
 	page_text(b, c->name_a, NAME_CHARS);
 	buf_adds(b, " → ");
 	page_text(b, c->name_b, NAME_CHARS);
@@ -258,6 +298,8 @@ report_comparisons(const struct report_comparison *c, size_t n, struct buf *b)
 	buf_adds(b, "<header class=\"top\"><strong>survey</strong><nav aria-label=\"sections\">");
 	for (size_t i = 0; i < n; i++) {
 		buf_printf(b, "<a href=\"#pair-%zu\">", i + 1);
+		page_text(b, c[i].name_a, NAME_CHARS);
+		buf_adds(b, " → ");
 		page_text(b, c[i].name_b, NAME_CHARS);
 		buf_adds(b, "</a>");
 	}
