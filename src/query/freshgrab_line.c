@@ -4,8 +4,6 @@
  *
  * What that layout has no place for, a port's further keys, stands beside as ZGrab2 has it, with a
  * status: `survey analyze` reads both, so that the same study comes of it.
- *
- * Pure.
  */
 #include <string.h>
 #include <strings.h>

@@ -1,8 +1,6 @@
 /*
  * A record in the layout of FreshGrab.py from what the study knows of a host.  A port's further
  * keys stand beside as ZGrab2 has them, as in freshgrab_line.c.
- *
- * Pure.
  */
 #include <stdlib.h>
 #include <string.h>
