@@ -54,6 +54,8 @@ struct dns_options {
 	const char *file; /* dns.ndjson to append to, or NULL */
 	struct answers *answers; /* borrowed; what it holds is not asked again */
 	bool impatient; /* as if dns_drain() had been called already */
+	/* Then, how long a closed port of the resolver is waited for; 0: as long as silence. */
+	uint64_t closed_ms;
 	/* Each of these may be NULL. */
 	void (*on_answer)(const struct answer *a, void *arg); /* a is the table's copy */
 	void (*on_idle)(void *arg); /* nothing is left to be answered */

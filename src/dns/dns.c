@@ -292,12 +292,15 @@ dns_drain(struct dns *d)
 static void
 on_ready(const struct dns_engine_config *cfg, void *arg)
 {
+	struct dns_engine_config mine;
 	struct dns *d = arg;
 	struct ask *a;
 
 	if (d->closing || d->engine != NULL)
 		return;
-	if ((d->engine = dns_engine_new(d->loop, cfg)) == NULL) {
+	mine = *cfg;
+	mine.closed_ms = d->o.closed_ms;
+	if ((d->engine = dns_engine_new(d->loop, &mine)) == NULL) {
 		log_error("dns: cannot open sockets to the resolver: %s", strerror(errno));
 		fail(d);
 		return;
@@ -474,8 +477,10 @@ dns_summary_text(const struct dns *d, struct buf *out)
 		buf_printf(out, " %s %u", share_names[i], latency_at(&s->latency, shares[i]));
 	buf_adds(out, "\n");
 	if (s->given_up > 0)
-		buf_adds(out, "dns: the resolver said nothing for a minute; "
-			      "what it had not answered counts as timed out\n");
+		buf_printf(out,
+		    "dns: the resolver said nothing for %.0f s; what it had not answered counts as "
+		    "timed out\n",
+		    (double)s->given_up_ms / 1000);
 	for (size_t i = 0; (zone = zones_slowest(&d->zones, i)) != NULL && i < 5; i++)
 		buf_printf(out, "dns: slow zone %s: %llu questions, %.1f s, %llu failed\n",
 		    zone->name, (unsigned long long)zone->questions, (double)zone->ms / 1000,

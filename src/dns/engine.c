@@ -574,6 +574,7 @@ give_up(struct dns_engine *e)
 	while ((q = TAILQ_FIRST(&e->tcp_wait)) != NULL)
 		make_ready(e, q);
 	e->stats.given_up++;
+	e->stats.given_up_ms = uv_now(e->loop) - e->heard_ms;
 	/* Only those that are here now: a callback may ask new ones, which get their own chance. */
 	TAILQ_CONCAT(&all, &e->ready, link);
 	while ((q = TAILQ_FIRST(&all)) != NULL) {
@@ -589,12 +590,20 @@ give_up(struct dns_engine *e)
 	e->dead = true;
 }
 
-/* What comes after a resolver was given up waits for a try, until there is a sign of life. */
+/*
+ * What comes after a resolver was given up waits for a try, until there is a
+ * sign of life; and a port that is closed need not be waited for like a silent one.
+ */
 static uint64_t
 patience(const struct dns_engine *e)
 {
-	return e->dead && e->cfg.timeout_ms < e->cfg.silence_ms ? e->cfg.timeout_ms
-								: e->cfg.silence_ms;
+	uint64_t ms = e->cfg.silence_ms;
+
+	if (e->dead && e->cfg.timeout_ms < ms)
+		ms = e->cfg.timeout_ms;
+	if (e->down && e->cfg.closed_ms != 0 && e->cfg.closed_ms < ms)
+		ms = e->cfg.closed_ms;
+	return ms;
 }
 
 static void

@@ -42,6 +42,7 @@ struct dns_engine_config {
 	 * what is asked later after timeout_ms.  0: never.
 	 */
 	uint64_t silence_ms;
+	uint64_t closed_ms; /* the same while the resolver's port is closed; 0: silence_ms, too */
 };
 
 /* Sensible values for everything but ip and port. */
@@ -56,6 +57,7 @@ struct dns_engine_stats {
 	uint64_t timeouts; /* tries without an answer */
 	uint64_t tcp; /* tries over TCP */
 	uint64_t given_up; /* times that a silent resolver was given up */
+	uint64_t given_up_ms; /* after so long, the last time */
 	uint64_t down; /* times that the resolver was found not to listen */
 	uint64_t rejected[WIRE_NSTATUS]; /* packets that were no answer */
 	struct latency latency;

@@ -412,8 +412,12 @@ run(struct lookup *l)
 		.on_failed = on_failed,
 		.arg = l,
 	};
+	const struct dns_settings *s = l->o->settings;
 	int rc = EXIT_USAGE;
 
+	/* One of our own is started again; nobody else's is waited for. */
+	if (s->mode == DNS_ADDRESS || s->mode == DNS_SYSTEM)
+		options.closed_ms = (uint64_t)s->timeout_ms * s->tries;
 	if ((options.resolver = make_resolver(l->o, &outside)) == NULL)
 		return EXIT_USAGE;
 	if (outside.broker.fd != -1)
