@@ -35,10 +35,15 @@ char **zmap_argv(const struct zmap_params *p, unsigned shard);
 
 /*
  * Into how many shards each of the machines cuts its part of the targets:
- * scan.shards, or as many as make one last about ten minutes; together never
- * more than zmap knows.  machines: 1 to SHARDS_MAX.
+ * scan.shards, or as many as make one last about ten minutes, and always so
+ * many that one fits between quiet hours; together never more than zmap knows.
+ * machines: 1 to SHARDS_MAX.
  */
 unsigned zmap_shards(const struct config *c, uint64_t targets, unsigned machines);
+/* How long one lasts when each machine has so many, late answers included, in seconds. */
+double zmap_shard_seconds(const struct config *c, uint64_t targets, unsigned shards);
+/* And how long one may last: the time between quiet hours, in seconds; without them for ever. */
+double zmap_window_seconds(const struct config *c);
 
 struct zmap_progress {
 	double percent;

@@ -459,13 +459,25 @@ in_flight_limit(const struct grab *g)
 	return limit;
 }
 
+/* Of an address, if that matters to the rate. */
+static uint32_t
+asn_of(const struct grab *g, const struct ip *ip)
+{
+	struct geo_info info = { .asn = 0 };
+
+	if (g->o.geo != NULL && g->o.config->grab.rate_per_as > 0)
+		(void)geo_db_lookup(g->o.geo, ip, &info);
+	return info.asn;
+}
+
 static bool
 feed_again(struct grab *g, uint64_t now)
 {
+	uint32_t asn = asn_of(g, &g->flights.again->ip);
 	struct flight *f;
 
-	if (!pacer_take(g->pacer, now)) {
-		wake_in(g, pacer_token_wait_ns(g->pacer, now));
+	if (!pacer_again(g->pacer, &g->flights.again->ip, asn, now)) {
+		wake_in(g, pacer_again_wait_ns(g->pacer, &g->flights.again->ip, asn, now));
 		return false;
 	}
 	f = flights_next(&g->flights);
@@ -510,13 +522,9 @@ lone_flight(const struct grab *g)
 static void
 start_second_pass(struct grab *g)
 {
-	for (size_t i = 0; i < g->nsecond; i++) {
-		struct geo_info info = { .asn = 0 };
-
-		if (g->o.geo != NULL)
-			(void)geo_db_lookup(g->o.geo, &g->second[i].ip, &info);
-		pacer_add(g->pacer, &g->second[i].ip, info.asn, TAG_SECOND | g->second[i].ports);
-	}
+	for (size_t i = 0; i < g->nsecond; i++)
+		pacer_add(g->pacer, &g->second[i].ip, asn_of(g, &g->second[i].ip),
+		    TAG_SECOND | g->second[i].ports);
 	g->nsecond = 0;
 	g->stats.queued = pacer_queued(g->pacer);
 }
@@ -663,11 +671,7 @@ grab_new(uv_loop_t *loop, const struct grab_opts *o)
 void
 grab_add(struct grab *g, const struct ip *ip)
 {
-	struct geo_info info = { .asn = 0 };
-
-	if (g->o.geo != NULL && g->o.config->grab.rate_per_as > 0)
-		(void)geo_db_lookup(g->o.geo, ip, &info);
-	pacer_add(g->pacer, ip, info.asn, 0);
+	pacer_add(g->pacer, ip, asn_of(g, ip), 0);
 	g->stats.queued = pacer_queued(g->pacer);
 	pump(g);
 }

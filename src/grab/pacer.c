@@ -279,11 +279,21 @@ pacer_next(struct pacer *p, uint64_t now_ns, struct ip *ip, uint32_t *tag)
 	}
 	while (p->nheap > 0 && p->heap[0].at_ns <= now_ns) {
 		struct due d = heap_pop(p);
-		struct net *net;
+		struct net *net = nets_get(d.is_as ? &p->ases : &p->nets, d.key);
 
+		/* pacer_again() has asked one of them since the time was noted. */
+		if (net->next_ns > now_ns) {
+			d.at_ns = net->next_ns;
+			heap_push(p, d);
+			continue;
+		}
 		if (!d.is_as && waits_for_as(p, d.key, now_ns))
 			continue;
 		net = d.is_as ? leave_queue(p, d.key, now_ns) : nets_get(&p->nets, d.key);
+		if (net->next_ns > now_ns) { /* asked again while it waited for its AS */
+			heap_push(p, (struct due){ net->next_ns, p->seq++, net->key, false });
+			continue;
+		}
 		take(p, &net->head, ip, tag);
 		net->next_ns = now_ns + p->net_step_ns;
 		if (net->head != NIL)
@@ -293,16 +303,28 @@ pacer_next(struct pacer *p, uint64_t now_ns, struct ip *ip, uint32_t *tag)
 	return false;
 }
 
-bool
-pacer_take(struct pacer *p, uint64_t now_ns)
+uint64_t
+pacer_again_wait_ns(struct pacer *p, const struct ip *ip, uint32_t asn, uint64_t now_ns)
 {
-	return bucket_take(&p->total, now_ns);
+	uint64_t due = now_ns + bucket_wait_ns(&p->total, now_ns);
+
+	if (p->net_step_ns != 0 && nets_get(&p->nets, net_key(ip))->next_ns > due)
+		due = nets_get(&p->nets, net_key(ip))->next_ns;
+	if (p->as_step_ns != 0 && asn != 0 && nets_get(&p->ases, asn)->next_ns > due)
+		due = nets_get(&p->ases, asn)->next_ns;
+	return due - now_ns;
 }
 
-uint64_t
-pacer_token_wait_ns(const struct pacer *p, uint64_t now_ns)
+bool
+pacer_again(struct pacer *p, const struct ip *ip, uint32_t asn, uint64_t now_ns)
 {
-	return bucket_wait_ns(&p->total, now_ns);
+	if (pacer_again_wait_ns(p, ip, asn, now_ns) > 0)
+		return false;
+	if (p->net_step_ns != 0)
+		nets_get(&p->nets, net_key(ip))->next_ns = now_ns + p->net_step_ns;
+	if (p->as_step_ns != 0 && asn != 0)
+		nets_get(&p->ases, asn)->next_ns = now_ns + p->as_step_ns;
+	return bucket_take(&p->total, now_ns);
 }
 
 uint64_t

@@ -22,10 +22,10 @@ void pacer_free(struct pacer *p);
 void pacer_add(struct pacer *p, const struct ip *ip, uint32_t asn, uint32_t tag);
 /* The next host that may be asked at now_ns; false when there is none yet. */
 bool pacer_next(struct pacer *p, uint64_t now_ns, struct ip *ip, uint32_t *tag);
-/* Take a token of the total rate for something that is not queued here. */
-bool pacer_take(struct pacer *p, uint64_t now_ns);
-/* Until the total rate allows another. */
-uint64_t pacer_token_wait_ns(const struct pacer *p, uint64_t now_ns);
+/* May a host that is not queued here be asked once more?  It counts for its network and its AS. */
+bool pacer_again(struct pacer *p, const struct ip *ip, uint32_t asn, uint64_t now_ns);
+/* Until pacer_again() allows that. */
+uint64_t pacer_again_wait_ns(struct pacer *p, const struct ip *ip, uint32_t asn, uint64_t now_ns);
 /* Until pacer_next() may have one; UINT64_MAX when none is queued. */
 uint64_t pacer_wait_ns(const struct pacer *p, uint64_t now_ns);
 size_t pacer_queued(const struct pacer *p);

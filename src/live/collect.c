@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -405,32 +404,6 @@ on_quiet(uv_timer_t *t)
 	hold_apply(c);
 }
 
-/* A seed, and the shards that this machine runs; kept for the life of the run. */
-static void
-plan_shards(struct survey *s)
-{
-	const struct config *c = s->c;
-	unsigned machines = s->o->machines, per_machine;
-
-	if (s->m.nshards > 0)
-		return;
-	per_machine = zmap_shards(c, s->m.counts.targets_v4, machines);
-	s->m.seed = (uint64_t)c->scan.seed;
-	while (s->m.seed == 0) {
-		uint32_t r = 0;
-
-		if (getrandom(&r, sizeof(r), 0) == sizeof(r))
-			s->m.seed = r & 0x7fffffff;
-	}
-	s->m.machine = s->o->machine;
-	s->m.machines = machines;
-	s->m.shards_total = per_machine * machines;
-	s->m.nshards = per_machine;
-	s->m.shards = xcalloc(per_machine, sizeof(*s->m.shards));
-	for (unsigned i = 0; i < per_machine; i++)
-		s->m.shards[i].number = s->o->machine * per_machine + i;
-}
-
 /* scan.source_ip, and the kernel's choice for hosts of the other family, which it cannot reach. */
 static void
 choose_local_addresses(struct collect *c)
@@ -559,8 +532,9 @@ collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
 	uv_update_time(&s->loop);
 	c.started_ms = uv_now(&s->loop);
 	iptab_init(&c.hosts);
-	if (do_scan && survey_scans(s))
-		plan_shards(s);
+	if (do_scan && survey_scans(s) && (rc = plan_shards(s)) != 0)
+		goto out;
+	rc = EXIT_FAILED;
 	if (collect_open(&c) == -1)
 		goto out;
 	c.dns_done = !do_dns;

@@ -132,6 +132,12 @@ int rights_prepare(struct survey *s); /* what tools are told, where nothing can 
 int rights_give_up(struct survey *s); /* the process outside, and the sandbox */
 
 /*
+ * shards.c: a seed, and the shards that this machine runs, are chosen once and kept for the life of the
+ * run.  Returns 0, or EXIT_USAGE after a message when quiet hours leave no time for one.
+ */
+int plan_shards(struct survey *s);
+
+/*
  * judge.c: what was found is looked at after collect() and after the analysis.
  * Nothing, far too little or no key makes the run incomplete, with the reason in its state_text.
  */

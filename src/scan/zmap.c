@@ -1,5 +1,6 @@
 /* Pure: zmap's command line and its progress lines. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,9 @@
 #include "survey/zmap.h"
 
 #define REQUEST_MAGIC 0x7a6d6170u
+#define START_S 2 /* until the first packet, and the last second of a count */
+#define WINDOW_SHARE 0.9 /* of the time between quiet hours, that a shard may take */
+
 char **
 zmap_argv(const struct zmap_params *p, unsigned shard)
 {
@@ -58,14 +62,40 @@ zmap_request_make(const struct zmap_params *p, unsigned shard)
 	};
 }
 
+double
+zmap_window_seconds(const struct config *c)
+{
+	int from = c->scan.quiet_from_min, to = c->scan.quiet_to_min;
+
+	if (from == -1)
+		return INFINITY;
+	return 60.0 * (24 * 60 - (to >= from ? to - from : to - from + 24 * 60));
+}
+
+/* All machines together keep to the rate, so each needs as long for its part as one would for all. */
+static double
+scan_seconds(const struct config *c, uint64_t targets)
+{
+	return (double)targets * (double)c->scan.probes / (double)c->scan.rate_pps;
+}
+
+double
+zmap_shard_seconds(const struct config *c, uint64_t targets, unsigned shards)
+{
+	return scan_seconds(c, targets) / shards + (double)c->scan.cooldown_s + START_S;
+}
+
 unsigned
 zmap_shards(const struct config *c, uint64_t targets, unsigned machines)
 {
 	unsigned most = SHARDS_MAX / machines, wanted = (unsigned)c->scan.shards;
-	double seconds = (double)targets * (double)c->scan.probes / (double)c->scan.rate_pps;
+	double seconds = scan_seconds(c, targets), window = zmap_window_seconds(c);
 
 	if (wanted == 0)
 		wanted = seconds / 600 < most ? (unsigned)(seconds / 600) + 1 : most;
+	/* One that quiet hours break off begins anew after them: with room to spare it ends then. */
+	while (wanted < most && zmap_shard_seconds(c, targets, wanted) > WINDOW_SHARE * window)
+		wanted++;
 	return wanted < most ? wanted : most;
 }
 

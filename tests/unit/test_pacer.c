@@ -79,7 +79,7 @@ test_limits_hold(void **state)
 	for (uint32_t seed = 1; seed <= 20; seed++) {
 		struct pacer *p = pacer_new(200, 2, 10);
 		uint64_t last_net[40] = { 0 }, last_as[8] = { 0 }, now = SECOND;
-		uint32_t random = seed, added = 0, left = HOSTS, tag;
+		uint32_t random = seed, added = 0, left = HOSTS, nagain = 0, tag;
 		bool *seen = calloc(HOSTS, sizeof(*seen));
 		struct ip ip;
 
@@ -92,6 +92,22 @@ test_limits_hold(void **state)
 
 				ip = ip_from_v4(0xc6120000 + (net << 8) + added % 256);
 				pacer_add(p, &ip, 1 + net % 8, added);
+			}
+			/* After a death of zgrab2 hosts are asked once more, at the same rates. */
+			for (int i = 0; i < 3; i++) {
+				uint32_t net = random_next(&random) % 40;
+
+				ip = ip_from_v4(0xc6120000 + (net << 8));
+				if (!pacer_again(p, &ip, 1 + net % 8, now)) {
+					assert_true(
+					    pacer_again_wait_ns(p, &ip, 1 + net % 8, now) > 0);
+					continue;
+				}
+				assert_true(last_net[net] == 0 || now - last_net[net] >= 500 * MS);
+				assert_true(
+				    last_as[net % 8] == 0 || now - last_as[net % 8] >= 100 * MS);
+				last_net[net] = last_as[net % 8] = now;
+				nagain++;
 			}
 			while (pacer_next(p, now, &ip, &tag)) {
 				uint32_t net = (ip_to_v4(&ip) >> 8) & 0xff;
@@ -109,6 +125,7 @@ test_limits_hold(void **state)
 		/* 8 ASes at 10 a second, 3,000 hosts: not before 35 s or so. */
 		assert_true(now >= 35 * SECOND);
 		assert_true(now < 1000 * SECOND);
+		assert_true(nagain > 100);
 		pacer_free(p);
 		free(seen);
 	}

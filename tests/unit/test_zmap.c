@@ -132,6 +132,17 @@ test_shards(void **state)
 	assert_int_equal(zmap_shards(&c, UINT32_MAX, 1), 254);
 	assert_int_equal(zmap_shards(&c, UINT32_MAX, 3), 84);
 	assert_int_equal(zmap_shards(&c, UINT32_MAX, SHARDS_MAX), 1);
+	/* Ten hours a day are not quiet; a tenth of them is to spare. */
+	c.scan.quiet_from_min = 18 * 60;
+	c.scan.quiet_to_min = 8 * 60;
+	assert_true(zmap_window_seconds(&c) == 10 * 3600);
+	c.scan.shards = 1;
+	assert_int_equal(zmap_shards(&c, UINT64_C(150) * 8 * 3600, 1), 1);
+	assert_int_equal(zmap_shards(&c, UINT64_C(150) * 20 * 3600, 1), 3);
+	assert_int_equal(zmap_shards(&c, UINT64_C(150) * 20 * 3600, 200), 1);
+	assert_true(zmap_shard_seconds(&c, UINT64_C(150) * 20 * 3600, 1) > 20 * 3600);
+	c.scan.quiet_from_min = c.scan.quiet_to_min = -1;
+	assert_true(zmap_window_seconds(&c) > 1e9);
 	c.scan.shards = 200;
 	assert_int_equal(zmap_shards(&c, 40000, 1), 200);
 	assert_int_equal(zmap_shards(&c, 40000, 2), 127);

@@ -561,6 +561,10 @@ def quiet():
             p.send_signal(signal.SIGINT)
             need(p.wait(30) == 130, f"exit status {p.returncode}")
             need(not wire.syns(), f"sent in quiet hours, {mode}: {wire.syns()[:3]}")
+    with Run(scan={"quiet_hours": "00:05-24:00", "cooldown_s": 600}) as run, Wire() as wire:
+        text = run.finish(status=2)  # five minutes a day
+        need("leaves 5m" in text and "takes 10m" in text and "1407 addresses" in text, f"not said:\n{text}")
+        need(not wire.syns(), "packets were sent")
 
 
 def per_network():
