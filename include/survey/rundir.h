@@ -68,6 +68,13 @@ struct manifest_canaries {
 	int64_t paused_since; /* 0: not paused */
 };
 
+/* How far a survey is that runs now, or how far it came. */
+struct manifest_progress {
+	double percent; /* of the scan, then of the hosts */
+	double left_s; /* about; 0: not known */
+	double scan_rate, grab_rate; /* packets and hosts a second, over the last minute */
+};
+
 /* One start of survey run on this directory. */
 struct manifest_session {
 	int64_t started, ended;
@@ -147,6 +154,7 @@ struct manifest {
 	struct manifest_attempt *attempts; /* in order of time */
 	size_t nattempts;
 	struct manifest_canaries canaries;
+	struct manifest_progress progress;
 	struct manifest_tool *tools;
 	size_t ntools;
 	struct manifest_database databases[2];

@@ -139,6 +139,24 @@ print_canaries(const struct manifest_canaries *c)
 	printf("; paused %llu times\n", (unsigned long long)c->pauses);
 }
 
+/* Of the scan while it goes on, then of the hosts. */
+static void
+print_progress(const struct manifest *m, bool locked)
+{
+	const struct manifest_progress *p = &m->progress;
+	bool scanning = m->stages[STAGE_SCAN].state != STAGE_DONE;
+	char left[32];
+
+	if (p->percent <= 0)
+		return;
+	printf("%-12s %.1f %% of the %s", "progress", p->percent, scanning ? "scan" : "hosts");
+	if (m->state == RUN_RUNNING && locked && m->stages[STAGE_GRAB].state == STAGE_RUNNING)
+		printf("; %.1f packets and %.1f hosts a second", p->scan_rate, p->grab_rate);
+	if (m->state == RUN_RUNNING && locked && p->left_s > 0)
+		printf("; %s left", text_duration(p->left_s, left, sizeof(left)));
+	printf("\n");
+}
+
 static void
 print_manifest(const struct manifest *m, const char *directory, bool locked)
 {
@@ -161,6 +179,7 @@ print_manifest(const struct manifest *m, const char *directory, bool locked)
 		print_safe("", m->state_text);
 	printf("%-12s %s", "started", time_format(m->created, when));
 	printf(", last seen %s\n", time_format(m->updated, when));
+	print_progress(m, locked);
 	for (size_t i = 0; i < m->nshards; i++)
 		done += m->shards[i].state == SHARD_DONE;
 	for (int i = 0; i < NSTAGES; i++)

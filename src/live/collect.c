@@ -63,6 +63,7 @@ collect_save(struct collect *c)
 	}
 	if (c->resolve != NULL)
 		resolve_counts(c->resolve, &n->dns_asked, &n->dns_answered, &n->dns_failed);
+	collect_note_progress(c);
 	getrusage(RUSAGE_SELF, &ru);
 	s->m.own_cpu_s = (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
 			 (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
@@ -316,79 +317,14 @@ on_signal(uv_signal_t *h, int sig)
 	stop_all(c, drain);
 }
 
-static double
-scan_total(const struct survey *s)
-{
-	return (double)s->m.counts.targets_v4 * (double)s->c->scan.probes * (double)s->m.nshards /
-	       (double)s->m.shards_total;
-}
-
-static void
-count_progress(struct collect *c, struct progress_row rows[PROGRESS_ROWS])
-{
-	struct survey *s = c->s;
-	uint64_t sent = 0;
-
-	memset(rows, 0, PROGRESS_ROWS * sizeof(*rows));
-	if (survey_scans(s)) {
-		for (size_t i = 0; i < s->m.nshards; i++)
-			sent += s->m.shards[i].state == SHARD_DONE ||
-					s->m.shards[i].state == SHARD_UNCONFIRMED
-				    ? s->m.shards[i].sent
-				    : 0;
-		rows[0] = (struct progress_row){ .name = "scan",
-			.unit = "probes",
-			.done = (double)sent +
-				(c->scan != NULL ? (double)scan_progress(c->scan)->sent : 0),
-			.total = scan_total(s) };
-		snprintf(rows[0].note, sizeof(rows[0].note), "%llu hits",
-		    (unsigned long long)s->m.counts.hits);
-	}
-	if (c->grab != NULL) {
-		const struct grab_stats *g = grab_stats(c->grab);
-		uint64_t done = c->before.done + g->done, ok[NPORTS], errors = 0;
-		size_t n = 0;
-
-		rows[1] = (struct progress_row){ .name = "grab",
-			.unit = "hosts",
-			.done = (double)done,
-			.total = (double)(done + g->queued + g->in_flight) };
-		n += (size_t)snprintf(rows[1].note, sizeof(rows[1].note), "open:");
-		for (int row = 0; row < NPORTS && n < sizeof(rows[1].note) - 24; row++) {
-			ok[row] = c->before.ports[row][GRAB_SUCCESS] + g->ports[row][GRAB_SUCCESS];
-			for (int end = GRAB_TIMEOUT; end < GRAB_NENDS; end++)
-				errors += c->before.ports[row][end] + g->ports[row][end];
-			if (s->c->grab.port[row])
-				n += (size_t)snprintf(rows[1].note + n, sizeof(rows[1].note) - n,
-				    " %u=%llu", port_table[row].port, (unsigned long long)ok[row]);
-		}
-		n += (size_t)snprintf(rows[1].note + n, sizeof(rows[1].note) - n, ", %llu errors",
-		    (unsigned long long)errors);
-		if (g->given_up > 0 && n < sizeof(rows[1].note))
-			snprintf(rows[1].note + n, sizeof(rows[1].note) - n, ", %llu given up",
-			    (unsigned long long)g->given_up);
-	}
-	if (c->resolve != NULL) {
-		uint64_t asked, answered, failed;
-
-		resolve_counts(c->resolve, &asked, &answered, &failed);
-		rows[2] = (struct progress_row){ .name = "dns",
-			.unit = "answers",
-			.done = (double)answered,
-			.total = (double)asked };
-		snprintf(rows[2].note, sizeof(rows[2].note), "%llu without one",
-		    (unsigned long long)failed);
-	}
-}
-
 static void
 on_show(uv_timer_t *t)
 {
 	struct collect *c = t->data;
 	struct progress_row rows[PROGRESS_ROWS];
 
-	count_progress(c, rows);
-	progress_show(c->progress, rows, uv_now(&c->s->loop));
+	collect_figures(c, rows);
+	progress_show(c->progress, rows);
 }
 
 static void
@@ -440,15 +376,14 @@ start_timers(struct collect *c)
 		uv_timer_start(&c->quiet, on_quiet, QUIET_MS, QUIET_MS);
 }
 
-/* Once it is known what was done before. */
+/* Once it is known what was done before: that is no speed. */
 static void
 start_progress(struct collect *c)
 {
 	uint64_t show_ms = progress_interval_ms(c->progress);
 	struct progress_row rows[PROGRESS_ROWS];
 
-	count_progress(c, rows);
-	progress_start(c->progress, rows, uv_now(&c->s->loop));
+	collect_figures(c, rows);
 	uv_timer_start(&c->show, on_show, show_ms, show_ms);
 }
 

@@ -8,6 +8,7 @@
 #include "survey/iptab.h"
 #include "survey/spool.h"
 
+#include "pace.h"
 #include "progress.h"
 #include "hold.h"
 #include "names.h"
@@ -37,6 +38,7 @@ struct collect {
 	bool list_was_read; /* by an earlier session, to its end */
 	bool scan_done, grab_done, dns_done;
 	struct hold hold;
+	struct pace pace[PROGRESS_ROWS];
 	bool is_quiet; /* quiet hours */
 	bool opt_out_unknown; /* the opt-outs could not be read again: nobody may be asked */
 	bool ending;
@@ -49,7 +51,10 @@ uint8_t *collect_known(struct collect *c, uint32_t id);
 
 /* A file could not be written: stop everything, once. */
 void collect_disk_error(struct collect *c, const char *path, int error);
-/* How far it is goes to run.json. */
+/* figures.c: how far all is; and the same for run.json. */
+void collect_figures(struct collect *c, struct progress_row rows[PROGRESS_ROWS]);
+void collect_note_progress(struct collect *c);
+/* What is known goes to run.json. */
 void collect_save(struct collect *c);
 /* Ask nobody any more; hosts in flight may finish. */
 void collect_cut_short(struct collect *c);

@@ -18,17 +18,12 @@
 #define LIVE_MS 500
 #define PLAIN_MS 30000
 #define JSON_MS 5000
-#define SMOOTHING 0.3 /* of a new rate against the old one */
 
 enum mode { LIVE, PLAIN, JSON };
 
 struct progress {
 	enum mode mode;
 	int shown; /* lines of the live block on the screen */
-	uint64_t last_ms;
-	double last_done[PROGRESS_ROWS];
-	double rate[PROGRESS_ROWS];
-	bool has_rate[PROGRESS_ROWS];
 };
 
 static void
@@ -73,39 +68,6 @@ progress_interval_ms(const struct progress *p)
 	return p->mode == LIVE ? LIVE_MS : p->mode == JSON ? JSON_MS : PLAIN_MS;
 }
 
-void
-progress_start(struct progress *p, const struct progress_row rows[PROGRESS_ROWS], uint64_t now_ms)
-{
-	for (int i = 0; i < PROGRESS_ROWS; i++)
-		p->last_done[i] = rows[i].done;
-	p->last_ms = now_ms;
-}
-
-static void
-update_rates(struct progress *p, struct progress_row *rows, uint64_t now_ms)
-{
-	double dt = (double)(now_ms - p->last_ms) / 1000;
-
-	for (int i = 0; i < PROGRESS_ROWS; i++) {
-		if (dt > 0) {
-			double rate = (rows[i].done - p->last_done[i]) / dt;
-
-			p->rate[i] = p->has_rate[i] ? p->rate[i] + SMOOTHING * (rate - p->rate[i])
-						    : rate;
-			p->has_rate[i] = true;
-		}
-		p->last_done[i] = rows[i].done;
-		rows[i].rate = p->rate[i];
-	}
-	p->last_ms = now_ms;
-}
-
-static double
-eta(const struct progress_row *r)
-{
-	return r->total > r->done && r->rate > 0.01 ? (r->total - r->done) / r->rate : 0;
-}
-
 static void
 add_figures(struct buf *b, const struct progress_row *r)
 {
@@ -115,8 +77,8 @@ add_figures(struct buf *b, const struct progress_row *r)
 	if (r->total > 0)
 		buf_printf(b, "/%.0f", r->total);
 	buf_printf(b, " %s, %.1f/s", r->unit, r->rate);
-	if (eta(r) > 0)
-		buf_printf(b, ", %s left", text_duration(eta(r), left, sizeof(left)));
+	if (r->left_s > 0)
+		buf_printf(b, ", %s left", text_duration(r->left_s, left, sizeof(left)));
 }
 
 static void
@@ -202,7 +164,7 @@ show_json(const struct progress_row *rows)
 		jsonw_key(&w, "rate");
 		jsonw_double(&w, rows[i].rate, 2);
 		jsonw_key(&w, "eta_s");
-		jsonw_double(&w, eta(&rows[i]), 0);
+		jsonw_double(&w, rows[i].left_s, 0);
 		jsonw_key(&w, "note");
 		jsonw_string(&w, rows[i].note);
 		jsonw_end_object(&w);
@@ -215,9 +177,8 @@ show_json(const struct progress_row *rows)
 }
 
 void
-progress_show(struct progress *p, struct progress_row rows[PROGRESS_ROWS], uint64_t now_ms)
+progress_show(struct progress *p, const struct progress_row rows[PROGRESS_ROWS])
 {
-	update_rates(p, rows, now_ms);
 	if (p->mode == LIVE)
 		show_live(p, rows);
 	else if (p->mode == JSON)

@@ -9,7 +9,8 @@
 struct progress_row {
 	const char *name; /* NULL = no such row now */
 	double done, total; /* total 0 = not known yet */
-	double rate; /* a second, lately; kept by progress_show() */
+	double rate; /* a second, lately */
+	double left_s; /* seconds that all of it will take; 0: not known */
 	const char *unit;
 	char note[320];
 };
@@ -22,10 +23,7 @@ struct progress *progress_new(bool json);
 void progress_free(struct progress *p);
 /* How often progress_show() should be called. */
 uint64_t progress_interval_ms(const struct progress *p);
-/* What the first rates count from: a run that is continued has done much already. */
-void progress_start(
-    struct progress *p, const struct progress_row rows[PROGRESS_ROWS], uint64_t now_ms);
-void progress_show(struct progress *p, struct progress_row rows[PROGRESS_ROWS], uint64_t now_ms);
+void progress_show(struct progress *p, const struct progress_row rows[PROGRESS_ROWS]);
 /* Take the live block away; log lines go to stderr again. */
 void progress_end(struct progress *p);
 

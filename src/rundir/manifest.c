@@ -275,6 +275,18 @@ put_attempts(struct jsonw *w, const struct manifest *m)
 }
 
 static void
+put_progress(struct jsonw *w, const struct manifest_progress *p)
+{
+	jsonw_key(w, "progress");
+	jsonw_object(w);
+	put_number(w, "percent", round(p->percent * 10) / 10);
+	put_number(w, "left_s", round(p->left_s));
+	put_number(w, "scan_rate", p->scan_rate);
+	put_number(w, "grab_rate", p->grab_rate);
+	jsonw_end_object(w);
+}
+
+static void
 put_canaries(struct jsonw *w, const struct manifest_canaries *c)
 {
 	if (c->configured == 0)
@@ -336,6 +348,7 @@ put_scan(struct jsonw *w, const struct manifest *m)
 	jsonw_end_array(w);
 	put_attempts(w, m);
 	put_canaries(w, &m->canaries);
+	put_progress(w, &m->progress);
 	jsonw_end_object(w);
 }
 
@@ -629,6 +642,15 @@ get_attempts(json_object *o, struct manifest *m)
 }
 
 static void
+get_progress(json_object *o, struct manifest_progress *p)
+{
+	p->percent = get_double(o, "percent");
+	p->left_s = get_double(o, "left_s");
+	p->scan_rate = get_double(o, "scan_rate");
+	p->grab_rate = get_double(o, "grab_rate");
+}
+
+static void
 get_canaries(json_object *o, struct manifest_canaries *c)
 {
 	c->configured = (unsigned)get_uint(o, "configured");
@@ -679,6 +701,7 @@ get_scan(json_object *o, struct manifest *m)
 	}
 	get_attempts(o, m);
 	get_canaries(json_object_object_get(o, "canaries"), &m->canaries);
+	get_progress(json_object_object_get(o, "progress"), &m->progress);
 }
 
 static void

@@ -278,6 +278,7 @@ on_zmap_exit(struct child *c, const struct child_status *st, void *arg)
 	sh->ended = time(NULL);
 	sh->sent = s->progress.sent;
 	sh->received = s->progress.received;
+	s->progress = (struct zmap_progress){ .sent = 0 };
 	sh->user_s += st->user_s;
 	sh->sys_s += st->sys_s;
 	if (st->maxrss_kb > sh->maxrss_kb)

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "live/choose.h"
-#include "live/progress.h"
 #include "survey/file.h"
 #include "survey/diff.h"
 #include "survey/text.h"
@@ -50,27 +49,6 @@ test_durations(void **state)
 	assert_string_equal(text_duration(3700, b, sizeof(b)), "1h01m");
 	assert_string_equal(text_duration(200000, b, sizeof(b)), "2d07h");
 	assert_string_equal(text_duration(-5, b, sizeof(b)), "0s");
-}
-
-/* Also the first figures have a rate, and what an earlier session did is not in it. */
-static void
-test_rates(void **state)
-{
-	struct progress_row rows[PROGRESS_ROWS] = {
-		{ .name = "grab", .unit = "hosts", .done = 100 }
-	};
-	struct progress *p = progress_new(true);
-
-	(void)state;
-	progress_start(p, rows, 1000);
-	rows[0].done = 150;
-	progress_show(p, rows, 3000);
-	assert_float_equal(rows[0].rate, 25, 0.001);
-	rows[0].done = 150;
-	progress_show(p, rows, 3500);
-	assert_float_equal(rows[0].rate, 17.5, 0.001);
-	progress_end(p);
-	progress_free(p);
 }
 
 static char *
@@ -130,6 +108,18 @@ test_manifest(void **state)
 	m.counts.ports[0][GRAB_TIMEOUT] = 5;
 	m.stages[STAGE_GRAB].state = STAGE_INCOMPLETE;
 	m.stages[STAGE_GRAB].wall_s = 12.5;
+	m.shards[0].hits = 11;
+	m.canaries = (struct manifest_canaries){ .configured = 3,
+		.answering = 1,
+		.asked = 1781526000,
+		.answered = 1781525700,
+		.rounds = 9,
+		.failed = 2,
+		.pauses = 1,
+		.paused_since = 1781526010 };
+	m.progress = (struct manifest_progress){
+		.percent = 12.5, .left_s = 900, .scan_rate = 149.5, .grab_rate = 2
+	};
 	manifest_set(&m.analysis, "{\"clusters\":4}");
 	assert_int_equal(manifest_write(&m, dir), 0);
 	first = file_read(path, 1 << 20, &len);
@@ -139,6 +129,9 @@ test_manifest(void **state)
 	assert_string_equal(back.tools[0].version, "2.1.2");
 	assert_int_equal(back.shards[0].state, SHARD_DONE);
 	assert_int_equal(back.shards[0].sent, 4000000000);
+	assert_int_equal(back.shards[0].hits, 11);
+	assert_memory_equal(&back.canaries, &m.canaries, sizeof(m.canaries));
+	assert_float_equal(back.progress.left_s, 900, 0);
 	assert_int_equal(back.nattempts, 2);
 	assert_int_equal(back.attempts[0].ended, 1781526060);
 	assert_int_equal(back.attempts[0].sent, 4500);
@@ -202,7 +195,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_diff),
 		cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_manifest),
 		cmocka_unit_test(test_manifest_damaged),
 	};

@@ -112,7 +112,7 @@ def middle():
             with Filtered() as filtered:
                 wait_for(lambda: status(run)[0] == 3, "survey status to say that it is paused")
                 said = status(run)[1]
-                need("paused" in said and "none of 2 canaries answers" in said, f"status: {said}")
+                need(all(s in said for s in ("paused", "none of 2 canaries answers", "% of the scan")), said)
                 since = time.time()
                 attempts = len(run.manifest()["scan"]["attempts"])
                 wait_for(lambda: sum(t > since and dst in CANARIES for t, dst, _ in wire.syns()) > 4,
