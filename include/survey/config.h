@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "survey/digest.h"
 #include "survey/port.h"
 
 enum scan_mode { SCAN_ZMAP, SCAN_LIST };
@@ -120,6 +121,12 @@ struct config *config_parse(const char *text, size_t len, const char *path);
 size_t config_check(const struct config *c);
 /* Line at which a key is set; 0 when it has its default. */
 int config_line(const struct config *c, const char *section, const char *name);
+/*
+ * SHA-256 of the values, defaults among them, that say what is surveyed and how: the same on all
+ * machines that share a survey.  Left out are paths, programs, scan.interface, scan.source_ip and
+ * scan.gateway_mac.
+ */
+void config_digest(const struct config *c, char digest[static DIGEST_SIZE]);
 /* True when the countries are just XX: any. */
 bool config_any_country(const struct config *c);
 void config_free(struct config *c);

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "survey/config.h"
@@ -19,7 +20,8 @@ static const struct command_option options[] = {
 	    survey_stage_names },
 	[NEW] = { "new", 'n', NULL, "start afresh, leave an unfinished run alone" },
 	[FORCE] = { "force", 'f', NULL, "continue although the config has changed" },
-	[SHARD] = { "shard", 0, "I/N", "this is machine I (from 0) of N that share one survey" },
+	[SHARD] = { "shard", 0, "I/N",
+	    "this is machine I (from 0) of N that share one survey; auto/N: as a scheduler says" },
 	[NO_WEAK] = { "no-weak", 0, NULL, "do not look for weak keys" },
 	[JSON] = { "json-progress", 0, NULL, "progress as JSON lines on standard output" },
 	[NO_SANDBOX] = NO_SANDBOX_OPTION,
@@ -40,19 +42,48 @@ const struct command command_run = {
 	.run = cmd_run,
 };
 
+/* The index that a scheduler has given this task: Slurm's array, or Kubernetes' indexed job. */
+static const char *const task_index[] = { "SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX" };
+
+/* "auto/N": the index of this task.  Returns 0, or -1 after a message. */
+static int
+take_index(struct run_options *o, const char *text)
+{
+	for (size_t i = 0; i < sizeof(task_index) / sizeof(task_index[0]); i++) {
+		const char *value = getenv(task_index[i]);
+		char rest;
+
+		if (value == NULL)
+			continue;
+		if (sscanf(value, "%u%c", &o->machine, &rest) == 1 && o->machine < o->machines)
+			return 0;
+		log_error("--shard %s: %s is \"%s\", and this survey has the shards 0 to %u", text,
+		    task_index[i], value, o->machines - 1);
+		return -1;
+	}
+	log_error("--shard %s: neither %s nor %s is set; give the index itself, as in 0/%u", text,
+	    task_index[0], task_index[1], o->machines);
+	return -1;
+}
+
+/* N is always written: a task that is submitted again by itself is of a count of 1. */
 static int
 read_shard(struct run_options *o, const char *text)
 {
 	unsigned i, n;
 	char rest;
 
+	if (sscanf(text, "auto/%u%c", &n, &rest) == 1 && n >= 1 && n <= SHARDS_MAX) {
+		o->machines = n;
+		return take_index(o, text);
+	}
 	if (sscanf(text, "%u/%u%c", &i, &n, &rest) == 2 && n >= 1 && n <= SHARDS_MAX && i < n) {
 		o->machine = i;
 		o->machines = n;
 		return 0;
 	}
-	log_error(
-	    "--shard %s: expected I/N with I from 0 to N-1, as in 0/2 and 1/2, and N up to %d",
+	log_error("--shard %s: expected I/N with I from 0 to N-1, as in 0/2 and 1/2, or auto/N, "
+		  "and N up to %d",
 	    text, SHARDS_MAX);
 	return -1;
 }

@@ -43,6 +43,18 @@ close_fd(int *fd)
 	*fd = -1;
 }
 
+/*
+ * NAME, or NAME-shard-I-of-N where several machines share a survey and may share run.directory.
+ * The caller frees it.
+ */
+static char *
+run_prefix(const struct config *c, const struct run_options *o)
+{
+	return o->machines > 1
+		   ? xasprintf("%s-shard-%u-of-%u", c->run.name, o->machine, o->machines)
+		   : xstrdup(c->run.name);
+}
+
 /* ---- what lies in the directories ---- */
 
 /* What a run.json says of its run. */
@@ -221,11 +233,11 @@ is_free(int at)
  * at its very beginning has left, or NULL.
  */
 static char *
-newest_run(const struct rundir *d, const struct config *c, const struct identity *id,
-    struct glance *g, char **unused, int *rc)
+newest_run(const struct rundir *d, const struct config *c, const char *prefix,
+    const struct identity *id, struct glance *g, char **unused, int *rc)
 {
 	size_t n;
-	char **names = run_names(d->parent, c->run.name, &n), *found = NULL;
+	char **names = run_names(d->parent, prefix, &n), *found = NULL;
 	int dirs[LOOK_AT], got = 0;
 	struct stat st;
 
@@ -461,13 +473,14 @@ static int
 find_newest(struct rundir *d, const struct config *c, const struct run_options *o,
     const struct identity *id)
 {
-	char *name, *unused = NULL;
+	char *name, *unused = NULL, *prefix;
 	struct glance g = { 0 };
 	int rc;
 
 	if ((rc = hold_choice(d, c, id)) != 0)
 		return rc;
-	name = newest_run(d, c, id, &g, &unused, &rc);
+	prefix = run_prefix(c, o);
+	name = newest_run(d, c, prefix, id, &g, &unused, &rc);
 	if (o->start_new) {
 		free(name);
 		name = NULL;
@@ -489,7 +502,8 @@ find_newest(struct rundir *d, const struct config *c, const struct run_options *
 	free(unused);
 	free(name);
 	if (rc == 0 && d->path == NULL)
-		d->path = path_join(c->run.directory, c->run.name); /* what rundir_make() adds to */
+		d->path = path_join(c->run.directory, prefix); /* what rundir_make() adds to */
+	free(prefix);
 	return rc;
 }
 
@@ -549,10 +563,13 @@ rundir_make(struct rundir *d, const struct run_options *o, const struct identity
 }
 
 void
-rundir_latest(const struct rundir *d, const struct config *c, const struct identity *id)
+rundir_latest(const struct rundir *d, const struct config *c, const struct run_options *o,
+    const struct identity *id)
 {
 	const char *base = strrchr(d->path, '/') + 1;
-	char *tmp = outfile_temporary("latest", "000000"), *why;
+	char *link = o->machines > 1 ? xasprintf("latest-%u-of-%u", o->machine, o->machines)
+				     : xstrdup("latest");
+	char *tmp = outfile_temporary(link, "000000"), *why;
 	struct stat at, st;
 	bool user;
 	int dir = trust_open(c->run.directory, id->uid, trust_flags(id), NULL, NULL, &why);
@@ -562,22 +579,23 @@ rundir_latest(const struct rundir *d, const struct config *c, const struct ident
 	if (dir == -1 || fstatat(dir, base, &at, AT_SYMLINK_NOFOLLOW) == -1 ||
 	    fstat(d->fd, &st) == -1 || at.st_ino != st.st_ino || at.st_dev != st.st_dev)
 		goto out;
-	if (fstatat(dir, "latest", &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode)) {
-		log_warn("%s/latest is no link of ours: left as it is", c->run.directory);
+	if (fstatat(dir, link, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode)) {
+		log_warn("%s/%s is no link of ours: left as it is", c->run.directory, link);
 		goto out;
 	}
 	user = as_user(dir, id);
 	if (user && identity_assume(id) != 0)
 		goto out;
 	unlinkat(dir, tmp, 0);
-	if (symlinkat(base, dir, tmp) == -1 || renameat(dir, tmp, dir, "latest") == -1)
-		log_warn("%s/latest: %s", c->run.directory, strerror(errno));
+	if (symlinkat(base, dir, tmp) == -1 || renameat(dir, tmp, dir, link) == -1)
+		log_warn("%s/%s: %s", c->run.directory, link, strerror(errno));
 	if (user)
 		identity_resume(id);
 out:
 	if (dir != -1)
 		close(dir);
 	free(tmp);
+	free(link);
 }
 
 void
@@ -649,7 +667,7 @@ rundir_config(struct rundir *d, const struct config *c, bool force, char digest[
 		log_error("%s: %s", copy, strerror(errno));
 		rc = EXIT_FAILED;
 	}
-	digest_sha256(now, now_len, digest);
+	config_digest(c, digest);
 	free(then);
 	free(copy);
 	return rc;

@@ -35,15 +35,17 @@ int rundir_find(struct rundir *d, const struct config *c, const struct run_optio
     const struct identity *id);
 /* Make the directory, run.user's, unless it is there.  Returns 0, or an exit_status after a message. */
 int rundir_make(struct rundir *d, const struct run_options *o, const struct identity *id);
-/* Point run.directory/latest at it, if it lies there. */
-void rundir_latest(const struct rundir *d, const struct config *c, const struct identity *id);
+/* Point run.directory/latest at it, or with --shard latest-I-of-N, if it lies there. */
+void rundir_latest(const struct rundir *d, const struct config *c, const struct run_options *o,
+    const struct identity *id);
 /* The directory has its run.json: others may choose theirs. */
 void rundir_chosen(struct rundir *d);
 /* Take the lock.  Returns 0, or an exit_status after a message. */
 int run_directory_lock(struct rundir *d);
 /*
  * The config that the run was started with against the one of now: copied in
- * when the run is new, else compared.  Returns 0, or an exit_status after a message with a diff.
+ * when the run is new, else compared.  digest: config_digest().  Returns 0, or an exit_status after
+ * a message with a diff.
  */
 int rundir_config(
     struct rundir *d, const struct config *c, bool force, char digest[static DIGEST_SIZE]);

@@ -188,6 +188,14 @@ check_shard(const struct survey *s)
 			  "different ones they would probe the same addresses");
 		return EXIT_USAGE;
 	}
+	if ((unsigned long)c->scan.shards * s->o->machines > SHARDS_MAX) {
+		log_error(
+		    "scan.shards %ld on %u machines make %lu parts, and ZMap cuts a scan into %d "
+		    "at most: scan.shards may be %u, or 0 (as many as are good)",
+		    c->scan.shards, s->o->machines, (unsigned long)c->scan.shards * s->o->machines,
+		    SHARDS_MAX, SHARDS_MAX / s->o->machines);
+		return EXIT_USAGE;
+	}
 	return 0;
 }
 

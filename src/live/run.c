@@ -576,7 +576,7 @@ survey_begin(struct survey *s)
 	    (rc = rundir_make(&s->dir, s->o, &s->id)) != 0)
 		return rc;
 	umask(077);
-	rundir_latest(&s->dir, s->c, &s->id);
+	rundir_latest(&s->dir, s->c, s->o, &s->id);
 	make_paths(s);
 	if ((rc = targets_make(s)) != 0)
 		return rc;

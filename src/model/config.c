@@ -30,6 +30,7 @@ struct key {
 	double min, max; /* INT and REAL */
 	const char *choices; /* CHOICE: words in the order of its enum, separated by | */
 	const char *(*check)(const char *text); /* of a text, or of each element of a list */
+	bool local; /* of this machine, as paths and programs are: says nothing of the survey */
 };
 
 #define AT(member) offsetof(struct config, member)
@@ -67,9 +68,9 @@ static const struct key keys[] = {
 	KEY(scan, shards, INT, "0", .min = 0, .max = SHARDS_MAX),
 	KEY(scan, cooldown_s, INT, "8", .min = 1, .max = 600),
 	KEY(scan, seed, INT, "0", .min = 0, .max = MANY),
-	KEY(scan, interface, STR, "", .check = value_interface),
-	KEY(scan, source_ip, STR, "", .check = value_ipv4),
-	KEY(scan, gateway_mac, STR, "", .check = value_mac),
+	KEY(scan, interface, STR, "", .check = value_interface, .local = true),
+	KEY(scan, source_ip, STR, "", .check = value_ipv4, .local = true),
+	KEY(scan, gateway_mac, STR, "", .check = value_mac, .local = true),
 	KEY(scan, quiet_hours, STR, "", .check = value_hours),
 	KEY(scan, zmap, PROGRAM, "zmap", .check = value_program),
 	KEY(scan, block_files, PATHS, "{}", .check = value_path),
@@ -111,7 +112,7 @@ static const struct key keys[] = {
 
 	FLAG(weak, enable, "true"),
 	KEY(weak, memory, STR, "", .check = value_bytes),
-	KEY(weak, blocklists, STRS, "{}", .check = value_blocklist),
+	KEY(weak, blocklists, STRS, "{}", .check = value_blocklist, .local = true),
 	KEY(weak, primes, PATHS, "{}", .check = value_path),
 
 	KEY(graph, full_up_to, INT, "60", .min = 1, .max = 1000000),
@@ -614,6 +615,68 @@ config_line(const struct config *c, const char *section, const char *name)
 	const struct key *k = find_key(section, name);
 
 	return k >= keys && k < keys + NKEYS ? c->lines[k - keys] : 0;
+}
+
+static bool
+is_local(const struct key *k)
+{
+	return k->local || k->type == PATH || k->type == PATHS || k->type == PROGRAM;
+}
+
+/* NAME = VALUE, texts in quotes; no value that was accepted has a line break. */
+static void
+put_setting(struct buf *out, const void *base, const struct key *k, const char *section)
+{
+	const char *at = (const char *)base + k->at;
+	const struct config_list *list = (const void *)at;
+
+	buf_printf(out, "%s.%s =", section, k->name);
+	switch (k->type) {
+	case INT:
+		buf_printf(out, " %ld", *(const long *)at);
+		break;
+	case CHOICE:
+		buf_printf(out, " %d", *(const int *)at);
+		break;
+	case REAL:
+		buf_printf(out, " %.17g", *(const double *)at);
+		break;
+	case BOOL:
+		buf_adds(out, *(const bool *)at ? " true" : " false");
+		break;
+	case STRS:
+	case PATHS:
+		for (size_t i = 0; i < list->n; i++)
+			buf_printf(out, " \"%s\"", list->v[i]);
+		break;
+	case STR:
+	case PATH:
+	case PROGRAM:
+		buf_printf(out, " \"%s\"", *(char *const *)at);
+		break;
+	}
+	buf_addc(out, '\n');
+}
+
+void
+config_digest(const struct config *c, char digest[static DIGEST_SIZE])
+{
+	struct buf all;
+
+	buf_init(&all);
+	for (size_t i = 0; i < NKEYS; i++) {
+		if (!is_local(&keys[i]))
+			put_setting(&all, c, &keys[i], keys[i].section);
+	}
+	for (size_t i = 0; i < c->dns.nupstreams; i++) {
+		for (size_t k = 0; k < NUPSTREAM_KEYS; k++) {
+			if (!is_local(&upstream_keys[k]))
+				put_setting(
+				    &all, &c->dns.upstreams[i], &upstream_keys[k], "dns.upstream");
+		}
+	}
+	digest_sha256(all.data, all.len, digest);
+	buf_fini(&all);
 }
 
 void

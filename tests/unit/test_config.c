@@ -106,6 +106,40 @@ test_defaults(void **state)
 	config_free(c);
 }
 
+/* The digest is of what is surveyed, not of the text nor of the machine. */
+static void
+test_digest(void **state)
+{
+	static const char *const same[] = { "", "# a comment\n", "run { name = \"survey\" }",
+		"scan { interface = \"eth1\" source_ip = \"192.0.2.7\" gateway_mac = "
+		"\"02:00:00:00:00:01\" zmap = \"/opt/zmap\" block_files = {\"/a\", \"/b\"} }",
+		"run { directory = \"/elsewhere\" } weak { blocklists = {\"/c\"} }",
+		"dns { unbound = \"/opt/unbound\" }" };
+	static const char *const other[] = { "run { name = \"x\" }", "scan { seed = 3 }",
+		"run { countries = {\"IE\"} }", "run { countries = {\"IE\", \"LU\"} }",
+		"grab { rate_hosts = 10.5 }", "grab { tls13 = true }", "dns { mode = \"unbound\" }",
+		"dns { upstream \"a\" { address = \"192.0.2.8\" } }",
+		"dns { upstream \"a\" { address = \"192.0.2.9\" } }" };
+	char digest[sizeof(other) / sizeof(other[0]) + 1][DIGEST_SIZE], again[DIGEST_SIZE];
+	struct config *c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		assert_non_null(c = read_text(same[i]));
+		config_digest(c, i == 0 ? digest[0] : again);
+		if (i > 0)
+			assert_string_equal(again, digest[0]);
+		config_free(c);
+	}
+	for (size_t i = 1; i <= sizeof(other) / sizeof(other[0]); i++) {
+		assert_non_null(c = read_text(other[i - 1]));
+		config_digest(c, digest[i]);
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(digest[i], digest[k]);
+		config_free(c);
+	}
+}
+
 static void
 test_errors(void **state)
 {
@@ -326,6 +360,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_good_values),
 		cmocka_unit_test(test_check),

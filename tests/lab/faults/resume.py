@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from surveyor import (EXPECTED, SURVEY, TARGETS, Run, Wire, check_complete, in_tgt, need, seeded,
                       tools, wait_for)
@@ -132,10 +133,23 @@ def shards():
 def machines():
     """Two machines of one survey: together all, nothing twice."""
     with Run() as run:
-        hits = []
-        for i in range(2):
-            run.finish("--shard", f"{i}/2", "--new", until="scan")
-            hits.append(set((run.dir / "zmap.ips").read_text().split()))
+        hits, runs = [], Path(run.settings["run"]["directory"])
+        for i, name in enumerate(("SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX")):
+            env = {**os.environ, name: str(i)}
+            run.finish("--shard", "auto/2", until="scan", env=env)
+            at = (runs / f"latest-{i}-of-2").resolve()
+            need(at.name.startswith(f"fault-shard-{i}-of-2-"), f"the directory is {at.name}")
+            hits.append(set((at / "zmap.ips").read_text().split()))
+            # Submitted again it is the same run, which knows that it is done.
+            run.finish("--shard", f"{i}/2", until="scan")
+            need((runs / f"latest-{i}-of-2").resolve() == at, "not the same directory again")
+        digests = {json.loads((p / "run.json").read_text())["config_sha256"] for p in runs.glob("latest-*")}
+        need(len(digests) == 1, f"digests of the config: {digests}")
+        for index in ("2", "x", ""):
+            run.finish("--shard", "auto/2", until="scan", status=2,
+                       env={**os.environ, "SLURM_ARRAY_TASK_ID": index})
+        run.finish("--shard", "auto/2", until="scan", status=2)
+        run.finish("--shard", "0/100", until="scan", status=2)  # four shards on each are too many
         need(not hits[0] & hits[1], f"found by both: {hits[0] & hits[1]}")
         need(hits[0] | hits[1] == set(EXPECTED["hits"]), "together they miss some")
         need(hits[0] and hits[1], "one machine did it all")
