@@ -42,7 +42,7 @@ check_packages=(
 package_packages=(dpkg-dev file git python3)
 # The lab's servers and what watches them: --demo and --test only.
 lab_packages=(
-	apache2 bind9-dnsutils dovecot-imapd dovecot-pop3d libnginx-mod-mail nftables nginx nsd
+	apache2 bind9-dnsutils dovecot-imapd dovecot-pop3d ldnsutils libnginx-mod-mail nftables nginx nsd
 	openssh-client openssh-server openssl postfix python3-cryptography
 	tcpdump
 )

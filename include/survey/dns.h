@@ -52,12 +52,17 @@ struct dns_options {
 	struct resolver *resolver; /* taken */
 	const struct outside *outside; /* that starts and connects what it must; NULL: we do */
 	const char *file; /* dns.ndjson to append to, or NULL */
-	struct answers *answers; /* borrowed; what it holds is not asked again */
+	/*
+	 * Borrowed; what it holds is not asked again.  NULL: answers are shown and not kept, and the
+	 * caller sees to it that nothing is asked twice (dns_host() needs a table).
+	 */
+	struct answers *answers;
 	bool impatient; /* as if dns_drain() had been called already */
 	/* Then, how long a closed port of the resolver is waited for; 0: as long as silence. */
 	uint64_t closed_ms;
 	/* Each of these may be NULL. */
-	void (*on_answer)(const struct answer *a, void *arg); /* a is the table's copy */
+	/* a is the table's copy; without a table it is valid during the call. */
+	void (*on_answer)(const struct answer *a, void *arg);
 	void (*on_idle)(void *arg); /* nothing is left to be answered */
 	/* There is no resolver, or the file cannot be written; the reason was logged. */
 	void (*on_failed)(void *arg);

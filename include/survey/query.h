@@ -12,6 +12,8 @@
 struct buf;
 struct ip;
 struct newdir;
+struct outside;
+struct resolver;
 struct sqlite3;
 
 /*
@@ -127,6 +129,21 @@ int query_notify(const struct notify_options *o);
 int notify_begin(struct newdir *d, const char *output);
 /* Is it one plain mail address, as headers and tables can take it? */
 bool query_is_mail(const char *s);
+
+/*
+ * impact: how many domains' mail hangs on each key and cluster.  Returns an exit_status.
+ */
+struct impact_options {
+	const char *path; /* a run's directory */
+	const char *shown; /* what the list is called */
+	int list; /* descriptor of a list of domains, or -1: those of the directory */
+	struct resolver *resolver; /* taken */
+	const struct outside *outside; /* or NULL */
+	const char *stats; /* file for totals of the questions as JSON, or NULL */
+	enum print_format format;
+	bool colour;
+};
+int query_impact(const struct impact_options *o, struct buf *out);
 
 /*
  * recheck: the hosts of clusters, of ASes, or of whom notify has told, grabbed again, and what

@@ -236,6 +236,7 @@ enum rundir_maker {
 	MADE_BY_ANONYMISE,
 	MADE_BY_NOTIFY,
 	MADE_BY_RECHECK,
+	MADE_BY_IMPACT,
 };
 
 /* What a run directory holds: whoever adds a file to it adds a row (and one to docs/formats.md). */
@@ -255,6 +256,7 @@ const struct rundir_file *rundir_file_of(const char *path);
 char *rundir_records(const char *dir);
 
 #define RECHECKED_FILE "rechecked.ndjson" /* hosts that survey recheck has asked, and when */
+#define DOMAINS_FILE "domains.txt" /* mail domains of survey impact, one a line */
 #define NOTIFIED_FILE "notified.ndjson" /* whom survey notify has told, and when */
 #define RUNDIR_DEPTH 4 /* directories below a run directory that are looked into */
 

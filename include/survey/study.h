@@ -35,6 +35,7 @@
 struct buf;
 struct finding_index;
 struct findings;
+struct mail;
 struct public_key;
 
 #define STUDY_NONE UINT32_MAX /* no number */
@@ -49,7 +50,8 @@ enum study_part {
 	STUDY_OUTCOMES = 16, /* how the ports without a key ended */
 	STUDY_DNS = 32, /* answers that decided nothing, too */
 	STUDY_FINDINGS = 64, /* weak keys */
-	STUDY_ALL = 127
+	STUDY_MAIL = 128, /* mail domains */
+	STUDY_ALL = 255
 };
 
 /* A run of numbers: at, at + 1, … at + n - 1. */
@@ -224,6 +226,9 @@ struct study {
 	size_t ntexts; /* bytes */
 
 	struct findings *findings; /* weak keys; NULL: nobody has looked, or the part is missing */
+
+	/* Mail domains (impact.h); NULL: nobody has asked about them, or the part is missing. */
+	struct mail *mail;
 
 	/*
 	 * Public keys stay on the disk.  Reads one that keys[key].public_key

@@ -16,6 +16,7 @@
 #include "survey/file.h"
 #include "survey/georanges.h"
 #include "survey/log.h"
+#include "survey/mailfile.h"
 #include "survey/mem.h"
 #include "survey/rfc3339.h"
 #include "survey/sandbox.h"
@@ -388,6 +389,15 @@ complete(void *arg, struct outfile *const **more, size_t *n, char **error)
 	return 0;
 }
 
+/* Mail domains of a run that survey impact has asked about. */
+static int
+take_domains(struct analysis *a)
+{
+	if (a->rundir == NULL)
+		return 0;
+	return mailfile_open(a->rundir, a->dns_file, &a->study->mail) == 0 ? 0 : EXIT_FAILED;
+}
+
 static int
 write_outputs(struct analysis *a)
 {
@@ -465,7 +475,7 @@ analyse(struct analysis *a)
 	} else if (a->o->stop == NULL) {
 		catch_signals(NULL); /* libuv has put the default back */
 	}
-	if ((rc = build(a)) != 0 || (rc = write_outputs(a)) != 0)
+	if ((rc = build(a)) != 0 || (rc = take_domains(a)) != 0 || (rc = write_outputs(a)) != 0)
 		return rc;
 	output_clean(a->dir);
 	analysis_report(a);

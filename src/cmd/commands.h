@@ -21,6 +21,7 @@
 	X(compare)  \
 	X(export)   \
 	X(notify)   \
+	X(impact)   \
 	X(recheck)  \
 	X(merge)    \
 	X(purge)    \

@@ -209,7 +209,7 @@ ask(struct dns *d, const char *name, enum dns_type type, bool follow)
 	size_t len = strlen(name) + 1;
 	struct ask *a;
 
-	if (d->closing || answers_get(d->answers, name, type) != NULL)
+	if (d->closing || (d->answers != NULL && answers_get(d->answers, name, type) != NULL))
 		return;
 	if ((a = find_ask(d, name, type)) != NULL) {
 		a->follow |= follow;
@@ -241,7 +241,7 @@ on_answer(const struct answer *answer, void *arg)
 	struct ask *a = arg;
 	struct dns *d = a->d;
 	bool follow = a->follow;
-	const struct answer *kept = answers_put(d->answers, answer);
+	const struct answer *kept = d->answers != NULL ? answers_put(d->answers, answer) : answer;
 
 	LIST_REMOVE(a, link);
 	d->nasks--;

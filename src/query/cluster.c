@@ -24,7 +24,24 @@ one_cluster(struct asking *k, uint32_t cluster)
 	facts_fini(&f);
 }
 
-/* Numbers of the wanted clusters; false after a message about one that is not there. */
+bool
+is_pinned(const struct asking *k, uint32_t key)
+{
+	return pinned_has(&k->pinned, k->st, key) || (k->impact != NULL && k->impact->pinned[key]);
+}
+
+static int
+by_domains(const void *pa, const void *pb, void *arg)
+{
+	const struct impact *x = arg;
+	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
+
+	if (x->of_cluster[a] != x->of_cluster[b])
+		return x->of_cluster[a] > x->of_cluster[b] ? -1 : 1;
+	return (a > b) - (a < b);
+}
+
+/* Numbers of the wanted clusters; all of them with the most domains first, where that is known; false after a message about one that is not there. */
 static bool
 choose(const struct asking *k, uint32_t **v, size_t *n)
 {
@@ -39,6 +56,8 @@ choose(const struct asking *k, uint32_t **v, size_t *n)
 		log_error("%s has no cluster %u", o->path, o->ids[i]);
 		return false;
 	}
+	if (o->ids == NULL && k->impact != NULL && *n > 1)
+		qsort_r(*v, *n, sizeof(**v), by_domains, k->impact);
 	return true;
 }
 
@@ -67,8 +86,8 @@ query_cluster(const struct cluster_options *o, struct buf *out)
 	struct asking k = { .o = o, .out = out };
 	/* One cluster alone is all that needs to be read for it. */
 	uint32_t only = o->ids != NULL && o->nids == 1 ? o->ids[0] : 0;
-	struct study *st = study_open(
-	    o->path, STUDY_CLUSTERED | STUDY_FACTS | STUDY_NAMES | STUDY_FINDINGS, only);
+	struct study *st = study_open(o->path,
+	    STUDY_CLUSTERED | STUDY_FACTS | STUDY_NAMES | STUDY_FINDINGS | STUDY_MAIL, only);
 	uint32_t *v = NULL;
 	size_t n = 0;
 	int rc = 0;
@@ -81,6 +100,7 @@ query_cluster(const struct cluster_options *o, struct buf *out)
 	finding_index_init(&k.weak, st->findings, st->nkeys);
 	strpool_init(&k.texts);
 	pinned_init(&k.pinned, o->path);
+	k.impact = impact_new(st);
 	jsonw_init(&k.w, NULL);
 	print_init(&k.csv, PRINT_CSV, out, false);
 	if (choose(&k, &v, &n))
@@ -93,6 +113,7 @@ query_cluster(const struct cluster_options *o, struct buf *out)
 	jsonw_fini(&k.w);
 	print_fini(&k.csv);
 	pinned_fini(&k.pinned);
+	impact_free(k.impact);
 	strpool_fini(&k.texts);
 	finding_index_fini(&k.weak);
 	study_free(st);

@@ -9,6 +9,7 @@
 #include "survey/explain.h"
 #include "survey/finding.h"
 #include "survey/hashtab.h"
+#include "survey/impact.h"
 #include "survey/jsonw.h"
 #include "survey/print.h"
 #include "survey/query.h"
@@ -46,6 +47,7 @@ struct asking {
 	struct print csv;
 	struct strpool texts;
 	struct pinned pinned;
+	struct impact *impact; /* NULL: nobody has asked about mail domains */
 	struct finding_index weak;
 	/* Which ASes and certificates were met last in which count: see count_ases(). */
 	uint32_t *as_met, *cert_met, count;
@@ -82,6 +84,8 @@ uint32_t count_ases(struct asking *k, uint32_t key);
 uint32_t count_certs(struct asking *k, uint32_t key);
 /* The registrable domains of a host's names, each once, at most max. */
 size_t host_domains(struct asking *k, const struct study_host *h, const char **v, size_t max);
+/* Is the key pinned by a TLSA record, of its own hosts or of any in the run's answers? */
+bool is_pinned(const struct asking *k, uint32_t key);
 /* The ports of a key, as bits of rows. */
 unsigned ports_of_key(const struct study *st, uint32_t key);
 

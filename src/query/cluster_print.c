@@ -129,6 +129,17 @@ json_weak_keys(struct asking *k, const struct study_cluster *c)
 	jsonw_end_array(w);
 }
 
+/* Null where nobody has asked about mail domains. */
+static void
+json_domains(struct asking *k, const uint32_t *domains, uint32_t number)
+{
+	jsonw_key(&k->w, "mail_domains");
+	if (domains != NULL)
+		jsonw_uint(&k->w, domains[number]);
+	else
+		jsonw_null(&k->w);
+}
+
 static void
 json_keys(struct asking *k, const struct study_cluster *c)
 {
@@ -149,7 +160,8 @@ json_keys(struct asking *k, const struct study_cluster *c)
 		jsonw_member_uint(w, "ases", count_ases(k, key));
 		jsonw_member_uint(w, "certificates", count_certs(k, key));
 		jsonw_key(w, "pinned");
-		jsonw_bool(w, pinned_has(&k->pinned, st, key));
+		jsonw_bool(w, is_pinned(k, key));
+		json_domains(k, k->impact != NULL ? k->impact->of_key : NULL, key);
 		json_ports(w, ports_of_key(st, key));
 		json_weak(k, key);
 		jsonw_key(w, "at");
@@ -325,6 +337,7 @@ cluster_json(struct asking *k, const struct facts *f)
 	jsonw_member_uint(w, "id", c->id);
 	jsonw_member_uint(w, "size", c->hosts.n);
 	jsonw_member_uint(w, "shared_keys", c->nshared);
+	json_domains(k, k->impact != NULL ? k->impact->of_cluster : NULL, f->number);
 	jsonw_key(w, "hosts");
 	jsonw_array(w);
 	for (uint32_t i = 0; i < c->hosts.n; i++)
@@ -537,8 +550,12 @@ text_keys(struct asking *k, const struct study_cluster *c)
 		if (certs > 0)
 			buf_printf(out, ", %s%u certificate%s", certs > 1 ? "under " : "", certs,
 			    certs == 1 ? "" : "s");
-		if (pinned_has(&k->pinned, st, key))
+		if (is_pinned(k, key))
 			buf_adds(out, ", pinned by a TLSA record");
+		if (k->impact != NULL && k->impact->of_key[key] > 0) {
+			buf_adds(out, ", ");
+			impact_text(out, k->impact->of_key[key]);
+		}
 		weak_text(k, key);
 		buf_adds(out, "\n");
 	}
@@ -609,6 +626,28 @@ text_may_be(struct asking *k, const struct facts *f)
 		      : "it can be one host with several addresses");
 }
 
+/* What hangs on it, and what a new key must not forget. */
+static void
+text_impact(struct asking *k, const struct facts *f)
+{
+	const struct impact *x = k->impact;
+	const struct study_cluster *c = f->c;
+	uint32_t pinned = 0;
+
+	for (uint32_t i = 0; i < c->nshared; i++)
+		pinned += is_pinned(k, study_cluster_key(k->st, c, i));
+	if (x != NULL) {
+		buf_adds(k->out, "it takes the ");
+		impact_text(k->out, x->of_cluster[f->number]);
+		buf_adds(k->out, "\n");
+	}
+	if (pinned > 0)
+		buf_printf(k->out,
+		    "mind: %u shared key%s pinned by TLSA records: publish the record of the new "
+		    "key first, or mail to all domains behind the old one is refused\n",
+		    pinned, pinned == 1 ? " is" : "s are");
+}
+
 void
 cluster_text(struct asking *k, const struct facts *f)
 {
@@ -636,6 +675,7 @@ cluster_text(struct asking *k, const struct facts *f)
 	}
 	if (f->ases.n > NAMES_SHOWN)
 		buf_printf(out, "  and %zu more ASes\n", f->ases.n - NAMES_SHOWN);
+	text_impact(k, f);
 	text_list(out, "countries: ", &f->countries);
 	text_list(out, "domains of its names: ", &f->domains);
 	text_certs(out, f);
@@ -661,7 +701,7 @@ cluster_text(struct asking *k, const struct facts *f)
 const struct print_column cluster_columns[] = { { "cluster" }, { "size" }, { "shared_keys" },
 	{ "ases" }, { "countries" }, { "certificates" }, { "hosts_with_trusted_certificate" },
 	{ "hosts_with_wildcard_name" }, { "density" }, { "share_across_ases" }, { "cut_hosts" },
-	{ "cut_keys" }, { "may_be" }, { "smelly" }, { "weak_keys" }, { NULL } };
+	{ "cut_keys" }, { "may_be" }, { "smelly" }, { "weak_keys" }, { "mail_domains" }, { NULL } };
 
 void
 cluster_csv(struct asking *k, const struct facts *f)
@@ -688,6 +728,10 @@ cluster_csv(struct asking *k, const struct facts *f)
 	print_uint(p, f->smelly);
 	if (k->st->findings != NULL)
 		print_uint(p, count_weak(k, c));
+	else
+		print_none(p);
+	if (k->impact != NULL)
+		print_uint(p, k->impact->of_cluster[f->number]);
 	else
 		print_none(p);
 	print_row(p);

@@ -42,6 +42,8 @@ comparison_init(struct comparison *c, const struct query_run *run_a, const struc
 	*c = (struct comparison){ .run_a = run_a, .run_b = run_b };
 	buf_init(&c->notes);
 	match_studies(&c->m, a, b);
+	c->impact_a = impact_new(a);
+	c->impact_b = impact_new(b);
 	find_reasons(c);
 	compare_notes(c);
 }
@@ -51,6 +53,8 @@ comparison_fini(struct comparison *c)
 {
 	match_fini(&c->m);
 	free(c->gone_why);
+	impact_free(c->impact_a);
+	impact_free(c->impact_b);
 	buf_fini(&c->notes);
 }
 
@@ -125,8 +129,8 @@ query_compare(const struct compare_options *o, struct buf *out)
 	int rc = 0;
 
 	for (size_t i = 0; i < o->runs->n && rc == 0; i++) {
-		studies[i] = study_open(
-		    o->runs->v[i].path, STUDY_CLUSTERED | STUDY_OTHERS | STUDY_FACTS, 0);
+		studies[i] = study_open(o->runs->v[i].path,
+		    STUDY_CLUSTERED | STUDY_OTHERS | STUDY_FACTS | STUDY_MAIL, 0);
 		rc = studies[i] != NULL ? 0 : EXIT_FAILED;
 	}
 	if (rc == 0 && o->across)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "survey/buf.h"
+#include "survey/impact.h"
 #include "survey/jsonw.h"
 #include "survey/match.h"
 #include "survey/print.h"
@@ -18,6 +19,7 @@ struct comparison {
 	struct match m;
 	const struct query_run *run_a, *run_b;
 	const char **gone_why; /* by gone host; constant texts */
+	struct impact *impact_a, *impact_b; /* NULL: nobody has asked about mail domains */
 	struct buf notes; /* lines: what else differs between the runs */
 };
 

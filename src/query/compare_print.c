@@ -128,6 +128,24 @@ json_all_keys(struct jsonw *w, const struct match *m)
 	jsonw_end_object(w);
 }
 
+/* Of all these clusters, each domain once. */
+static void
+json_domains(struct jsonw *w, const char *key, struct impact *x, const struct study *st,
+    const struct match_list *clusters)
+{
+	uint32_t n = 0;
+
+	if (x == NULL)
+		return;
+	impact_begin(x);
+	for (size_t i = 0; i < clusters->n; i++) {
+		const struct study_span *hosts = &st->clusters[clusters->v[i]].hosts;
+
+		n += impact_add_hosts(x, st->members + hosts->at, hosts->n);
+	}
+	jsonw_member_uint(w, key, n);
+}
+
 void
 compare_json(struct jsonw *w, const struct comparison *c)
 {
@@ -147,6 +165,8 @@ compare_json(struct jsonw *w, const struct comparison *c)
 		json_ids(w, "a", m->a, &g->a);
 		json_ids(w, "b", m->b, &g->b);
 		jsonw_member_string(w, "change", match_change_names[g->change]);
+		json_domains(w, "mail_domains_a", c->impact_a, m->a, &g->a);
+		json_domains(w, "mail_domains_b", c->impact_b, m->b, &g->b);
 		if (g->change != MATCH_SAME) {
 			json_hosts(w, "added", m->b, &g->added);
 			json_hosts(w, "removed", m->a, &g->removed);
@@ -192,34 +212,45 @@ text_keys(struct buf *out, const char *what, const struct study *st, const struc
 }
 
 static void
-text_ids(struct buf *out, const struct study *st, const struct match_list *l)
+text_ids(
+    struct buf *out, const struct study *st, const struct impact *x, const struct match_list *l)
 {
 	if (l->n == 0)
 		buf_adds(out, "–");
-	for (size_t i = 0; i < l->n && i < SHOWN; i++)
-		buf_printf(out, "%s%u (%u hosts)", i > 0 ? ", " : "", st->clusters[l->v[i]].id,
+	for (size_t i = 0; i < l->n && i < SHOWN; i++) {
+		buf_printf(out, "%s%u (%u hosts", i > 0 ? ", " : "", st->clusters[l->v[i]].id,
 		    st->clusters[l->v[i]].hosts.n);
+		if (x != NULL && x->of_cluster[l->v[i]] > 0) {
+			buf_adds(out, ", ");
+			impact_text(out, x->of_cluster[l->v[i]]);
+		}
+		buf_adds(out, ")");
+	}
 	if (l->n > SHOWN)
 		buf_adds(out, ", …");
 }
 
 static void
-text_group(struct buf *out, const struct match *m, const struct match_group *g)
+text_group(struct buf *out, const struct comparison *c, const struct match_group *g)
 {
+	const struct match *m = &c->m;
+
 	buf_printf(out, "cluster %-10s ", match_change_names[g->change]);
-	text_ids(out, m->a, &g->a);
+	text_ids(out, m->a, c->impact_a, &g->a);
 	buf_adds(out, " → ");
-	text_ids(out, m->b, &g->b);
+	text_ids(out, m->b, c->impact_b, &g->b);
 	buf_printf(out, ": %zu hosts more, %zu fewer, %zu rekeyed, %zu shared keys new, %zu gone\n",
 	    g->added.n, g->removed.n, g->rekeyed.n, g->new_keys.n, g->gone_keys.n);
 }
 
 static void
-text_groups(struct buf *out, const struct match *m)
+text_groups(struct buf *out, const struct comparison *c)
 {
+	const struct match *m = &c->m;
+
 	for (size_t i = 0; i < m->ngroups; i++) {
 		if (m->groups[i].change != MATCH_SAME)
-			text_group(out, m, &m->groups[i]);
+			text_group(out, c, &m->groups[i]);
 	}
 }
 
@@ -292,7 +323,7 @@ text_all(struct buf *out, const struct comparison *c, bool colour)
 	for (int i = 0; i < MATCH_NCHANGES; i++)
 		buf_printf(
 		    out, "  %-10s %8llu\n", match_change_names[i], (unsigned long long)count[i]);
-	text_groups(out, m);
+	text_groups(out, c);
 	for (const char *line = c->notes.data, *end; (end = strchr(line, '\n')) != NULL;
 	     line = end + 1) {
 		print_styled(out, colour, PRINT_WARN, "mind:");
@@ -354,7 +385,7 @@ text_lines(struct buf *out, const struct comparison *c)
 	bool *repaired = xcalloc((size_t)m->a->nhosts + 1, sizeof(*repaired));
 	char ip[IP_STRLEN];
 
-	text_groups(out, m);
+	text_groups(out, c);
 	for (size_t i = 0; i < m->repaired.n; i++)
 		repaired[m->repaired.v[i]] = true;
 	for (size_t i = 0; i < m->new_hosts.n; i++)

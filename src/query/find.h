@@ -56,6 +56,8 @@ enum tell_statement {
 	TELL_OUTCOMES,
 	TELL_PARTNERS,
 	TELL_CLUSTERED, /* takes an address */
+	TELL_MAIL,
+	TELL_TLSA,
 	NTELL_STATEMENTS
 };
 

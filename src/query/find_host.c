@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "survey/buf.h"
+#include "survey/impact.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/rfc3339.h"
@@ -63,12 +64,17 @@ static const char *const statements[NTELL_STATEMENTS] = {
 	    "FROM host_ports p JOIN keys k ON k.id = p.key WHERE p.host = ?1 AND k.hosts > 1)) "
 	    "GROUP BY h.asn, h.as_name ORDER BY n DESC, h.asn",
 	[TELL_CLUSTERED] = "SELECT cluster FROM hosts WHERE ip = ?1",
+	[TELL_MAIL] = "SELECT CASE WHEN EXISTS (SELECT 1 FROM domains) THEN "
+		      "(SELECT count(DISTINCT domain) FROM host_domains WHERE host = ?1) END",
+	[TELL_TLSA] = "SELECT DISTINCT mx_name FROM host_domains WHERE host = ?1 AND "
+		      "tlsa = 'mismatch' LIMIT 20",
 };
 #define KEY_COLUMN 21 /* of TELL_PORTS: keys.id */
 
 /*
  * A statement of a run, made when it is first wanted: for 100 hosts to make them would take longer
- * than to run them.  sqlite3_reset() it.  NULL after a message.
+ * than to run them.  sqlite3_reset() it.  NULL after a message; without one where a file is older
+ * than the question about mail domains.
  */
 static sqlite3_stmt *
 statement(struct finding *f, size_t run, enum tell_statement which)
@@ -77,7 +83,8 @@ statement(struct finding *f, size_t run, enum tell_statement which)
 
 	if (r->statements[which] == NULL &&
 	    sqlite3_prepare_v3(r->db, statements[which], -1, SQLITE_PREPARE_PERSISTENT,
-		&r->statements[which], NULL) != SQLITE_OK)
+		&r->statements[which], NULL) != SQLITE_OK &&
+	    which != TELL_MAIL && which != TELL_TLSA)
 		log_error("find: %s", sqlite3_errmsg(r->db));
 	return r->statements[which];
 }
@@ -196,6 +203,31 @@ json_ports(struct finding *f, size_t run, int64_t host)
 	sqlite3_reset(s);
 }
 
+/* Domains whose mail goes to the host; -1: nobody has asked about any. */
+static int64_t
+mail_domains(struct finding *f, size_t run, int64_t host)
+{
+	sqlite3_stmt *s = ask(f, run, TELL_MAIL, host);
+	int64_t n = -1;
+
+	if (s != NULL && sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
+		n = sqlite3_column_int64(s, 0);
+	sqlite3_reset(s);
+	return n;
+}
+
+static void
+json_mail(struct finding *f, size_t run, int64_t host)
+{
+	int64_t n = mail_domains(f, run, host);
+
+	jsonw_key(&f->w, "mail_domains");
+	if (n == -1)
+		jsonw_null(&f->w);
+	else
+		jsonw_int(&f->w, n);
+}
+
 static void
 json_partners(struct finding *f, size_t run, int64_t host)
 {
@@ -259,6 +291,7 @@ find_json_host(struct finding *f, size_t run, int64_t host)
 	}
 	jsonw_end_array(w);
 	sqlite3_reset(s);
+	json_mail(f, run, host);
 	json_ports(f, run, host);
 	json_partners(f, run, host);
 	jsonw_end_object(w);
@@ -347,6 +380,28 @@ text_ports(struct finding *f, size_t run, int64_t host)
 	sqlite3_reset(s);
 }
 
+/* MX hosts at this one whose TLSA records pin no key that was seen: told in a line each. */
+static void
+text_mail(struct finding *f, size_t run, int64_t host)
+{
+	int64_t n = mail_domains(f, run, host);
+	struct buf *out = f->out;
+	sqlite3_stmt *s;
+
+	if (n <= 0)
+		return;
+	buf_adds(out, "  takes the ");
+	impact_text(out, (uint32_t)n);
+	buf_adds(out, "\n");
+	s = ask(f, run, TELL_TLSA, host);
+	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
+		buf_adds(out, "  mind: the TLSA records of ");
+		plain(out, text_of(s, 0), 90);
+		buf_adds(out, " pin no key that was seen on port 25\n");
+	}
+	sqlite3_reset(s);
+}
+
 void
 find_text_host(struct finding *f, size_t run, int64_t host)
 {
@@ -380,6 +435,7 @@ find_text_host(struct finding *f, size_t run, int64_t host)
 			buf_printf(out, "  in a cluster since %.10s (%s)\n",
 			    time_format(since->began, time), since->name);
 	}
+	text_mail(f, run, host);
 	buf_printf(out, "  names: %s\n", text_of(s, 8));
 	sqlite3_reset(s);
 	s = ask(f, run, TELL_NAMES, host);
@@ -414,7 +470,7 @@ const struct print_column find_columns[] = { { "query" }, { "run" }, { "ip" }, {
 	{ "rdns" }, { "port" }, { "grab" }, { "outcome" }, { "key" }, { "ssh_fp" }, { "kind" },
 	{ "key_hosts" }, { "version" }, { "key_type" }, { "key_bits" }, { "curve" },
 	{ "browser_trusted" }, { "timely" }, { "software" }, { "cert" }, { "serial" }, { "weak" },
-	{ NULL } };
+	{ "mail_domains" }, { NULL } };
 
 /* What SQLite says of a column: a number stands as it is. */
 static void
@@ -446,6 +502,7 @@ find_csv_host(struct finding *f, size_t run, const char *query, int64_t number)
 	sqlite3_stmt *host = ask(f, run, TELL_HOST, number);
 	sqlite3_stmt *port = ask(f, run, TELL_PORTS, number);
 	bool there = host != NULL && sqlite3_step(host) == SQLITE_ROW;
+	int64_t domains = mail_domains(f, run, number);
 	struct buf weak;
 	size_t rows = 0;
 
@@ -459,8 +516,9 @@ find_csv_host(struct finding *f, size_t run, const char *query, int64_t number)
 		for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
 			csv_cell(&f->csv, port, columns[i]);
 		buf_clear(&weak);
-		if (weak_text(f, run, port, &weak))
-			print_string(&f->csv, weak.data);
+		print_string(&f->csv, weak_text(f, run, port, &weak) ? weak.data : NULL);
+		if (domains >= 0)
+			print_uint(&f->csv, (uint64_t)domains);
 		print_row(&f->csv);
 		rows++;
 	}

@@ -11,6 +11,7 @@
 #include "survey/file.h"
 #include "survey/jsonw.h"
 #include "survey/log.h"
+#include "survey/mailfile.h"
 #include "survey/mem.h"
 #include "survey/output.h"
 #include "survey/rfc3339.h"
@@ -207,6 +208,29 @@ complete(void *arg, struct outfile *const **more, size_t *n, char **error)
 	return 0;
 }
 
+/* Mail domains of all runs, with the answers of all: as if the joined files were read. */
+static int
+take_domains(struct merge *m)
+{
+	struct mail *mail = mail_new();
+	int rc = 0;
+
+	for (size_t i = 0; i < m->nsources && rc != -1; i++)
+		rc = mailfile_domains(mail, m->sources[i].path);
+	if (mail->ndomains == 0) {
+		mail_free(mail);
+		return rc == -1 ? EXIT_FAILED : 0;
+	}
+	for (int pass = 0; pass < MAILFILE_NPASSES; pass++) {
+		for (size_t i = 0; i < m->nsources && rc != -1; i++)
+			rc = mailfile_pass(mail, m->sources[i].path, (enum mailfile_pass)pass);
+	}
+	if (rc != -1 && !m->o->no_records)
+		rc = mailfile_write(mail, m->made);
+	m->study->mail = mail;
+	return rc == -1 ? EXIT_FAILED : 0;
+}
+
 static int
 write_outputs(struct merge *m)
 {
@@ -238,7 +262,8 @@ merge(struct merge *m)
 
 	if ((rc = merge_check(m)) != 0 || (rc = check_output(m)) != 0)
 		return rc;
-	if ((rc = merge_study(m)) != 0 || (rc = write_outputs(m)) != 0)
+	if ((rc = merge_study(m)) != 0 || (rc = take_domains(m)) != 0 ||
+	    (rc = write_outputs(m)) != 0)
 		return rc;
 	if (rundir_install(m->made, m->o->output, is_merge) == -1) {
 		log_error(

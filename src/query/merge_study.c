@@ -169,7 +169,8 @@ add_dodgy(struct merge *m, const struct merge_source *src, const uint32_t *hosts
 static int
 add_source(struct merge *m, const struct merge_source *src, uint64_t record0)
 {
-	struct study *st = study_open(src->path, STUDY_ALL & ~(unsigned)STUDY_FINDINGS, 0);
+	struct study *st = study_open(
+	    src->path, STUDY_ALL & ~(unsigned)(STUDY_FINDINGS | STUDY_MAIL), 0);
 	uint32_t *dodgy;
 	size_t ndodgy = 0;
 	struct arena a;

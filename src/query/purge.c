@@ -15,6 +15,7 @@
 #include "survey/graph.h"
 #include "survey/jsonw.h"
 #include "survey/log.h"
+#include "survey/mailfile.h"
 #include "survey/mem.h"
 #include "survey/output.h"
 #include "survey/report.h"
@@ -317,6 +318,8 @@ make(struct purge *p)
 		return EXIT_FAILED;
 	}
 	purge_study(p);
+	if (mailfile_open(p->made, NULL, &p->after->mail) == -1)
+		return EXIT_FAILED;
 	if (take_dodgy(p) == -1)
 		return EXIT_FAILED;
 	if ((rc = write_results(p)) != 0 || (rc = make_derived(p)) != 0)

@@ -310,6 +310,8 @@ personal_file(struct purge *p, const char *path)
 	}
 	if (strcmp(path, "anonymise.key") == 0 || p->o->records)
 		return keep_file(p, path);
+	if (strcmp(path, DOMAINS_FILE) == 0 && p->o->names)
+		return 0; /* without their answers they tell nothing */
 	if (strcmp(path, "dns.ndjson") != 0)
 		return filter_lines(p, path);
 	return p->o->names ? 0 : filter_answers(p, path);

@@ -47,6 +47,7 @@ const struct rundir_file rundir_files[] = {
 	{ "ANONYMISED", MADE_BY_ANONYMISE },
 	{ NOTIFIED_FILE, MADE_BY_NOTIFY, .personal = true },
 	{ RECHECKED_FILE, MADE_BY_RECHECK, .personal = true },
+	{ DOMAINS_FILE, MADE_BY_IMPACT, .personal = true },
 	{ NULL },
 };
 
@@ -59,6 +60,7 @@ const char *const rundir_maker_name[] = {
 	[MADE_BY_ANONYMISE] = "--anonymise",
 	[MADE_BY_NOTIFY] = "notify",
 	[MADE_BY_RECHECK] = "recheck",
+	[MADE_BY_IMPACT] = "impact",
 };
 
 const struct rundir_file *

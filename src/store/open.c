@@ -18,6 +18,7 @@
 #include "survey/study_builder.h"
 
 #include "findings.h"
+#include "maildb.h"
 #include "import.h"
 
 /* The file that path stands for; the caller frees it. */
@@ -879,6 +880,8 @@ read_study(sqlite3 *db, const char *file, unsigned parts, uint32_t cluster)
 		st->bad = r.bad;
 		if ((parts & STUDY_FINDINGS) != 0 && findings_read(db, st) == -1)
 			log_warn("%s: weak keys: %s", file, sqlite3_errmsg(db));
+		if ((parts & STUDY_MAIL) != 0 && maildb_read(db, st) == -1)
+			log_warn("%s: mail domains: %s", file, sqlite3_errmsg(db));
 		keep_source(st, db);
 		if (st->bad > 0)
 			log_warn("%s: %llu entries were not understood and left out", file,

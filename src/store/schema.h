@@ -67,7 +67,22 @@ static const char store_tables[] =
     "  id INTEGER PRIMARY KEY, name TEXT NOT NULL, note TEXT, rows INTEGER NOT NULL,"
     "  bad INTEGER NOT NULL, error TEXT);"
     "CREATE TABLE key_list_parts ("
-    "  list INTEGER NOT NULL REFERENCES key_lists, part INTEGER NOT NULL, name TEXT NOT NULL);";
+    "  list INTEGER NOT NULL REFERENCES key_lists, part INTEGER NOT NULL, name TEXT NOT NULL);"
+    "CREATE TABLE domains ("
+    "  id INTEGER PRIMARY KEY, name TEXT NOT NULL, route TEXT NOT NULL, outcome TEXT,"
+    "  dnssec INTEGER NOT NULL, self INTEGER NOT NULL, odd INTEGER NOT NULL,"
+    "  mta_sts TEXT NOT NULL, mta_sts_outcome TEXT, dane TEXT NOT NULL);"
+    "CREATE TABLE mx_hosts ("
+    "  id INTEGER PRIMARY KEY, name TEXT NOT NULL, a TEXT, aaaa TEXT, alias INTEGER NOT NULL,"
+    "  tlsa_outcome TEXT, dnssec INTEGER NOT NULL, dane TEXT NOT NULL, tlsa TEXT NOT NULL);"
+    "CREATE TABLE domain_mx ("
+    "  domain INTEGER NOT NULL REFERENCES domains, mx INTEGER NOT NULL REFERENCES mx_hosts,"
+    "  preference INTEGER NOT NULL);"
+    "CREATE TABLE mx_addresses (mx INTEGER NOT NULL REFERENCES mx_hosts, ip TEXT NOT NULL);"
+    "CREATE TABLE tlsa ("
+    "  mx INTEGER NOT NULL REFERENCES mx_hosts, usage INTEGER NOT NULL,"
+    "  selector INTEGER NOT NULL, matching INTEGER NOT NULL, data TEXT NOT NULL,"
+    "  key INTEGER REFERENCES keys);";
 
 /* What people ask.  None of them shows a host that takes no part. */
 static const char store_views[] =
@@ -108,7 +123,13 @@ static const char store_views[] =
     " SELECT g.finding, f.key, c.key AS partner"
     " FROM finding_groups g JOIN findings f ON f.id = g.finding"
     "  JOIN common_keys c ON c.common = g.common"
-    " WHERE c.key <> f.key;";
+    " WHERE c.key <> f.key;"
+    "CREATE VIEW host_domains AS"
+    " SELECT h.id AS host, h.ip, h.asn, h.cluster, d.id AS domain, d.name, d.dane, d.mta_sts,"
+    "  m.id AS mx, m.name AS mx_name, m.tlsa, x.preference"
+    " FROM hosts h JOIN mx_addresses a ON a.ip = h.ip JOIN mx_hosts m ON m.id = a.mx"
+    "  JOIN domain_mx x ON x.mx = m.id JOIN domains d ON d.id = x.domain"
+    " WHERE h.out IS NULL;";
 
 /* Made after the rows: a sorted build is faster than upkeep. */
 static const char store_indices[] =
@@ -131,6 +152,13 @@ static const char store_indices[] =
     "CREATE INDEX findings_key ON findings (key);"
     "CREATE INDEX finding_groups_finding ON finding_groups (finding);"
     "CREATE INDEX common_keys_common ON common_keys (common);"
-    "CREATE INDEX not_checked_key ON not_checked (key);";
+    "CREATE INDEX not_checked_key ON not_checked (key);"
+    "CREATE INDEX domains_name ON domains (name);"
+    "CREATE INDEX domain_mx_domain ON domain_mx (domain);"
+    "CREATE INDEX domain_mx_mx ON domain_mx (mx);"
+    "CREATE INDEX mx_addresses_mx ON mx_addresses (mx);"
+    "CREATE INDEX mx_addresses_ip ON mx_addresses (ip);"
+    "CREATE INDEX tlsa_mx ON tlsa (mx);"
+    "CREATE INDEX tlsa_key ON tlsa (key);";
 
 #endif

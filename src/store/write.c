@@ -14,6 +14,7 @@
 
 #include "findings.h"
 #include "import.h"
+#include "maildb.h"
 #include "schema.h"
 
 #define STOP_ROWS 4096 /* how often the stop flag is looked at */
@@ -588,6 +589,8 @@ fill(sqlite3 *db, const struct study *st, const volatile sig_atomic_t *stop)
 	put_clusters(&r, st);
 	put_others(&r, st);
 	if (!r.failed && findings_write(db, st) == -1)
+		r.failed = true;
+	if (!r.failed && maildb_write(db, st, stop) == -1)
 		r.failed = true;
 	run_sql(&r, store_indices);
 	run_sql(&r, store_views);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "survey/finding.h"
+#include "survey/mail.h"
 #include "survey/study.h"
 
 void
@@ -34,6 +35,7 @@ study_free(struct study *st)
 	if (st->findings != NULL)
 		findings_fini(st->findings);
 	free(st->findings);
+	mail_free(st->mail);
 	free(st);
 }
 

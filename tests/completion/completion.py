@@ -36,7 +36,7 @@ CASES = {
     "analyze --dns ": ["cached", "fill", "refresh"],
     "graph --format svg,p": ["svg,png", "svg,pdf"],
     "graph -f svg,png,pdf,": ["svg,png,pdf,dot"],
-    "dns -t A,": {"A,AAAA", "A,PTR"},
+    "dns -t A,": {"A,AAAA", "A,PTR", "A,MX", "A,TLSA", "A,TXT"},
     "geo --country I": {"IE", "IT", "IN"},
     "geo -c IE,G": {"IE,GB", "IE,GR"},
     "status ": ["odd run", "run-a", "run-b"],

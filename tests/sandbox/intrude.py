@@ -115,6 +115,7 @@ def commands(t):
     t.check('analyze --anonymise', ['renameat', 'renameat2'], 'analyze', records, '--anonymise', '-o', t.top / 'copy')
     t.check('notify', ['renameat2'], 'notify', t.top / 'results', '-o', t.top / 'letters')
     t.check('dns', ['renameat'], 'dns', names, '-o', t.top / 'answers', *ask)
+    t.check('impact', ['renameat'], 'impact', t.top / 'results', '--domains', names, *ask)
     t.check('status', ['flock'], 'status', t.top / 'results')
 
 

@@ -1,0 +1,384 @@
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "survey/buf.h"
+#include "survey/hex.h"
+#include "survey/impact.h"
+#include "survey/mem.h"
+
+#include "maildb.h"
+
+#define STOP_ROWS 4096
+
+/* ---- writing ---- */
+
+struct writing {
+	sqlite3 *db;
+	const struct mail *m;
+	const struct impact *x;
+	const volatile sig_atomic_t *stop;
+	uint32_t *id; /* by MX host, from 1; 0: no domain names it */
+	uint32_t *hosts; /* in the order of their ids */
+	uint32_t nhosts;
+	unsigned rows;
+	sqlite3_stmt *row;
+	int column;
+	bool failed;
+};
+
+static void
+begin(struct writing *w, const char *sql)
+{
+	w->row = NULL;
+	w->column = 0;
+	if (sqlite3_prepare_v2(w->db, sql, -1, &w->row, NULL) != SQLITE_OK)
+		w->failed = true;
+}
+
+static void
+put_int(struct writing *w, int64_t v)
+{
+	sqlite3_bind_int64(w->row, ++w->column, v);
+}
+
+static void
+put_text(struct writing *w, const char *s)
+{
+	sqlite3_bind_text(w->row, ++w->column, s, -1, SQLITE_STATIC);
+}
+
+static void
+put_outcome(struct writing *w, uint8_t outcome)
+{
+	if (outcome == MAIL_NOT_ASKED)
+		sqlite3_bind_null(w->row, ++w->column);
+	else
+		put_text(w, dns_outcome_name((enum dns_outcome)outcome));
+}
+
+static void
+end_row(struct writing *w)
+{
+	if (sqlite3_step(w->row) != SQLITE_DONE)
+		w->failed = true;
+	sqlite3_reset(w->row);
+	w->column = 0;
+	if (w->stop != NULL && ++w->rows % STOP_ROWS == 0 && *w->stop)
+		w->failed = true;
+}
+
+static void
+end(struct writing *w)
+{
+	sqlite3_finalize(w->row);
+	w->row = NULL;
+}
+
+/* Ids by the first domain that names a host: the order in which answers came shows nowhere. */
+static void
+number_hosts(struct writing *w)
+{
+	const struct mail *m = w->m;
+
+	w->id = xcalloc((size_t)m->nhosts + 1, sizeof(*w->id));
+	w->hosts = xcalloc((size_t)m->nhosts + 1, sizeof(*w->hosts));
+	for (uint32_t d = 0; d < m->ndomains; d++) {
+		const struct mail_span *s = &m->domains[d].mx;
+
+		for (uint32_t i = s->at; i < s->at + s->n; i++) {
+			uint32_t host = m->mx[i].host;
+
+			if (w->id[host] != 0)
+				continue;
+			w->hosts[w->nhosts++] = host;
+			w->id[host] = w->nhosts;
+		}
+	}
+}
+
+static void
+put_domains(struct writing *w)
+{
+	const struct mail *m = w->m;
+
+	begin(w, "INSERT INTO domains VALUES (?,?,?,?,?,?,?,?,?,?)");
+	for (uint32_t i = 0; i < m->ndomains && !w->failed; i++) {
+		const struct mail_domain *d = &m->domains[i];
+
+		put_int(w, (int64_t)i + 1);
+		put_text(w, mail_text(m, d->name));
+		put_text(w, mail_route_name((enum mail_route)d->route));
+		put_outcome(w, d->outcome);
+		put_int(w, d->ad);
+		put_int(w, d->self);
+		put_int(w, d->odd);
+		put_text(w, mail_sts_name((enum mail_sts)d->sts));
+		put_outcome(w, d->sts_outcome);
+		put_text(w, mail_dane_name(mail_domain_dane(m, i)));
+		end_row(w);
+	}
+	end(w);
+	begin(w, "INSERT INTO domain_mx VALUES (?,?,?)");
+	for (uint32_t i = 0; i < m->ndomains; i++) {
+		const struct mail_span *s = &m->domains[i].mx;
+
+		for (uint32_t k = s->at; k < s->at + s->n && !w->failed; k++) {
+			put_int(w, (int64_t)i + 1);
+			put_int(w, w->id[m->mx[k].host]);
+			put_int(w, m->mx[k].preference);
+			end_row(w);
+		}
+	}
+	end(w);
+}
+
+static void
+put_hosts(struct writing *w)
+{
+	const struct mail *m = w->m;
+	char ip[IP_STRLEN];
+
+	begin(w, "INSERT INTO mx_hosts VALUES (?,?,?,?,?,?,?,?,?)");
+	for (uint32_t i = 0; i < w->nhosts && !w->failed; i++) {
+		const struct mail_host *h = &m->hosts[w->hosts[i]];
+
+		put_int(w, (int64_t)i + 1);
+		put_text(w, mail_text(m, h->name));
+		put_outcome(w, h->outcome[0]);
+		put_outcome(w, h->outcome[1]);
+		put_int(w, h->cname);
+		put_outcome(w, h->tlsa_outcome);
+		put_int(w, h->tlsa_ad);
+		put_text(w, mail_dane_name(mail_host_dane(m, w->hosts[i])));
+		put_text(w, impact_tlsa_name((enum impact_tlsa)w->x->tlsa[w->hosts[i]]));
+		end_row(w);
+	}
+	end(w);
+	begin(w, "INSERT INTO mx_addresses VALUES (?,?)");
+	for (uint32_t i = 0; i < w->nhosts; i++) {
+		const struct mail_span *s = &m->hosts[w->hosts[i]].addresses;
+
+		for (uint32_t k = s->at; k < s->at + s->n && !w->failed; k++) {
+			put_int(w, (int64_t)i + 1);
+			put_text(w, ip_format(&m->addresses[k], ip));
+			end_row(w);
+		}
+	}
+	end(w);
+}
+
+static void
+put_tlsa(struct writing *w)
+{
+	const struct mail *m = w->m;
+	struct buf hex;
+
+	buf_init(&hex);
+	begin(w, "INSERT INTO tlsa VALUES (?,?,?,?,?,?)");
+	for (uint32_t i = 0; i < w->nhosts; i++) {
+		const struct mail_span *s = &m->hosts[w->hosts[i]].tlsa;
+
+		for (uint32_t k = s->at; k < s->at + s->n && !w->failed; k++) {
+			const struct mail_tlsa *t = &m->tlsa[k];
+
+			buf_clear(&hex);
+			hex_add(&hex, m->blob + t->data, t->len);
+			put_int(w, (int64_t)i + 1);
+			put_int(w, t->usage);
+			put_int(w, t->selector);
+			put_int(w, t->matching);
+			put_text(w, hex.len > 0 ? hex.data : "");
+			if (w->x->record_key[k] != STUDY_NONE)
+				put_int(w, (int64_t)w->x->record_key[k] + 1);
+			else
+				sqlite3_bind_null(w->row, ++w->column);
+			end_row(w);
+		}
+	}
+	end(w);
+	buf_fini(&hex);
+}
+
+int
+maildb_write(sqlite3 *db, const struct study *st, const volatile sig_atomic_t *stop)
+{
+	struct impact *x = impact_new(st);
+	struct writing w = { .db = db, .m = st->mail, .x = x, .stop = stop };
+
+	if (x == NULL)
+		return 0;
+	number_hosts(&w);
+	put_domains(&w);
+	put_hosts(&w);
+	put_tlsa(&w);
+	free(w.id);
+	free(w.hosts);
+	impact_free(x);
+	return w.failed ? -1 : 0;
+}
+
+/* ---- reading ---- */
+
+struct reading {
+	sqlite3 *db;
+	struct study *st;
+	struct mail *m;
+};
+
+/* The number of a row's domain or host, 0 and up; false when there is no such one. */
+static bool
+number_of(struct reading *r, sqlite3_stmt *s, int column, uint32_t n, uint32_t *number)
+{
+	sqlite3_int64 id = sqlite3_column_int64(s, column);
+
+	if (id < 1 || id > (sqlite3_int64)n) {
+		r->st->bad++;
+		return false;
+	}
+	*number = (uint32_t)(id - 1);
+	return true;
+}
+
+static uint8_t
+outcome_of(sqlite3_stmt *s, int column)
+{
+	const char *t = (const char *)sqlite3_column_text(s, column);
+	int outcome = t != NULL ? dns_outcome_from(t, strlen(t)) : -1;
+
+	return outcome == -1 ? MAIL_NOT_ASKED : (uint8_t)outcome;
+}
+
+static void
+read_domain(struct reading *r, sqlite3_stmt *s)
+{
+	const char *name = (const char *)sqlite3_column_text(s, 1);
+	const char *route = (const char *)sqlite3_column_text(s, 2);
+	const char *sts = (const char *)sqlite3_column_text(s, 7);
+	int kind = route != NULL ? mail_route_from(route) : -1;
+	struct mail_domain *d;
+	uint32_t i;
+
+	if (name == NULL || kind == -1 || sqlite3_column_int64(s, 0) != r->m->ndomains + 1 ||
+	    (i = mail_add_domain(r->m, name)) + 1 != r->m->ndomains) {
+		r->st->bad++;
+		return;
+	}
+	d = &r->m->domains[i];
+	d->route = (uint8_t)kind;
+	d->outcome = outcome_of(s, 3);
+	d->ad = sqlite3_column_int(s, 4) != 0;
+	d->self = sqlite3_column_int(s, 5) != 0;
+	d->odd = sqlite3_column_int(s, 6) != 0;
+	for (int k = 0; k < STS_NSTATES && sts != NULL; k++)
+		if (strcmp(sts, mail_sts_name((enum mail_sts)k)) == 0)
+			d->sts = (uint8_t)k;
+	d->sts_outcome = outcome_of(s, 8);
+}
+
+static void
+read_host(struct reading *r, sqlite3_stmt *s)
+{
+	const char *name = (const char *)sqlite3_column_text(s, 1);
+	struct mail_host *h;
+	uint32_t i;
+
+	if (name == NULL || sqlite3_column_int64(s, 0) != r->m->nhosts + 1 ||
+	    (i = mail_add_host(r->m, name)) + 1 != r->m->nhosts) {
+		r->st->bad++;
+		return;
+	}
+	h = &r->m->hosts[i];
+	h->outcome[0] = outcome_of(s, 2);
+	h->outcome[1] = outcome_of(s, 3);
+	h->cname = sqlite3_column_int(s, 4) != 0;
+	h->tlsa_outcome = outcome_of(s, 5);
+	h->tlsa_ad = sqlite3_column_int(s, 6) != 0;
+}
+
+static void
+read_mx(struct reading *r, sqlite3_stmt *s)
+{
+	uint32_t domain, host;
+
+	if (number_of(r, s, 0, r->m->ndomains, &domain) && number_of(r, s, 1, r->m->nhosts, &host))
+		mail_add_mx(r->m, domain, host, (uint16_t)sqlite3_column_int(s, 2));
+}
+
+static void
+read_address(struct reading *r, sqlite3_stmt *s)
+{
+	const char *text = (const char *)sqlite3_column_text(s, 1);
+	struct ip ip;
+	uint32_t host;
+
+	if (!number_of(r, s, 0, r->m->nhosts, &host))
+		return;
+	if (text != NULL && ip_parse(text, strlen(text), &ip))
+		mail_add_address(r->m, host, &ip);
+	else
+		r->st->bad++;
+}
+
+static void
+read_tlsa(struct reading *r, sqlite3_stmt *s)
+{
+	const char *hex = (const char *)sqlite3_column_text(s, 4);
+	size_t n = hex != NULL ? strlen(hex) : 0;
+	uint8_t *data = xmalloc(n / 2 + 1);
+	struct mail_tlsa t = { .usage = (uint8_t)sqlite3_column_int(s, 1),
+		.selector = (uint8_t)sqlite3_column_int(s, 2),
+		.matching = (uint8_t)sqlite3_column_int(s, 3) };
+	uint32_t host;
+
+	if (number_of(r, s, 0, r->m->nhosts, &host)) {
+		if (hex != NULL && hex_parse(hex, n, data, n / 2))
+			mail_add_tlsa(r->m, host, &t, data, n / 2);
+		else
+			r->st->bad++;
+	}
+	free(data);
+}
+
+/* The rows of a domain or host stand together: it is as put_domains() and put_hosts() wrote them. */
+static const struct {
+	const char *sql;
+	void (*row)(struct reading *, sqlite3_stmt *);
+} tables[] = {
+	{ "SELECT id, name, route, outcome, dnssec, self, odd, mta_sts, mta_sts_outcome FROM "
+	  "domains"
+	  " ORDER BY id",
+	    read_domain },
+	{ "SELECT id, name, a, aaaa, alias, tlsa_outcome, dnssec FROM mx_hosts ORDER BY id",
+	    read_host },
+	{ "SELECT domain, mx, preference FROM domain_mx ORDER BY domain, rowid", read_mx },
+	{ "SELECT mx, ip FROM mx_addresses ORDER BY mx, rowid", read_address },
+	{ "SELECT mx, usage, selector, matching, data FROM tlsa ORDER BY mx, rowid", read_tlsa },
+};
+
+int
+maildb_read(sqlite3 *db, struct study *st)
+{
+	struct reading r = { .db = db, .st = st };
+	sqlite3_stmt *s = NULL;
+	int rc = SQLITE_DONE;
+
+	/* Of a version before there were such tables: nobody has asked. */
+	if (sqlite3_prepare_v2(db, "SELECT 1 FROM domains LIMIT 1", -1, &s, NULL) != SQLITE_OK)
+		return 0;
+	rc = sqlite3_step(s);
+	sqlite3_finalize(s);
+	if (rc != SQLITE_ROW)
+		return rc == SQLITE_DONE ? 0 : -1;
+	st->mail = r.m = mail_new();
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		if (sqlite3_prepare_v2(db, tables[i].sql, -1, &s, NULL) != SQLITE_OK)
+			return -1;
+		while ((rc = sqlite3_step(s)) == SQLITE_ROW)
+			tables[i].row(&r, s);
+		sqlite3_finalize(s);
+		if (rc != SQLITE_DONE)
+			return -1;
+	}
+	return 0;
+}

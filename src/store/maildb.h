@@ -1,0 +1,20 @@
+/* Mail domains in survey.db. */
+#ifndef STORE_MAILDB_H
+#define STORE_MAILDB_H
+
+#include <signal.h>
+
+#include "survey/study.h"
+
+struct sqlite3;
+
+/* Fill the tables from st->mail, or leave them empty.  Returns 0; -1: SQLite could not, or *stop is set. */
+int maildb_write(struct sqlite3 *db, const struct study *st, const volatile sig_atomic_t *stop);
+
+/*
+ * Read them into st->mail, which stays NULL where no domain stands.  What is not understood is
+ * added to st->bad.  Returns 0; -1: SQLite could not.  A database without these tables has none.
+ */
+int maildb_read(struct sqlite3 *db, struct study *st);
+
+#endif
