@@ -23,6 +23,9 @@ enum text_anchor { ANCHOR_START, ANCHOR_MIDDLE, ANCHOR_END };
 #define PICTURE_SOFT 0x5a5a5a
 #define PICTURE_RULE 0xcccccc
 #define PICTURE_KEY 0x222222
+#define PICTURE_IN 0x33668c /* in clusters, and outside of them */
+#define PICTURE_OUT 0xa9c8dd
+#define PICTURE_WEAK_OUT 0xefb8b4
 #define PICTURE_WEAK 0xc1121f /* keys that are weak, and what shows them */
 
 struct shape {

@@ -17,7 +17,7 @@ struct buf;
 struct report_options {
 	const char *path; /* whatever study_open() takes */
 	const char *output; /* directory that gets report/, NULL: path, or beside the file */
-	const char *title; /* NULL or "": the run's name */
+	const char *title; /* NULL or "": what the study is of, where and when */
 	/* How and when a run ends whose last stage this is; NULL and 0: as run.json says. */
 	const char *state;
 	int64_t ended;

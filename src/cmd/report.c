@@ -10,7 +10,7 @@ enum { OUTPUT, TITLE, ANONYMISE, KEEP_AS, TRUST, NO_SANDBOX };
 static const struct command_option options[] = {
 	[OUTPUT] = { "output", 'o', "DIR", "make report/ in this directory, not in RUNDIR",
 	    ARG_NEW_DIRECTORY },
-	[TITLE] = { "title", 't', "TEXT", "title of the report (default: the run's name)" },
+	[TITLE] = { "title", 't', "TEXT", "title of the report (default: of what, where, when)" },
 	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
 	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
 	[TRUST] = { "trust", 0, NULL, TRUST_HELP },

@@ -40,6 +40,23 @@ colour(struct buf *b, const char *name, uint32_t rgb)
 		buf_printf(b, " %s=\"#%06x\"", name, rgb);
 }
 
+/* A style sheet may know what some colours mean, and show them as it fits its ground. */
+static void
+fill(struct buf *b, uint32_t rgb)
+{
+	static const struct {
+		uint32_t rgb;
+		const char *name;
+	} classes[] = { { PICTURE_KEY, "key" }, { PICTURE_WEAK, "in-weak" },
+		{ PICTURE_WEAK_OUT, "out-weak" }, { PICTURE_IN, "in" }, { PICTURE_OUT, "out" } };
+
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+		if (classes[i].rgb == rgb)
+			buf_printf(b, " class=\"%s\"", classes[i].name);
+	}
+	colour(b, "fill", rgb);
+}
+
 static void
 stroke(struct buf *b, const struct shape *p)
 {
@@ -122,12 +139,10 @@ put_shape(struct buf *b, const struct shape *p)
 		attr(b, "cx", p->x);
 		attr(b, "cy", p->y);
 		attr(b, "r", p->r);
-		colour(b, "fill", p->fill);
+		fill(b, p->fill);
 		break;
 	case SHAPE_DIAMOND:
-		buf_adds(b, p->fill == PICTURE_KEY    ? "<path class=\"key\" d=\"M"
-			    : p->fill == PICTURE_WEAK ? "<path class=\"weak\" d=\"M"
-						      : "<path d=\"M");
+		buf_adds(b, "<path d=\"M");
 		number(b, p->x);
 		buf_addc(b, ' ');
 		number(b, p->y - p->r);
@@ -144,7 +159,7 @@ put_shape(struct buf *b, const struct shape *p)
 		buf_addc(b, ' ');
 		number(b, -p->r);
 		buf_adds(b, "z\"");
-		colour(b, "fill", p->fill);
+		fill(b, p->fill);
 		break;
 	case SHAPE_RECT:
 		buf_adds(b, "<rect");
@@ -152,7 +167,7 @@ put_shape(struct buf *b, const struct shape *p)
 		attr(b, "y", p->y);
 		attr(b, "width", p->x2);
 		attr(b, "height", p->y2);
-		colour(b, "fill", p->fill);
+		fill(b, p->fill);
 		break;
 	case SHAPE_TEXT:
 		put_text(b, p);

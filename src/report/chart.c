@@ -14,9 +14,12 @@
 #define MARGIN 12.0
 #define BAR 15.0
 #define BAR_STEP 22.0
-#define IN_RGB 0x33668c /* in clusters */
-#define OUT_RGB 0xa9c8dd /* outside */
-#define ALARM 0xb5402f
+#define IN_RGB PICTURE_IN
+#define OUT_RGB PICTURE_OUT
+#define ALARM PICTURE_WEAK
+#define ALARM_OUT PICTURE_WEAK_OUT
+#define ZOOM 20 /* a step that leaves less than one in so many gets a scale of its own */
+#define ZOOM_HEIGHT 26.0
 #define LABEL 60 /* characters at most */
 #define LABEL_WIDTH 190.0 /* points */
 
@@ -61,22 +64,24 @@ bar(struct picture *p, double x, double y, double w, uint32_t rgb)
 static void
 key(struct picture *p, const struct table *t, size_t n, double y)
 {
-	bool in = false, alarm = false, outside = false;
+	bool in = false, alarm = false, outside = false, alarm_outside = false;
 	const struct {
 		const bool *used;
 		uint32_t rgb;
 		const char *text;
 	} colours[] = {
 		{ &in, IN_RGB, "in clusters" },
-		{ &alarm, ALARM, "in clusters, weak or deprecated" },
+		{ &alarm, ALARM, "weak or deprecated" },
 		{ &outside, OUT_RGB, "outside" },
+		{ &alarm_outside, ALARM_OUT, "outside, weak" },
 	};
 	double x = MARGIN;
 
 	for (size_t i = 0; i < n; i++) {
 		in |= !t->rows[i].alarm;
 		alarm |= t->rows[i].alarm && cell_count(&t->rows[i], 1) > 0;
-		outside |= t->rows[i].cells[2].kind == CELL_COUNT;
+		outside |= !t->rows[i].alarm && t->rows[i].cells[2].kind == CELL_COUNT;
+		alarm_outside |= t->rows[i].alarm && cell_count(&t->rows[i], 2) > 0;
 	}
 	for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++) {
 		if (!*colours[i].used)
@@ -123,7 +128,7 @@ chart_bars(struct picture *p, const struct table *t, const char *title, size_t m
 		short_label(&b, r->label);
 		picture_text(p, x0 - 8, y + BAR - 4, 9.5, PICTURE_INK, b.data)->anchor = ANCHOR_END;
 		bar(p, x0, y, in, r->alarm ? ALARM : IN_RGB);
-		bar(p, x0 + in, y, w - in, OUT_RGB);
+		bar(p, x0 + in, y, w - in, r->alarm ? ALARM_OUT : OUT_RGB);
 		buf_clear(&b);
 		text_count(&b, total);
 		picture_text(p, x0 + w + 6, y + BAR - 4, 9.5, PICTURE_SOFT, b.data);
@@ -142,11 +147,27 @@ chart_bars(struct picture *p, const struct table *t, const char *title, size_t m
 	return true;
 }
 
+/* The thin end of a bar, drawn out to the whole width of the next one. */
+static void
+zoom(struct picture *p, double x0, double full, double sliver, double y, uint64_t n, uint64_t of)
+{
+	struct buf b;
+
+	picture_line(p, x0, y, x0, y + ZOOM_HEIGHT, PICTURE_SOFT, 0.6);
+	picture_line(p, x0 + sliver, y, x0 + full, y + ZOOM_HEIGHT, PICTURE_SOFT, 0.6);
+	buf_init(&b);
+	buf_adds(&b, "one in ");
+	text_count(&b, (of + n / 2) / n);
+	buf_adds(&b, ", enlarged:");
+	picture_text(p, x0 + 6, y + ZOOM_HEIGHT - 5, 9, PICTURE_SOFT, b.data);
+	buf_fini(&b);
+}
+
 bool
 chart_funnel(struct picture *p, const struct table *t, const char *title)
 {
 	double room = 0, y, x0, full;
-	uint64_t most = 0, before = 0;
+	uint64_t most = 0, before = 0, scale = 0;
 	size_t steps = 0;
 	struct buf b;
 
@@ -159,36 +180,46 @@ chart_funnel(struct picture *p, const struct table *t, const char *title)
 		short_label(&b, t->rows[i].label);
 		room = fmax(room, picture_text_width(b.data, 9.5));
 	}
-	if (steps < 2) /* one number narrows nothing down */
-		most = 0;
-	if (most > 0) {
-		y = head(p, title);
-		x0 = MARGIN + room + 8;
-		full = WIDTH - MARGIN - 100 - x0;
-		for (size_t i = 0; i < t->nrows; i++) {
-			uint64_t n = cell_count(&t->rows[i], 0);
-			double w = full * log10((double)n + 1) / log10((double)most + 1);
-
-			if (t->rows[i].cells[0].kind != CELL_COUNT)
-				continue; /* not told */
-			picture_text(p, x0 - 8, y + BAR - 4, 9.5, PICTURE_INK, t->rows[i].label)
-			    ->anchor = ANCHOR_END;
-			bar(p, x0, y, w, IN_RGB);
-			buf_clear(&b);
-			text_count(&b, n);
-			if (before > 0)
-				buf_printf(&b, "  (%.*f %%)", n * 20 < before ? 1 : 0,
-				    100.0 * (double)n / (double)before);
-			picture_text(p, x0 + w + 6, y + BAR - 4, 9.5, PICTURE_SOFT, b.data);
-			before = n;
-			y += BAR_STEP;
-		}
-		picture_text(p, MARGIN, y + 10, 9, PICTURE_SOFT,
-		    "Lengths are logarithmic; in brackets the share of the step before.");
-		p->height = y + 14 + MARGIN;
+	if (steps < 2 || most == 0) { /* one number narrows nothing down */
+		buf_fini(&b);
+		return false;
 	}
+	y = head(p, title);
+	x0 = MARGIN + room + 8;
+	full = WIDTH - MARGIN - 108 - x0;
+	for (size_t i = 0; i < t->nrows; i++) {
+		uint64_t n = cell_count(&t->rows[i], 0);
+		double w;
+
+		if (t->rows[i].cells[0].kind != CELL_COUNT)
+			continue; /* not told */
+		if (scale == 0)
+			scale = n;
+		if (n > 0 && n * ZOOM < before && before > 0) {
+			double sliver = full * (double)n / (double)scale;
+
+			picture_rect(p, x0, y - BAR_STEP, fmax(sliver, 1), BAR, IN_RGB);
+			zoom(p, x0, full, fmax(sliver, 1), y - BAR_STEP + BAR, n, before);
+			y += ZOOM_HEIGHT - (BAR_STEP - BAR);
+			scale = n;
+		}
+		w = scale > 0 ? fmin(full * (double)n / (double)scale, full) : 0;
+		picture_text(p, x0 - 8, y + BAR - 4, 9.5, PICTURE_INK, t->rows[i].label)->anchor =
+		    ANCHOR_END;
+		bar(p, x0, y, w, i + 1 == t->nrows ? IN_RGB : OUT_RGB);
+		buf_clear(&b);
+		text_count(&b, n);
+		if (before > 0 && scale != n)
+			buf_printf(&b, "  (%.0f %%)", 100.0 * (double)n / (double)before);
+		picture_text(p, x0 + w + 6, y + BAR - 4, 9.5, PICTURE_SOFT, b.data);
+		before = n;
+		y += BAR_STEP;
+	}
+	picture_text(
+	    p, MARGIN, y + 10, 9, PICTURE_SOFT, "In brackets the share of the step before.");
+	p->height = y + 14 + MARGIN;
 	buf_fini(&b);
-	return most > 0;
+	return true;
 }
 
 /* Powers of ten with a thin line each, on both axes. */

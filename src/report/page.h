@@ -8,12 +8,12 @@
 #include "runinfo.h"
 #include "table.h"
 
-/* page.css and page.js as they were when the program was built. */
+/* page.css, and texts.js with page.js, as they were when the program was built. */
 extern const unsigned char page_css[], page_js[];
 extern const size_t page_css_len, page_js_len;
 
 /* The hosts, keys and clusters as the JSON document that page.js reads. */
-void page_data(const struct study *, struct buf *out);
+void page_data(const struct study *, const uint8_t *flags, struct buf *out);
 
 /* text deflated (zlib) and in base64: safe inside any element. */
 void page_pack(const char *text, size_t len, struct buf *out);
@@ -34,7 +34,23 @@ struct page {
 	const struct tables *tables;
 	const struct page_chart *charts;
 	size_t ncharts;
+	const uint8_t *flags; /* by cluster, HEADLINE_… */
+	const char *since; /* the run that changes are told from, or NULL */
 };
+
+#define HEADLINE_TRUSTED 1 /* the key of a trusted certificate is held in another AS, too */
+#define HEADLINE_WEAK 2 /* has a critical or high finding */
+#define HEADLINE_NEW 4 /* was none in the run before */
+
+/* What is marked of each cluster; to be freed. */
+uint8_t *headline_flags(const struct study *);
+/* "Shared keys of mail hosts in Ireland, 1 July 2026" */
+void headline_title(const struct study *, const struct runinfo *, struct buf *out);
+/* What is lacking, and the findings as sentences with links. */
+void headline_html(const struct page *, struct buf *out);
+
+bool page_has_weak(const struct page *);
+void page_weak(const struct page *, struct buf *out);
 
 void page_html(const struct page *, struct buf *out);
 /* Everything before the content of the body.  script: the page has page.js. */

@@ -1,10 +1,11 @@
-"use strict";
 /*
  * The report's behaviour.  The data are remote text: they reach the page only
  * as text nodes and attribute values, never as markup.
  */
 (() => {
+	const {parseQuery, csvField} = surveyTexts;
 	const PAGE = 100;
+	const TRUSTED = 1, WEAK = 2, NEW = 4; /* flags of a cluster, as in page.h */
 	const $ = id => document.getElementById(id);
 	let D = null;        /* the data: see page_data.c */
 	let shown = [];      /* cluster indices in the table's order */
@@ -36,11 +37,51 @@
 		return new Response(stream).text();
 	}
 
+	/* ---- tables ---- */
+
+	/* A cell as text: what stands in lines of its own is kept apart. */
+	function cellText(cell) {
+		const lines = [...cell.children].filter(e => e.classList.contains("name"));
+		return (lines.length > 1 ? lines.map(e => e.textContent).join("; ") : cell.textContent).trim();
+	}
+
+	function saveCsv(name, rows) {
+		const text = rows.map(r => r.map(csvField).join(",") + "\r\n").join("");
+		const url = URL.createObjectURL(new Blob([text], {type: "text/csv"}));
+		const link = make("a", {href: url, download: name + ".csv"});
+		document.body.append(link);
+		link.click();
+		link.remove();
+		setTimeout(() => URL.revokeObjectURL(url), 10000);
+	}
+
+	const csvButton = (name, rows) => make("button", {type: "button", class: "csv",
+		"aria-label": "this table as CSV", onclick: () => saveCsv(name, rows())}, "CSV");
+
+	/* Long tables of the page itself: the first rows, and a button for the others. */
+	function foldTables() {
+		for (const table of document.querySelectorAll("table.stat, table.fold")) {
+			const rows = [...table.tBodies[0].rows], first = +(table.dataset.rows || 12);
+			const under = make("p", {class: "under"});
+			const place = table.closest(".scroll") || table;
+			if (rows.length > first + 3) {
+				for (const r of rows.slice(first)) r.hidden = true;
+				under.append(make("button", {type: "button", class: "more", onclick: e => {
+					for (const r of rows) r.hidden = false;
+					e.target.remove();
+				}}, count(rows.length - first) + " more"), " ");
+			}
+			under.append(csvButton(table.id.replace(/^t-/, ""), () => [...table.rows]
+				.map(r => [...r.cells].map(cellText))));
+			place.after(under);
+		}
+	}
+
 	/* Columns of D.clusters: see page_data.c. */
 	const C = i => {
 		const c = D.clusters[i];
 		return {id: c[0], host0: c[1], hosts: c[2], key0: c[3], keys: c[4], shared: c[5], ases: c[6],
-			why: c[7], text: c[8], as: c[9], ports: c[10]};
+			why: c[7], text: c[8], as: c[9], ports: c[10], flags: c[11]};
 	};
 	const asName = a => {
 		const [asn, name] = D.ases[a];
@@ -57,7 +98,8 @@
 		["shared keys", "shared", true, c => number(c.shared)],
 		["ports", "ports", false, c => make("td", {class: "mono"}, portNames(c.ports))],
 		["largest AS", "as", false, c => make("td", {}, make("span", {class: "name"}, asName(c.as)))],
-		["it may be", "why", false, c => make("td", {}, D.whys[c.why])],
+		["it may be", "why", false, c => make("td", {}, D.whys[c.why], c.flags & WEAK
+			? make("span", {class: "weak"}, " weak key") : null)],
 	];
 
 	function sortValue(c) {
@@ -110,6 +152,7 @@
 			? count(shown.length) + " clusters"
 			: count(shown.length) + " of " + count(D.clusters.length) + " clusters";
 		$("clusters-more").hidden = shown.length <= limit;
+		$("clusters-more").textContent = count(shown.length - limit) + " more";
 	}
 
 	/* ---- search and filter ---- */
@@ -120,6 +163,8 @@
 		for (const u of usesOf(h)) parts.push(D.keys[D.uses[u + 1]]);
 		return parts.join("\n").toLowerCase();
 	}
+
+	const checked = id => $(id) !== null && $(id).checked;
 
 	let useStart = null; /* of each host: where in hostUses its uses begin */
 	let hostUses = null;
@@ -136,18 +181,50 @@
 		return hostUses.subarray(useStart[h], useStart[h + 1]);
 	}
 
+	/* Hosts in no cluster, and addresses that the survey knows without a key, or not at all. */
+	function drawOutside(query, asked, outside, found) {
+		const box = $("outside");
+		const list = (title, items) => {
+			box.append(make("p", {class: "note"}, title + (items.length > 20 ? "; the first 20:" : ":")),
+				make("ul", {}, ...items.slice(0, 20).map(i => make("li", {}, ...i))));
+		};
+		box.replaceChildren();
+		if (outside.length > 0)
+			list(counted(outside.length, "matching host is in no cluster", "matching hosts are in no cluster"),
+				outside.map(h => [make("code", {class: "name"}, D.hosts.ip[h]), " ",
+					make("span", {class: "name soft"}, asName(D.hosts.as[h]))]));
+		if (query === "" || !asked.isAddress) return;
+		const says = {"no key": "surveyed, but showed no key", "another country": "found, but in another country",
+			"country not known": "found, but of unknown country"};
+		let absent = 0;
+		for (const [reason, ips] of Object.entries(D.absent)) {
+			const these = ips.filter(asked.address);
+			absent += these.length;
+			if (these.length > 0)
+				list(counted(these.length, "address was ", "addresses were ") + says[reason],
+					these.map(ip => [make("code", {class: "name"}, ip)]));
+		}
+		if (found === 0 && outside.length === 0 && absent === 0)
+			box.append(make("p", {class: "note"}, query + (D.others
+				? " is not in this survey: it did not answer, was not asked, or opted out (survey find tells which)."
+				: " is in no cluster; this directory does not tell of other hosts.")));
+	}
+
 	function search() {
-		const query = $("q").value.trim().toLowerCase();
+		const query = $("q").value.trim(), lower = query.toLowerCase();
+		const asked = parseQuery(query);
 		const least = +$("least").value || 0;
 		const group = $("port").value, why = $("why").value;
+		const want = (checked("f-trusted") ? TRUSTED : 0) | (checked("f-weak") ? WEAK : 0) | (checked("f-new") ? NEW : 0);
 		const hit = new Set();
 		const outside = [];
-		let all = query === "";
-		const id = query.match(/^#?(?:cluster )?(\d+)$/);
+		let all = query === "", found = 0;
+		const id = lower.match(/^#?(?:cluster )?(\d+)$/);
 		if (!all) {
-			index = index || D.hosts.ip.map((_, h) => hostText(h));
-			for (let h = 0; h < index.length; h++) {
-				if (!index[h].includes(query)) continue;
+			if (asked.line) index = index || D.hosts.ip.map((_, h) => hostText(h));
+			for (let h = 0; h < D.hosts.ip.length; h++) {
+				if (!(asked.line ? asked.line(index[h]) : asked.address(D.hosts.ip[h]))) continue;
+				found++;
 				if (D.hosts.cluster[h] >= 0) hit.add(D.hosts.cluster[h]);
 				else outside.push(h);
 			}
@@ -156,7 +233,8 @@
 		for (let i = 0; i < D.clusters.length; i++) {
 			const c = C(i);
 			if (!(all || hit.has(i) || id && c.id === +id[1])) continue;
-			if (c.hosts < least) continue;
+			if (c.hosts < least || (c.flags & want) !== want) continue;
+			if (checked("f-ases") && c.ases < 2) continue;
 			if (group !== "" && !(c.ports >> +group & 1)) continue;
 			if (why !== "" && c.why !== +why) continue;
 			shown.push(i);
@@ -164,17 +242,7 @@
 		limit = PAGE;
 		sortClusters();
 		drawTable();
-		const box = $("outside");
-		box.replaceChildren();
-		if (outside.length > 0) {
-			box.append(make("p", {class: "note"}, count(outside.length) +
-				" matching hosts are in no cluster" + (outside.length > 20 ? "; the first 20:" : ":")));
-			const list = make("ul");
-			for (const h of outside.slice(0, 20))
-				list.append(make("li", {}, make("code", {class: "name"}, D.hosts.ip[h]), " ",
-					make("span", {class: "name soft"}, asName(D.hosts.as[h]))));
-			box.append(list);
-		}
+		drawOutside(query, asked, outside, found);
 	}
 
 	/* ---- one cluster ---- */
@@ -212,33 +280,37 @@
 			const nth = key - c.key0 + 1;
 			const weak = D.weak[key];
 			cell.append(make("span", {class: "name" + (weak ? " weak" : ""), title: D.keys[key]},
-				nth <= c.shared ? make("b", {}, "k" + nth) : make("span", {class: "soft"}, "own"),
-				" " + ports.join(" ") + (weak ? " weak: " + weak[1] : "")));
+				nth <= c.shared ? make("b", {}, "k" + nth) : make("span", {class: "soft"}, "own"), " ",
+				make("span", {class: "soft"}, D.keys[key].slice(0, 8)), " " + ports.join(" ") + (weak ? " weak: " + weak[1] : "")));
 		}
 		return cell;
 	}
 
 	/* A table whose rows are made as they are asked for. */
-	function pagedTable(caption, heads, n, row, page) {
+	function pagedTable(name, caption, heads, n, row, page) {
 		const body = make("tbody");
-		const more = make("button", {type: "button", class: "more"}, "Show more");
+		const more = make("button", {type: "button", class: "more"});
 		let at = 0;
-		const fill = () => {
-			for (const end = Math.min(n, at + page); at < end; at++) body.append(row(at));
+		const fill = to => {
+			for (const end = Math.min(n, to); at < end; at++) body.append(row(at));
 			more.hidden = at >= n;
+			more.textContent = count(n - at) + " more";
 		};
-		more.addEventListener("click", fill);
-		fill();
-		return [make("div", {class: "scroll"}, make("table", {}, make("caption", {}, caption),
-			make("thead", {}, make("tr", {}, ...heads.map(([t, k]) => make("th", {scope: "col", class: k}, t)))),
-			body)), more];
+		more.addEventListener("click", () => fill(n));
+		fill(n <= page + 3 ? n : page);
+		const csv = csvButton(name, () => [heads.map(([t]) => t),
+			...Array.from({length: n}, (_, i) => [...row(i).cells].map(cellText))]);
+		return [make("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": caption},
+			make("table", {}, make("caption", {}, caption),
+				make("thead", {}, make("tr", {}, ...heads.map(([t, k]) => make("th", {scope: "col", class: k}, t)))),
+				body)), make("p", {class: "under"}, more, " ", csv)];
 	}
 
 	function hostTable(c, wanted) {
 		const order = Array.from({length: c.hosts}, (_, i) => c.host0 + i);
 		const first = order.findIndex(h => D.hosts.ip[h] === wanted);
 		if (first > 0) order.unshift(order.splice(first, 1)[0]);
-		return pagedTable("Hosts", [["#", "n"], ["address", ""], ["AS", "wide"], ["keys on ports", ""],
+		return pagedTable("cluster-" + c.id + "-hosts", "Hosts", [["#", "n"], ["address", ""], ["AS", "wide"], ["keys on ports", ""],
 			["names", ""], ["ports", "wide"]], c.hosts, i => {
 			const h = order[i];
 			const ip = D.hosts.ip[h] === wanted ? make("mark", {}, D.hosts.ip[h]) : D.hosts.ip[h];
@@ -259,12 +331,12 @@
 				uses[k].ports.set(p, (uses[k].ports.get(p) || 0) + 1);
 			}
 		}
-		return pagedTable("Shared keys", [["key", ""], ["hosts", "n"], ["ports (hosts)", ""], ["SHA-256", ""]],
+		return pagedTable("cluster-" + c.id + "-keys", "Shared keys", [["key", ""], ["hosts", "n"], ["ports (hosts)", ""], ["SHA-256", ""]],
 			c.shared, k => {
 				const ports = [...uses[k].ports].sort((a, b) => a[0] - b[0]);
 				const weak = D.weak[c.key0 + k];
 				const alarm = weak && weak[0] < 2 || ports.length > 1 && uses[k].ports.has(22);
-				return make("tr", {class: alarm ? "alarm" : ""}, make("th", {scope: "row"}, "k" + (k + 1)),
+				return make("tr", {class: alarm ? "alarm" : ""}, make("th", {scope: "row"}, weak ? make("b", {class: "weak"}, "k" + (k + 1)) : "k" + (k + 1)),
 					number(uses[k].hosts.size),
 					make("td", {}, ports.map(([p, n]) => p + " (" + count(n) + ")").join(" ")),
 					make("td", {class: "mono"}, make("span", {class: "fp name"}, D.keys[c.key0 + k] || "not named in the file"),
@@ -298,7 +370,7 @@
 					pairs.set(name, row);
 				}
 		const rows = [...pairs.values()].sort((a, b) => a.p - b.p || a.q - b.q);
-		return pagedTable("Pairs of ports that share a key", [["ports", ""], ["keys", "n"], ["hosts", "n"]],
+		return pagedTable("cluster-" + c.id + "-ports", "Pairs of ports that share a key", [["ports", ""], ["keys", "n"], ["hosts", "n"]],
 			rows.length, i => make("tr", {class: rows[i].p === 22 && rows[i].q !== 22 ? "alarm" : ""},
 				make("th", {scope: "row"}, rows[i].p + " = " + rows[i].q),
 				number(rows[i].keys), number(rows[i].hosts.size)), 60);
@@ -309,6 +381,14 @@
 		"stroke-dasharray stroke-opacity stroke-linejoin paint-order font-size font-family font-weight " +
 		"text-anchor role").split(" "));
 
+	/* A line's colour for a dark ground: the same hue, light enough. */
+	function lit(colour) {
+		const rgb = [1, 3, 5].map(i => parseInt(colour.slice(i, i + 2), 16));
+		const bright = .299 * rgb[0] + .587 * rgb[1] + .114 * rgb[2];
+		const f = Math.max(0, Math.min(.75, (150 - bright) / (255 - bright)));
+		return "rgb(" + rgb.map(c => Math.round(c + (255 - c) * f)).join(" ") + ")";
+	}
+
 	/* A copy with known elements and attributes only; links point into this page. */
 	function cleanSvg(from) {
 		if (!SVG_TAGS.has(from.localName)) return null;
@@ -318,6 +398,8 @@
 			else if (a.name === "href" && from.localName === "a" && /#[ch]=[A-Za-z0-9.:%-]+$/.test(a.value))
 				to.setAttribute("href", a.value.slice(a.value.indexOf("#")));
 		}
+		if (/^#[0-9a-f]{6}$/.test(from.getAttribute("stroke")))
+			to.style.setProperty("--lit", lit(from.getAttribute("stroke")));
 		for (const n of from.childNodes) {
 			if (n.nodeType === Node.TEXT_NODE) to.append(n.data);
 			else if (n.nodeType === Node.ELEMENT_NODE) {
@@ -415,9 +497,25 @@
 		svg.removeAttribute("width");
 		svg.removeAttribute("height");
 		for (const t of svg.querySelectorAll(":scope > title, :scope > desc")) t.remove();
+		svg.setAttribute("role", "group"); /* its hosts are links */
 		svg.setAttribute("aria-label", "Picture of cluster " + c.id + ": plus and minus zoom, arrows move, 0 shows all");
 		box.append(svg);
 		panAndZoom(box, svg);
+	}
+
+	/* What the signs of the table of hosts say. */
+	function legend() {
+		const sign = (c, text, says) => [make("b", {class: c}, text), " " + says + "  "];
+		return make("p", {class: "note legend"},
+			...sign("mono", "k1", "a shared key of the table above, with the begin of its SHA-256;"),
+			...sign("mono", "own", "a key that no other host of the survey shows."),
+			...sign("good", "✓", "the name leads to this address;"),
+			...sign("bad", "✗", "it leads elsewhere (→) or nowhere;"),
+			...sign("unknown", "?", "there was no answer;"), ...sign("", "–", "it was not looked up."),
+			...sign("mono", "rdns", "the name that DNS gives for the address;"),
+			...sign("mono", "banner", "the name in the greeting on port 25;"),
+			...sign("mono", "p25dn", "the common name in the certificate of port 25;"),
+			...sign("mono", "p25san0", "the first of its other names, and so on for each port."));
 	}
 
 	function openCluster(i, wanted) {
@@ -440,7 +538,7 @@
 				", " + counted(c.ases, "AS", "ASes") + ". ", make("span", {class: "badge"}, D.whys[c.why])),
 			make("p", {class: "soft"}, c.text),
 			picture, ...keyTable(c), make("details", {}, make("summary", {}, "Pairs of ports"), ...pairTable(c)),
-			...hostTable(c, wanted));
+			...hostTable(c, wanted), legend());
 		box.hidden = false;
 		drawPicture(c, picture);
 		for (const row of $("clusters-table").tBodies[0].rows)
@@ -458,9 +556,29 @@
 		(open || $("q")).focus();
 	}
 
+	/* A finding's link: only those clusters. */
+	function applyFilter(name) {
+		const why = name.match(/^why-(\d+)$/);
+		$("q").value = "";
+		for (const f of ["ases", "trusted", "weak", "new"])
+			if ($("f-" + f)) $("f-" + f).checked = f === name;
+		$("why").value = why ? why[1] : "";
+		$("port").value = "";
+		$("least").value = 2;
+		$("filters").open = true;
+		search();
+		$("clusters").scrollIntoView({block: "start"});
+	}
+
 	function follow() {
-		const m = location.hash.match(/^#([ch])=(.+)$/);
+		const table = /^#t-[a-z-]+$/.test(location.hash) && $(location.hash.slice(1));
+		if (table && table.closest("details")) {
+			table.closest("details").open = true;
+			table.closest("details").scrollIntoView({block: "start"});
+		}
+		const m = location.hash.match(/^#([chf])=(.+)$/);
 		if (!m) return;
+		if (m[1] === "f") { applyFilter(m[2]); return; }
 		if (m[1] === "c") {
 			const i = D.clusters.findIndex(c => c[0] === +m[2]);
 			if (i >= 0) openCluster(i);
@@ -485,6 +603,18 @@
 	});
 	theme.hidden = false;
 
+	/* Paper has no buttons: what is to be printed is opened before. */
+	$("print").addEventListener("click", () => {
+		for (const d of document.querySelectorAll("main details:not(#filters)")) d.open = true;
+		for (const b of document.querySelectorAll("main button.more:not([hidden])"))
+			if (b.id !== "clusters-more") b.click();
+		limit = Infinity;
+		if (D) drawTable();
+		print();
+	});
+	$("print").hidden = false;
+	foldTables();
+
 	unpack("data").then(text => {
 		if (text === null) {
 			$("clusters-count").textContent = "This browser cannot unpack the list of clusters; the figures " +
@@ -495,8 +625,12 @@
 		indexUses();
 		D.ports.forEach((p, i) => $("port").append(make("option", {value: i}, "port " + p)));
 		D.whys.forEach((w, i) => $("why").append(make("option", {value: i}, w)));
-		for (const id of ["q", "least", "port", "why"]) $(id).addEventListener("input", search);
-		$("clusters-more").addEventListener("click", () => { limit += PAGE * 5; drawTable(); });
+		for (const id of ["q", "least", "port", "why", "f-ases", "f-trusted", "f-weak", "f-new"])
+			if ($(id)) $(id).addEventListener("input", search);
+		$("clusters-more").addEventListener("click", () => { limit = Infinity; drawTable(); });
+		$("clusters-csv").addEventListener("click", () => saveCsv("clusters", [columns.map(([title]) => title),
+			...shown.map(i => columns.map(([, , , cell]) => cellText(cell(C(i)))))]));
+		$("clusters-csv").hidden = false;
 		addEventListener("hashchange", follow);
 		addEventListener("keydown", e => {
 			if (e.key === "Escape" && !$("detail").hidden) close();

@@ -153,9 +153,9 @@ largest_as(const struct study *st, const struct study_cluster *c, uint32_t *coun
 	return best;
 }
 
-/* [id, first host, hosts, first key, keys, shared keys, ASes, why, text, largest AS, ports of shared keys] */
+/* [id, first host, hosts, first key, keys, shared keys, ASes, why, text, largest AS, ports of shared keys, flags] */
 static void
-put_clusters(struct jsonw *w, const struct study *st, const struct order *o)
+put_clusters(struct jsonw *w, const struct study *st, const struct order *o, const uint8_t *flags)
 {
 	uint32_t *count = xcalloc((size_t)st->nases + 1, sizeof(*count));
 	struct buf b;
@@ -186,6 +186,7 @@ put_clusters(struct jsonw *w, const struct study *st, const struct order *o)
 				ports |= 1U << st->uses[u].port;
 		}
 		jsonw_uint(w, ports);
+		jsonw_uint(w, flags[i]);
 		jsonw_end_array(w);
 	}
 	jsonw_end_array(w);
@@ -413,8 +414,35 @@ put_words(struct jsonw *w)
 	jsonw_end_array(w);
 }
 
+/* The addresses of hosts that take no part, by the reason: so that a search can tell them from others. */
+static void
+put_absent(struct jsonw *w, const struct study *st)
+{
+	static const char *const reasons[] = { [OUT_NO_KEY] = "no key",
+		[OUT_WRONG_COUNTRY] = "another country",
+		[OUT_NO_COUNTRY] = "country not known" };
+	uint32_t n = 0;
+
+	jsonw_key(w, "others");
+	jsonw_bool(w, (st->parts & STUDY_OTHERS) != 0);
+	jsonw_key(w, "absent");
+	jsonw_object(w);
+	for (size_t reason = 1; reason < sizeof(reasons) / sizeof(reasons[0]); reason++) {
+		jsonw_key(w, reasons[reason]);
+		jsonw_array(w);
+		for (uint32_t i = 0; i < st->nhosts && n < HOSTS_MAX; i++) {
+			if (st->hosts[i].out != reason)
+				continue;
+			put_ip(w, &st->hosts[i].ip);
+			n++;
+		}
+		jsonw_end_array(w);
+	}
+	jsonw_end_object(w);
+}
+
 void
-page_data(const struct study *st, struct buf *out)
+page_data(const struct study *st, const uint8_t *flags, struct buf *out)
 {
 	struct order o = { .nhosts = 0 };
 	struct jsonw w;
@@ -424,10 +452,11 @@ page_data(const struct study *st, struct buf *out)
 	jsonw_object(&w);
 	put_words(&w);
 	put_ases(&w, st);
-	put_clusters(&w, st, &o);
+	put_clusters(&w, st, &o, flags);
 	put_keys(&w, st, &o);
 	put_weak(&w, st, &o);
 	put_hosts(&w, st, &o);
+	put_absent(&w, st);
 	jsonw_end_object(&w);
 	buf_add(out, w.out.data, w.out.len);
 	jsonw_fini(&w);

@@ -3,18 +3,14 @@
 
 #include "survey/escape.h"
 #include "survey/file.h"
-#include "survey/finding.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/picture.h"
-#include "survey/publickey.h"
 #include "survey/text.h"
 
 #include "page.h"
 
 #define PICTURES_MAX ((size_t)96 << 20) /* bytes of all of them as they stand in the page */
-#define WEAK_MAX 500 /* findings that are listed; weak.json has all */
-#define WEAK_PLACES 6 /* hosts of a key that are named */
 #define PICTURE_MAX ((size_t)4 << 20) /* bytes of one picture that is taken into the page */
 
 void
@@ -43,12 +39,6 @@ put_time(struct buf *b, const char *t)
 	buf_fini(&text);
 }
 
-static bool
-has_weak(const struct page *p)
-{
-	return p->study->findings != NULL && p->study->findings->nfindings > 0;
-}
-
 void
 page_head(const char *title, bool script, struct buf *b)
 {
@@ -72,6 +62,31 @@ page_head(const char *title, bool script, struct buf *b)
 	buf_adds(b, "</style>\n</head>\n<body>\n");
 }
 
+/* Which run, its state, and when. */
+static void
+put_run(const struct runinfo *r, struct buf *b)
+{
+	if (!r->there) {
+		buf_adds(b, "Which run this is, and of when, is not known.");
+		return;
+	}
+	if (r->name != NULL) {
+		buf_adds(b, "Run <b>");
+		page_text(b, r->name, 80);
+		buf_adds(b, "</b>, ");
+	}
+	page_text(b, r->state, 80);
+	if (r->created != NULL) {
+		buf_adds(b, runinfo_tells_scan(r) ? ". Begun " : ". Records analysed ");
+		put_time(b, r->created);
+		if (r->ended != NULL) {
+			buf_adds(b, ", ended ");
+			put_time(b, r->ended);
+		}
+	}
+	buf_adds(b, ".");
+}
+
 static void
 put_head(const struct page *p, struct buf *b)
 {
@@ -79,27 +94,19 @@ put_head(const struct page *p, struct buf *b)
 	buf_adds(b, "<a class=\"skip\" href=\"#clusters\">Skip to the "
 		    "clusters</a>\n"
 		    "<header class=\"top\"><strong>survey</strong><nav aria-label=\"sections\">"
-		    "<a href=\"#glance\">At a glance</a>");
-	if (has_weak(p))
+		    "<a href=\"#findings\">Findings</a><a href=\"#clusters\">Clusters</a>"
+		    "<a href=\"#charts\">Charts</a>");
+	if (page_has_weak(p))
 		buf_adds(b, "<a href=\"#weak\">Weak keys</a>");
-	buf_adds(b, "<a href=\"#charts\">Charts</a>"
-		    "<a href=\"#clusters\">Clusters</a><a href=\"#figures\">Figures</a>"
-		    "<a href=\"#method\">Method</a></nav>"
+	buf_adds(b, "<a href=\"#figures\">Figures</a><a href=\"#method\">Method</a></nav>"
+		    "<button type=\"button\" id=\"print\" hidden>Print all</button>"
 		    "<button type=\"button\" id=\"theme\" aria-pressed=\"false\" "
-		    "aria-label=\"light or dark\" "
+		    "aria-label=\"dark colours\" "
 		    "title=\"light or dark\" hidden>◐</button>"
 		    "</header>\n<main>\n<h1>");
 	page_text(b, p->title, 120);
-	buf_adds(b, "</h1>\n<p class=\"sub\">Which hosts share SSH and TLS keys?");
-	if (p->run->created != NULL) {
-		buf_adds(b, runinfo_tells_scan(p->run) ? " Begun " : " Records analysed ");
-		put_time(b, p->run->created);
-		if (p->run->ended != NULL) {
-			buf_adds(b, ", ended ");
-			put_time(b, p->run->ended);
-		}
-		buf_adds(b, ".");
-	}
+	buf_adds(b, "</h1>\n<p class=\"sub\">");
+	put_run(p->run, b);
 	buf_adds(b, "</p>\n");
 }
 
@@ -185,114 +192,6 @@ put_glance(const struct page *p, struct buf *b)
 	buf_adds(b, "</section>\n");
 }
 
-/* The first hosts and ports that show a key, and its cluster. */
-static void
-put_places(const struct study *st, const struct study_key *k, struct buf *b)
-{
-	uint32_t cluster = STUDY_NONE;
-	char ip[IP_STRLEN];
-
-	buf_adds(b, "<td class=\"mono\">");
-	for (uint32_t i = 0; i < k->uses.n && i < WEAK_PLACES; i++) {
-		const struct study_use *u = &st->uses[k->uses.at + i];
-
-		cluster = st->hosts[u->host].cluster;
-		buf_printf(b, "<span class=\"name\">%s %s</span>",
-		    ip_format(&st->hosts[u->host].ip, ip), port_table[u->port].name);
-	}
-	if (k->uses.n > WEAK_PLACES) {
-		buf_adds(b, "<span class=\"soft\">and ");
-		text_count(b, k->uses.n - WEAK_PLACES);
-		buf_adds(b, " more</span>");
-	}
-	buf_adds(b, "</td><td class=\"n\">");
-	if (cluster != STUDY_NONE)
-		buf_printf(b, "<a href=\"#c=%u\">%u</a>", st->clusters[cluster].id,
-		    st->clusters[cluster].id);
-	buf_adds(b, "</td>");
-}
-
-static void
-put_finding(const struct study *st, size_t number, struct buf *b)
-{
-	const struct finding *f = &st->findings->findings[number];
-	const struct finding_kind_def *kind = &finding_kinds[f->kind];
-	const struct study_key *k = &st->keys[f->key];
-	struct buf evidence;
-
-	buf_printf(b, "<tr%s><th scope=\"row\">%s</th><td>%s</td><td>",
-	    kind->severity <= FINDING_HIGH ? " class=\"alarm\"" : "",
-	    finding_severity_name((enum finding_severity)kind->severity), kind->name);
-	buf_adds(b, k->kind == KEY_SSH_HOST ? "SSH" : "TLS");
-	if (k->public_key == PUBLIC_OK)
-		buf_printf(b, " %s", public_type_name((enum public_type)k->type));
-	if (k->bits > 0)
-		buf_printf(b, " %u", k->bits);
-	buf_adds(b, " <span class=\"fp name mono\">");
-	for (size_t i = 0; i < sizeof(k->fp); i++)
-		buf_printf(b, "%02x", k->fp[i]);
-	buf_adds(b, "</span></td>");
-	put_places(st, k, b);
-	buf_adds(b, "<td class=\"wide\"><span class=\"name\">");
-	buf_init(&evidence);
-	study_evidence(st, number, &evidence);
-	page_text(b, evidence.data, 900);
-	buf_fini(&evidence);
-	buf_adds(b, "</span></td></tr>\n");
-}
-
-/* What was not looked for is as good as unknown: it is said beside what was found. */
-static void
-put_unchecked(const struct findings *all, struct buf *b)
-{
-	bool first = true;
-
-	for (int i = 0; i < NCHECKS; i++) {
-		const struct finding_checked *c = &all->checks[i];
-
-		if (c->made)
-			continue;
-		buf_printf(b, "%s%s", first ? "<p class=\"note\">Not checked: " : "; ",
-		    finding_check_name((enum finding_check)i));
-		if (c->why != NULL) {
-			buf_adds(b, " (");
-			page_text(b, c->why, 200);
-			buf_adds(b, ")");
-		}
-		first = false;
-	}
-	if (!first)
-		buf_adds(b, ".</p>\n");
-}
-
-static void
-put_weak(const struct page *p, struct buf *b)
-{
-	const struct findings *all = p->study->findings;
-	size_t shown;
-
-	if (!has_weak(p))
-		return;
-	shown = all->nfindings < WEAK_MAX ? all->nfindings : WEAK_MAX;
-	buf_adds(b, "<section id=\"weak\">\n<h2>Weak keys</h2>\n<p>Whoever shows a key with a "
-		    "critical finding can be "
-		    "impersonated, or listened to, by others than those who share it.</p>\n"
-		    "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">severity</th>"
-		    "<th scope=\"col\">finding</th><th scope=\"col\">key</th>"
-		    "<th scope=\"col\">where</th><th scope=\"col\" class=\"n\">cluster</th>"
-		    "<th scope=\"col\" class=\"wide\">evidence</th></tr></thead><tbody>\n");
-	for (size_t i = 0; i < shown; i++)
-		put_finding(p->study, i, b);
-	buf_adds(b, "</tbody></table></div>\n");
-	if (shown < all->nfindings) {
-		buf_adds(b, "<p class=\"note\">");
-		text_count(b, all->nfindings - shown);
-		buf_printf(b, " more findings are in %s.</p>\n", FINDINGS_FILE);
-	}
-	put_unchecked(all, b);
-	buf_adds(b, "</section>\n");
-}
-
 static void
 put_charts(const struct page *p, struct buf *b)
 {
@@ -312,34 +211,44 @@ put_charts(const struct page *p, struct buf *b)
 }
 
 static void
-put_clusters(struct buf *b)
+put_check(struct buf *b, const char *id, const char *text)
+{
+	buf_printf(b, "<label><input type=\"checkbox\" id=\"%s\"> %s</label>", id, text);
+}
+
+static void
+put_clusters(const struct page *p, struct buf *b)
 {
 	buf_adds(b,
 	    "<section id=\"clusters\">\n<h2>Clusters</h2>\n"
-	    "<p>A cluster is hosts linked by equal keys, on any port, directly or through others. "
-	    "Choose "
-	    "one to see its picture, keys and hosts.</p>\n"
+	    "<p class=\"what\">A cluster is hosts linked by equal keys, on any port, directly or "
+	    "through others. Choose one to see its picture, keys and hosts.</p>\n"
 	    "<div class=\"tools\" role=\"search\"><input type=\"search\" id=\"q\" "
-	    "autocomplete=\"off\" "
-	    "spellcheck=\"false\" aria-label=\"Search clusters\" "
-	    "placeholder=\"Search address, name, AS, fingerprint or cluster number  ( / )\">"
+	    "autocomplete=\"off\" spellcheck=\"false\" aria-label=\"Search clusters\" "
+	    "placeholder=\"Address, 192.0.2.0/24, *.example.ie, AS, SHA256:…, cluster number  ( / "
+	    ")\"><details id=\"filters\"><summary>Filters</summary><div class=\"tools\">"
 	    "<label>hosts at least <input type=\"number\" id=\"least\" min=\"2\" value=\"2\">"
 	    "</label>"
 	    "<label>shared on <select id=\"port\"><option value=\"\">any "
 	    "port</option></select></label>"
 	    "<label>it may be <select id=\"why\"><option "
-	    "value=\"\">anything</option></select></label>"
-	    "</div>\n<p class=\"soft\" id=\"clusters-count\" role=\"status\">Reading the "
-	    "list…</p>\n"
-	    "<div class=\"scroll\"><table "
+	    "value=\"\">anything</option></select></label>");
+	put_check(b, "f-ases", "two or more ASes");
+	put_check(b, "f-trusted", "a trusted certificate’s key in another AS");
+	put_check(b, "f-weak", "weak keys");
+	if (p->since != NULL)
+		put_check(b, "f-new", "new");
+	buf_adds(b,
+	    "</div></details></div>\n<p class=\"soft\" id=\"clusters-count\" role=\"status\">"
+	    "Reading the list…</p>\n<div id=\"outside\"></div>\n"
+	    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Clusters\"><table "
 	    "id=\"clusters-table\"><thead></thead><tbody></tbody></table></div>\n"
-	    "<button type=\"button\" id=\"clusters-more\" class=\"more\" hidden>Show "
-	    "more</button>\n"
-	    "<div id=\"outside\"></div>\n"
+	    "<p class=\"under\"><button type=\"button\" id=\"clusters-more\" class=\"more\" "
+	    "hidden></button> <button type=\"button\" id=\"clusters-csv\" class=\"csv\" "
+	    "hidden>CSV</button></p>\n"
 	    "<div id=\"detail\" class=\"card\" hidden></div>\n"
 	    "<noscript><p class=\"missing\">The list of all clusters needs scripts; the largest "
-	    "stand among "
-	    "the figures.</p></noscript>\n</section>\n");
+	    "stand among the figures.</p></noscript>\n</section>\n");
 }
 
 static void
@@ -506,15 +415,16 @@ page_html(const struct page *p, struct buf *b)
 	struct buf data;
 
 	put_head(p, b);
+	headline_html(p, b);
 	put_glance(p, b);
-	put_weak(p, b);
+	put_clusters(p, b);
 	put_charts(p, b);
-	put_clusters(b);
+	page_weak(p, b);
 	put_figures(p, b);
 	put_method(p, b);
 	buf_adds(b, "</main>\n<script type=\"text/plain\" id=\"data\">");
 	buf_init(&data);
-	page_data(p->study, &data);
+	page_data(p->study, p->flags, &data);
 	page_pack(data.data, data.len, b);
 	buf_fini(&data);
 	buf_adds(b, "</script>\n");

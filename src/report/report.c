@@ -175,6 +175,7 @@ write_report(struct task *t, const char *title)
 		.charts = charts };
 	struct tables shown = t->tables;
 	bool lacking = false;
+	uint8_t *flags;
 	struct buf b;
 	int rc;
 
@@ -189,6 +190,8 @@ write_report(struct task *t, const char *title)
 	buf_init(&b);
 	shown.n -= 2; /* the charts' own tables, added last, repeat others */
 	page.tables = &shown;
+	flags = headline_flags(t->study);
+	page.flags = flags;
 	page_html(&page, &b);
 	rc = write_file(t->dir, "index", "html", &b);
 	buf_clear(&b);
@@ -198,6 +201,7 @@ write_report(struct task *t, const char *title)
 	for (size_t i = 0; i < page.ncharts; i++)
 		free((char *)(uintptr_t)page.charts[i].svg);
 	buf_fini(&b);
+	free(flags);
 	return rc == 0 && lacking ? 1 : rc;
 }
 
@@ -244,6 +248,7 @@ report_rundir(const struct report_options *o)
 	struct task t = { .dir = NULL };
 	struct stat sb;
 	char *base, *own;
+	struct buf title;
 	int rc = -1;
 
 	if ((t.study = study_open(o->path, STATS_PARTS, 0)) == NULL)
@@ -258,12 +263,16 @@ report_rundir(const struct report_options *o)
 	stats_tables(&t.tables, t.study, &t.run, false);
 	add_funnel(&t.tables);
 	add_port_use(&t.tables);
+	buf_init(&title);
+	if (o->title != NULL && o->title[0] != '\0')
+		buf_adds(&title, o->title);
+	else
+		headline_title(t.study, &t.run, &title);
 	if (file_mkdirs(t.dir, 0700) == -1)
 		log_error("cannot make %s: %s", t.dir, strerror(errno));
 	else
-		rc = write_report(&t, o->title != NULL && o->title[0] != '\0' ? o->title
-				      : t.run.name != NULL		      ? t.run.name
-							   : "Survey of shared keys");
+		rc = write_report(&t, title.data);
+	buf_fini(&title);
 	picture_release_fonts();
 	tables_fini(&t.tables);
 	runinfo_fini(&t.run);

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """Drive the report in headless Chromium as a reader would.
 
-usage: test_report.py SURVEY
+usage: test_report.py SURVEY [PYTHON]
+
+PYTHON is that of the environment which install-deps.sh --test makes; it has axe-core.
 
 Exit status 77 when there is no browser to drive.  The report is opened from
 disk; Chromium reports every request, and any that leaves the file is a
 failure, as is anything on the console.
 """
 import base64
+import csv
+import io
 import json
 import pathlib
 import subprocess
@@ -32,7 +36,7 @@ except ImportError:
 
 HERE = pathlib.Path(__file__).parent
 SURVEY = sys.argv.pop(1)
-TITLE = "survey of shared keys"
+VENV = pathlib.Path(sys.argv.pop(1)).parent.parent if len(sys.argv) > 1 else None
 
 
 def run(*args):
@@ -89,7 +93,7 @@ class Report(unittest.TestCase):
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 sent.add(message["params"]["request"]["url"].split("#")[0])
-        own = {u for u in sent if u.startswith(("file://", "data:", "about:")) and
+        own = {u for u in sent if u.startswith(("file://", "data:", "about:", "blob:")) and
                (not u.startswith("file://") or u.endswith("/report/index.html"))}
         self.assertEqual(sent - own, set(), "requests")
 
@@ -187,6 +191,199 @@ class Report(unittest.TestCase):
                 "p.dispatchEvent(new Event('input'))")
         for ports in self.column(4):
             self.assertIn("22", ports.split())
+
+    def test_order(self):
+        """What it is, what was found, the clusters, then charts."""
+        self.open(self.study)
+        self.assertEqual(self.css("h1").text, "Shared keys of mail hosts")
+        order = self.js("return [...document.querySelectorAll('main > section')].map(e => e.id)")
+        self.assertEqual(order, ["findings", "glance", "clusters", "charts", "figures", "method"])
+        self.open(self.study, wide=390, high=844)
+        top = self.js("return document.querySelector('#clusters-table tbody tr').getBoundingClientRect().top")
+        self.assertLess(top, 2 * 844, "the clusters are on the first two screens of a phone")
+
+    def test_findings_lead_there(self):
+        self.open(self.study)
+        largest = max(self.clusters(), key=lambda c: c["size"])
+        self.css(f"#findings a[href='#c={largest['id']}']").click()
+        self.wait(lambda: self.css("#detail").is_displayed())
+        self.assertEqual(self.css("#detail-title").text, f"Cluster {largest['id']}")
+        self.js("arguments[0].click()", self.css("#findings a[href='#f=ases']"))
+        wide = {str(c["id"]) for c in self.clusters() if len({h["asn"] for h in c["hosts"]}) > 1}
+        self.wait(lambda: self.css("#clusters-count").text.startswith(f"{len(wide)} of"))
+        self.assertLessEqual(set(self.column(0)), wide)
+        self.js("arguments[0].click()", self.css("#findings a[href='#f=trusted']"))
+        self.wait(lambda: not self.css("#f-ases").is_selected())
+        self.assertTrue(self.css("#f-trusted").is_selected())
+        self.assertLessEqual(set(self.column(0)), wide)
+        self.assertGreater(len(self.column(0)), 0)
+
+    def test_what_is_lacking_is_said_first(self):
+        for name, clusters, state, says in (("broken", [0], "incomplete", "Not complete."),
+                                            ("empty", [], "complete", "Nothing was found")):
+            alone = self.dir / name
+            alone.mkdir()
+            lines = (self.study / "clusters.json").read_text().splitlines()
+            (alone / "clusters.json").write_text("[\n" + "".join(lines[1].rstrip(",") for _ in clusters) + "\n]\n")
+            (alone / "run.json").write_text(json.dumps({
+                "writer": "survey", "version": 1, "name": "ie", "created": "2026-01-02T03:04:05Z", "state": state,
+                "counts": {"targets_v4": 2000, "probed": 1000 if clusters else 2000, "hits": 10}}))
+            run(SURVEY, "report", alone)
+            self.open(alone)
+            first = self.js("return document.querySelector('main > .alert, main > section').textContent")
+            self.assertIn(says, first)
+            if clusters:
+                self.assertIn("1,000 of 2,000 addresses were probed", first)
+            self.assertEqual(self.css("h1").text, "Shared keys of mail hosts, 2 January 2026")
+
+    def test_search_by_network_glob_and_digest(self):
+        self.open(self.study)
+        hosts = json.loads((self.study / "all-key-fingerprints.json").read_text())
+        inside = {h["ip"]: c["id"] for c in self.clusters() for h in c["hosts"]}
+        self.search("198.18.1.77/25")
+        want = {str(inside[f"198.18.1.{i}"]) for i in range(128) if f"198.18.1.{i}" in inside}
+        self.assertEqual(set(self.column(0)), want)
+        self.assertGreater(len(want), 3)
+        one = next(h for h in hosts if h["clusternum"])
+        self.search(f"mx{one['ip_record']}.example*.ie")
+        self.assertEqual(self.column(0), [str(one["clusternum"])])
+        self.search(f"x{one['ip_record']}.example*.ie")
+        self.assertEqual(self.column(0), [], "a glob is of a whole name")
+        key = next(k["fp"] for k in self.clusters()[4]["keys"])
+        for text in ("SHA256:" + base64.b64encode(bytes.fromhex(key)).decode().rstrip("="),
+                     "sha256:" + ":".join(key[i:i + 2] for i in range(0, 64, 2))):
+            self.search(text)
+            self.assertEqual(self.column(0), [str(self.clusters()[4]["id"])], text)
+        self.search("fd53::/16")
+        self.assertEqual(self.column(0), [])
+        self.assertIn("is not in this survey", self.css("#outside").text)
+        self.search("198.19.77.77")
+        self.assertIn("198.19.77.77 is not in this survey", self.css("#outside").text)
+
+    def test_search_tells_a_host_without_a_key_from_an_unknown_one(self):
+        folder = self.dir / "records"
+        records = self.dir / "lines.ndjson"
+        parsed = {"subject_key_info": {"fingerprint_sha256": "ab" * 32}}
+        tls = {"handshake_log": {"server_certificates": {"certificate": {"parsed": parsed}}}}
+        records.write_text("".join(json.dumps({"ip": f"198.18.0.{i}", "p25": {
+            "status": "success", "data": {"smtp": {"status": "success", "protocol": "smtp", "result": {
+                "banner": "220 x", **({"tls": tls} if i < 3 else {})}}}} }) + "\n" for i in range(1, 5)))
+        subprocess.run([SURVEY, "analyze", records, "-o", folder, "-c", "XX"], check=True, capture_output=True)
+        run(SURVEY, "report", folder)
+        self.open(folder)
+        for query, says in (("198.18.0.4", "1 address was surveyed, but showed no key"),
+                            ("198.18.0.0/29", "2 addresses were surveyed, but showed no key"),
+                            ("198.18.0.*", "2 addresses were surveyed, but showed no key"),
+                            ("198.18.0.5", "198.18.0.5 is not in this survey")):
+            self.search(query)
+            self.assertIn(says, self.css("#outside").text, query)
+
+    def saved(self, button):
+        """What a click would save: the text that the page makes a file of."""
+        self.js("window.saved = null; const old = window.savedFrom || URL.createObjectURL.bind(URL); window.savedFrom = old;"
+                "URL.createObjectURL = b => { b.text().then(t => { window.saved = t; }); return old(b); }")
+        self.js("arguments[0].click()", button)
+        self.wait(lambda: self.js("return window.saved !== null"))
+        return list(csv.reader(io.StringIO(self.js("return window.saved"))))
+
+    def test_csv_of_tables(self):
+        self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "deny"})
+        c = self.open_largest()
+        n = len(self.clusters())
+        rows = self.saved(self.css("#clusters-csv"))
+        self.assertEqual([rows[0][0], len(rows), {len(r) for r in rows}], ["cluster", n + 1, {7}])
+        tables = self.driver.find_elements(By.CSS_SELECTOR, "#detail .csv")
+        rows = self.saved(tables[-1])
+        self.assertEqual({r[1] for r in rows[1:]}, {h["ip"] for h in c["hosts"]}, "also rows that are not shown")
+        rows = self.saved(self.css("#t-sizes").find_element(By.XPATH, "ancestor::details").find_element(
+            By.CSS_SELECTOR, ".csv"))
+        self.assertEqual(sum(int(r[1].replace(",", "")) for r in rows[1:]), n)
+
+    def test_csv_holds_no_formula(self):
+        self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "deny"})
+        self.open(self.hostile)
+        for row in self.saved(self.css("#clusters-csv")):
+            for field in row:
+                self.assertNotRegex(field, r"^[=+@-][A-Za-z(]")
+
+    def test_no_row_hides_without_a_word(self):
+        self.open(self.study)
+        self.js("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        hidden = self.js("""return [...document.querySelectorAll('table.stat, table.fold')].map(t => {
+            const hidden = [...t.tBodies[0].rows].filter(r => r.hidden).length;
+            const more = t.closest('.scroll').nextElementSibling.querySelector('.more');
+            return [t.id, hidden, more ? parseInt(more.textContent.replace(',', '')) : 0,
+                t.closest('.scroll').scrollHeight - t.closest('.scroll').clientHeight]})""")
+        self.assertGreater(sum(h for _, h, _, _ in hidden), 0)
+        for name, rows, told, beyond in hidden:
+            self.assertEqual([rows, beyond], [told, 0], name)
+        self.js("document.querySelectorAll('#figures .more').forEach(b => b.click())")
+        self.assertEqual(self.js("return document.querySelectorAll('#figures tr[hidden]').length"), 0)
+
+    def test_print_all(self):
+        self.open(self.study)
+        self.js("window.print = () => { window.printed = true; }; document.getElementById('print').click()")
+        self.assertTrue(self.js("return window.printed"))
+        self.assertEqual(len(self.column(0)), len(self.clusters()))
+        self.assertEqual(self.js("return document.querySelectorAll('main details:not([open]):not(#filters)').length"), 0)
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        self.assertEqual(self.js("return [...document.querySelectorAll('main table')].filter(t => t.offsetHeight > 0 &&"
+                                 "[...t.tBodies[0].rows].some(r => r.offsetHeight === 0)).map(t => t.id)"), [])
+        self.assertEqual(self.js("return getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)")
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+    def test_print_is_light_from_a_dark_page(self):
+        self.open(self.study, prefers_color_scheme="light")
+        self.css("#theme").click()
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        self.assertEqual(self.js("return getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)")
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+    def test_dark_pictures(self):
+        """Pictures lie on the dark ground, and what is in clusters is stronger than what is not."""
+        largest = max(self.clusters(), key=lambda c: c["size"])
+        self.open(self.study, f"#c={largest['id']}", prefers_color_scheme="dark")
+        self.wait(lambda: self.js("return !!document.querySelector('.picture svg')"))
+        bright = ("const light = (css, what) => { const [r, g, b] = getComputedStyle(document.querySelector(css))[what]"
+                  ".match(/[0-9.]+/g).map(Number); return .299 * r + .587 * g + .114 * b; };")
+        page, ink, line, inside, outside = self.js(bright + """return [light('.picture .page', 'fill'),
+            light('.picture .ink', 'fill'), light('.picture line, .picture g path:not(.key)', 'stroke'),
+            light('.charts rect.in', 'fill'), light('.charts rect.out', 'fill')]""")
+        self.assertLess(page, 60)
+        self.assertGreater(min(ink, line), 120)
+        self.assertGreater(inside, outside + 50)
+
+    def test_signs_are_explained(self):
+        c = self.open_largest()
+        legend = self.css("#detail .legend").text
+        for sign in ("✓", "✗", "?", "–", "k1", "own", "p25dn", "p25san0", "rdns", "banner"):
+            self.assertIn(sign, legend)
+        first = {k["fp"][:8] for k in c["keys"] if len({ip for ip, _ in k["at"]}) > 1}
+        keys = self.js("return [...document.querySelectorAll('#detail td b')].filter(b => /^k[0-9]+$/.test(b.textContent))"
+                       ".map(b => b.parentNode.querySelector('.soft').textContent)")
+        self.assertGreater(len(keys), 0)
+        self.assertLessEqual(set(keys), first, "a short name stands with the begin of its fingerprint")
+
+    def test_accessible(self):
+        """axe-core finds no serious fault: light, dark, on a phone, with a cluster open."""
+        found = sorted(VENV.glob("lib/python3*/site-packages/axe_core_python/axe.min.js")) if VENV else []
+        if not found:
+            self.skipTest("no axe-core: install-deps.sh --test installs it")
+        axe = found[0].read_text()
+        largest = max(self.clusters(), key=lambda c: c["size"])
+        for scheme, wide in (("light", 1280), ("dark", 1280), ("light", 390)):
+            self.open(self.study, f"#c={largest['id']}", wide=wide, high=900, prefers_color_scheme=scheme)
+            self.wait(lambda: self.js("return !!document.querySelector('.picture svg')"))
+            self.js("document.querySelectorAll('details').forEach(d => { d.open = true; });"
+                    "document.getElementById('q').value = ''; document.activeElement.blur()")
+            self.js(axe + ";window.axe = axe;")
+            self.driver.set_script_timeout(120)
+            faults = self.driver.execute_async_script(
+                "const done = arguments[0]; axe.run(document, {preload: false, resultTypes: ['violations']})"
+                ".then(r => done(r.violations.map(v => [v.impact, v.id, v.nodes.length, v.nodes[0].html.slice(0, 300),"
+                " v.nodes[0].failureSummary])), e => done([['serious', String(e)]]))")
+            serious = [f for f in faults if f[0] in ("serious", "critical")]
+            self.assertEqual(serious, [], f"{scheme}, {wide} px")
 
     def open_largest(self):
         largest = max(self.clusters(), key=lambda c: c["size"])
