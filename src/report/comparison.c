@@ -130,10 +130,11 @@ put_notes(const char *notes, struct buf *b)
 }
 
 /* In a page on a dark ground so is the picture; its classes are those of picture.h. */
-static const char dark[] = "<style>@media screen and (prefers-color-scheme: dark) {"
-			   ".page { fill: #1c2024 } .ink { fill: #e6e8ea } .soft { fill: #a3acb4 } "
-			   ".rule { stroke: #4a525a } .halo { stroke: #1c2024 } "
-			   ".key { fill: #e6e8ea; stroke: #e6e8ea }}</style>";
+static const char dark[] =
+    "<style>@media screen and (prefers-color-scheme: dark) {"
+    ".page { fill: #1c2024 } .ink { fill: #e6e8ea } .soft { fill: #a3acb4 } "
+    ".rule { stroke: #4a525a } .halo { stroke: #1c2024 } "
+    ".key { fill: #e6e8ea; stroke: #e6e8ea } .in-weak { fill: #ff8f86 }}</style>";
 
 static void
 put_svg(const char *svg, size_t len, struct buf *b)
