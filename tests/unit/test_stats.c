@@ -15,7 +15,7 @@
 #include "report/stats.h"
 
 /* The report's own page.h has the name of the pictures' one. */
-void page_data(const struct study *, struct buf *out);
+void page_data(const struct study *, const uint8_t *flags, struct buf *out);
 
 static uint32_t
 add_host(struct study_builder *b, uint32_t n, enum host_out out)
@@ -155,11 +155,15 @@ static void
 test_the_page_has_who_takes_part(void **state)
 {
 	struct study *st = make();
+	uint8_t flags[1] = { 6 };
 	struct buf b;
 
 	(void)state;
 	buf_init(&b);
-	page_data(st, &b);
+	page_data(st, flags, &b);
+	assert_non_null(strstr(b.data, ",6]],\"keys\""));
+	/* Of who takes no part only the address, and why. */
+	assert_non_null(strstr(b.data, "\"another country\":[\"198.18.0.1\"]"));
 	/* Those of the cluster first, then the one alone; 198.18.0.1 is not there, nor its AS and key. */
 	assert_non_null(strstr(b.data, "\"ip\":[\"198.18.0.0\",\"198.18.0.2\",\"198.18.0.3\"]"));
 	assert_non_null(strstr(b.data, "\"ases\":[[64500,\"A\"],[64502,\"A\"],[64503,\"A\"]]"));
