@@ -32,6 +32,9 @@ struct config_upstream {
 	char *ca_file; /* PEM file to trust instead of the system's, or "" */
 };
 
+/* Published studies of a country took 150 packets and 10 hosts a second. */
+enum { FAST_PPS = 10000, FAST_HOSTS = 200 };
+
 /* More listeners of one's own tell nothing new. */
 enum { CANARIES_MAX = 16 };
 
@@ -127,6 +130,13 @@ int config_line(const struct config *c, const char *section, const char *name);
  * scan.gateway_mac.
  */
 void config_digest(const struct config *c, char digest[static DIGEST_SIZE]);
+/*
+ * A name in grab.user_agent that stands for somebody's own, as research.example
+ * does: of a domain that RFC 2606 reserves.  Returns it, or NULL; *len is its length.
+ */
+const char *config_placeholder(const struct config *c, size_t *len);
+/* Is scan.rate_pps or grab.rate_hosts far above what a study of a country needs? */
+bool config_is_fast(const struct config *c);
 /* True when the countries are just XX: any. */
 bool config_any_country(const struct config *c);
 void config_free(struct config *c);

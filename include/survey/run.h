@@ -17,6 +17,7 @@ struct run_options {
 	bool json_progress;
 	bool no_weak; /* do not look for weak keys, whatever the config says */
 	bool no_sandbox;
+	bool yes_fast; /* rates far above the usual ones are meant */
 	/*
 	 * Only these hosts, and no scan: those that the config does not allow are refused.
 	 * Neither ZMap nor a resolver is needed; ends with the analysis.

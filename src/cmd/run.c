@@ -10,7 +10,7 @@
 #include "confine.h"
 #include "commands.h"
 
-enum { DIR_OPT, UNTIL, NEW, FORCE, SHARD, NO_WEAK, JSON, NO_SANDBOX };
+enum { DIR_OPT, UNTIL, NEW, FORCE, SHARD, NO_WEAK, JSON, YES_FAST, NO_SANDBOX };
 
 static const struct command_option options[] = {
 	[DIR_OPT] = { "dir", 'd', "DIR", "the directory of this run (made or continued)",
@@ -24,6 +24,8 @@ static const struct command_option options[] = {
 	    "this is machine I (from 0) of N that share one survey; auto/N: as a scheduler says" },
 	[NO_WEAK] = { "no-weak", 0, NULL, "do not look for weak keys" },
 	[JSON] = { "json-progress", 0, NULL, "progress as JSON lines on standard output" },
+	[YES_FAST] = { "yes-fast", 0, NULL,
+	    "rates far above those of published studies are meant" },
 	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
@@ -118,6 +120,9 @@ cmd_run(int argc, char **argv)
 			break;
 		case JSON:
 			o.json_progress = true;
+			break;
+		case YES_FAST:
+			o.yes_fast = true;
 			break;
 		case NO_SANDBOX:
 			o.no_sandbox = true;

@@ -2,13 +2,10 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <netdb.h>
-#include <poll.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -34,10 +31,7 @@
 #include "doctor.h"
 
 #define OLD_DATABASE_DAYS 45
-#define RECORD_BYTES 32000 /* a host's line in records.fresh, on the generous side */
-#define LISTENERS_PERCENT 1 /* of addresses, that listen on port 25: studies saw well below it */
 #define MIN_FREE (512ull << 20)
-#define PROBE_TIMEOUT_MS 10000
 
 void
 doctor_say(struct doctor *d, enum finding finding, const char *what, const char *mend,
@@ -522,7 +516,7 @@ check_directory(struct doctor *d)
 	if (statvfs(dir, &v) == -1) {
 		doctor_say(d, FINDING_FAIL, "disk space", NULL, "%s: %m", dir);
 	} else {
-		bytes = (double)v.f_bavail * (double)v.f_frsize;
+		d->free_bytes = bytes = (double)v.f_bavail * (double)v.f_frsize;
 		doctor_say(d, bytes < (double)MIN_FREE ? FINDING_FAIL : FINDING_OK, "disk space",
 		    "make room, or choose another run.directory",
 		    "%.1f GB free, enough for %.0f hosts or so", bytes / 1e9, bytes / RECORD_BYTES);
@@ -543,8 +537,10 @@ check_rmem(struct doctor *d)
 		return;
 	}
 	max = strtol(text, NULL, 10);
-	cure = xasprintf("sysctl -w net.core.rmem_max=%ld widens it; with less the resolver is "
-			 "asked more slowly",
+	cure = xasprintf(
+	    "as root: sysctl -w net.core.rmem_max=%ld, and the same line without "
+	    "sysctl -w in /etc/sysctl.d/survey.conf for good; with less the resolver is "
+	    "asked more slowly",
 	    d->c->dns.rcvbuf);
 	doctor_say(d, max < d->c->dns.rcvbuf ? FINDING_WARN : FINDING_OK, "rmem_max", cure,
 	    "receive buffers of %ld bytes, %ld wanted", max, d->c->dns.rcvbuf);
@@ -568,78 +564,6 @@ check_sandbox(struct doctor *d)
 		doctor_say(d, s.landlock > 0 && s.filter ? FINDING_OK : FINDING_WARN, "sandbox",
 		    "a kernel with Landlock that is started with it in lsm= has all of it", "%s",
 		    text);
-}
-
-/* Connect and read the greeting; returns a text for the line, "" when there is none. */
-static int
-greeting(const struct addrinfo *ai, char *line, size_t size)
-{
-	int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err = 0;
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	socklen_t len = sizeof(err);
-	ssize_t n;
-
-	line[0] = '\0';
-	if (fd == -1)
-		return -1;
-	if (connect(fd, ai->ai_addr, ai->ai_addrlen) == -1 && errno != EINPROGRESS)
-		goto fail;
-	if (poll(&p, 1, PROBE_TIMEOUT_MS) != 1) {
-		errno = ETIMEDOUT;
-		goto fail;
-	}
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == -1 || err != 0) {
-		errno = err;
-		goto fail;
-	}
-	p.events = POLLIN;
-	if (poll(&p, 1, PROBE_TIMEOUT_MS) == 1 && (n = recv(fd, line, size - 1, 0)) > 0) {
-		line[n] = '\0';
-		line[strcspn(line, "\r\n")] = '\0';
-	}
-	close(fd);
-	return 0;
-fail:
-	err = errno;
-	close(fd);
-	errno = err;
-	return -1;
-}
-
-static void
-check_smtp(struct doctor *d)
-{
-	const char *probe = d->c->doctor.smtp_probe;
-	size_t len = strcspn(probe, "#");
-	const char *port = probe[len] == '#' ? probe + len + 1 : "25";
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
-	char *host, line[200];
-	int rc;
-
-	if (probe[0] == '\0') {
-		doctor_say(d, FINDING_WARN, "port 25",
-		    "set doctor.smtp_probe to a mail server of your own", "outgoing: not checked");
-		return;
-	}
-	host = xstrndup(probe, len);
-	if ((rc = getaddrinfo(host, port, &hints, &list)) != 0) {
-		doctor_say(d, FINDING_FAIL, "port 25", "see doctor.smtp_probe", "%s: %s", host,
-		    gai_strerror(rc));
-	} else {
-		if (greeting(list, line, sizeof(line)) == -1)
-			doctor_say(d, FINDING_FAIL, "port 25",
-			    "many providers block it: ask yours, or scan from elsewhere",
-			    "outgoing: %s port %s: %m", host, port);
-		else if (strncmp(line, "220", 3) != 0)
-			doctor_say(d, FINDING_WARN, "port 25",
-			    "does something on the way intercept it?",
-			    "outgoing: %s answers \"%s\"", host, line);
-		else
-			doctor_say(
-			    d, FINDING_OK, "port 25", NULL, "outgoing: %s says \"%s\"", host, line);
-		freeaddrinfo(list);
-	}
-	free(host);
 }
 
 /* Is every fault of the config told, and how fast would it be? */
@@ -670,8 +594,9 @@ int
 doctor(const char *config_path)
 {
 	static void (*const checks[])(struct doctor *) = { check_privileges, check_network,
-		check_lists, check_trust, check_directory, drop_privileges, check_zmap, check_tools,
-		check_databases, check_rmem, check_sandbox, doctor_resolvers, check_smtp };
+		check_lists, check_trust, check_directory, doctor_plan, drop_privileges, check_zmap,
+		check_tools, check_databases, check_rmem, check_sandbox, doctor_resolvers,
+		doctor_mail };
 	struct config *c = config_read(config_path);
 	struct doctor d = { .c = c, .was_root = geteuid() == 0 };
 

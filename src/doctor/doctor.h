@@ -20,6 +20,7 @@ struct doctor {
 	bool was_root;
 	bool identified; /* false: root, and no user to become */
 	bool may_run; /* we are no longer root, if we were: tools can be started */
+	double free_bytes; /* where run directories are made; 0: not known */
 	struct ip source; /* our address towards the targets; family 0: not known */
 };
 
@@ -27,6 +28,12 @@ struct doctor {
 void doctor_say(struct doctor *d, enum finding finding, const char *what, const char *mend,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+#define RECORD_BYTES 32000 /* a host's line in records.fresh, on the generous side */
+
+/* plan.c: what a run would ask, how long that takes, and whether it would begin; as whom we were called. */
+void doctor_plan(struct doctor *d);
+/* mail.c: the mail server and the canaries of the config are asked for a greeting. */
+void doctor_mail(struct doctor *d);
 /* resolvers.c: start the resolvers once, and ask them who the scanning address is. */
 void doctor_resolvers(struct doctor *d);
 

@@ -53,6 +53,7 @@ struct survey {
 	bool any_country;
 	struct lists lists; /* of zmap; not made when none is run */
 	char *lists_differ; /* from those with which the run began: what; or NULL */
+	double targets_before; /* IPv4 addresses of the range before lists took any away */
 	struct ipset allow, block,
 	    opt_out; /* normalised; allow has no reserved or blocked address */
 
@@ -130,6 +131,13 @@ enum target_verdict target_check(const struct survey *s, const struct ip *ip);
 /* rights.c: what the survey may still do.  Both return 0 or an exit_status after a message. */
 int rights_prepare(struct survey *s); /* what tools are told, where nothing can change it */
 int rights_give_up(struct survey *s); /* the process outside, and the sandbox */
+
+/*
+ * limits.c: a contact that is nobody's, and rates far above the usual ones.  Returns 0, or EXIT_USAGE
+ * after a message.  Laboratories (all of the range is reserved) may do as they like.  After targets_make().
+ */
+int limits_check(const struct survey *s);
+bool survey_is_lab(const struct survey *s);
 
 /*
  * shards.c: a seed, and the shards that this machine runs, are chosen once and kept for the life of the

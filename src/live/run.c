@@ -578,7 +578,7 @@ survey_begin(struct survey *s)
 	umask(077);
 	rundir_latest(&s->dir, s->c, s->o, &s->id);
 	make_paths(s);
-	if ((rc = targets_make(s)) != 0)
+	if ((rc = targets_make(s)) != 0 || (rc = limits_check(s)) != 0)
 		return rc;
 	make_zmap_params(s);
 	if ((rc = enter_directory(s)) != 0 || (rc = before_dropping(s)) != 0 ||

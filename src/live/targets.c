@@ -255,6 +255,7 @@ targets_make(struct survey *s)
 	if (rc != 0)
 		return rc;
 	ipset_normalise(&s->allow);
+	s->targets_before = ipset_count(&s->allow, 4);
 	ipset_subtract(&s->allow, &s->block);
 	ipset_subtract(&s->allow, &s->opt_out);
 	if (!survey_scans(s))

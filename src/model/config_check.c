@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
 
 #include "survey/buf.h"
 #include "survey/config.h"
@@ -29,6 +30,47 @@ bool
 config_any_country(const struct config *c)
 {
 	return c->run.countries.n == 1 && strcmp(c->run.countries.v[0], "XX") == 0;
+}
+
+bool
+config_is_fast(const struct config *c)
+{
+	return c->scan.rate_pps > FAST_PPS || c->grab.rate_hosts > FAST_HOSTS;
+}
+
+static bool
+ends_in(const char *name, size_t len, const char *domain)
+{
+	size_t n = strlen(domain);
+
+	return len >= n && strncasecmp(name + len - n, domain, n) == 0 &&
+	       (len == n || name[len - n - 1] == '.');
+}
+
+const char *
+config_placeholder(const struct config *c, size_t *len)
+{
+	static const char *const reserved[] = { "example", "example.com", "example.net",
+		"example.org", "invalid", "test" };
+	static const char letters[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+	const char *p = c->grab.user_agent;
+
+	for (; *p != '\0'; p += *len + (p[*len] != '\0')) {
+		size_t n = *len = strspn(p, letters);
+
+		while (n > 0 && (p[n - 1] == '.' || p[n - 1] == '-'))
+			n--;
+		if (memchr(p, '.', n) == NULL)
+			continue;
+		for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+			if (ends_in(p, n, reserved[i])) {
+				*len = n;
+				return p;
+			}
+		}
+	}
+	return NULL;
 }
 
 static size_t

@@ -116,6 +116,14 @@ def main():
                doctor__smtp_probe=f'"127.0.0.1#{odd_port}"')
         doctor(tmp, 2, [r'^fail +port 25 .*Connection refused; many providers'], **dns,
                doctor__smtp_probe=f'"127.0.0.1#{closed_port}"')
+        doctor(tmp, 2, [r'^fail +contact +research\.example is nobody'], **dns,
+               grab__user_agent='"survey/1.0 (+https://research.example/scan)"')
+        doctor(tmp, 0, [r'^warn +rates +20000 packets and 10 hosts.*--yes-fast'], **dns,
+               scan__rate_pps='20000')
+        canary = {'run__allow_reserved': '{"127.0.0.0/8"}',
+                  'scan__canaries': '{"127.0.0.1", "127.0.0.2"}'}
+        doctor(tmp, 2, [r'^ok +canary .*127\.0\.0\.1 says "220', r'^fail +canary .*127\.0\.0\.2 port'],
+               **dns, **canary, scan__port=str(good_port))
         doctor(tmp, 2, [r'^fail +resolver .*does not answer'],
                dns__address=f'"127.0.0.1#{mute_port}"')
         doctor(tmp, 2, [r'^fail +zgrab2 .*install-deps\.sh'], **dns, grab__zgrab2='"./absent"')

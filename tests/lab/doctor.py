@@ -68,7 +68,8 @@ def main():
 
         sent, what = doctor(tmp, "managed", 0, [
             *ALWAYS, r"^ok +run\.user", r"^ok +unbound", r"^ok +stubby",
-            r"^warn +port 25 +outgoing: not checked"], text)
+            r"^ok +range +1,536 addresses, 1,\d+ left", r"^ok +effort .* of scan at \d+ packets",
+            r"^ok +contact", r"^warn +port 25 +outgoing: not checked"], text)
         if (PROBE, 6, 25) in sent:
             BAD.append("port 25 was asked without doctor.smtp_probe")
         if (DOT, 6, 853) not in sent or {s for s in sent if s[2] == 53}:
@@ -77,6 +78,14 @@ def main():
         address = text.replace("dns {", f'dns {{\n\tmode = address\n\taddress = "{DOT}#53"')
         doctor(tmp, "probe", 0, [*ALWAYS, rf"^ok +port 25 .*{PROBE} says \"220 "],
                address + f'doctor {{ smtp_probe = "{PROBE}" }}\n')
+
+        # Lists that leave nobody, and hours that leave no time.
+        everything = tmp / "everything"
+        everything.write_text("198.18.0.0/15\n")
+        doctor(tmp, "nobody", 2, [r"^fail +range +1,536 addresses, 0 left"],
+               address.replace("block_files = {", f'block_files = {{"{everything}", '))
+        doctor(tmp, "hours", 2, [r"^fail +quiet hours +they leave 5m00s a day, and one of"],
+               address.replace("scan {", 'scan {\n\tquiet_hours = "00:05-24:00"').replace("cooldown_s = 3", "cooldown_s = 600"))
 
         # Root with nobody to become: no tool is started.
         doctor(tmp, "rootless", 2, [

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #include "survey/config.h"
 
+#define MANUAL TEST_DIR "/../../docs/survey.conf.5"
 #define EXAMPLE TEST_DIR "/../../config/survey.conf.example"
 
 static void
@@ -71,12 +73,81 @@ test_uncommented(void **state)
 	config_free(c);
 }
 
+/* Every config that survey.conf(5) shows is one. */
+static void
+test_manual(void **state)
+{
+	FILE *in = fopen(MANUAL, "r");
+	char line[512], text[4096] = "";
+	int shown = 0;
+	bool inside = false;
+
+	(void)state;
+	assert_non_null(in);
+	while (fgets(line, sizeof(line), in) != NULL) {
+		if (strncmp(line, ".Bd", 3) == 0) {
+			inside = true;
+			text[0] = '\0';
+		} else if (strncmp(line, ".Ed", 3) == 0) {
+			struct config *c = config_parse(text, strlen(text), MANUAL);
+
+			assert_non_null(c);
+			config_free(c);
+			inside = false;
+			shown++;
+		} else if (inside) {
+			assert_true(strlen(text) + strlen(line) < sizeof(text));
+			assert_null(strchr(line, '\\'));
+			strcat(text,
+			    line); /* NOLINT(clang-analyzer-security.insecureAPI.strcpy): it fits */
+		}
+	}
+	fclose(in);
+	assert_true(shown >= 2);
+}
+
+static void
+test_placeholder(void **state)
+{
+	static const struct {
+		const char *agent, *want;
+	} rows[] = {
+		{ "survey/1.0 (+https://research.example/scan)", "research.example" },
+		{ "survey (mail admin@example.com.)", "example.com" },
+		{ "x y.invalid", "y.invalid" },
+		{ "https://EXAMPLE.org", "EXAMPLE.org" },
+		{ "survey/1.0 (+https://survey.example.ie/)", NULL },
+		{ "example survey test (+https://myexample.com/research.example.html)", NULL },
+		{ "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char agent[128];
+		struct config c = { .grab.user_agent = agent };
+		const char *at;
+		size_t len;
+
+		snprintf(agent, sizeof(agent), "%s", rows[i].agent);
+		at = config_placeholder(&c, &len);
+		if (rows[i].want == NULL) {
+			assert_null(at);
+		} else {
+			assert_non_null(at);
+			assert_int_equal(len, strlen(rows[i].want));
+			assert_memory_equal(at, rows[i].want, len);
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_is_read),
 		cmocka_unit_test(test_uncommented),
+		cmocka_unit_test(test_manual),
+		cmocka_unit_test(test_placeholder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

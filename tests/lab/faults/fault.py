@@ -342,6 +342,17 @@ def preflight():
             need(not runs.exists() or not list(runs.iterdir()), f"{changes}: a directory was made")
 
 
+def limits():
+    """A contact that is nobody's, and rates that are a slip, are for labs alone."""
+    public = {"run": {"countries": ["XX"], "targets": ["192.1.2.0/30"]}, "geo": {}}
+    for grab, said in (({}, "lab.example is nobody's site"),
+                       ({"user_agent": "us (+https://survey.example.ie/)", "rate_hosts": 500},
+                        "give --yes-fast")):
+        with Run(**public, grab=grab) as run, Wire() as wire:
+            need(said in run.finish(status=2), f"not said: {said}\n{run.output()}")
+            need(not wire.syns(), f"{grab}: packets were sent")
+
+
 def other_directory():
     """--dir takes no directory that holds other things; a config may be root's alone."""
     with Run() as run:
@@ -589,7 +600,8 @@ def per_network():
 
 CASES = {f.__name__: f for f in (
     stopped_zgrab2, stopped_zmap, disk_full, read_only, two_runs, trickling, opt_out, clock_jump,
-    root_way, lost_guard, planted_link, user_way, target_files, preflight, other_directory,
+    root_way, lost_guard, planted_link, user_way, target_files, preflight, limits,
+    other_directory,
     listed, lists, databases, terminal, quiet, per_network)}
 
 CASES[sys.argv[2]]()
