@@ -382,7 +382,7 @@ write_folder(struct notifying *x, struct constituency *c)
 static const struct print_column index_columns[] = { { "constituency" }, { "folder" }, { "asn" },
 	{ "as_name" }, { "contact" }, { "hosts" }, { "rows" }, { "keys" }, { "clusters" },
 	{ "critical" }, { "high" }, { "medium" }, { "low" }, { "new" }, { "changed" }, { "open" },
-	{ "repaired" }, { "silent" }, { NULL } };
+	{ "repaired" }, { "silent" }, { "mail_domains" }, { NULL } };
 
 static void
 put_as(struct print *p, const struct notifying *x, const struct constituency *c)
@@ -405,8 +405,17 @@ put_as(struct print *p, const struct notifying *x, const struct constituency *c)
 	buf_fini(&b);
 }
 
+uint32_t
+notify_domains(struct notifying *x, const struct constituency *c)
+{
+	if (x->impact == NULL)
+		return 0;
+	impact_begin(x->impact);
+	return impact_add_hosts(x->impact, c->hosts, c->nhosts);
+}
+
 static int
-write_index(const struct notifying *x)
+write_index(struct notifying *x)
 {
 	struct print p;
 	struct buf b;
@@ -438,6 +447,10 @@ write_index(const struct notifying *x)
 		}
 		print_uint(&p, c->repaired.n);
 		print_uint(&p, c->silent.n);
+		if (x->impact != NULL)
+			print_uint(&p, notify_domains(x, c));
+		else
+			print_none(&p);
 		print_row(&p);
 	}
 	print_table_end(&p);
@@ -666,6 +679,9 @@ open_study(const struct notify_options *o, const char *path)
 {
 	unsigned parts = STUDY_CLUSTERED | STUDY_OTHERS | STUDY_FACTS | STUDY_FINDINGS;
 
+	if (path == o->path)
+		parts |= STUDY_MAIL;
+
 	if (o->ndomains > 0 || o->contacts != NULL)
 		parts |= STUDY_NAMES;
 	return study_open(path, parts, 0);
@@ -693,10 +709,12 @@ query_notify(const struct notify_options *o)
 	if (rc == 0) {
 		x.run = runs.v[0].name;
 		notices_find(&x.n, st, before);
+		x.impact = impact_new(st);
 		view_init(&x.view, &x.n);
 		rc = notify(&x);
 		view_fini(&x.view);
 		notices_fini(&x.n);
+		impact_free(x.impact);
 	}
 	free_constituencies(&x);
 	contacts_fini(&x.contacts);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "survey/hashtab.h"
+#include "survey/impact.h"
 #include "survey/ip.h"
 #include "survey/newdir.h"
 #include "survey/query.h"
@@ -119,6 +120,7 @@ struct share view_cluster(struct view *v, uint32_t cluster);
 struct notifying {
 	const struct notify_options *o;
 	struct notices n;
+	struct impact *impact; /* NULL: nobody has asked about mail domains */
 	struct view view;
 	struct contacts contacts;
 	struct constituency *v;
@@ -132,6 +134,8 @@ struct notifying {
 	struct template *text, *html;
 };
 
+/* Domains whose mail goes to the constituency's hosts that are told of, each once; 0: unknown, too. */
+uint32_t notify_domains(struct notifying *x, const struct constituency *c);
 /* Of a host: the mail addresses of its owner, or NULL. */
 const char *notify_mails(const struct notifying *x, uint32_t host);
 /* "ssh", "smtp", "imaps", …, as IntelMQ has them; and "SSH", "SMTP" for people. */

@@ -116,6 +116,10 @@ put_key(struct jsonw *w, const struct row *row, const struct notice_key *k)
 	jsonw_member_uint(w, "other_operators", s.other_operators);
 	jsonw_member_string(w, "first_seen", text_time(k->first, time));
 	jsonw_member_string(w, "last_seen", text_time(k->last, time));
+	if (row->x->impact != NULL && row->x->impact->pinned[k->key]) {
+		jsonw_key(w, "tlsa");
+		jsonw_bool(w, true);
+	}
 	if (k->finding != STUDY_NONE)
 		put_findings(w, &row->x->n, k->finding);
 	if (row->x->n.before != NULL)
@@ -134,6 +138,9 @@ put_extra(const struct row *row)
 	jsonw_init(&w, NULL);
 	jsonw_object(&w);
 	put_key(&w, row, row->k);
+	if (row->x->impact != NULL)
+		jsonw_member_uint(
+		    &w, "mail_domains", row->x->impact->of_host[row->h - row->x->n.st->hosts]);
 	if (cluster != STUDY_NONE) {
 		jsonw_member_uint(&w, "cluster", n->st->clusters[cluster].id);
 		jsonw_member_uint(&w, "cluster_size", n->st->clusters[cluster].hosts.n);

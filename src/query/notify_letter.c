@@ -31,7 +31,8 @@ const char *const notify_fields[] = { "constituency", "network", "asn", "as_name
 	"address", "name", "port_list", "port", "service", "is_ssh", "key_type", "fingerprint",
 	"severity", "first_seen", "last_seen", "n_own_hosts", "n_own_hosts_is_one", "own_shared",
 	"n_other_operators", "n_other_operators_is_one", "finding_list", "kind", "text",
-	"picture_list", "picture", "cluster", NULL };
+	"picture_list", "picture", "cluster", "n_mail_domains", "n_mail_domains_is_one", "pinned",
+	NULL };
 
 /* ---- the texts ---- */
 
@@ -178,6 +179,7 @@ port_object(struct notifying *x, const struct notice *row, const struct notice_k
 	put_flag(o, "own_shared", s.own_hosts > 1);
 	put_count(o, "n_other_hosts", s.other_hosts);
 	put_count(o, "n_other_operators", s.other_operators);
+	put_flag(o, "pinned", x->impact != NULL && x->impact->pinned[k->key]);
 	put(o, "finding_list", k->finding != STUDY_NONE ? finding_list(&x->n, k->finding) : NULL);
 	buf_fini(&b);
 	return o;
@@ -208,6 +210,7 @@ host_object(struct notifying *x, uint32_t host, enum notice_status status)
 	o = json_object_new_object();
 	put_text(o, "address", ip_format(&st->hosts[host].ip, text));
 	put_text(o, "name", notify_name(st, host, name));
+	put_count(o, "n_mail_domains", x->impact != NULL ? x->impact->of_host[host] : 0);
 	put(o, "port_list", ports);
 	return o;
 }
@@ -379,6 +382,7 @@ letter_object(struct notifying *x)
 	put_count(o, "n_keys", x->view.nkeys);
 	put_count(o, "n_shared", shared);
 	put_count(o, "n_weak", weak);
+	put_count(o, "n_mail_domains", notify_domains(x, c));
 	put_count(o, "n_repaired", c->repaired.n);
 	put_count(o, "n_silent", c->silent.n);
 	put(o, "repaired_list", address_objects(&c->repaired));

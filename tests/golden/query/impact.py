@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""impact.py SURVEY: mail domains whose answers are all there, hostile ones among them, and what
+becomes of them in find, cluster, compare, notify, a merge, a purge and a copy.
+
+The resolver says nothing: whoever asked it anything would not end within the limits.
+"""
+import hashlib
+import json
+import pathlib
+import re
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+
+SURVEY = sys.argv[1]
+TABLES = ("domains", "mx_hosts", "domain_mx", "mx_addresses", "tlsa")
+MUTE = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+MUTE.bind(("127.0.0.1", 0))
+ASK = ("--resolver", f"127.0.0.1#{MUTE.getsockname()[1]}", "--timeout", 100, "--tries", 1)
+
+
+def survey(*args, status=0):
+    r = subprocess.run([SURVEY, *map(str, args)], capture_output=True, text=True, check=False, timeout=120)
+    if r.returncode != status:
+        sys.exit(f"survey {args}: status {r.returncode} instead of {status}: {r.stderr}{r.stdout}")
+    return r.stdout + (r.stderr if status == 2 else "")
+
+
+def equal(what, got, want):
+    if got != want:
+        sys.exit(f"{what}: {str(got)[:1500]!r} instead of {str(want)[:1500]!r}")
+
+
+def check(condition, what):
+    if not condition:
+        sys.exit(what)
+
+
+def fp(word):
+    return hashlib.sha256(word.encode()).hexdigest()
+
+
+def record(ip, ssh, tls):
+    cert = {"fingerprint_sha256": fp("cert" + tls), "subject_key_info": {"fingerprint_sha256": fp(tls), "key_algorithm": {"name": "RSA"}}}
+    return json.dumps({"ip": ip, "writer": "survey", "time": "2026-06-01T10:00:00Z", "autonomous_system": {"asn": 64500, "name": "Test Net"},
+                       "p22": {"data": {"ssh": {"status": "success", "result": {"key_exchange": {"server_host_key": {
+                           "algorithm": "ssh-ed25519", "fingerprint_sha256": fp(ssh)}}}}}},
+                       "p25": {"data": {"smtp": {"status": "success", "result": {"tls": {"handshake_log": {
+                           "server_certificates": {"certificate": {"parsed": cert}}}}}}}}}) + "\n"
+
+
+def answer(name, kind, *answers, outcome=None, **more):
+    return json.dumps({"name": name, "type": kind, "outcome": outcome or ("noerror" if answers else "nodata"),
+                       "answers": list(answers), **more}) + "\n"
+
+
+def host(name, *addresses, tlsa=(), cname=None, ad=False):
+    """All questions about an MX host, answered."""
+    return (answer(name, "A", *addresses, **({"cname": [cname]} if cname else {})) + answer(name, "AAAA") +
+            answer(f"_25._tcp.{name}", "TLSA", *tlsa, **({"ad": True} if ad else {})))
+
+
+def domain(name, *mx, sts=(), ad=False, **more):
+    return answer(name, "MX", *mx, **({"ad": True} if ad else {}), **more) + answer(f"_mta-sts.{name}", "TXT", *sts)
+
+
+ANSWERS = "".join((
+    domain("a.example.ie", "10 mx.example.ie", ad=True, sts=["v=STSv1; id=1"]),
+    domain("b.example.ie", "10 mx.example.ie", "20 mx2.example.ie", "30 m\\010x.example.ie", ad=True),
+    domain("c.example.ie", "10 192.0.2.1", "10 \u202e.ie", "mx.example.ie", "70000 mx.example.ie", "10 "),
+    domain("d.example.ie", "0 ."),
+    domain("e.example.ie", "10 other.example.ie", "10 mx.example.ie"),  # an earlier answer
+    domain("e.example.ie", "10 third.example.ie"),
+    domain("f.example.ie"),
+    answer("g.example.ie", "MX", outcome="nxdomain"),
+    host("f.example.ie", "192.0.2.3"),
+    host("mx.example.ie", "192.0.2.1", "192.0.2.2", tlsa=["3 1 1 " + fp("shared")], ad=True),
+    host("mx2.example.ie", "192.0.2.3", tlsa=["3 0 1 " + fp("nobody's"), "1 1 1 " + fp("own"), "x", "3 1 1 abc"], ad=True),
+    host("third.example.ie", "198.51.100.9", tlsa=["2 1 1 " + fp("issuer"), "3 1 2 " + "ab" * 64]),
+    "not an answer\n\n{\"name\":\"a.example.ie\",\"type\":\"MX\",\"outcome\":\"noerror\",\"answers\":[1]}\n\x00\n",
+    '{"name":"a.example.ie","type":"TXT","outcome":"noerror","answers":["' + "x" * 70000 + '"]}\n'))
+DOMAINS = "".join(f"{c}.example.ie\n" for c in "abcdefg")
+
+
+def make(directory, hosts, answers, domains=None):
+    directory.mkdir()
+    (directory / "records.fresh").write_text("".join(record(ip, *keys) for ip, keys in hosts.items()), encoding="utf-8")
+    survey("analyze", directory, "--country", "XX")
+    (directory / "dns.ndjson").write_text(answers, encoding="utf-8")
+    if domains is not None:
+        (directory.parent / "list").write_text(domains, encoding="utf-8")
+        survey("impact", directory, "--domains", directory.parent / "list", *ASK)
+    return directory
+
+
+def tables(directory):
+    with sqlite3.connect(f"file:{directory}/survey.db?mode=ro&immutable=1", uri=True) as db:
+        return {t: db.execute(f"SELECT * FROM {t} ORDER BY rowid").fetchall() for t in TABLES}
+
+
+HOSTS = {"192.0.2.1": ("s1", "shared"), "192.0.2.2": ("s2", "shared"), "192.0.2.3": ("s3", "own")}
+
+
+def one_run(tmp):
+    run = make(tmp / "run", HOSTS, ANSWERS, DOMAINS)
+    before = (run / "dns.ndjson").read_bytes()
+    r = json.loads(survey("impact", run, *ASK, "-f", "json"))
+    equal("nothing is asked", (run / "dns.ndjson").read_bytes(), before)
+    equal("routes", r["routes"], {"mx": 3, "implicit": 1, "null": 1, "unusable": 1, "nxdomain": 1, "unknown": 0})
+    equal("dane", r["dane"], {"no": 4, "yes": 2, "partial": 0, "unproved": 1, "unknown": 0})
+    equal("shapes", (r["domains_in_study"], r["mx_that_is_no_host"], r["mx_hosts"], r["mta_sts"]["yes"]), (3, 2, 4, 1))
+    equal("keys", {k["fp"]: (k["domains"], k["pinned"]) for k in r["keys"]},
+          {fp("shared"): (2, True), fp("s1"): (2, False), fp("s2"): (2, False), fp("own"): (2, False), fp("s3"): (2, False)})
+    equal("mismatch", r["tlsa_mismatch"], [{"mx": "mx2.example.ie", "domains": 1, "dane": "yes", "mail": "refused by senders that use DANE"}])
+    first = tables(run)
+    survey("analyze", run, "--country", "XX", "--dns", "cached")
+    equal("tables of an analysis", tables(run), first)
+    check("mail of 2 domains" in survey("find", run, "192.0.2.3"), "find")
+    check("mx2.example.ie pin no key" in survey("find", run, "192.0.2.3"), "find: a record without a key")
+    c = json.loads(survey("cluster", run, "1", "--repair", "-f", "json"))
+    equal("cluster", (c["mail_domains"], c["keys"][0]["pinned"], c["keys"][0]["mail_domains"]), (2, True, 2))
+    check("publish the record of the new key first" in survey("cluster", run, "1"), "cluster warns")
+    survey("notify", run, "-o", tmp / "told", "--draft")
+    text = " ".join((tmp / "told/AS64500/letter.txt").read_text(encoding="utf-8").split())
+    check("The mail of 2 domains goes to these hosts." in text and "a TLSA record (DANE) pins this key" in text, f"letter: {text}")
+    check('""mail_domains"":2,' in (tmp / "told/AS64500/events.csv").read_text(encoding="utf-8"), "events.csv")
+    check((tmp / "told/index.csv").read_text(encoding="utf-8").splitlines()[1].endswith(",2"), "index.csv")
+    # Not for copies, single files, or without a list; a list that says nothing leaves all as it was.
+    survey("analyze", run, "--country", "XX", "--dns", "cached", "--anonymise", "-o", tmp / "copy")
+    for f in (tmp / "copy").rglob("*"):
+        check(f.is_dir() or not re.search(rb"example\.ie", f.read_bytes()), f"{f} names a domain")
+    equal("tables of a copy", tables(tmp / "copy"), {t: [] for t in TABLES})
+    survey("impact", tmp / "copy", "--domains", tmp / "list", *ASK, status=2)
+    survey("impact", run / "survey.db", "--domains", tmp / "list", *ASK, status=2)
+    (tmp / "empty").write_text("# nobody\n", encoding="utf-8")
+    survey("impact", run, "--domains", tmp / "empty", *ASK, status=2)
+    survey("impact", make(tmp / "bare", HOSTS, ""), *ASK, status=2)
+    equal("after refusals", (tables(run), (run / "domains.txt").read_text(encoding="utf-8")), (first, DOMAINS))
+    return run
+
+
+def compared(tmp, run):
+    later = make(tmp / "later", {"192.0.2.1": ("s1", "shared"), "192.0.2.2": ("s2", "new"), "192.0.2.3": ("s3", "new")}, ANSWERS, DOMAINS)
+    groups = json.loads(survey("compare", run, later, "-f", "json"))["clusters"]
+    equal("compare", sorted((g["mail_domains_a"], g["mail_domains_b"]) for g in groups), [(0, 3), (2, 0)] if len(groups) == 2 else [(2, 3)])
+    check("mail of 3 domains" in survey("compare", run, later), "compare as text")
+
+
+def merged(tmp, run):
+    other = make(tmp / "other", {"192.0.2.9": ("s9", "shared")}, domain("h.example.ie", "10 mx9.example.ie") + host("mx9.example.ie", "192.0.2.9"),
+                 "h.example.ie\n")
+    survey("merge", "-o", tmp / "merged", run, other)
+    both = tables(tmp / "merged")
+    equal("domains of both", [r[1] for r in both["domains"]], [f"{c}.example.ie" for c in "abcdefgh"])
+    survey("analyze", tmp / "merged", "--country", "XX", "--dns", "cached")
+    equal("tables of an analysis of both", tables(tmp / "merged"), both)
+    c = json.loads(survey("cluster", tmp / "merged", "1", "-f", "json"))
+    equal("cluster of both", c["mail_domains"], 3)
+
+
+def purged(tmp, run):
+    survey("purge", run, "--host", "192.0.2.1,192.0.2.3")
+    with sqlite3.connect(f"file:{run}/survey.db?mode=ro&immutable=1", uri=True) as db:
+        equal("addresses that stay", db.execute("SELECT ip FROM mx_addresses ORDER BY ip").fetchall(), [("192.0.2.2",), ("198.51.100.9",)])
+    text = (run / "dns.ndjson").read_text(encoding="utf-8")
+    check("192.0.2.1\"" not in text and "192.0.2.3" not in text, "an address of who went in dns.ndjson")
+    check(fp("own") not in text and fp("shared") in text, "TLSA records of keys that went, and of those that stay")
+    first = tables(run)
+    survey("analyze", run, "--country", "XX", "--dns", "cached")
+    equal("tables of an analysis afterwards", tables(run), first)
+    survey("purge", run, "--names")
+    check(not (run / "domains.txt").exists() and tables(run)["domains"] == [], "names went, domains did not")
+
+
+with tempfile.TemporaryDirectory() as t:
+    top = pathlib.Path(t)
+    made = one_run(top)
+    compared(top, made)
+    merged(top, made)
+    purged(top, made)
