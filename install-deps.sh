@@ -47,8 +47,8 @@ lab_packages=(
 	tcpdump
 )
 test_packages=(
-	apparmor chromium chromium-driver debootstrap faketime fish git jq lintian python3-selenium python3-venv r-base-core
-	texlive-latex-base tidy zsh
+	apparmor chromium chromium-driver debootstrap faketime fish git jq lintian munge python3-selenium python3-venv
+	r-base-core slurm-wlm texlive-latex-base tidy zsh
 )
 
 # Every path of the host starts with $root, so that the tests of this script
