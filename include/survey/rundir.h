@@ -285,4 +285,13 @@ int rundir_install(const char *made, const char *dir, bool (*may_replace)(const 
 /* Does a survey or an analysis write there now?  One that was killed holds no lock. */
 bool rundir_is_locked(const char *dir);
 
+struct config;
+
+/*
+ * The copy of its config that a run keeps (survey.conf).  Paths in it are relative to the directory of
+ * the config that it is a copy of.  Returns 0 and the config, which the caller frees; 1 when there is none;
+ * -1 after a message when it cannot be read or is not understood.
+ */
+int rundir_own_config(const char *dir, struct config **c);
+
 #endif

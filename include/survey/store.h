@@ -30,6 +30,12 @@ struct sqlite3 *store_open(const char *path, char **error);
 /* An in-memory database of the same tables for a study that has none (an imported one).  Likewise. */
 struct sqlite3 *store_memory(const struct study *st, char **error);
 
+/*
+ * sqlite3_open_v2() for the regular file, with flags beside NOMUTEX.  In another user's directory
+ * (foreign.h) no link is followed.  Returns SQLITE_OK, or an error with or without *db.
+ */
+int store_open_file(const char *file, int flags, struct sqlite3 **db);
+
 /* Is there a survey.db of this schema at path, a file or the directory that holds it? */
 bool store_is_there(const char *path);
 

@@ -172,27 +172,26 @@ static int
 find_countries(struct analysis *a)
 {
 	const struct analyze_options *o = a->o;
-	char *path = a->rundir != NULL ? existing(a->rundir, "survey.conf") : NULL;
 	struct config *c = NULL;
+	int rc = 1;
 
 	for (size_t i = 0; i < o->ncountries; i++)
 		analysis_add_country(a, o->countries[i]);
-	if (o->ncountries == 0 && path != NULL) {
-		if ((c = config_read(path)) == NULL) {
-			log_error("%s: not understood, so the run's countries are unknown; name "
-				  "them with "
-				  "--country (XX for any)",
-			    path);
-			free(path);
-			return EXIT_USAGE;
-		}
+	if (o->ncountries == 0 && a->rundir != NULL)
+		rc = rundir_own_config(a->rundir, &c);
+	if (rc == -1) {
+		log_error("%s/survey.conf: not understood, so the run's countries are unknown; "
+			  "name them with --country (XX for any)",
+		    a->rundir);
+		return EXIT_USAGE;
+	}
+	if (rc == 0) {
 		for (size_t i = 0; i < c->run.countries.n; i++)
 			analysis_add_country(a, c->run.countries.v[i]);
 		config_free(c);
 	} else if (o->ncountries == 0 && a->rundir != NULL) {
 		analysis_recall_countries(a);
 	}
-	free(path);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
  * means.
  */
 #include <dirent.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -170,12 +171,13 @@ offer_clusters(const struct completion *k)
 	}
 }
 
+/* Is name, in the directory at, a run's? */
 static bool
-is_rundir(const char *path)
+is_rundir(int at, const char *name)
 {
-	char *manifest = path_join(path, "run.json");
+	char *manifest = path_join(name, "run.json");
 	struct stat st;
-	bool is = stat(manifest, &st) == 0;
+	bool is = fstatat(at, manifest, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
 
 	free(manifest);
 	return is;
@@ -214,26 +216,24 @@ offer_runs(const struct completion *k, bool files, const char *otherwise)
 	const char *base = path_last(k->value);
 	size_t before = (size_t)(base - k->value), n = 0, cap = 0;
 	char *dir = path_dir(k->value), **found = NULL;
-	DIR *d = opendir(dir);
 	struct dirent *e;
+	DIR *d;
 
-	if (k->value[0] == '\0' && is_rundir(".")) {
+	(void)foreign_add(dir, false);
+	d = file_opendir(dir);
+	if (k->value[0] == '\0' && d != NULL && is_rundir(dirfd(d), ".")) {
 		mem_grow(&found, &cap, n + 1, sizeof(*found));
 		found[n++] = xstrdup(".");
 	}
 	while (d != NULL && (e = readdir(d)) != NULL) {
-		char *path;
-
 		if (!starts_with(e->d_name, base) || (e->d_name[0] == '.' && base[0] != '.') ||
 		    strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
 		    !is_plain(e->d_name))
 			continue;
-		path = path_join(dir, e->d_name);
-		if (is_rundir(path) || (files && is_study_file(e->d_name))) {
+		if (is_rundir(dirfd(d), e->d_name) || (files && is_study_file(e->d_name))) {
 			mem_grow(&found, &cap, n + 1, sizeof(*found));
 			found[n++] = xstrdup(e->d_name);
 		}
-		free(path);
 	}
 	if (d != NULL)
 		closedir(d);

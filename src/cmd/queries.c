@@ -1,9 +1,10 @@
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "survey/argv.h"
 #include "survey/buf.h"
@@ -11,6 +12,7 @@
 #include "survey/config.h"
 #include "survey/file.h"
 #include "survey/foreign.h"
+#include "survey/rundir.h"
 
 #include "confine.h"
 
@@ -24,37 +26,42 @@ query_print(const char *command, const struct buf *out)
 	return command_flush(command, whole ? 0 : errno) == -1 ? -1 : 0;
 }
 
-/* The block lists and the opt-out file that a run's config names: which line it was is told. */
-static void
+/*
+ * The block lists and the opt-out file that a run's config names: which line it was is told.
+ * Returns whether there is a config.
+ */
+static bool
 add_lists(struct argv *paths, const char *dir)
 {
-	char *path = path_join(dir, "survey.conf");
-	struct config *c = access(path, R_OK) == 0 ? config_read(path) : NULL;
+	struct config *c;
+	int rc = rundir_own_config(dir, &c);
 
-	free(path);
-	if (c == NULL)
-		return;
+	if (rc != 0)
+		return rc == -1;
 	for (size_t i = 0; i < c->scan.block_files.n; i++)
 		argv_add(paths, c->scan.block_files.v[i], NULL);
 	if (c->scan.opt_out_file[0] != '\0')
 		argv_add(paths, c->scan.opt_out_file, NULL);
 	config_free(c);
+	return true;
 }
 
 /* Of a run, or of the runs in a directory. */
 static void
 add_runs_lists(struct argv *paths, const char *path)
 {
-	DIR *d = opendir(path);
+	DIR *d = add_lists(paths, path) ? NULL : file_opendir(path);
 	const struct dirent *e;
 
-	add_lists(paths, path);
 	while (d != NULL && (e = readdir(d)) != NULL) {
 		char *run = path_join(path, e->d_name);
+		struct stat sb;
 
-		if (e->d_name[0] != '.') {
+		if (e->d_name[0] != '.' &&
+		    fstatat(dirfd(d), e->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISDIR(sb.st_mode)) {
 			(void)foreign_add(run, false);
-			add_lists(paths, run);
+			(void)add_lists(paths, run);
 		}
 		free(run);
 	}

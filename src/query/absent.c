@@ -34,7 +34,7 @@ struct absences {
 	size_t nblocks;
 	struct list opt_out;
 	struct manifest m;
-	bool has_manifest, has_config;
+	bool has_manifest;
 };
 
 static const char *const absence_names[NABSENCES] = {
@@ -203,13 +203,10 @@ list_fini(struct list *l)
 static void
 read_config(struct absences *a)
 {
-	char *path = path_join(a->dir, "survey.conf");
-	struct config *c = access(path, R_OK) == 0 ? config_read(path) : NULL;
+	struct config *c;
 
-	free(path);
-	if (c == NULL)
+	if (rundir_own_config(a->dir, &c) != 0)
 		return;
-	a->has_config = true;
 	a->blocks = xcalloc(c->scan.block_files.n + 1, sizeof(*a->blocks));
 	for (; a->nblocks < c->scan.block_files.n; a->nblocks++)
 		list_init(&a->blocks[a->nblocks], "", c->scan.block_files.v[a->nblocks]);

@@ -10,6 +10,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/rfc3339.h"
+#include "survey/store.h"
 
 #include "compare.h"
 
@@ -255,7 +256,7 @@ compare_write_db(const char *dir, const struct comparison *c, size_t n)
 		free(path);
 		return -1;
 	}
-	if (sqlite3_open_v2(out.tmp, &f.db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+	if (store_open_file(out.tmp, SQLITE_OPEN_READWRITE, &f.db) != SQLITE_OK)
 		f.failed = true;
 	fill(&f, c, n);
 	if (f.failed)

@@ -2,7 +2,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "survey/config.h"
 #include "survey/file.h"
@@ -66,10 +65,9 @@ note_runs(struct comparison *c)
 static struct config *
 config_of(const struct query_run *r)
 {
-	char *path = path_join(r->path, "survey.conf");
-	struct config *c = access(path, R_OK) == 0 ? config_read(path) : NULL;
+	struct config *c;
 
-	free(path);
+	(void)rundir_own_config(r->path, &c);
 	return c;
 }
 

@@ -511,21 +511,9 @@ weak_configure(struct weak_request *o, const struct config *c)
 struct config *
 weak_run_config(const char *dir)
 {
-	char *path = path_join(dir, "survey.conf"), *text;
-	struct config *c = NULL;
-	struct manifest m;
-	size_t len;
+	struct config *c;
 
-	manifest_init(&m);
-	if ((text = file_read(path, (size_t)1 << 20, &len)) != NULL) {
-		(void)manifest_read(&m, dir);
-		c = config_parse(text, len, m.config_path != NULL ? m.config_path : path);
-		if (c == NULL)
-			log_warn(
-			    "%s is not understood: what it says of weak keys is not known", path);
-	}
-	manifest_fini(&m);
-	free(text);
-	free(path);
+	if (rundir_own_config(dir, &c) == -1)
+		log_warn("%s: what its config says of weak keys is not known", dir);
 	return c;
 }

@@ -14,10 +14,5 @@ struct sqlite3;
 
 /* open.c: a database that need not be ours, read only.  SQLITE_OK, or an error with or without *db. */
 int store_connect(const char *file, struct sqlite3 **db);
-/*
- * The same of any use: SQLite's flags for sqlite3_open_v2() beside NOMUTEX.  In another
- * user's directory (foreign.h) no link is followed.
- */
-int store_open_file(const char *file, int flags, struct sqlite3 **db);
 
 #endif

@@ -8,7 +8,9 @@ tests/lab/faults/asked.py asks the same of a real run.
 """
 import hashlib
 import json
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,8 +39,10 @@ def make(tmp):
     lists = {"block": ["# never", "", "12.0.100.0/25 # a customer", "11.0.2.66"], "opt-out": ["11.0.2.77", "11.0.2.78"]}
     for name, lines in lists.items():
         (tmp / name).write_text("\n".join(lines) + "\n")
-    (run / "survey.conf").write_text('run {\n\tcountries = {"IE"}\n}\nscan {\n\tblock_files = {"%s"}\n\topt_out_file = "%s"\n}\n'
-                                     % (tmp / "block", tmp / "opt-out"))
+    # A copy of tmp/the.conf, to which its paths are relative.
+    (run / "survey.conf").write_text('run {\n\tcountries = {"IE"}\n}\nscan {\n\tblock_files = {"block"}\n\topt_out_file = "opt-out"\n}\n')
+    m = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**m, "config_path": str(tmp / "the.conf")}))
     (run / "scan").mkdir()
     # 11.0.2.67 was blocked then, 11.0.2.79 and 11.0.2.78 came onto their lists later.
     (run / "scan/block.v4").write_text("10.0.0.0/8\n11.0.2.66/31\n11.0.2.77\n12.0.100.0/25\n")
@@ -82,6 +86,31 @@ def check(run, wants):
                     sys.exit(f"{ip}: {told['absent']!r}, with {word!r}")
 
 
+def check_planted(tmp, run):
+    """Another user's directory leads root to nothing of root's, also where root reads it beside his own."""
+    if os.geteuid() != 0:
+        return
+    tmp.chmod(0o755)
+    secret, theirs = tmp / "secret", tmp / "theirs"
+    secret.write_text("BEANS = 1\n")
+    secret.chmod(0o600)
+    shutil.copytree(run, theirs)
+    for name in ("survey.conf", "cidrs.v4", "zmap.ips", "out-of-country.ips", "run.json", "scan/block.v4"):
+        for plant in (lambda p: p.symlink_to(secret), os.mkfifo):
+            at = theirs / name
+            kept = at.read_bytes()
+            at.unlink()
+            plant(at)
+            for path in (theirs, *theirs.rglob("*")):
+                os.chown(path, 65534, 65534, follow_symlinks=False)
+            for args in (("find", run, theirs, "--", "11.0.2.3"), ("compare", run, theirs), ("--complete", "2", "find", str(theirs) + "/")):
+                r = subprocess.run([SURVEY, *map(str, args)], capture_output=True, text=True, check=False, timeout=120)
+                if r.returncode not in (0, 1) or "BEANS" in r.stderr + r.stdout:
+                    sys.exit(f"{args}, {name} is planted: status {r.returncode}: {r.stderr}{r.stdout}")
+            at.unlink()
+            at.write_bytes(kept)
+
+
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         tmp = pathlib.Path(tmp).resolve()
@@ -107,6 +136,7 @@ def main():
         check(run, always)
         check(run, [("11.0.2.3", "silent, or not asked", "whether it was asked is not told here", "when packets left is not told here")])
         scan(run)
+        check_planted(tmp, run)
         check(run, always)
         check(run, [("11.0.2.3", "silent", "in the target ranges, and silent on port 25", WINDOW),
                     ("13.0.113.1", "not surveyed", WINDOW), ("13.0.113.5", "out of country", WINDOW),
