@@ -88,8 +88,12 @@ int file_copy(int from, int to);
 int file_append(int from, int to);
 /* Make path and its missing parents with mode.  Returns 0, or -1 with errno set. */
 int file_mkdirs(const char *path, mode_t mode);
-/* Remove a directory and all in it, following no link.  Returns 0, or -1 with errno set. */
+/*
+ * Remove a directory and all in it, following no link and entering no other file system.
+ * Returns 0, or -1 with errno set.
+ */
 int file_remove_tree(const char *path);
+int file_remove_tree_at(int at, const char *name); /* of the one called name in a directory */
 /* fsync the directory that holds path, so that a rename in it lasts. */
 int file_sync_dir(const char *path);
 /* a/b, or b when b is absolute or a is empty; the caller frees. */

@@ -1,7 +1,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <linux/fs.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -529,19 +528,60 @@ file_mkdirs(const char *path, mode_t mode)
 	return rc;
 }
 
+/* What is called name in the directory at, unless it is on another file system than dev. */
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+remove_at(int at, const char *name, dev_t dev)
 {
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
+	const struct dirent *e;
+	struct stat st;
+	DIR *d = NULL;
+	int fd, rc = 0;
+
+	if (unlinkat(at, name, 0) == 0)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -1;
+	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1 || fstat(fd, &st) == -1 || (d = fdopendir(fd)) == NULL) {
+		if (fd != -1)
+			close_quietly(fd);
+		return -1;
+	}
+	if (st.st_dev != dev) {
+		errno = EXDEV;
+		rc = -1;
+	}
+	while (rc == 0 && (e = readdir(d)) != NULL) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			rc = remove_at(dirfd(d), e->d_name, dev);
+	}
+	closedir(d);
+	return rc == 0 ? unlinkat(at, name, AT_REMOVEDIR) : -1;
+}
+
+int
+file_remove_tree_at(int at, const char *name)
+{
+	struct stat st;
+
+	return fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? remove_at(at, name, st.st_dev)
+								: -1;
 }
 
 int
 file_remove_tree(const char *path)
 {
-	return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	char *dir = path_dir(path);
+	int at = file_open_dir(dir, O_PATH), rc = -1, saved;
+
+	if (at != -1) {
+		rc = file_remove_tree_at(at, path_last(path));
+		saved = errno;
+		close(at);
+		errno = saved;
+	}
+	free(dir);
+	return rc;
 }
 
 int

@@ -144,20 +144,19 @@ int
 anonymise_rundir(const struct anonymise_options *o)
 {
 	unsigned char key[PSEUDONYM_KEY];
-	struct study *st, *copy = NULL;
+	struct study *st = NULL, *copy = NULL;
 	struct kept kept = { o->keep_as, o->nkeep_as };
 	uint32_t *host_of = NULL, missing;
-	struct newdir target = {
-		.path = xstrdup(o->output), .made = xstrdup(o->made), .marker = MARKER
-	};
-	const char *made = target.made;
+	struct newdir target;
+	const char *made = o->made;
 	struct stat sb;
 	struct buf words;
 	char *dir = NULL;
 	int rc = -1;
 
 	buf_init(&words);
-	if ((st = study_open(o->path, STUDY_ALL, 0)) == NULL)
+	if (newdir_resume(&target, o->output, made, MARKER) == -1 ||
+	    (st = study_open(o->path, STUDY_ALL, 0)) == NULL)
 		goto out;
 	dir = stat(o->path, &sb) == 0 && S_ISDIR(sb.st_mode) ? xstrdup(o->path) : path_dir(o->path);
 	if ((missing = kept_missing(&kept, st)) != 0) {
