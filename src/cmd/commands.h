@@ -25,6 +25,7 @@
 	X(recheck)  \
 	X(merge)    \
 	X(purge)    \
+	X(optout)   \
 	X(help)
 
 #define X(name) extern const struct command command_##name;

@@ -20,7 +20,7 @@
 #define SAVE_MS 10000
 #define DRAIN_MS 30000
 #define QUIET_MS 1000
-#define OPT_OUT_MS 5000 /* between two tries to read the opt-outs */
+#define OPT_OUT_MS 2000 /* between two looks at the opt-outs */
 
 static const int stop_signals[3] = { SIGINT, SIGTERM, SIGHUP };
 
@@ -245,8 +245,6 @@ end_if_done(struct collect *c)
 	uv_close((uv_handle_t *)&c->opt_out, NULL);
 }
 
-static void on_opt_out_timer(uv_timer_t *t);
-
 /*
  * Somebody has opted out.  Until it is known who, nobody is asked: the safe
  * side is silence.
@@ -268,15 +266,23 @@ reread_opt_out(struct collect *c)
 		log_error("%s: no host is asked any more until it can be read; mend it, or stop "
 			  "survey (it goes on later)",
 		    path);
-	if (c->opt_out_unknown)
-		uv_timer_start(&c->opt_out, on_opt_out_timer, OPT_OUT_MS, 0);
 	hold_apply(c);
 }
 
+/* Whoever changes the file (survey optout) need not know which surveys run, nor where. */
 static void
 on_opt_out_timer(uv_timer_t *t)
 {
-	reread_opt_out(t->data);
+	struct collect *c = t->data;
+	const struct stat *seen = &c->s->opt_out_seen;
+	struct stat now;
+
+	if (stat(c->s->c->scan.opt_out_file, &now) == -1)
+		return; /* what was read is in force; SIGHUP would have it missed */
+	if (c->opt_out_unknown || now.st_ino != seen->st_ino || now.st_size != seen->st_size ||
+	    now.st_mtim.tv_sec != seen->st_mtim.tv_sec ||
+	    now.st_mtim.tv_nsec != seen->st_mtim.tv_nsec)
+		reread_opt_out(c);
 }
 
 /* Hosts in flight have so long to finish. */
@@ -372,6 +378,8 @@ start_timers(struct collect *c)
 	uv_timer_init(loop, &c->opt_out);
 	c->save.data = c->show.data = c->quiet.data = c->opt_out.data = c;
 	uv_timer_start(&c->save, on_save, SAVE_MS, SAVE_MS);
+	if (c->s->c->scan.opt_out_file[0] != '\0')
+		uv_timer_start(&c->opt_out, on_opt_out_timer, OPT_OUT_MS, OPT_OUT_MS);
 	if (c->s->c->scan.quiet_hours[0] != '\0')
 		uv_timer_start(&c->quiet, on_quiet, QUIET_MS, QUIET_MS);
 }

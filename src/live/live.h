@@ -3,6 +3,7 @@
 #define LIVE_LIVE_H
 
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <uv.h>
 
@@ -53,6 +54,7 @@ struct survey {
 	bool any_country;
 	struct lists lists; /* of zmap; not made when none is run */
 	char *lists_differ; /* from those with which the run began: what; or NULL */
+	struct stat opt_out_seen; /* the file of opt-outs as it was read last */
 	double targets_before; /* IPv4 addresses of the range before lists took any away */
 	struct ipset allow, block,
 	    opt_out; /* normalised; allow has no reserved or blocked address */

@@ -78,6 +78,9 @@ targets_read_opt_out(struct survey *s, bool aloud)
 	if (s->c->scan.opt_out_file[0] == '\0')
 		return 0;
 	ipset_init(&fresh);
+	/* Before it is read: what is changed from now on will be seen. */
+	if (stat(s->c->scan.opt_out_file, &s->opt_out_seen) == -1)
+		memset(&s->opt_out_seen, 0, sizeof(s->opt_out_seen));
 	/* As who will read it again, on SIGHUP. */
 	if (read_list(s, &fresh, s->c->scan.opt_out_file, s->id.drop && geteuid() == 0, aloud) !=
 	    0) {

@@ -159,7 +159,7 @@ def trickling():
         os.waitpid(server, 0)
 
 
-def opt_out():
+def opt_out(by_signal=True):
     """A network that asks to be left alone while we run is left alone from then on."""
     with Run(grab={"rate_hosts": 4, "in_flight": 4}) as run, Wire() as wire:
         listed = run.top / "opt-out"
@@ -169,8 +169,13 @@ def opt_out():
         run.write(run.settings)
         p = run.start()
         wait_for(lambda: records_now(run) >= 4, "some records")
-        listed.write_text("198.18.20.0/24 # by mail\n")
-        p.send_signal(signal.SIGHUP)
+        if by_signal:
+            listed.write_text("198.18.20.0/24 # by mail\n")
+            p.send_signal(signal.SIGHUP)
+        else:
+            subprocess.run([SURVEY, "optout", "-c", str(run.conf), "--who", "them", "--proof", "mail",
+                            "add", "198.18.20.0/24"], check=True)
+            wait_for(lambda: "read again: 1 ranges" in run.output(), "the list to be read")
         said = time.time()
         need(p.wait(120) == 0, f"exit status {p.returncode}\n{run.output()[-2000:]}")
         late = [(round(t - said, 2), dst, port) for t, dst, port in wire.syns()
@@ -179,6 +184,11 @@ def opt_out():
         got = {r["ip"] for r in run.records()}
         need(run.manifest()["counts"]["opted_out"] > 0, "none was left out: the test shows nothing")
         need({ip for ip in TARGETS if not ip.startswith("198.18.20.")} <= got, "others were left out")
+
+
+def opt_out_told():
+    """survey optout need not know which surveys run."""
+    opt_out(by_signal=False)
 
 
 def clock_jump():
@@ -599,7 +609,7 @@ def per_network():
 
 
 CASES = {f.__name__: f for f in (
-    stopped_zgrab2, stopped_zmap, disk_full, read_only, two_runs, trickling, opt_out, clock_jump,
+    stopped_zgrab2, stopped_zmap, disk_full, read_only, two_runs, trickling, opt_out, opt_out_told, clock_jump,
     root_way, lost_guard, planted_link, user_way, target_files, preflight, limits,
     other_directory,
     listed, lists, databases, terminal, quiet, per_network)}
