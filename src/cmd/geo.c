@@ -194,16 +194,11 @@ read_option(struct request *r, int option, const char *value)
 	}
 }
 
-/* "--country IE GB": further codes and numbers come as operands. */
+/* "survey geo -m DIR ie gb", "--country IE GB", "--asn 64500 64501": codes and numbers without an option. */
 static int
 read_operand(struct request *r, const char *text)
 {
-	if (text[0] >= '0' && text[0] <= '9' && r->q.nasns > 0)
-		return add_asn(text, r);
-	if (r->ncountries > 0 || r->any)
-		return add_country(text, r);
-	log_error("geo: what is \"%s\"? see survey geo --help", text);
-	return -1;
+	return text[0] >= '0' && text[0] <= '9' ? add_asn(text, r) : add_country(text, r);
 }
 
 static int

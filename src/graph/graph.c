@@ -191,8 +191,10 @@ now(void)
 
 /* The large clusters come first, so the rest is quicker than it looks. */
 static void
-tell_progress(struct task *t)
+tell_progress(void *arg)
 {
+	struct task *t = arg;
+
 	if (now() - t->progress < PROGRESS_S)
 		return;
 	t->progress = now();
@@ -211,7 +213,6 @@ done(void *arg, unsigned worker, struct pool_job *job, int rc)
 	if (rc == 0) {
 		t->result.drawn++;
 		t->result.simplified += job->level != level_of(t, job->number);
-		tell_progress(t);
 		return 0;
 	}
 	if (rc > 0) {
@@ -377,6 +378,7 @@ graph_rundir(const struct graph_options *o, struct graph_result *result)
 		.work = work,
 		.take = take,
 		.done = done,
+		.idle = tell_progress,
 		.arg = &t,
 		.most_bytes = MOST_BYTES };
 	struct pool_job *jobs = NULL;

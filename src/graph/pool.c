@@ -292,7 +292,8 @@ wait_for_results(struct pool *p)
 	struct pollfd fds[64];
 	struct worker *who[64];
 	/* A signal just before poll() does not end it: look at the stop flag now and then. */
-	int64_t now = now_ms(), first = now + (p->o->stop != NULL ? 500 : 60000);
+	int64_t now = now_ms(),
+		first = now + (p->o->stop != NULL || p->o->idle != NULL ? 500 : 60000);
 	nfds_t n = 0;
 
 	for (unsigned i = 0; i < p->o->workers && n < 64; i++) {
@@ -316,6 +317,8 @@ wait_for_results(struct pool *p)
 		if (who[i]->busy && who[i]->deadline_ms <= now)
 			end_job(p, who[i], BROKEN, 0);
 	}
+	if (p->o->idle != NULL)
+		p->o->idle(p->o->arg);
 	return 0;
 }
 

@@ -43,6 +43,8 @@ struct pool_options {
 	 * to be tried instead, or -1 when all is to stop.
 	 */
 	int (*done)(void *arg, unsigned worker, struct pool_job *job, int rc);
+	/* In the parent, about twice a second, also while no job ends; may be NULL. */
+	void (*idle)(void *arg);
 	void *arg;
 	const volatile sig_atomic_t *stop; /* not 0: stop; may be NULL */
 };
