@@ -18,6 +18,7 @@ struct report_options {
 	const char *path; /* whatever study_open() takes */
 	const char *output; /* directory that gets report/, NULL: path, or beside the file */
 	const char *title; /* NULL or "": what the study is of, where and when */
+	const char *since; /* an earlier run, from which changes are told, or NULL */
 	/* How and when a run ends whose last stage this is; NULL and 0: as run.json says. */
 	const char *state;
 	int64_t ended;

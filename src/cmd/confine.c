@@ -65,10 +65,10 @@ confine(bool off, const char *const *read, const char *const *write, const char 
 }
 
 int
-confine_drawing(bool off, const char *path, const char *output, const char *made)
+confine_drawing(bool off, const char *path, const char *also, const char *output, const char *made)
 {
 	char *place = confine_place(path), *pictures = path_join(place, "graphs");
-	const char *const read[] = { path, pictures, NULL };
+	const char *const read[] = { path, pictures, also, NULL };
 	const char *const target[] = { made != NULL ? output : NULL, NULL };
 	const char *write[4] = { NULL };
 	size_t n = 0;

@@ -22,9 +22,11 @@ int confine(bool off, const char *const *read, const char *const *write, const c
 /*
  * The same for a command that draws what path holds into output, a directory
  * that is made, or, when it is NULL, into path or beside it.  made: what takes
- * output's place when that is a copy (copy_begin()), else NULL.
+ * output's place when that is a copy (copy_begin()), else NULL.  also: one more
+ * that is read, or NULL.
  */
-int confine_drawing(bool off, const char *path, const char *output, const char *made);
+int confine_drawing(
+    bool off, const char *path, const char *also, const char *output, const char *made);
 
 /* The directory that path is, or that it is in; the caller frees. */
 char *confine_place(const char *path);

@@ -150,7 +150,7 @@ cmd_graph(int argc, char **argv)
 	r.o.path = argv[a.at];
 	r.o.clusters = r.clusters;
 	if (copy_begin(&r.anonymised, r.o.output) == -1 ||
-	    confine_drawing(r.o.no_sandbox, r.o.path, r.o.output, r.anonymised.made) == -1)
+	    confine_drawing(r.o.no_sandbox, r.o.path, NULL, r.o.output, r.anonymised.made) == -1)
 		goto out;
 	if (r.anonymised.wanted) {
 		int failed = copy_copy(&r.anonymised, r.o.path, r.o.output);

@@ -89,6 +89,7 @@ collect(const struct command *c, int argc, char **argv, struct places *p)
 	/* Of its own: getopt_long(3) brings options and "--" to the front, and the command reads again. */
 	char **copy = xcalloc((size_t)argc + 1, sizeof(*copy));
 	struct command_args a = { .command = c, .argc = argc, .argv = copy };
+	size_t operands;
 	int opt, at;
 
 	memcpy(copy, argv, (size_t)argc * sizeof(*copy));
@@ -97,6 +98,7 @@ collect(const struct command *c, int argc, char **argv, struct places *p)
 			note(p, c->options[opt].kind, a.value);
 	}
 	at = a.at;
+	operands = p->read.n;
 	for (size_t i = 0; opt == COMMAND_END && i < COMMAND_OPERANDS; i++) {
 		for (unsigned k = 0; k < a.counts[i]; k++)
 			note(p, c->operands[i].kind, copy[at++]);
@@ -107,7 +109,7 @@ collect(const struct command *c, int argc, char **argv, struct places *p)
 	if (p->lone) /* FILE.survey in the working directory */
 		add(&p->written, xstrdup("."));
 	else if (p->read.n > 0)
-		add(&p->written, xstrdup(p->read.v[0]));
+		add(&p->written, xstrdup(p->read.v[operands < p->read.n ? operands : 0]));
 	return opt;
 }
 

@@ -1,16 +1,19 @@
 #include "survey/graph.h"
+#include "survey/log.h"
 #include "survey/report.h"
 
 #include "confine.h"
 #include "copy.h"
 #include "commands.h"
 
-enum { OUTPUT, TITLE, ANONYMISE, KEEP_AS, TRUST, NO_SANDBOX };
+enum { OUTPUT, TITLE, SINCE, ANONYMISE, KEEP_AS, TRUST, NO_SANDBOX };
 
 static const struct command_option options[] = {
 	[OUTPUT] = { "output", 'o', "DIR", "make report/ in this directory, not in RUNDIR",
 	    ARG_NEW_DIRECTORY },
 	[TITLE] = { "title", 't', "TEXT", "title of the report (default: of what, where, when)" },
+	[SINCE] = { "since", 0, "RUNDIR|FILE", "tell what changed since this earlier run",
+	    ARG_STUDY },
 	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
 	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
 	[TRUST] = { "trust", 0, NULL, TRUST_HELP },
@@ -66,6 +69,8 @@ cmd_report(int argc, char **argv)
 			o.output = a.value;
 		else if (opt == TITLE)
 			o.title = a.value;
+		else if (opt == SINCE)
+			o.since = a.value;
 		else if (opt == ANONYMISE)
 			anonymised.wanted = true;
 		else if (opt == TRUST)
@@ -79,12 +84,17 @@ cmd_report(int argc, char **argv)
 		status = command_ended(opt);
 		goto out;
 	}
+	if (o.since != NULL && anonymised.wanted) {
+		log_error("report: --since and --anonymise do not go together: pseudonyms match no "
+			  "earlier run");
+		goto out;
+	}
 	if (copy_check(&anonymised, &command_report, o.output) == -1)
 		goto out;
 	o.path = argv[a.at];
 	status = EXIT_FAILED;
 	if (copy_begin(&anonymised, o.output) == -1 ||
-	    confine_drawing(no_sandbox, o.path, o.output, anonymised.made) == -1)
+	    confine_drawing(no_sandbox, o.path, o.since, o.output, anonymised.made) == -1)
 		goto out;
 	if (anonymised.wanted &&
 	    (status = copy_with_pictures(&anonymised, &o, no_sandbox, &lacking)) != 0)

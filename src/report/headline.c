@@ -72,7 +72,7 @@ headline_title(const struct study *st, const struct runinfo *run, struct buf *b)
 }
 
 uint8_t *
-headline_flags(const struct study *st)
+headline_flags(const struct study *st, const struct match *since)
 {
 	uint8_t *flags = xcalloc((size_t)st->nclusters + 1, sizeof(*flags));
 	bool *trusted = xcalloc((size_t)st->nkeys + 1, sizeof(*trusted));
@@ -107,6 +107,12 @@ headline_flags(const struct study *st)
 			if (cluster != STUDY_NONE)
 				flags[cluster] |= HEADLINE_WEAK;
 		}
+	}
+	for (size_t i = 0; since != NULL && i < since->ngroups; i++) {
+		const struct match_group *g = &since->groups[i];
+
+		for (size_t k = 0; g->change == MATCH_NEW && k < g->b.n; k++)
+			flags[g->b.v[k]] |= HEADLINE_NEW;
 	}
 	free(trusted);
 	return flags;
@@ -315,6 +321,38 @@ put_vendors(const struct study *st, const enum why_kind *why, struct buf *b)
 	end(b);
 }
 
+/* What became of the clusters of an earlier run. */
+static void
+put_since(const struct page *p, struct buf *b)
+{
+	uint64_t count[MATCH_NCHANGES] = { 0 };
+	const struct match *m = p->since;
+	bool first = true;
+
+	if (m == NULL)
+		return;
+	for (size_t i = 0; i < m->ngroups; i++)
+		count[m->groups[i].change]++;
+	begin(b, count[MATCH_NEW] > 0 ? "#f=new" : "#clusters");
+	buf_adds(b, "Since ");
+	page_text(b, p->since_name, 60);
+	buf_adds(b, " clusters: ");
+	for (int i = MATCH_SAME + 1; i < MATCH_NCHANGES; i++) {
+		if (count[i] == 0)
+			continue;
+		buf_adds(b, first ? "" : ", ");
+		text_count(b, count[i]);
+		buf_printf(b, " %s", match_change_names[i]);
+		first = false;
+	}
+	if (first)
+		buf_adds(b, "none changed");
+	buf_adds(b, "; ");
+	counted(b, m->repaired.n, "host shares", "hosts share");
+	buf_adds(b, " no key any more.");
+	end(b);
+}
+
 void
 headline_html(const struct page *p, struct buf *b)
 {
@@ -340,6 +378,7 @@ headline_html(const struct page *p, struct buf *b)
 	put_ssh_and_tls(st, b);
 	put_weak(st->findings, b);
 	put_vendors(st, why, b);
+	put_since(p, b);
 	buf_adds(b, "</ul>\n</section>\n");
 	free(why);
 }

@@ -3,6 +3,7 @@
 #define REPORT_PAGE_H
 
 #include "survey/buf.h"
+#include "survey/match.h"
 #include "survey/study.h"
 
 #include "runinfo.h"
@@ -35,15 +36,16 @@ struct page {
 	const struct page_chart *charts;
 	size_t ncharts;
 	const uint8_t *flags; /* by cluster, HEADLINE_… */
-	const char *since; /* the run that changes are told from, or NULL */
+	const struct match *since; /* from an earlier run, or NULL */
+	const char *since_name;
 };
 
 #define HEADLINE_TRUSTED 1 /* the key of a trusted certificate is held in another AS, too */
 #define HEADLINE_WEAK 2 /* has a critical or high finding */
 #define HEADLINE_NEW 4 /* was none in the run before */
 
-/* What is marked of each cluster; to be freed. */
-uint8_t *headline_flags(const struct study *);
+/* What is marked of each cluster; to be freed.  since: the changes from an earlier run, or NULL. */
+uint8_t *headline_flags(const struct study *, const struct match *since);
 /* "Shared keys of mail hosts in Ireland, 1 July 2026" */
 void headline_title(const struct study *, const struct runinfo *, struct buf *out);
 /* What is lacking, and the findings as sentences with links. */

@@ -43,6 +43,8 @@ struct task {
 	struct study *study;
 	struct runinfo run;
 	struct tables tables;
+	const struct match *since; /* or NULL */
+	const char *since_name;
 };
 
 /* The rows of the overview that narrow down from addresses to clusters. */
@@ -190,7 +192,9 @@ write_report(struct task *t, const char *title)
 	buf_init(&b);
 	shown.n -= 2; /* the charts' own tables, added last, repeat others */
 	page.tables = &shown;
-	flags = headline_flags(t->study);
+	flags = headline_flags(t->study, t->since);
+	page.since = t->since;
+	page.since_name = t->since_name;
 	page.flags = flags;
 	page_html(&page, &b);
 	rc = write_file(t->dir, "index", "html", &b);
@@ -248,11 +252,22 @@ report_rundir(const struct report_options *o)
 	struct task t = { .dir = NULL };
 	struct stat sb;
 	char *base, *own;
+	struct study *earlier = NULL;
+	struct match since;
 	struct buf title;
 	int rc = -1;
 
 	if ((t.study = study_open(o->path, STATS_PARTS, 0)) == NULL)
 		return -1;
+	if (o->since != NULL) {
+		if ((earlier = study_open(o->since, STATS_PARTS, 0)) == NULL) {
+			study_free(t.study);
+			return -1;
+		}
+		match_studies(&since, earlier, t.study);
+		t.since = &since;
+		t.since_name = path_last(o->since);
+	}
 	own = stat(o->path, &sb) == 0 && S_ISDIR(sb.st_mode) ? xstrdup(o->path) : path_dir(o->path);
 	base = o->output != NULL ? xstrdup(o->output) : xstrdup(own);
 	t.dir = path_join(base, "report");
@@ -276,6 +291,9 @@ report_rundir(const struct report_options *o)
 	picture_release_fonts();
 	tables_fini(&t.tables);
 	runinfo_fini(&t.run);
+	if (earlier != NULL)
+		match_fini(&since);
+	study_free(earlier);
 	study_free(t.study);
 	free(t.dir);
 	free(t.graphs);

@@ -236,6 +236,23 @@ class Report(unittest.TestCase):
                 self.assertIn("1,000 of 2,000 addresses were probed", first)
             self.assertEqual(self.css("h1").text, "Shared keys of mail hosts, 2 January 2026")
 
+    def test_since_an_earlier_run(self):
+        older, newer = self.dir / "older", self.dir / "newer"
+        lines = (self.study / "clusters.json").read_text().splitlines()[1:-1]
+        for d, kept in ((older, lines[:5] + lines[6:20]), (newer, lines[1:20])):
+            d.mkdir()
+            (d / "clusters.json").write_text("[\n" + ",\n".join(x.rstrip(",") for x in kept) + "\n]\n")
+        run(SURVEY, "report", newer, "--since", older)
+        self.open(newer)
+        link = self.css("#findings a[href='#f=new']")
+        self.assertEqual(link.text, "Since older clusters: 1 new, 1 gone; 0 hosts share no key any more.")
+        self.js("arguments[0].click()", link)
+        self.wait(lambda: len(self.column(0)) == 1)
+        self.assertEqual(self.column(0), [str(json.loads(lines[5].rstrip(","))["id"])])
+        run(SURVEY, "report", newer)
+        self.open(newer)
+        self.assertEqual(self.driver.find_elements(By.CSS_SELECTOR, "#f-new, #findings a[href='#f=new']"), [])
+
     def test_search_by_network_glob_and_digest(self):
         self.open(self.study)
         hosts = json.loads((self.study / "all-key-fingerprints.json").read_text())
