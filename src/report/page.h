@@ -36,6 +36,7 @@ struct page {
 	const struct page_chart *charts;
 	size_t ncharts;
 	const uint8_t *flags; /* by cluster, HEADLINE_… */
+	const char *dir; /* of the run, for whom was told; or NULL */
 	const struct match *since; /* from an earlier run, or NULL */
 	const char *since_name;
 };
@@ -53,6 +54,9 @@ void headline_html(const struct page *, struct buf *out);
 
 bool page_has_weak(const struct page *);
 void page_weak(const struct page *, struct buf *out);
+
+/* What to repair first, with impact, plan and who was told. */
+void page_repair(const struct page *, struct buf *out);
 
 void page_html(const struct page *, struct buf *out);
 /* Everything before the content of the body.  script: the page has page.js. */

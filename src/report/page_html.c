@@ -95,7 +95,7 @@ put_head(const struct page *p, struct buf *b)
 		    "clusters</a>\n"
 		    "<header class=\"top\"><strong>survey</strong><nav aria-label=\"sections\">"
 		    "<a href=\"#findings\">Findings</a><a href=\"#clusters\">Clusters</a>"
-		    "<a href=\"#charts\">Charts</a>");
+		    "<a href=\"#repair\">Repair</a><a href=\"#charts\">Charts</a>");
 	if (page_has_weak(p))
 		buf_adds(b, "<a href=\"#weak\">Weak keys</a>");
 	buf_adds(b, "<a href=\"#figures\">Figures</a><a href=\"#method\">Method</a></nav>"
@@ -418,6 +418,7 @@ page_html(const struct page *p, struct buf *b)
 	headline_html(p, b);
 	put_glance(p, b);
 	put_clusters(p, b);
+	page_repair(p, b);
 	put_charts(p, b);
 	page_weak(p, b);
 	put_figures(p, b);

@@ -40,6 +40,7 @@ static const struct chart_def {
 struct task {
 	char *dir; /* gets the report */
 	char *graphs; /* holds the pictures */
+	const char *own; /* the run's directory */
 	struct study *study;
 	struct runinfo run;
 	struct tables tables;
@@ -174,6 +175,7 @@ write_report(struct task *t, const char *title)
 		.graphs = t->graphs,
 		.study = t->study,
 		.run = &t->run,
+		.dir = t->own,
 		.charts = charts };
 	struct tables shown = t->tables;
 	bool lacking = false;
@@ -271,6 +273,7 @@ report_rundir(const struct report_options *o)
 	own = stat(o->path, &sb) == 0 && S_ISDIR(sb.st_mode) ? xstrdup(o->path) : path_dir(o->path);
 	base = o->output != NULL ? xstrdup(o->output) : xstrdup(own);
 	t.dir = path_join(base, "report");
+	t.own = own;
 	t.graphs = picture_dir(base, own);
 	runinfo_read(&t.run, o->path);
 	say_how_it_ended(&t.run, o);

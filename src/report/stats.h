@@ -8,8 +8,9 @@
 #include "table.h"
 
 /* What report and statistics want of a study. */
-#define STATS_PARTS \
-	((unsigned)(STUDY_CLUSTERED | STUDY_OTHERS | STUDY_FACTS | STUDY_NAMES | STUDY_FINDINGS))
+#define STATS_PARTS                                                                               \
+	((unsigned)(STUDY_CLUSTERED | STUDY_OTHERS | STUDY_FACTS | STUDY_NAMES | STUDY_FINDINGS | \
+		    STUDY_MAIL))
 
 /* Of a grab: the length of its RSA key, or 0; else its curve or algorithm, or NULL. */
 uint32_t stats_rsa_bits(const struct study *, const struct study_grab *);

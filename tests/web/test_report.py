@@ -197,7 +197,7 @@ class Report(unittest.TestCase):
         self.open(self.study)
         self.assertEqual(self.css("h1").text, "Shared keys of mail hosts")
         order = self.js("return [...document.querySelectorAll('main > section')].map(e => e.id)")
-        self.assertEqual(order, ["findings", "glance", "clusters", "charts", "figures", "method"])
+        self.assertEqual(order, ["findings", "glance", "clusters", "repair", "charts", "figures", "method"])
         self.open(self.study, wide=390, high=844)
         top = self.js("return document.querySelector('#clusters-table tbody tr').getBoundingClientRect().top")
         self.assertLess(top, 2 * 844, "the clusters are on the first two screens of a phone")

@@ -127,6 +127,20 @@ def one_run(tmp):
     check("The mail of 2 domains goes to these hosts." in text and "a TLSA record (DANE) pins this key" in text, f"letter: {text}")
     check('""mail_domains"":2,' in (tmp / "told/AS64500/events.csv").read_text(encoding="utf-8"), "events.csv")
     check((tmp / "told/index.csv").read_text(encoding="utf-8").splitlines()[1].endswith(",2"), "index.csv")
+    # The report: what hangs on a cluster, its repair, and who was told when.
+    survey("notify", run, "-o", tmp / "told")
+    day = json.loads((run / "notified.ndjson").read_text(encoding="utf-8"))["at"][:10]
+    with (run / "notified.ndjson").open("a", encoding="utf-8") as f:
+        f.write('{"at":"x"}\nnothing\n{"at":"2026-01-01T00:00:00Z","constituency":"<b>AS1","clusters":[1,99,"x",-1]}\n')
+    survey("report", run)
+    page = (run / "report/index.html").read_text(encoding="utf-8")
+    section = page[page.index('<section id="repair">'):]
+    section = section[:section.index("</section>")]
+    for words in ("Of 7 mail domains that were asked about, hosts of this study take the mail of 3 domains.", "1 MX host</span> pin no key",
+                  '<a href="#c=1">1</a></td><td class="n">2</td><td class="n">2</td>', "1 change: 1 shared key at 1 operator",
+                  "1 key is pinned by TLSA records</span>", "AS64500 Test Net: 1 key on 2 hosts", f"AS64500, {day}<br>&lt;b&gt;AS1, 2026-01-01"):
+        check(words in section, f"the report lacks {words!r}: {section}")
+    (run / "notified.ndjson").unlink()
     # Not for copies, single files, or without a list; a list that says nothing leaves all as it was.
     survey("analyze", run, "--country", "XX", "--dns", "cached", "--anonymise", "-o", tmp / "copy")
     for f in (tmp / "copy").rglob("*"):
