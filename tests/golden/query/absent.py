@@ -27,15 +27,20 @@ def survey(*args, status=0, text=None):
     return r.stdout
 
 
-def make(tmp):
-    run = tmp / "run"
+def analyze(run, hosts):
+    """hosts: {ip: has it a key?}"""
     run.mkdir()
     key = {"algorithm": "ssh-ed25519", "fingerprint_sha256": hashlib.sha256(b"k").hexdigest()}
+    shown = {True: {"status": "success", "result": {"key_exchange": {"server_host_key": key}}}, False: {"status": "connection-timeout"}}
     with open(run / "records.fresh", "w") as f:
-        for ip, result in (("11.0.2.1", {"status": "success", "result": {"key_exchange": {"server_host_key": key}}}),
-                           ("11.0.2.2", {"status": "connection-timeout"})):
-            f.write(json.dumps({"ip": ip, "writer": "survey", "p22": {"data": {"ssh": result}}}) + "\n")
+        for ip, has_key in hosts.items():
+            f.write(json.dumps({"ip": ip, "writer": "survey", "p22": {"data": {"ssh": shown[has_key]}}}) + "\n")
     survey("analyze", run, "--country", "XX")
+    return run
+
+
+def make(tmp):
+    run = analyze(tmp / "run", {"11.0.2.1": True, "11.0.2.2": False})
     lists = {"block": ["# never", "", "12.0.100.0/25 # a customer", "11.0.2.66"], "opt-out": ["11.0.2.77", "11.0.2.78"]}
     for name, lines in lists.items():
         (tmp / name).write_text("\n".join(lines) + "\n")
@@ -144,6 +149,17 @@ def main():
                     # They were asked: what blocks them came later.
                     ("11.0.2.79", "silent", f"later blocked by line 5 of {block}", WINDOW, "!never asked"),
                     ("11.0.2.78", "silent", f"later opted out by line 2 of {opt_out}", WINDOW, "!never asked")])
+        # compare says the same of hosts that are gone.
+        gone = {"11.0.2.2": "no-key", "11.0.2.3": "silent", "11.0.2.9": "no record", "11.0.2.77": "opted out", "12.0.100.7": "blocked",
+                "13.0.113.5": "out of country", "13.0.113.1": "not surveyed"}
+        before = analyze(tmp / "before", dict.fromkeys(["11.0.2.1", *gone], True))
+        told = json.loads(survey("compare", before, run, "-f", "json"))["hosts"]
+        if told["gone_reasons"] != gone or sorted(told["gone"]) != sorted(gone):
+            sys.exit(f"why hosts are gone: {told}")
+        text = survey("compare", before, run)
+        for reason in gone.values():
+            if f"    {reason}: 1\n" not in text:
+                sys.exit(f"{reason} is not told: {text}")
         told = absent(run, "11.0.2.3")["scans"]
         if told != [{"shard": 0, "from": FROM, "to": TO, "source": "13.0.113.9"}]:
             sys.exit(f"the windows of the scan: {told}")

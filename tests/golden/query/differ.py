@@ -147,9 +147,36 @@ def test_other_differences(tmp):
           "port 25 showed keys in the second run only", BY_TYPE)
 
 
+def test_groups(tmp):
+    """What becomes of clusters where hosts leave one for another; the lab and check.py have the other changes."""
+    def cluster(*keys_of_hosts, net):
+        return {f"198.18.{net}.{i}": {f"p{p}": ssh(k, "ssh-ed25519") if p == 22 else tls(k) for p, k in keys.items()}
+                for i, keys in enumerate(keys_of_hosts, 1)}
+
+    def tls(word):
+        certificate = {"parsed": {"subject_key_info": {"fingerprint_sha256": fp(word)}}}
+        return {"data": {"smtp": {"status": "success", "result": {"tls": {"handshake_log": {"server_certificates": {"certificate": certificate}}}}}}}
+    # Two clusters of two keys each: afterwards the first keys of both are one cluster, and the second ones another.
+    one = cluster({22: "a", 25: "b"}, {22: "a"}, {25: "b"}, net=1)
+    two = cluster({22: "c", 25: "d"}, {22: "c"}, {25: "d"}, net=2)
+    regrouped = {"198.18.1.1": {"p22": ssh("a", "ssh-ed25519"), "p25": tls("e")}, "198.18.2.1": {"p22": ssh("c", "ssh-ed25519"), "p25": tls("e")},
+                 "198.18.1.3": {"p25": tls("b"), "p22": ssh("f", "ssh-ed25519")}, "198.18.2.3": {"p25": tls("d"), "p22": ssh("f", "ssh-ed25519")},
+                 "198.18.1.4": {"p25": tls("b")}, "198.18.2.4": {"p25": tls("d")}}
+    came = cluster({22: "new"}, {22: "new"}, net=5)
+    went = cluster({22: "gone"}, {22: "gone"}, net=6)
+    alone = {ip: {"p22": ssh(f"own {ip}", "ssh-ed25519")} for ip in (*came, *went)}
+    a = make(tmp / "a", {**one, **two, **{ip: alone[ip] for ip in came}, **went})
+    b = make(tmp / "b", {**one, **two, **regrouped, **came, **{ip: alone[ip] for ip in went}})
+    c = compare(a, b)
+    notes("the same tools", c)
+    got = sorted((x["change"], len(x["a"]), len(x["b"])) for x in c["clusters"])
+    equal("clusters", got, [("gone", 1, 0), ("new", 0, 1), ("regrouped", 2, 2)])
+    equal("repaired", sorted(c["hosts"]["repaired"]), sorted(went))
+
+
 def main():
     with tempfile.TemporaryDirectory() as tmp:
-        for test in (test_key_types, test_other_differences):
+        for test in (test_key_types, test_other_differences, test_groups):
             folder = pathlib.Path(tmp).resolve() / test.__name__
             folder.mkdir()
             test(folder)
