@@ -25,7 +25,6 @@ struct query_run {
 	char *path;
 	char *name; /* for people: the path's last part */
 	int64_t began; /* of run.json, or TIME_UNKNOWN */
-	char *state; /* "complete", …; NULL unknown */
 };
 
 struct query_runs {

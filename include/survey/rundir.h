@@ -187,6 +187,11 @@ extern const char *const run_state_name[];
 void manifest_init(struct manifest *m); /* of a survey */
 void manifest_init_results(struct manifest *m); /* of results that no survey made here */
 void manifest_fini(struct manifest *m);
+/*
+ * Has the run come to the end of its analysis, complete?  As `survey run --until analyze` leaves it, too:
+ * what comes later is made of the whole.
+ */
+bool manifest_is_finished(const struct manifest *m);
 /* A survey at work writes its directory/run.json, atomically.  Returns 0, or -1 with errno set. */
 int manifest_write(struct manifest *m, const char *directory);
 /*

@@ -144,9 +144,27 @@ note_databases(struct comparison *c)
 	manifest_fini(&x);
 }
 
+/* What a run has not seen is not gone. */
+static void
+note_state(struct buf *out, const struct query_run *r)
+{
+	struct manifest m;
+
+	if (manifest_read(&m, r->path) == -1)
+		return;
+	if (m.has_scan &&
+	    (m.state == RUN_INCOMPLETE || m.found.incomplete || !manifest_is_finished(&m)))
+		buf_printf(out,
+		    "%s is not complete: hosts that it lacks may look new or gone by that alone\n",
+		    r->name);
+	manifest_fini(&m);
+}
+
 void
 compare_notes(struct comparison *c)
 {
+	note_state(&c->notes, c->run_a);
+	note_state(&c->notes, c->run_b);
 	note_runs(c);
 	note_configs(c);
 	note_databases(c);

@@ -258,23 +258,13 @@ scan_is_whole(const struct merge *m, uint32_t scan)
 	return n == m->runs[scan].shards;
 }
 
-/* As `survey run --until analyze` leaves it, too: what comes later is made of the whole. */
-static bool
-is_finished(const struct manifest *m)
-{
-	return m->state == RUN_COMPLETE ||
-	       (m->state == RUN_STOPPED && m->stages[STAGE_GRAB].state == STAGE_DONE &&
-		   m->stages[STAGE_DNS].state == STAGE_DONE &&
-		   m->stages[STAGE_ANALYZE].state == STAGE_DONE);
-}
-
 static void
 check_state(struct merge *m, const struct merge_source *src)
 {
 	if (src->m.state == RUN_INCOMPLETE || src->m.found.incomplete) {
 		m->incomplete = true;
 		log_warn("%s is incomplete, and so is what is made of it", src->path);
-	} else if (!is_finished(&src->m)) {
+	} else if (!manifest_is_finished(&src->m)) {
 		fault(m,
 		    xasprintf("%s is not finished (%s)", src->path, run_state_name[src->m.state]));
 	}

@@ -56,7 +56,6 @@ add_one(struct query_runs *r, const char *path)
 
 	if (manifest_read(&m, path) == 0) {
 		run.began = m.created != 0 ? m.created : TIME_UNKNOWN;
-		run.state = xstrdup(run_state_name[m.state]);
 		manifest_fini(&m);
 	}
 	/* Runs of one name are called by their paths. */
@@ -80,6 +79,22 @@ by_time(const void *pa, const void *pb)
 	return strcmp(a->path, b->path);
 }
 
+/* Is a survey at work there, or is one to go on?  Results that no survey made are finished. */
+static bool
+is_unfinished(const char *path)
+{
+	struct manifest m;
+	bool unfinished;
+
+	if (manifest_read(&m, path) == -1)
+		return false;
+	unfinished = m.has_scan && m.state != RUN_INCOMPLETE && !manifest_is_finished(&m);
+	manifest_fini(&m);
+	if (unfinished)
+		log_info("%s is not finished, and left out", path);
+	return unfinished;
+}
+
 /* The finished runs below a directory such as run.directory. */
 static size_t
 add_below(struct query_runs *r, const char *dir)
@@ -96,7 +111,8 @@ add_below(struct query_runs *r, const char *dir)
 		if (e->d_name[0] != '.' && lstat(path, &sb) == 0 && S_ISDIR(sb.st_mode) &&
 		    is_study(path)) {
 			(void)foreign_add(path, false);
-			add_one(r, path);
+			if (!is_unfinished(path))
+				add_one(r, path);
 		}
 		free(path);
 	}
@@ -122,7 +138,8 @@ query_runs_add(struct query_runs *r, const char *path)
 	}
 	if (add_below(r, path) > 0)
 		return 0;
-	log_error("%s holds no results, nor do directories in it; survey analyze makes them", path);
+	log_error(
+	    "%s holds no results, nor do finished runs in it; survey analyze makes them", path);
 	return -1;
 }
 
@@ -132,7 +149,6 @@ query_runs_fini(struct query_runs *r)
 	for (size_t i = 0; i < r->n; i++) {
 		free(r->v[i].path);
 		free(r->v[i].name);
-		free(r->v[i].state);
 	}
 	free(r->v);
 	*r = (struct query_runs){ NULL, 0, 0 };

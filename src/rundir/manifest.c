@@ -901,6 +901,15 @@ manifest_parse(struct manifest *m, const char *text)
 	return 0;
 }
 
+bool
+manifest_is_finished(const struct manifest *m)
+{
+	return m->state == RUN_COMPLETE ||
+	       (m->state == RUN_STOPPED && m->stages[STAGE_GRAB].state == STAGE_DONE &&
+		   m->stages[STAGE_DNS].state == STAGE_DONE &&
+		   m->stages[STAGE_ANALYZE].state == STAGE_DONE);
+}
+
 int
 manifest_read(struct manifest *m, const char *directory)
 {

@@ -47,16 +47,16 @@ ED = {"198.18.0.1": {"p22": ssh("image ed", "ssh-ed25519")}, "198.18.0.2": {"p22
 
 
 def make(folder, hosts, versions=(("survey", "2026.6"), ("zgrab2", "0.1.7")), built=("2026-06-01T00:00:00Z", "2026-06-01T00:00:00Z"),
-         ports='"22", "25"', all_keys="false", tls13="false", digest="1" * 64, country="IE"):
+         ports='"22", "25"', all_keys="false", tls13="false", digest="1" * 64, country="IE", state="complete", created="2026-07-01T00:00:00Z"):
     folder.mkdir()
     with open(folder / "records.fresh", "w") as f:
         for ip, told in hosts.items():
             f.write(json.dumps({"ip": ip, "writer": "survey", "location": {"country_code": "IE"}, **told}) + "\n")
     (folder / "survey.conf").write_text(CONF % (ports, all_keys, tls13))
     (folder / "run.json").write_text(json.dumps({
-        "name": "r", "config_sha256": digest, "versions": dict(versions), "created": "2026-07-01T00:00:00Z",
+        "name": "r", "config_sha256": digest, "versions": dict(versions), "created": created,
         "databases": [{"path": "/c.mmdb", "type": "c", "built": built[0]}, {"path": "/a.mmdb", "type": "a", "built": built[1]}],
-        "state": "complete", "scan": {"seed": 1}}))
+        "state": state, "scan": {"seed": 1}}))
     survey("analyze", folder, "--country", country)
     return folder
 
@@ -174,9 +174,30 @@ def test_groups(tmp):
     equal("repaired", sorted(c["hosts"]["repaired"]), sorted(went))
 
 
+def test_unfinished(tmp):
+    """Of a directory of runs those that are finished are compared, in order of time; what an incomplete one lacks is no change."""
+    runs = tmp / "runs"
+    runs.mkdir()
+    for name, month, state in (("z", "05", "complete"), ("b", "06", "incomplete"), ("a", "07", "complete"), ("c", "08", "running"), ("d", "09", "failed")):
+        make(runs / name, RSA, state=state, created=f"2026-{month}-01T00:00:00Z")
+    (runs / "latest").symlink_to("d")
+    (runs / "notes.txt").write_text("no run")
+    r = subprocess.run([SURVEY, "compare", runs, "-f", "json"], capture_output=True, text=True, check=False)
+    equal("status", (r.returncode, sorted(x.split("/")[-1] for x in r.stderr.splitlines())),
+          (0, ["c is not finished, and left out", "d is not finished, and left out"]))
+    pairs = json.loads(r.stdout)
+    equal("pairs", [(p["a"]["path"].split("/")[-1], p["b"]["path"].split("/")[-1]) for p in pairs], [("z", "b"), ("b", "a")])
+    for p in pairs:
+        notes("an incomplete run", p, "b is not complete: hosts that it lacks may look new or gone by that alone")
+    # One that is named is taken, and said.
+    notes("a named one", compare(runs / "a", runs / "c"), "c is not complete")
+    told = json.loads(survey("find", runs, "198.18.0.1", "-f", "json"))
+    equal("since", [q["hosts"][0]["in_a_cluster_since"] for q in told], ["2026-05-01T00:00:00Z"] * 3)
+
+
 def main():
     with tempfile.TemporaryDirectory() as tmp:
-        for test in (test_key_types, test_other_differences, test_groups):
+        for test in (test_key_types, test_other_differences, test_groups, test_unfinished):
             folder = pathlib.Path(tmp).resolve() / test.__name__
             folder.mkdir()
             test(folder)
