@@ -46,7 +46,7 @@ struct config {
 	char *text; /* what stands in it */
 	int *lines; /* where each key was set; see config_line() */
 	struct {
-		char *name, *directory, *user;
+		char *name, *directory, *user, *metrics_file;
 		struct config_list countries, targets, target_files, asns, allow_reserved;
 		uint32_t *asn; /* run.asns as numbers */
 		size_t nasns;

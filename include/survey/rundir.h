@@ -183,6 +183,7 @@ struct manifest {
 extern const char *const survey_stage_names[];
 extern const char *const stage_state_name[];
 extern const char *const run_state_name[];
+extern const char *const shard_state_name[];
 
 void manifest_init(struct manifest *m); /* of a survey */
 void manifest_init_results(struct manifest *m); /* of results that no survey made here */

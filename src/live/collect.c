@@ -15,6 +15,7 @@
 #include "survey/signals.h"
 
 #include "collect.h"
+#include "metrics.h"
 #include "quiet.h"
 
 #define SAVE_MS 10000
@@ -33,8 +34,9 @@ over(const struct collect *c)
 	return c->s->stopped || c->cut_short;
 }
 
-void
-collect_save(struct collect *c)
+/* What is counted elsewhere goes to the manifest. */
+static void
+count(struct collect *c)
 {
 	struct survey *s = c->s;
 	struct manifest_counts *n = &s->m.counts;
@@ -68,8 +70,25 @@ collect_save(struct collect *c)
 	s->m.own_cpu_s = (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
 			 (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 	s->m.own_maxrss_kb = ru.ru_maxrss;
+}
+
+void
+collect_save(struct collect *c)
+{
+	struct survey *s = c->s;
+
+	count(c);
 	if (manifest_write(&s->m, s->dir.path) == -1)
 		collect_disk_error(c, "run.json", errno);
+}
+
+static void
+on_metrics(uv_timer_t *t)
+{
+	struct collect *c = t->data;
+
+	count(c);
+	metrics_write(&c->s->m, c->s->c->run.metrics_file);
 }
 
 static void
@@ -240,6 +259,7 @@ end_if_done(struct collect *c)
 	signals_catch(); /* libuv has put the defaults back */
 	hold_end(c);
 	uv_close((uv_handle_t *)&c->save, NULL);
+	uv_close((uv_handle_t *)&c->metrics, NULL);
 	uv_close((uv_handle_t *)&c->show, NULL);
 	uv_close((uv_handle_t *)&c->quiet, NULL);
 	uv_close((uv_handle_t *)&c->opt_out, NULL);
@@ -373,11 +393,14 @@ start_timers(struct collect *c)
 		c->signals[i].data = c;
 	}
 	uv_timer_init(loop, &c->save);
+	uv_timer_init(loop, &c->metrics);
 	uv_timer_init(loop, &c->show);
 	uv_timer_init(loop, &c->quiet);
 	uv_timer_init(loop, &c->opt_out);
-	c->save.data = c->show.data = c->quiet.data = c->opt_out.data = c;
+	c->metrics.data = c->save.data = c->show.data = c->quiet.data = c->opt_out.data = c;
 	uv_timer_start(&c->save, on_save, SAVE_MS, SAVE_MS);
+	if (c->s->c->run.metrics_file[0] != '\0')
+		uv_timer_start(&c->metrics, on_metrics, 0, METRICS_MS);
 	if (c->s->c->scan.opt_out_file[0] != '\0')
 		uv_timer_start(&c->opt_out, on_opt_out_timer, OPT_OUT_MS, OPT_OUT_MS);
 	if (c->s->c->scan.quiet_hours[0] != '\0')

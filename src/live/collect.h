@@ -28,7 +28,7 @@ struct collect {
 	size_t known_cap;
 	struct spool hits, abroad, records, bad;
 	uv_signal_t signals[3];
-	uv_timer_t save, show, quiet, opt_out;
+	uv_timer_t save, show, quiet, opt_out, metrics;
 	struct grab_stats before; /* of earlier sessions */
 	uint64_t opted_out; /* addresses that were not even queued */
 	uint64_t started_ms;

@@ -146,6 +146,23 @@ check_scan(struct survey *s)
 	return rc;
 }
 
+/* Its folder is written to as run.user. */
+static int
+check_metrics(const char *path)
+{
+	char *dir = path_dir(path);
+	int rc = 0;
+
+	if (path[0] != '\0' && faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == -1) {
+		log_error(
+		    "run.metrics_file: %s: %s; run.user writes there, best a folder of its own",
+		    dir, strerror(errno));
+		rc = EXIT_USAGE;
+	}
+	free(dir);
+	return rc;
+}
+
 /* Files and tools are looked at with the eyes of the user that will use them. */
 static int
 check_as_user(struct survey *s)
@@ -162,6 +179,7 @@ check_as_user(struct survey *s)
 	    s->id.drop ? "run.user reads it again when SIGHUP comes, so chmod o+r it (an empty "
 			 "file will do)"
 		       : "an empty file will do");
+	rc |= check_metrics(s->c->run.metrics_file);
 	if (s->until >= STAGE_GRAB)
 		rc |= check_tool("grab.zgrab2", s->c->grab.zgrab2, &s->zgrab2);
 	if (survey_resolves(s))

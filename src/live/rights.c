@@ -151,7 +151,8 @@ int
 rights_give_up(struct survey *s)
 {
 	const struct config *c = s->c;
-	const char *const write[] = { s->dir.path, NULL };
+	char *metrics = c->run.metrics_file[0] != '\0' ? path_dir(c->run.metrics_file) : NULL;
+	const char *const write[] = { s->dir.path, metrics, NULL };
 	struct sandbox_paths paths = { .write = write };
 	struct outside_options o = { .scratch = NULL };
 	struct argv read = { .n = 0 };
@@ -161,6 +162,7 @@ rights_give_up(struct survey *s)
 	manifest_set(&s->m.sandbox, "none");
 	if (s->o->no_sandbox || !c->run.sandbox) {
 		log_info("no sandbox, as asked for");
+		free(metrics);
 		return 0;
 	}
 	add_tools(s, &o);
@@ -179,5 +181,6 @@ rights_give_up(struct survey *s)
 	if (rc == 0)
 		manifest_set(&s->m.sandbox, sandbox_text(&s->sandbox, text));
 	argv_free(read.v);
+	free(metrics);
 	return rc;
 }

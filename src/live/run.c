@@ -23,6 +23,7 @@
 #include "survey/toolversion.h"
 #include "survey/weakkeys.h"
 
+#include "metrics.h"
 #include "progress.h"
 #include "live.h"
 
@@ -191,6 +192,7 @@ run_stage(struct survey *s, const struct stage *st)
 		log_error("%s/run.json: %s", s->dir.shown, strerror(errno));
 		return EXIT_FAILED;
 	}
+	metrics_write(&s->m, s->c->run.metrics_file);
 	rc = st->run(s);
 	getrusage(RUSAGE_SELF, &ru);
 	r->ended = time(NULL);
@@ -513,6 +515,7 @@ close_manifest(struct survey *s, int rc)
 	m->pid = 0;
 	m->sessions[m->nsessions - 1].ended = m->ended;
 	m->sessions[m->nsessions - 1].exit_status = rc;
+	metrics_write(m, s->c->run.metrics_file);
 	if (manifest_write(m, s->dir.path) == -1) {
 		log_error("%s/run.json: %s", s->dir.path, strerror(errno));
 		return rc == 0 ? EXIT_FAILED : rc;

@@ -27,8 +27,8 @@ const char *const survey_stage_names[] = { [STAGE_GEO] = "geo",
 const char *const stage_state_name[] = { "todo", "running", "done", "incomplete", "failed", NULL };
 const char *const run_state_name[] = { "running", "stopped", "failed", "incomplete", "complete",
 	NULL };
-static const char *const shard_state_name[] = { "todo", "started", "done", "given-up",
-	"unconfirmed", NULL };
+const char *const shard_state_name[] = { "todo", "started", "done", "given-up", "unconfirmed",
+	NULL };
 
 void
 manifest_init(struct manifest *m)

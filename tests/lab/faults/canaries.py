@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from surveyor import (EXPECTED, SURVEY, TARGETS, Run, Wire, check_complete, in_tgt, need,  # noqa: E402
-                      wait_for)
+                      skip, wait_for)
 
 CANARIES = ["198.18.30.201", "198.18.120.25"]  # the first one lies in the range that is scanned
 
@@ -169,7 +170,51 @@ def blocked():
             need(not wire.syns(), "packets were sent")
 
 
-CASES = {f.__name__: f for f in (silent, no_key, middle, collapse, blocked)}
+def metrics():
+    """Figures for Prometheus, whole whenever they are read, and by its conventions."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        skip("promtool is not installed")
+    canaries = in_tgt(greet)
+    try:
+        with Run(scan={"canaries": CANARIES, "canary_interval_s": 1}, grab={"rate_hosts": 15}) as run:
+            folder = run.top / "metrics"
+            folder.mkdir()
+            os.chown(folder, 65534, 65534)
+            prom = folder / "survey.prom"
+            run.settings["run"]["metrics_file"] = str(prom)
+            run.write(run.settings)
+            p = run.start(until="analyze")
+            seen = set()
+            while p.poll() is None:
+                if prom.exists():
+                    text = prom.read_text()
+                    need(text.endswith("\n") and "survey_zgrab2_restarts_total" in text, f"torn: {text}")
+                    seen |= {line for line in text.splitlines() if line.endswith(" 1")}
+                time.sleep(0.1)
+            need(p.returncode == 0, f"exit status {p.returncode}\n{run.output()[-2000:]}")
+            need('survey_state{survey="fault",state="running"} 1' in seen, "it was not seen running")
+            text = prom.read_text()
+            need('survey_state{survey="fault",state="stopped"} 1' in text, text)  # ended by --until
+            for line in (f'survey_scan_hits_total{{survey="fault"}} {len(EXPECTED["hits"])}',
+                         f'survey_grab_records_total{{survey="fault"}} {len(TARGETS)}',
+                         'survey_canaries_answering{survey="fault"} 2',
+                         'survey_scan_shards{survey="fault",state="done"} 4'):
+                need(line + "\n" in text, f"not there: {line}\n{text}")
+            lint = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True,
+                                  text=True, check=False)
+            need(lint.returncode == 0, f"promtool: {lint.stdout}{lint.stderr}")
+            need(oct(prom.stat().st_mode & 0o777) == "0o644", "node_exporter cannot read it")
+            need([f.name for f in folder.iterdir()] == ["survey.prom"], f"left behind: {list(folder.iterdir())}")
+            run.settings["run"]["metrics_file"] = "/nonexistent/survey.prom"
+            run.write(run.settings)
+            need("run.metrics_file: /nonexistent" in run.finish("--new", status=2), "not said")
+    finally:
+        os.kill(canaries, signal.SIGKILL)
+        os.waitpid(canaries, 0)
+
+
+CASES = {f.__name__: f for f in (silent, no_key, middle, collapse, blocked, metrics)}
 
 CASES[sys.argv[2]]()
 print("as it should be")
