@@ -263,7 +263,7 @@ read_records(struct analysis *a)
 		return EXIT_USAGE;
 	}
 	if (in->error == NULL && rc != 0 && in->counts.lines > 0) {
-		/* What was read is good; the rest cannot be had. */
+		/* The lines that were read are good; nobody can read the rest. */
 		log_error("%s", error);
 		a->incomplete = true;
 		rc = 0;

@@ -74,7 +74,7 @@ read_ranges(struct request *r, char **argv, size_t n)
 		}
 		if (ip_range_size(&r->ranges[r->n]) > OPTOUT_MAX &&
 		    r->ranges[r->n].lo.family == 4) {
-			log_error("optout: %s: more addresses than anybody has who would ask",
+			log_error("optout: %s: so many addresses belong to nobody who would ask",
 			    argv[r->n]);
 			return EXIT_USAGE;
 		}

@@ -139,7 +139,7 @@ symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 	}
 	if (several) {
 		dot_sample(s, x + 17, y - 3.4, 6.5, &plain);
-		p = picture_text(s, x + 17, y - 0.6, 7.5, INK, "n");
+		p = picture_text(s, x + 17, y - 0.6, 7.5, palette_ink(0xffffff), "n");
 		p->anchor = ANCHOR_MIDDLE;
 		picture_text(s, x + 42, y, 9.5, INK, "n hosts with the same keys");
 		y += ROW;
@@ -155,7 +155,7 @@ symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 		struct as_style grey = { 0xf2f2f2, 0x888888, 1, { 3, 1.5 } };
 
 		dot_sample(s, x + 17, y - 3.4, 6, &grey);
-		p = picture_text(s, x + 17, y - 0.6, 7.5, INK, "n");
+		p = picture_text(s, x + 17, y - 0.6, 7.5, palette_ink(0xffffff), "n");
 		p->anchor = ANCHOR_MIDDLE;
 		picture_text(s, x + 42, y, 9.5, INK, "n further hosts, joined");
 		y += ROW;
@@ -164,7 +164,7 @@ symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 		struct as_style grey = palette_others();
 
 		dot_sample(s, x + 17, y - 3.4, 6, &grey);
-		p = picture_text(s, x + 17, y - 0.6, 7.5, INK, "n");
+		p = picture_text(s, x + 17, y - 0.6, 7.5, palette_ink(0xffffff), "n");
 		p->anchor = ANCHOR_MIDDLE;
 		picture_text(s, x + 42, y, 9.5, INK, "n hosts of others, not named");
 		y += ROW;
@@ -175,7 +175,7 @@ symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 		p->fill = 0xf2f2f2;
 		p->stroke = 0x888888;
 		p->width = 1;
-		p = picture_text(s, x + 17, y - 1, 7, INK, "n");
+		p = picture_text(s, x + 17, y - 1, 7, palette_ink(0xffffff), "n");
 		p->anchor = ANCHOR_MIDDLE;
 		picture_text(s, x + 42, y, 9.5, INK, "n further keys, joined");
 		y += ROW;

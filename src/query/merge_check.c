@@ -220,9 +220,9 @@ check_scan(struct merge *m, uint32_t scan)
 			buf_printf(&missing, "%s%u", n++ > 0 ? ", " : "", i);
 	}
 	if (n > 0)
-		fault(m, xasprintf("of the scan of %s, shard %s of %u %s missing",
-			     m->sources[first->source].path, missing.data, first->shards,
-			     n == 1 ? "is" : "are"));
+		fault(m, xasprintf("%s %s of %u %s missing from the scan of %s",
+			     n == 1 ? "shard" : "shards", missing.data, first->shards,
+			     n == 1 ? "is" : "are", m->sources[first->source].path));
 	buf_fini(&missing);
 	free(by_shard);
 }

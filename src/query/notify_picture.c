@@ -210,7 +210,7 @@ draw_foot(struct picture *s, const struct part *p, double y)
 	if (p->nhosts > HOSTS_MAX)
 		buf_printf(&b, "%u more of your hosts are not drawn. ", p->nhosts - HOSTS_MAX);
 	if (p->more_keys)
-		buf_printf(&b, "Of their shared keys %d are drawn.", KEYS_MAX);
+		buf_printf(&b, "%d of their shared keys are drawn.", KEYS_MAX);
 	if (b.len > 0)
 		picture_text(s, MARGIN, y, 8.5, PICTURE_SOFT, b.data);
 	buf_fini(&b);

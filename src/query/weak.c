@@ -269,7 +269,7 @@ tell_unchecked(const struct findings *all, struct buf *b)
 		buf_printf(b, "; %zu keys could not be tested, or not in full", all->nskipped);
 }
 
-/* What was asked for and could not be had, a line each.  Returns an exit_status. */
+/* Name the lists and primes that were asked for and could not be read.  Returns an exit_status. */
 static int
 report_faults(const struct weak_request *o, const struct findings *all)
 {

@@ -458,7 +458,7 @@ parse_batch(struct simd_parser *p, const struct record_options *o, struct batch 
 	}
 }
 
-/* Cut and parse a batch.  Returns false when there was none to be had. */
+/* Cut and parse a batch.  Returns false when there are no more. */
 static bool
 read_batch(struct reader *r, struct simd_parser *p, bool wait, struct spent *spent)
 {

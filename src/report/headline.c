@@ -133,7 +133,7 @@ alert(struct buf *b, bool *open)
 	*open = true;
 }
 
-/* What is lacking is said before anything is told. */
+/* A reader must know what is lacking before he reads numbers. */
 static void
 put_lacking(const struct page *p, uint64_t nhosts, struct buf *b)
 {

@@ -301,7 +301,7 @@
 		const csv = csvButton(name, () => [heads.map(([t]) => t),
 			...Array.from({length: n}, (_, i) => [...row(i).cells].map(cellText))]);
 		return [make("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": caption},
-			make("table", {}, make("caption", {}, caption),
+			make("table", {class: caption.toLowerCase()}, make("caption", {}, caption),
 				make("thead", {}, make("tr", {}, ...heads.map(([t, k]) => make("th", {scope: "col", class: k}, t)))),
 				body)), make("p", {class: "under"}, more, " ", csv)];
 	}

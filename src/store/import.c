@@ -261,7 +261,7 @@ study_import(const char *path)
 		log_warn("%s: %llu entries were not understood and left out", path,
 		    (unsigned long long)st->bad);
 	if (st != NULL && st->odd_keys > 0)
-		log_info("%s: fingerprints that are no SHA-256, keys without a name: %llu", path,
+		log_info("%s: %llu fingerprints are no SHA-256; these keys have no name", path,
 		    (unsigned long long)st->odd_keys);
 	gather_free(im);
 	return st;

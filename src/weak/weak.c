@@ -147,8 +147,8 @@ settle_check(const struct weak_run_state *r, enum finding_check check)
 		c->made = false;
 		free(c->why);
 		c->why = xasprintf(
-		    "of %zu keys the public key itself is not known, and of no other "
-		    "can it be tested",
+		    "only the fingerprints of %zu keys are known, and no other key can be "
+		    "tested",
 		    n);
 	}
 	if (check == CHECK_SSH && c->keys == 0 && r->unsigned_ssh > 0) {
