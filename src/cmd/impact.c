@@ -59,6 +59,7 @@ const struct command command_impact = {
 struct request {
 	struct impact_options o;
 	struct config *config;
+	struct outside outside;
 	const char *domains, *config_path, *address;
 	int mode; /* -1: not named */
 	unsigned timeout_ms, tries; /* 0: not named */
@@ -135,12 +136,12 @@ make_resolver(struct request *r)
 }
 
 static int
-give_up_rights(const struct request *r, struct outside *outside)
+give_up_rights(struct request *r)
 {
 	char *stats = r->o.stats != NULL ? sandbox_place(r->o.stats) : NULL;
 	const char *const write[] = { r->o.path, stats, NULL };
 	const struct sandbox_paths paths = { .write = write };
-	int rc = r->no_sandbox ? 0 : resolver_confine(r->o.resolver, &paths, outside, NULL);
+	int rc = r->no_sandbox ? 0 : resolver_confine(r->o.resolver, &paths, &r->outside, NULL);
 
 	free(stats);
 	return rc;
@@ -149,7 +150,6 @@ give_up_rights(const struct request *r, struct outside *outside)
 static int
 run(struct request *r)
 {
-	struct outside outside = { { .fd = -1 } };
 	struct buf out;
 	int rc = EXIT_USAGE;
 
@@ -163,17 +163,17 @@ run(struct request *r)
 	buf_init(&out);
 	if ((r->o.resolver = make_resolver(r)) == NULL)
 		goto end;
-	if (give_up_rights(r, &outside) == -1) {
+	if (give_up_rights(r) == -1) {
 		resolver_free(r->o.resolver);
 		rc = EXIT_FAILED;
 		goto end;
 	}
-	if (outside.broker.fd != -1)
-		r->o.outside = &outside;
+	if (r->outside.broker.fd != -1)
+		r->o.outside = &r->outside;
 	rc = query_impact(&r->o, &out);
 	if (query_print("impact", &out) == -1)
 		rc = EXIT_FAILED;
-	outside_stop(&outside);
+	outside_stop(&r->outside);
 end:
 	buf_fini(&out);
 	if (r->o.list > STDIN_FILENO)
@@ -185,7 +185,9 @@ static int
 cmd_impact(int argc, char **argv)
 {
 	struct command_args a = { .command = &command_impact, .argc = argc, .argv = argv };
-	struct request r = { .o = { .list = -1, .colour = print_colour(stdout) }, .mode = -1 };
+	struct request r = { .o = { .list = -1, .colour = print_colour(stdout) },
+		.outside = { { .fd = -1 } },
+		.mode = -1 };
 	int option, rc;
 
 	while ((option = command_next(&a)) >= 0)
