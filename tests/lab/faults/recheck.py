@@ -1,7 +1,8 @@
 """survey notify and recheck with real servers: recheck.py SURVEY
 
 Five hosts have one SSH host key.  Two get keys of their own, one opts out; recheck tells exactly
-that, to whoever may ask, once a day, and compare says the same of its directory.
+that, to whoever may ask, once a day, and compare says the same of its directory.  A host that drops
+all packets is silent, and open; root works as the owner of the run.
 """
 
 import json
@@ -10,7 +11,7 @@ import subprocess
 import time
 
 from keyed import fingerprint, listening, make_key, serve, stop
-from surveyor import LAB, SURVEY, Run, need, wait_for
+from surveyor import LAB, SURVEY, Run, in_tgt, need, wait_for
 
 HOSTS = [f"198.18.20.{i}" for i in range(101, 106)]
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
@@ -94,6 +95,21 @@ def check(run, old, new, servers):
     wait_for(lambda: listening(HOSTS[4]), "the last new sshd")
     text, _ = survey("recheck", first, "--config", conf, "--cluster", "1", "-o", out / "third", "--again")
     need(text.count("replaced") >= 5 and "still there" in text, f"all are repaired: {text}")
+    check_silent(first, conf, out)
+
+
+def check_silent(first, conf, out):
+    """A host that drops all packets may show its key tomorrow: open.  Root works as the directory's owner."""
+    drop = "add table ip quiet; add chain ip quiet in { type filter hook prerouting priority -300; }; " \
+           f"add rule ip quiet in ip daddr {HOSTS[3]} drop"
+    need(os.waitpid(in_tgt(lambda: os.execvp("nft", ["nft", drop])), 0)[1] == 0, "nft drops packets")
+    p = subprocess.run([SURVEY, "recheck", first, "--config", conf, "--cluster", "1", "-o", out / "silent", "--again", "-f", "json"],
+                       capture_output=True, text=True, check=False, timeout=120)
+    need(p.returncode == 3, f"recheck as root: status {p.returncode}\n{p.stderr}{p.stdout}")
+    states = {k["ip"]: k["state"] for k in json.loads(p.stdout)["keys"]}
+    need(states == {ip: "silent" if ip == HOSTS[3] else "replaced" for ip in HOSTS}, f"with a silent host: {states}")
+    owner = {(f.stat().st_uid, f.stat().st_gid) for f in (out / "silent").rglob("*")}
+    need(owner == {(65534, 65534)}, f"root left files of {owner}")
 
 
 if __name__ == "__main__":
