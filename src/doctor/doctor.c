@@ -591,14 +591,14 @@ drop_privileges(struct doctor *d)
 }
 
 int
-doctor(const char *config_path)
+doctor(const char *config_path, bool check_probing)
 {
 	static void (*const checks[])(struct doctor *) = { check_privileges, check_network,
 		check_lists, check_trust, check_directory, doctor_plan, drop_privileges, check_zmap,
 		check_tools, check_databases, check_rmem, check_sandbox, doctor_resolvers,
 		doctor_mail };
 	struct config *c = config_read(config_path);
-	struct doctor d = { .c = c, .was_root = geteuid() == 0 };
+	struct doctor d = { .c = c, .was_root = geteuid() == 0, .check_probing = check_probing };
 
 	if (c == NULL)
 		return EXIT_USAGE;

@@ -19,6 +19,7 @@ struct doctor {
 	struct identity id; /* whom a run becomes */
 	bool was_root;
 	bool identified; /* false: root, and no user to become */
+	bool check_probing; /* ask our own site for probing.txt */
 	bool may_run; /* we are no longer root, if we were: tools can be started */
 	double free_bytes; /* where run directories are made; 0: not known */
 	struct ip source; /* our address towards the targets; family 0: not known */
@@ -34,6 +35,8 @@ void doctor_say(struct doctor *d, enum finding finding, const char *what, const 
 void doctor_plan(struct doctor *d);
 /* mail.c: the mail server and the canaries of the config are asked for a greeting. */
 void doctor_mail(struct doctor *d);
+/* probing.c: does the site of the scanning address, called name and at ip, serve a probing.txt? */
+void doctor_probing(struct doctor *d, const char *name, const struct ip *ip);
 /* resolvers.c: start the resolvers once, and ask them who the scanning address is. */
 void doctor_resolvers(struct doctor *d);
 

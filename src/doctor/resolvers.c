@@ -76,6 +76,22 @@ ask(const struct dns_engine_config *cfg, const char *name, ldns_rr_type type, st
 	return answered;
 }
 
+static void
+check_probing(struct doctor *d, const struct dns_engine_config *cfg, const char *name)
+{
+	struct buf address;
+	struct ip ip;
+
+	buf_init(&address);
+	ask(cfg, name, LDNS_RR_TYPE_A, &address);
+	if (address.len > 0 && ip_parse(address.data, address.len, &ip))
+		doctor_probing(d, name, &ip);
+	else
+		doctor_say(d, FINDING_WARN, "probing.txt", "give the name the scanning address",
+		    "not asked for: %s has no IPv4 address", name);
+	buf_fini(&address);
+}
+
 /* Whoever is scanned looks up the address first: its name should say what it is. */
 static void
 check_identity(struct doctor *d, const struct dns_engine_config *cfg)
@@ -87,7 +103,7 @@ check_identity(struct doctor *d, const struct dns_engine_config *cfg)
 	if (d->source.family == 0)
 		return;
 	ip_format(&d->source, text);
-	if ((special = ip_special_find(&d->source)) != NULL) {
+	if ((special = ip_special_find(&d->source)) != NULL && !d->check_probing) {
 		doctor_say(d, FINDING_WARN, "reverse DNS",
 		    "check the PTR record of the public address by hand",
 		    "%s is no public address (%s)", text, special->purpose);
@@ -113,6 +129,11 @@ check_identity(struct doctor *d, const struct dns_engine_config *cfg)
 	else if (name.len > 0)
 		doctor_say(
 		    d, FINDING_OK, "contact record", NULL, "%s says %s", name.data, txt.data);
+	if (d->check_probing && name.len > 0)
+		check_probing(d, cfg, name.data);
+	else if (d->check_probing)
+		doctor_say(d, FINDING_WARN, "probing.txt", "it stands on the site of that name",
+		    "not asked for: the address has no name");
 	buf_fini(&name);
 	buf_fini(&txt);
 }

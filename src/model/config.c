@@ -76,8 +76,8 @@ static const struct key keys[] = {
 	KEY(scan, zmap, PROGRAM, "zmap", .check = value_program),
 	KEY(scan, block_files, PATHS, "{}", .check = value_path),
 	KEY(scan, opt_out_file, PATH, "", .check = value_path),
-	KEY(scan, canaries, STRS, "{}", .check = value_address),
-	KEY(scan, canary_interval_s, INT, "300", .min = 1, .max = 3600),
+	KEY(scan, canaries, STRS, "{}", .check = value_address, .local = true),
+	KEY(scan, canary_interval_s, INT, "300", .min = 1, .max = 3600, .local = true),
 
 	KEY(grab, rate_hosts, REAL, "10", .min = 0.001, .max = 1e5),
 	KEY(grab, rate_per_24, REAL, "0", .min = 0, .max = 1e5),

@@ -11,11 +11,15 @@ import pathlib
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 
+from fake_dns import A, PTR, FakeResolver, encode_name
+
+ADDRESS = '127.83.85.82'        # nobody else listens there
 SURVEY, FIXTURES = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2])
 BAD = []
 
@@ -51,7 +55,7 @@ def snapshot(directory):
     return sorted((str(p), p.stat().st_mtime_ns) for p in directory.rglob('*'))
 
 
-def doctor(tmp, status, expected, **keys):
+def doctor(tmp, status, expected, args=(), **keys):
     """Run the doctor with the usual config, changed by section__key=value; lines must match."""
     conf = {'run__countries': '{IE}', 'run__directory': '"runs"', 'run__user': '"nobody"',
             'geo__country_mmdb': f'"{FIXTURES}/mmdb/GeoLite2-Country.mmdb"',
@@ -64,7 +68,7 @@ def doctor(tmp, status, expected, **keys):
     (tmp / 'survey.conf').write_text(text)
     before = snapshot(tmp)
     env = {**os.environ, 'TMPDIR': str(tmp)}
-    p = subprocess.run([SURVEY, 'doctor', 'survey.conf'], cwd=tmp, capture_output=True, text=True,
+    p = subprocess.run([SURVEY, 'doctor', *args, 'survey.conf'], cwd=tmp, capture_output=True, text=True,
                        env=env, timeout=120)
     what = f'doctor {keys}: status {p.returncode}\n{p.stdout}{p.stderr}'
     if p.returncode != status:
@@ -79,6 +83,74 @@ def doctor(tmp, status, expected, **keys):
             BAD.append(f'not said how to mend it: {line!r}')
     if snapshot(tmp) != before:
         BAD.append(f'something was changed: {what}')
+
+
+def site(certificate, pages):
+    """An HTTPS server at ADDRESS that serves pages[0]."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_suffix('.key'))
+    s = socket.create_server((ADDRESS, 443))
+
+    def talk():
+        while True:
+            try:
+                peer = context.wrap_socket(s.accept()[0], server_side=True)
+                asked = peer.recv(4096).decode()
+                status = '200 OK' if asked.startswith('GET /.well-known/probing.txt ') else '404 No'
+                peer.sendall(f'HTTP/1.1 {status}\r\nServer: x\r\n\r\n{pages[0]}'.encode())
+                peer.close()
+            except OSError:
+                pass
+
+    threading.Thread(target=talk, daemon=True).start()
+
+
+def probing(tmp):
+    """probing.txt is what RFC 9511 wants, and is found on the site of the scanning address."""
+    conf = tmp / 'probing.conf'
+    agent = 'grab { user_agent = "survey/1.0 (+https://scan.survey.ie/about)" %s }\n'
+    conf.write_text(agent % 'ehlo = "scan.survey.ie"')
+    p = subprocess.run([SURVEY, 'doctor', '--probing-txt', conf], capture_output=True, text=True,
+                       check=False)
+    fields = dict(line.split(': ', 1) for line in p.stdout.splitlines())
+    if p.returncode != 0 or set(fields) != {'Canonical', 'Contact', 'Expires', 'Preferred-Languages',
+                                            'Description'} \
+            or fields['Canonical'] != 'https://scan.survey.ie/.well-known/probing.txt' \
+            or fields['Contact'] != 'https://scan.survey.ie/about' or '25' not in fields['Description']:
+        BAD.append(f'probing.txt: {p.stdout}{p.stderr}')
+    for bad, status, said in (('survey (+https://research.example/)', 2, 'of yours'),
+                              ('me; +http://survey.ie/a, +https://x.ie', 0, 'Contact: http://survey.ie/a\n')):
+        conf.write_text(f'grab {{ user_agent = "{bad}" }}\n')
+        q = subprocess.run([SURVEY, 'doctor', '--probing-txt', conf], capture_output=True, text=True,
+                           check=False)
+        if q.returncode != status or said not in q.stdout + q.stderr:
+            BAD.append(f'probing.txt of {bad}: {q.stdout}{q.stderr}')
+    conf.unlink()
+    if os.geteuid() != 0:
+        return  # no port 443
+    certificate, pages = tmp / 'site.pem', [p.stdout]
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj',
+                    '/CN=scan.survey.ie', '-addext', 'subjectAltName=DNS:scan.survey.ie', '-keyout',
+                    certificate.with_suffix('.key'), '-out', certificate], check=True,
+                   stderr=subprocess.DEVNULL)
+    certificate.chmod(0o644)
+    site(certificate, pages)
+    names = {PTR: encode_name('scan.survey.ie'), A: socket.inet_aton(ADDRESS)}
+
+    def answer(q, _nth, _tcp):
+        return [q.reply([(q.type, names[q.type])] if q.type in names else [])]
+
+    with FakeResolver(answer) as r:
+        keys = {'dns__address': f'"127.0.0.1#{r.port}"', 'scan__source_ip': f'"{ADDRESS}"',
+                'args': ['--check-probing-txt']}
+        os.environ['SSL_CERT_FILE'] = str(certificate)
+        doctor(tmp, 0, [r'^ok +probing\.txt +https://scan\.survey\.ie/\.well-known/probing\.txt$'], **keys)
+        pages[0] = p.stdout.replace(fields['Expires'], '2020-01-01T00:00:00Z')
+        doctor(tmp, 0, [r'^warn +probing\.txt .*has expired; survey doctor --probing-txt'], **keys)
+        pages[0] = 'hello'
+        doctor(tmp, 0, [r'^warn +probing\.txt .*no Contact'], **keys)
+        del os.environ['SSL_CERT_FILE']
+        doctor(tmp, 0, [r'^warn +probing\.txt .*self.signed certificate'], **keys)
 
 
 def main():
@@ -116,6 +188,7 @@ def main():
                doctor__smtp_probe=f'"127.0.0.1#{odd_port}"')
         doctor(tmp, 2, [r'^fail +port 25 .*Connection refused; many providers'], **dns,
                doctor__smtp_probe=f'"127.0.0.1#{closed_port}"')
+        probing(tmp)
         doctor(tmp, 2, [r'^fail +contact +research\.example is nobody'], **dns,
                grab__user_agent='"survey/1.0 (+https://research.example/scan)"')
         doctor(tmp, 0, [r'^warn +rates +20000 packets and 10 hosts.*--yes-fast'], **dns,
