@@ -61,6 +61,9 @@ fallen(struct watch *w)
 
 		last_sent += w->shards[w->n - k].sent;
 		last_hits += w->shards[w->n - k].hits;
+		if ((double)last_hits * (double)(sent - last_sent) >
+		    WATCH_SHARE * (double)(hits - last_hits) * (double)last_sent)
+			continue;
 		p = binomial_fell(sent - last_sent, hits - last_hits, last_sent, last_hits);
 		if (p < w->p) {
 			w->p = p;

@@ -9,7 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A hit rate that is so unlikely beside the run's has collapsed. */
+/*
+ * A hit rate below this share of the run's, and so unlikely beside it, has
+ * collapsed.  In a large scan a few hosts that sleep at night are unlikely, too.
+ */
+#define WATCH_SHARE 0.5
 #define WATCH_P 1e-6
 /* So many of the last shards are looked at together. */
 #define WATCH_LAST 4

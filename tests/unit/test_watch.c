@@ -41,6 +41,22 @@ test_steady(void **state)
 	watch_fini(&w);
 }
 
+/* The whole Internet's hosts: fewer at night, which chance does not explain, and no outage either. */
+static void
+test_drift(void **state)
+{
+	struct watch w;
+
+	(void)state;
+	watch_init(&w, false);
+	assert_int_equal(watch_shard_ended(&w, 0, 16000000, 60000), WATCH_GO_ON);
+	assert_true(binomial_fell(16000000, 60000, 16000000, 50000) < WATCH_P);
+	assert_int_equal(watch_shard_ended(&w, 1, 16000000, 50000), WATCH_GO_ON);
+	assert_int_equal(watch_shard_ended(&w, 2, 16000000, 20000), WATCH_STOP);
+	assert_int_equal(w.nfallen, 1);
+	watch_fini(&w);
+}
+
 /* Too few hits to say anything. */
 static void
 test_scarce(void **state)
@@ -170,6 +186,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_binomial),
 		cmocka_unit_test(test_steady),
+		cmocka_unit_test(test_drift),
 		cmocka_unit_test(test_scarce),
 		cmocka_unit_test(test_collapse_without_canaries),
 		cmocka_unit_test(test_canaries),
