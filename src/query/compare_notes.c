@@ -174,7 +174,10 @@ compare_notes(struct comparison *c)
 		    "the same config, or do not tell\n");
 	if (c->m.new_of_other_type > 0)
 		buf_printf(&c->notes,
-		    "%llu new keys are of types that were not seen on their hosts before: no "
-		    "rekeying\n",
+		    c->m.new_of_other_type == 1
+			? "%llu new key is of a type that was not seen on its hosts before: no "
+			  "rekeying\n"
+			: "%llu new keys are of types that were not seen on their hosts before: no "
+			  "rekeying\n",
 		    (unsigned long long)c->m.new_of_other_type);
 }

@@ -233,14 +233,29 @@ text_ids(
 static void
 text_group(struct buf *out, const struct comparison *c, const struct match_group *g)
 {
+	const struct {
+		size_t n;
+		const char *one, *many;
+	} parts[] = { { g->added.n, "host more", "hosts more" },
+		{ g->removed.n, "host fewer", "hosts fewer" },
+		{ g->rekeyed.n, "host rekeyed", "hosts rekeyed" },
+		{ g->new_keys.n, "shared key new", "shared keys new" },
+		{ g->gone_keys.n, "shared key gone", "shared keys gone" } };
 	const struct match *m = &c->m;
+	bool first = true;
 
 	buf_printf(out, "cluster %-10s ", match_change_names[g->change]);
 	text_ids(out, m->a, c->impact_a, &g->a);
 	buf_adds(out, " → ");
 	text_ids(out, m->b, c->impact_b, &g->b);
-	buf_printf(out, ": %zu hosts more, %zu fewer, %zu rekeyed, %zu shared keys new, %zu gone\n",
-	    g->added.n, g->removed.n, g->rekeyed.n, g->new_keys.n, g->gone_keys.n);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (parts[i].n == 0)
+			continue;
+		buf_printf(out, "%s %zu %s", first ? ":" : ",", parts[i].n,
+		    parts[i].n == 1 ? parts[i].one : parts[i].many);
+		first = false;
+	}
+	buf_addc(out, '\n');
 }
 
 static void
