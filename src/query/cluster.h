@@ -87,6 +87,7 @@ size_t host_domains(struct asking *k, const struct study_host *h, const char **v
 /* Is the key pinned by a TLSA record, of its own hosts or of any in the run's answers? */
 bool is_pinned(const struct asking *k, uint32_t key);
 /* The ports of a key, as bits of rows. */
+const char *key_kind(const struct study_key *k); /* "ssh", "tls", "ssh+tls" */
 unsigned ports_of_key(const struct study *st, uint32_t key);
 
 /*
@@ -124,8 +125,10 @@ struct plan {
 void plan_make(struct asking *k, const struct study_cluster *c, struct plan *p);
 void plan_fini(struct plan *p);
 
-/* --- cluster_print.c --- */
+/* --- cluster_json.c --- */
 void cluster_json(struct asking *k, const struct facts *f);
+
+/* --- cluster_print.c --- */
 void cluster_text(struct asking *k, const struct facts *f);
 extern const struct print_column cluster_columns[], plan_columns[];
 void cluster_csv(struct asking *k, const struct facts *f);

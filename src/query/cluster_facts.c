@@ -132,6 +132,14 @@ count_certs(struct asking *k, uint32_t key)
 	return n;
 }
 
+const char *
+key_kind(const struct study_key *k)
+{
+	if (k->ssh && k->tls)
+		return "ssh+tls";
+	return k->ssh ? "ssh" : "tls";
+}
+
 unsigned
 ports_of_key(const struct study *st, uint32_t key)
 {
