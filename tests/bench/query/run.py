@@ -147,7 +147,7 @@ def compare(survey, folder, hosts):
         sum(1 for _ in sqlite3.connect(path).execute("SELECT h.ip, k.fp FROM hosts h JOIN host_ports p ON p.host = h.id JOIN keys k ON k.id = p.key"))
     reference = time.monotonic() - start
     took, wall, text = seconds(survey, "compare", a, b)
-    print(text.split("mind:")[0])
+    print(text.split("\ncluster ")[0])
     print(f"{wall / reference:.2f} x the time that Python takes to read addresses and keys ({reference:.1f} s)")
     bound(f"two runs of {hosts} hosts", wall, 60, "s")
 
