@@ -98,11 +98,24 @@ foot_weak_mark(struct picture *s, double x, double y)
 	return p;
 }
 
+/* A circle that stands for n of something.  Returns the next row's y. */
+static double
+count_row(
+    struct picture *s, double x, double y, const struct as_style *style, double r, const char *text)
+{
+	dot_sample(s, x + 17, y - 3.4, r, style);
+	picture_text(s, x + 17, y - 0.6, 7.5, palette_ink(style->rgb), "n")->anchor = ANCHOR_MIDDLE;
+	picture_text(s, x + 42, y, 9.5, INK, text);
+	return y + ROW;
+}
+
 /* Symbols that this drawing uses, and what they stand for.  Returns the next row's y. */
 static double
 symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 {
 	struct as_style plain = { 0xffffff, 0x555555, 1, { 0 } };
+	struct as_style grey = { 0xf2f2f2, 0x888888, 1, { 3, 1.5 } };
+	struct as_style of_several = palette_mixed(), not_named = palette_others();
 	bool keys = false, weak_keys = false, weak = false, several = false, rest = false,
 	     rest_keys = false, mixed = false, others = false;
 	struct shape *p;
@@ -137,45 +150,24 @@ symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 		    d->level == DRAW_CLASSIC ? "shows a weak key" : "shows a weak key of its own");
 		y += ROW;
 	}
-	if (several) {
-		dot_sample(s, x + 17, y - 3.4, 6.5, &plain);
-		p = picture_text(s, x + 17, y - 0.6, 7.5, palette_ink(0xffffff), "n");
-		p->anchor = ANCHOR_MIDDLE;
-		picture_text(s, x + 42, y, 9.5, INK, "n hosts with the same keys");
-		y += ROW;
-	}
+	if (several)
+		y = count_row(s, x, y, &plain, 6.5, "n hosts with the same keys");
 	if (mixed) {
-		struct as_style style = palette_mixed();
-
-		dot_sample(s, x + 17, y - 3.4, 6, &style);
+		dot_sample(s, x + 17, y - 3.4, 6, &of_several);
 		picture_text(s, x + 42, y, 9.5, INK, "hosts of several ASes");
 		y += ROW;
 	}
-	if (rest) {
-		struct as_style grey = { 0xf2f2f2, 0x888888, 1, { 3, 1.5 } };
-
-		dot_sample(s, x + 17, y - 3.4, 6, &grey);
-		p = picture_text(s, x + 17, y - 0.6, 7.5, palette_ink(0xffffff), "n");
-		p->anchor = ANCHOR_MIDDLE;
-		picture_text(s, x + 42, y, 9.5, INK, "n further hosts, joined");
-		y += ROW;
-	}
-	if (others) {
-		struct as_style grey = palette_others();
-
-		dot_sample(s, x + 17, y - 3.4, 6, &grey);
-		p = picture_text(s, x + 17, y - 0.6, 7.5, palette_ink(0xffffff), "n");
-		p->anchor = ANCHOR_MIDDLE;
-		picture_text(s, x + 42, y, 9.5, INK, "n hosts of others, not named");
-		y += ROW;
-	}
+	if (rest)
+		y = count_row(s, x, y, &grey, 6, "n further hosts, joined");
+	if (others)
+		y = count_row(s, x, y, &not_named, 6, "n hosts of others, not named");
 	if (rest_keys) {
 		p = picture_add(s, SHAPE_DIAMOND, x + 17, y - 3.4);
 		p->r = 7;
-		p->fill = 0xf2f2f2;
-		p->stroke = 0x888888;
+		p->fill = grey.rgb;
+		p->stroke = grey.outline;
 		p->width = 1;
-		p = picture_text(s, x + 17, y - 1, 7, palette_ink(0xffffff), "n");
+		p = picture_text(s, x + 17, y - 1, 7, palette_ink(grey.rgb), "n");
 		p->anchor = ANCHOR_MIDDLE;
 		picture_text(s, x + 42, y, 9.5, INK, "n further keys, joined");
 		y += ROW;

@@ -9,7 +9,7 @@
 #include "runinfo.h"
 #include "table.h"
 
-/* page.css, and texts.js with page.js, as they were when the program was built. */
+/* page.css, and texts.js, picture.js and page.js in one, as they were when the program was built. */
 extern const unsigned char page_css[], page_js[];
 extern const size_t page_css_len, page_js_len;
 
