@@ -16,7 +16,6 @@
 #include "survey/outside.h"
 #include "survey/questions.h"
 
-struct buf;
 struct jsonw;
 struct sandbox_paths;
 struct sandbox_state;
@@ -100,8 +99,8 @@ void dns_drain(struct dns *d);
  */
 void dns_close(struct dns *d, void (*closed)(void *arg), void *arg);
 
-/* Totals so far: lines of text for the log, or one object for run.json. */
-void dns_summary_text(const struct dns *d, struct buf *out);
+/* Totals so far: lines for the log, or one object for run.json. */
+void dns_summary_log(const struct dns *d);
 void dns_summary_json(const struct dns *d, struct jsonw *w);
 /* True when the resolver was given up, or the file could not be written. */
 bool dns_gave_up(const struct dns *d);

@@ -48,16 +48,11 @@ static void
 finish(struct asking *k)
 {
 	struct jsonw w;
-	struct buf text;
 
 	if (k->closing)
 		return;
 	k->closing = true;
-	buf_init(&text);
-	dns_summary_text(k->dns, &text);
-	for (char *line = text.data, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
-		log_info("%.*s", (int)(end - line), line);
-	buf_fini(&text);
+	dns_summary_log(k->dns);
 	jsonw_init(&w, NULL);
 	dns_summary_json(k->dns, &w);
 	k->a->dns_summary = buf_steal(&w.out);

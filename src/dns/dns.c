@@ -455,8 +455,8 @@ rejected(const struct dns_engine_stats *s)
 static const double shares[] = { 0.5, 0.9, 0.99, 1 };
 static const char *const share_names[] = { "p50", "p90", "p99", "max" };
 
-void
-dns_summary_text(const struct dns *d, struct buf *out)
+static void
+summary_text(const struct dns *d, struct buf *out)
 {
 	const struct dns_engine_stats *s = stats_of(d);
 	const struct zone *zone;
@@ -492,6 +492,18 @@ write_count(struct jsonw *w, const char *key, uint64_t n)
 {
 	jsonw_key(w, key);
 	jsonw_uint(w, n);
+}
+
+void
+dns_summary_log(const struct dns *d)
+{
+	struct buf text;
+
+	buf_init(&text);
+	summary_text(d, &text);
+	for (char *line = text.data, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+		log_info("%.*s", (int)(end - line), line);
+	buf_fini(&text);
 }
 
 void

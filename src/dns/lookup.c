@@ -139,13 +139,8 @@ static void
 report(struct lookup *l)
 {
 	struct jsonw w;
-	struct buf text;
 
-	buf_init(&text);
-	dns_summary_text(l->dns, &text);
-	for (char *line = text.data, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
-		log_info("%.*s", (int)(end - line), line);
-	buf_fini(&text);
+	dns_summary_log(l->dns);
 	if (l->o->stats == NULL)
 		return;
 	jsonw_init(&w, NULL);

@@ -3,7 +3,6 @@
 #include <string.h>
 #include <uv.h>
 
-#include "survey/buf.h"
 #include "survey/command.h"
 #include "survey/file.h"
 #include "survey/jsonw.h"
@@ -71,16 +70,10 @@ write_stats(struct asking *k)
 static void
 finish(struct asking *k)
 {
-	struct buf text;
-
 	if (k->closing)
 		return;
 	k->closing = true;
-	buf_init(&text);
-	dns_summary_text(k->dns, &text);
-	for (char *line = text.data, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
-		log_info("%.*s", (int)(end - line), line);
-	buf_fini(&text);
+	dns_summary_log(k->dns);
 	if (k->o->stats != NULL)
 		write_stats(k);
 	k->failed |= dns_gave_up(k->dns);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "survey/answers.h"
-#include "survey/buf.h"
 #include "survey/dns.h"
 #include "survey/dnsfile.h"
 #include "survey/file.h"
@@ -50,15 +49,10 @@ static void
 summarise(struct resolve *r)
 {
 	struct jsonw w;
-	struct buf text;
 
 	if (answers_count(r->answers) == r->asked_before)
 		return; /* what an earlier session asked stays the summary */
-	buf_init(&text);
-	dns_summary_text(r->dns, &text);
-	for (char *line = text.data, *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
-		log_info("%.*s", (int)(end - line), line);
-	buf_fini(&text);
+	dns_summary_log(r->dns);
 	jsonw_init(&w, NULL);
 	dns_summary_json(r->dns, &w);
 	manifest_set(&r->s->m.dns, w.out.data);
