@@ -117,6 +117,7 @@ struct notify_options {
 	const char *lang; /* of the letters */
 	const char *templates; /* a directory with letter.LANG.txt and letter.LANG.html, or NULL */
 	const char *reply_to, *opt_out; /* for the letters, or NULL */
+	const char *opt_outs; /* a list of hosts whose owners are told nothing, or NULL */
 	bool shadowserver; /* events with the columns of its reports */
 	bool draft; /* do not note in the run's directory that they were told */
 };

@@ -1,10 +1,14 @@
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "survey/config.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/newdir.h"
 #include "survey/query.h"
+#include "survey/rundir.h"
 
 #include "commands.h"
 #include "confine.h"
@@ -71,6 +75,7 @@ struct request {
 	const char **domains;
 	size_t cap_asns, cap_domains;
 	const char *output;
+	char *opt_outs;
 	bool no_sandbox;
 };
 
@@ -156,7 +161,7 @@ static int
 give_up_rights(const struct request *r, const struct newdir *out)
 {
 	const char *const files[] = { r->o.path, r->o.since, r->o.networks, r->o.contacts,
-		r->o.templates != NULL ? r->o.templates : SURVEY_DATADIR };
+		r->o.opt_outs, r->o.templates != NULL ? r->o.templates : SURVEY_DATADIR };
 	const char *read[sizeof(files) / sizeof(files[0]) + 1] = { NULL };
 	const char *write[4] = { out->made, NULL };
 	size_t n = 0, w = 1;
@@ -172,12 +177,30 @@ give_up_rights(const struct request *r, const struct newdir *out)
 	return confine(r->no_sandbox, read, write, (const char *const[]){ out->path, NULL });
 }
 
+/* The opt-outs that the run's config names: its owner keeps them. */
+static void
+find_opt_outs(struct request *r)
+{
+	struct config *c;
+
+	if (rundir_own_config(r->o.path, &c) != 0)
+		return;
+	if (c->scan.opt_out_file[0] != '\0' && access(c->scan.opt_out_file, R_OK) == 0)
+		r->opt_outs = xstrdup(c->scan.opt_out_file);
+	else if (c->scan.opt_out_file[0] != '\0')
+		log_warn("%s: %s; nobody is left out for having opted out", c->scan.opt_out_file,
+		    strerror(errno));
+	r->o.opt_outs = r->opt_outs;
+	config_free(c);
+}
+
 static int
 run(struct request *r)
 {
 	struct newdir out;
 	int rc = EXIT_FAILED;
 
+	find_opt_outs(r);
 	if (notify_begin(&out, r->output) == 0 && give_up_rights(r, &out) == 0) {
 		r->o.out = &out;
 		rc = query_notify(&r->o);
@@ -208,5 +231,6 @@ cmd_notify(int argc, char **argv)
 out:
 	free(r.asns);
 	free(r.domains);
+	free(r.opt_outs);
 	return rc;
 }

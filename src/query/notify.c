@@ -24,6 +24,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/name.h"
+#include "survey/optout.h"
 #include "survey/rfc3339.h"
 #include "survey/rundir.h"
 #include "survey/template.h"
@@ -277,6 +278,28 @@ by_number(const void *pa, const void *pb)
 	return a->asn - 1 < b->asn - 1 ? -1 : a->asn != b->asn;
 }
 
+/* Who has asked to be left alone gets no letter either. */
+static bool
+leaves_alone(struct notifying *x, const struct ip *ip)
+{
+	bool found = ipset_contains(&x->opt_outs, ip);
+
+	x->nleft_alone += found;
+	return found;
+}
+
+static int
+read_opt_outs(struct notifying *x)
+{
+	char *error;
+
+	if (x->o->opt_outs == NULL || optout_read(x->o->opt_outs, &x->opt_outs, &error) == 0)
+		return 0;
+	log_error("%s", error);
+	free(error);
+	return EXIT_USAGE;
+}
+
 static int
 find_constituencies(struct notifying *x)
 {
@@ -304,7 +327,7 @@ find_constituencies(struct notifying *x)
 		add(x, BY_DOMAIN, pattern, folder_of(x, pattern));
 	}
 	for (uint32_t i = 0; i < n->st->nhosts; i++) {
-		if (n->of_host[i].n > 0)
+		if (n->of_host[i].n > 0 && !leaves_alone(x, &n->st->hosts[i].ip))
 			each_constituency(
 			    x, n->st, i, n->st->ases[n->st->hosts[i].as].asn, put_host);
 	}
@@ -313,7 +336,7 @@ find_constituencies(struct notifying *x)
 		uint32_t asn = now != STUDY_NONE ? n->st->ases[n->st->hosts[now].as].asn
 						 : n->before->ases[n->before->hosts[i].as].asn;
 
-		if (n->aftermath[i] != AFTER_OPEN)
+		if (n->aftermath[i] != AFTER_OPEN && !leaves_alone(x, &n->before->hosts[i].ip))
 			each_constituency(x, n->before, i, asn,
 			    n->aftermath[i] == AFTER_REPAIRED ? put_repaired : put_silent);
 	}
@@ -631,6 +654,8 @@ tell(const struct notifying *x)
 	}
 	log_info("%s: %zu constituencies with %llu hosts and %llu rows; %zu without a contact",
 	    x->o->out->path, told, (unsigned long long)hosts, (unsigned long long)rows, without);
+	if (x->nleft_alone > 0)
+		log_info("%zu hosts have opted out and are in no letter", x->nleft_alone);
 }
 
 static int
@@ -643,7 +668,7 @@ notify(struct notifying *x)
 	x->since = TIME_UNKNOWN;
 	if (x->n.before != NULL)
 		find_times(x->n.before, &unused, &x->since);
-	if ((rc = find_constituencies(x)) != 0)
+	if ((rc = read_opt_outs(x)) != 0 || (rc = find_constituencies(x)) != 0)
 		return rc;
 	rc = EXIT_FAILED;
 	if (!x->o->draft && (notes = open_notes(x->o->path)) == -1)
@@ -698,6 +723,7 @@ query_notify(const struct notify_options *o)
 	contacts_init(&x.contacts);
 	hashtab_init(&x.by_as);
 	ipset_init(&x.networks);
+	ipset_init(&x.opt_outs);
 	rc = notify_templates(&x);
 	if (rc == 0)
 		rc = read_contacts(&x);
@@ -720,6 +746,7 @@ query_notify(const struct notify_options *o)
 	contacts_fini(&x.contacts);
 	hashtab_fini(&x.by_as);
 	ipset_fini(&x.networks);
+	ipset_fini(&x.opt_outs);
 	template_free(x.text);
 	template_free(x.html);
 	query_runs_fini(&runs);

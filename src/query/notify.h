@@ -127,6 +127,8 @@ struct notifying {
 	size_t nv, cap;
 	struct hashtab by_as;
 	struct ipset networks;
+	struct ipset opt_outs;
+	size_t nleft_alone; /* hosts that have opted out */
 	char *run; /* its name */
 	int64_t began; /* when its first host was grabbed, or TIME_UNKNOWN */
 	int64_t ended; /* and its last */

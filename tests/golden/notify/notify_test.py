@@ -209,6 +209,20 @@ def test_folders(tmp):
           "Shadowserver's columns")
 
 
+def test_opt_outs(tmp):
+    """Who has asked to be left alone gets no letter; the others' are as they were."""
+    r, listed = run(tmp / "opted", three_networks()), tmp / "opt-out"
+    listed.write_text("192.0.2.1 # asked\n", encoding="utf-8")
+    (r / "survey.conf").write_text(f'scan {{ opt_out_file = "{listed}" }}\n', encoding="utf-8")
+    said = survey("notify", r, "-o", tmp / "opted-out")
+    events = rows(tmp / "opted-out/AS64501/events.csv")
+    equal("hosts", {e["source.ip"] for e in events}, {"192.0.2.2"})
+    check("1 hosts have opted out" in said, f"not said: {said}")
+    listed.unlink()
+    said = survey("notify", r, "-o", tmp / "opted-out")
+    check("nobody is left out" in said, f"not said: {said}")
+
+
 def test_since(tmp):
     a = run(tmp / "a", [Host("192.0.2.1", 64501, p22=ssh("k"), p25=tls("own")),  # stays
                         Host("192.0.2.2", 64501, p22=ssh("k")),  # repaired
