@@ -95,10 +95,11 @@ put_head(const struct page *p, struct buf *b)
 		    "clusters</a>\n"
 		    "<header class=\"top\"><strong>survey</strong><nav aria-label=\"sections\">"
 		    "<a href=\"#findings\">Findings</a><a href=\"#clusters\">Clusters</a>"
-		    "<a href=\"#repair\">Repair</a><a href=\"#charts\">Charts</a>");
+		    "<a href=\"#repair\">Repair</a>");
 	if (page_has_weak(p))
 		buf_adds(b, "<a href=\"#weak\">Weak keys</a>");
-	buf_adds(b, "<a href=\"#figures\">Figures</a><a href=\"#method\">Method</a></nav>"
+	buf_adds(b, "<a href=\"#charts\">Charts</a><a href=\"#figures\">Figures</a><a "
+		    "href=\"#method\">Method</a></nav>"
 		    "<button type=\"button\" id=\"print\" hidden>Print all</button>"
 		    "<button type=\"button\" id=\"theme\" aria-pressed=\"false\" "
 		    "aria-label=\"dark colours\" "
@@ -419,8 +420,8 @@ page_html(const struct page *p, struct buf *b)
 	put_glance(p, b);
 	put_clusters(p, b);
 	page_repair(p, b);
-	put_charts(p, b);
 	page_weak(p, b);
+	put_charts(p, b);
 	put_figures(p, b);
 	put_method(p, b);
 	buf_adds(b, "</main>\n<script type=\"text/plain\" id=\"data\">");
