@@ -48,20 +48,34 @@ is_language(const char *s)
 	return len > 0 && len <= LANG_MAX;
 }
 
-/* One text: of --template, else built in, else of the language's installed ones. */
+/* A letter that is built in. */
+struct letter {
+	const char *lang;
+	struct letter_text {
+		const unsigned char *s;
+		const size_t *len;
+	} text, html;
+};
+
+static const struct letter letters[] = {
+	{ "en", { letter_en_txt, &letter_en_txt_len }, { letter_en_html, &letter_en_html_len } },
+	{ "de", { letter_de_txt, &letter_de_txt_len }, { letter_de_html, &letter_de_html_len } },
+	{ "fr", { letter_fr_txt, &letter_fr_txt_len }, { letter_fr_html, &letter_fr_html_len } },
+};
+
+/* One text: of --templates, else built in, else of the language's installed ones. */
 static struct template *
 read_template(const struct notify_options *o, const char *ending, enum template_form form,
-    const unsigned char *ours, size_t ours_len)
+    const struct letter_text *ours)
 {
 	const char *dir = o->templates != NULL ? o->templates : SURVEY_DATADIR "/notify";
-	bool built_in = o->templates == NULL && strcmp(o->lang, "en") == 0;
 	char *path = xasprintf("%s/letter.%s.%s", dir, o->lang, ending);
 	char *text = NULL, *error = NULL;
 	struct template *t = NULL;
 	size_t len;
 
-	if (built_in)
-		t = template_new((const char *)ours, ours_len, form, notify_fields, &error);
+	if (ours != NULL)
+		t = template_new((const char *)ours->s, *ours->len, form, notify_fields, &error);
 	else if ((text = file_read(path, TEMPLATE_MAX, &len)) == NULL)
 		error = xstrdup(strerror(errno));
 	else
@@ -77,12 +91,17 @@ read_template(const struct notify_options *o, const char *ending, enum template_
 int
 notify_templates(struct notifying *x)
 {
+	const struct letter *ours = NULL;
+
 	if (!is_language(x->o->lang)) {
 		log_error("--lang %s: a language is letters, as in en or pt-BR", x->o->lang);
 		return EXIT_USAGE;
 	}
-	x->text = read_template(x->o, "txt", TEMPLATE_MAIL, letter_en_txt, letter_en_txt_len);
-	x->html = read_template(x->o, "html", TEMPLATE_HTML, letter_en_html, letter_en_html_len);
+	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
+		if (x->o->templates == NULL && strcmp(letters[i].lang, x->o->lang) == 0)
+			ours = &letters[i];
+	x->text = read_template(x->o, "txt", TEMPLATE_MAIL, ours != NULL ? &ours->text : NULL);
+	x->html = read_template(x->o, "html", TEMPLATE_HTML, ours != NULL ? &ours->html : NULL);
 	return x->text != NULL && x->html != NULL ? 0 : EXIT_USAGE;
 }
 

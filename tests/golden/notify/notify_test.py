@@ -393,6 +393,19 @@ def test_letters(tmp):
     check("also on" not in mail(out / "AS64503/letter.txt").get_content(), "others where there are none")
     svg = (out / "AS64501/cluster-1.svg").read_text(encoding="utf-8")
     check("192.0.2.1" in svg and "2 other hosts" in svg and "of 2 other networks" in svg and fp("s1")[:8] in svg, f"picture: {svg}")
+    # The other languages: no gap, no wide line, and header lines that mail can carry.
+    for lang, words in (("de", "neue Schlüssel"), ("fr", "nouvelles clés")):
+        survey("notify", r, "-o", tmp / lang, "--lang", lang, "--reply-to", "abuse@example.ie", "--draft")
+        for folder in (p for p in (tmp / lang).iterdir() if p.is_dir()):
+            raw, page = ((folder / f).read_text(encoding="utf-8") for f in ("letter.txt", "letter.html"))
+            wide = [line for line in raw.splitlines() if len(line) > 72 and not re.fullmatch(r" +[0-9a-f]{64}", line)]
+            check(not wide and "{{" not in raw + page, f"{folder}: {wide} {raw}")
+            check(words in raw and words in page and f'lang="{lang}"' in page, f"{folder} is not in {lang}")
+            check("?" not in raw.split("\n\n")[0], f"header lines of {folder}: {raw[:300]}")
+        ours = (tmp / lang / "AS64501/letter.txt").read_text(encoding="utf-8")
+        check([line for line in ours.splitlines() if line.startswith("    ") and "/etc" in line] ==
+              [line for line in (out / "AS64501/letter.txt").read_text(encoding="utf-8").splitlines() if line.startswith("    ") and "/etc" in line],
+              f"the commands of {lang} are those of en")
     # Records that do not say when.
     undated = run(tmp / "undated", [Host(f"192.0.2.{i}", 64501, day=None, p22=ssh("s1")) for i in (1, 2)])
     survey("notify", undated, "-o", tmp / "undated.out", "--draft")
