@@ -151,7 +151,8 @@ on_asked(unsigned answered, uint64_t mark, void *arg)
 	}
 	/* Those that are left came after the round had begun. */
 	h->nrecent -= h->nasked;
-	memmove(h->recent, h->recent + h->nasked, h->nrecent * sizeof(*h->recent));
+	if (h->nrecent > 0)
+		memmove(h->recent, h->recent + h->nasked, h->nrecent * sizeof(*h->recent));
 	h->nasked = 0;
 	if (advice == WATCH_RESUME)
 		say_resumed(c, answered);
