@@ -15,7 +15,7 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
-from surveyor import LAB, SURVEY, Run, need, wait_for
+from surveyor import LAB, SURVEY, Run, need, skip, wait_for
 
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 NSD, RESOLVER = "127.0.0.2", "127.0.0.1#5301"
@@ -163,6 +163,8 @@ stub-zone:
 
 
 def main():
+    if lacking := [t for t in ("dig", "ldns-keygen", "ldns-signzone") if shutil.which(t) is None]:
+        skip(f"not installed: {' '.join(lacking)}")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     with Run() as run:
         hosts = run.top / "list"
