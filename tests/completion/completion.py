@@ -53,6 +53,10 @@ CASES = {
     "find run-": ["run-a", "run-b"],
     "compare run-a run-": ["run-a", "run-b"],
     "find run-a -f ": ["text", "json", "csv"],
+    "cluster run-a 1 --repair --by ": ["as", "domain"],
+    "compare --ac": ["--across"],
+    "compare deep/": ["deep/run-c"],
+    "export run-a --table cluster_": ["cluster_hosts", "cluster_keys"],
 }
 # What the shell itself looks for: files, or directories only.
 PATHS = {
