@@ -5,6 +5,7 @@ Records of hosts with keys that are weak in known ways, beside sound ones, are
 analysed; exactly these findings must be in survey.db and weak.json, and no prime anywhere.
 """
 import base64
+import csv
 import hashlib
 import json
 import pathlib
@@ -277,8 +278,8 @@ def told_elsewhere(out, planted):
     text = survey("find", out, planted.hosts_a[0]).stdout
     if "WEAK: shared-prime (critical)" not in text or "\033" in text:
         fail("find:", text)
-    csv = survey("find", "-f", "csv", out, planted.hosts_a[0]).stdout.splitlines()
-    equal("find as CSV", (csv[0].split(",")[-1], csv[1].split(",")[-1]), ("weak", '"shared-prime (critical)"'))
+    rows = list(csv.DictReader(survey("find", "-f", "csv", out, planted.hosts_a[0]).stdout.splitlines()))
+    equal("find as CSV", rows[0]["weak"], "shared-prime (critical)")
     cluster = json.loads(survey("cluster", out, "1", "-f", "json").stdout)
     equal("cluster", [[f["kind"] for f in k["weak"]] for k in cluster["keys"]], [["shared-prime"]])
     equal("weak keys of the cluster", [k["fp"] for k in cluster["weak_keys"]], [fp(planted.a)])
