@@ -41,8 +41,10 @@ test_window(void **state)
 		uint64_t ms = 7;
 		double done = 0;
 
-		for (; ms < 400000; ms += steps[i], done += (double)steps[i] * 0.05)
+		for (; ms < 400000; ms += steps[i]) {
 			pace_add(&p, ms, done);
+			done += (double)steps[i] * 0.05;
+		}
 		assert_float_equal(pace_rate(&p, 0), 50, 0.5);
 		for (; ms < 800000; ms += steps[i])
 			pace_add(&p, ms, done);
