@@ -111,8 +111,8 @@ static void
 test_digest(void **state)
 {
 	static const char *const same[] = { "", "# a comment\n", "run { name = \"survey\" }",
-		"scan { interface = \"eth1\" source_ip = \"192.0.2.7\" gateway_mac = "
-		"\"02:00:00:00:00:01\" zmap = \"/opt/zmap\" block_files = {\"/a\", \"/b\"} }",
+		("scan { interface = \"eth1\" source_ip = \"192.0.2.7\" gateway_mac = "
+		 "\"02:00:00:00:00:01\" zmap = \"/opt/zmap\" block_files = {\"/a\", \"/b\"} }"),
 		"run { directory = \"/elsewhere\" } weak { blocklists = {\"/c\"} }",
 		"dns { unbound = \"/opt/unbound\" }" };
 	static const char *const other[] = { "run { name = \"x\" }", "scan { seed = 3 }",
