@@ -13,9 +13,6 @@
 extern const unsigned char page_css[], page_js[];
 extern const size_t page_css_len, page_js_len;
 
-/* The hosts, keys and clusters as the JSON document that page.js reads. */
-void page_data(const struct study *, const uint8_t *flags, struct buf *out);
-
 /* text deflated (zlib) and in base64: safe inside any element. */
 void page_pack(const char *text, size_t len, struct buf *out);
 

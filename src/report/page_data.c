@@ -14,6 +14,7 @@
 #include "survey/text.h"
 
 #include "page.h"
+#include "page_data.h"
 #include "stats.h"
 #include "suites.h"
 

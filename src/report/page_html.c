@@ -9,6 +9,7 @@
 #include "survey/text.h"
 
 #include "page.h"
+#include "page_data.h"
 
 #define PICTURES_MAX ((size_t)96 << 20) /* bytes of all of them as they stand in the page */
 #define PICTURE_MAX ((size_t)4 << 20) /* bytes of one picture that is taken into the page */

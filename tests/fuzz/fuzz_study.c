@@ -9,16 +9,15 @@
 
 #include "survey/buf.h"
 #include "survey/escape.h"
+#include "survey/mem.h"
 #include "survey/pseudonym.h"
 #include "survey/transform.h"
 
 #include "graph/drawing.h"
 #include "graph/page.h"
+#include "report/page_data.h"
 #include "report/stats.h"
 #include "store/gather.h"
-
-/* The report's own page.h has the name of the pictures' one. */
-void page_data(const struct study *, struct buf *out);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -77,6 +76,7 @@ count(const struct study *st)
 		.wrong_country = no,
 		.no_country = no };
 	struct tables ts;
+	uint8_t *flags;
 	struct buf b;
 
 	buf_init(&b);
@@ -91,7 +91,9 @@ count(const struct study *st)
 	tables_json(&ts, &b);
 	tables_latex(&ts, &b);
 	tables_csv(&ts, &b);
-	page_data(st, &b);
+	flags = xcalloc((size_t)st->nclusters + 1, 1);
+	page_data(st, flags, &b);
+	free(flags);
 	if (!utf8_valid(b.data, b.len))
 		abort();
 	tables_fini(&ts);

@@ -12,10 +12,8 @@
 #include "survey/study_builder.h"
 
 #include "graph/drawing.h"
+#include "report/page_data.h"
 #include "report/stats.h"
-
-/* The report's own page.h has the name of the pictures' one. */
-void page_data(const struct study *, const uint8_t *flags, struct buf *out);
 
 static uint32_t
 add_host(struct study_builder *b, uint32_t n, enum host_out out)
