@@ -15,6 +15,7 @@
 struct merge_options {
 	const char *const *runs; /* directories */
 	size_t nruns;
+	const char *const *opt_outs; /* lists, ending with NULL: who is in them is told of */
 	const char *output; /* new, empty, or what an earlier merge made */
 	const char *made; /* of merge_begin(); it is gone, or output, afterwards */
 	bool partial; /* merge runs that do not belong together, or are not all there, too */

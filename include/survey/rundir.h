@@ -299,5 +299,10 @@ struct config;
  * -1 after a message when it cannot be read or is not understood.
  */
 int rundir_own_config(const char *dir, struct config **c);
+/*
+ * The list of opt-outs that a run's own config names, which the caller frees; NULL when it names
+ * none, or after a warning, which ends with what that leads to, when it cannot be read.
+ */
+char *rundir_opt_outs(const char *dir, const char *otherwise);
 
 #endif

@@ -1,12 +1,11 @@
 /* Questions that dns.ndjson does not answer, put to a resolver. */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
 #include "survey/command.h"
 #include "survey/dns.h"
+#include "survey/dns_job.h"
 #include "survey/dnsfile.h"
 #include "survey/file.h"
 #include "survey/jsonw.h"
@@ -20,12 +19,9 @@
 
 struct asking {
 	struct analysis *a;
-	uv_loop_t loop;
-	uv_signal_t signals[2];
-	struct dns *dns;
+	struct dns_job job;
 	size_t next; /* host to ask about */
 	uint64_t forward, reverse; /* answers */
-	bool feeding, closing, stopped, failed;
 };
 
 static void
@@ -39,47 +35,25 @@ ask_host(struct asking *k, const struct host *h)
 		refs[i].text = h->names[i].text;
 		refs[i].len = strlen(h->names[i].text);
 	}
-	dns_host(k->dns, &h->ip, refs, h->nnames);
+	dns_host(k->job.dns, &h->ip, refs, h->nnames);
 	free(keys);
 	free(refs);
 }
 
-static void
-finish(struct asking *k)
+/* Only of hosts that take part. */
+static bool
+ask_next(void *arg)
 {
-	struct jsonw w;
-
-	if (k->closing)
-		return;
-	k->closing = true;
-	dns_summary_log(k->dns);
-	jsonw_init(&w, NULL);
-	dns_summary_json(k->dns, &w);
-	k->a->dns_summary = buf_steal(&w.out);
-	k->failed |= dns_gave_up(k->dns);
-	dns_close(k->dns, NULL, NULL);
-	for (size_t i = 0; i < 2; i++)
-		uv_close((uv_handle_t *)&k->signals[i], NULL);
-}
-
-/* Ask about more hosts while there is room; only of those that take part. */
-static void
-feed(struct asking *k)
-{
+	struct asking *k = arg;
 	struct study_builder *b = k->a->in.builder;
+	const struct host *h;
 
-	if (k->feeding || k->closing)
-		return; /* an answer from the table can come before dns_host() returns */
-	k->feeding = true;
-	while (k->next < study_builder_nhosts(b) && dns_pending(k->dns) < PENDING_HIGH) {
-		const struct host *h = study_builder_merged(b, (uint32_t)k->next++);
-
-		if (h->out == OUT_NONE)
-			ask_host(k, h);
-	}
-	k->feeding = false;
-	if (k->next == study_builder_nhosts(b) && dns_pending(k->dns) == 0)
-		finish(k);
+	if (k->next == study_builder_nhosts(b))
+		return false;
+	h = study_builder_merged(b, (uint32_t)k->next++);
+	if (h->out == OUT_NONE)
+		ask_host(k, h);
+	return true;
 }
 
 static void
@@ -91,33 +65,17 @@ on_answer(const struct answer *answer, void *arg)
 		k->reverse++;
 	else
 		k->forward++;
-	if (dns_pending(k->dns) < PENDING_LOW && k->next < study_builder_nhosts(k->a->in.builder))
-		feed(k);
 }
 
 static void
-on_idle(void *arg)
-{
-	feed(arg);
-}
-
-static void
-on_failed(void *arg)
+keep_summary(void *arg)
 {
 	struct asking *k = arg;
+	struct jsonw w;
 
-	k->failed = true;
-	finish(k);
-}
-
-static void
-on_signal(uv_signal_t *h, int number)
-{
-	struct asking *k = h->data;
-
-	(void)number;
-	k->stopped = true;
-	finish(k);
+	jsonw_init(&w, NULL);
+	dns_summary_json(k->job.dns, &w);
+	k->a->dns_summary = buf_steal(&w.out);
 }
 
 /* Answers from elsewhere stand in the results' own dns.ndjson too, before new ones are added. */
@@ -163,35 +121,20 @@ analysis_make_resolver(struct analysis *a)
 static int
 ask_all(struct asking *k, const char *path)
 {
-	static const int numbers[] = { SIGINT, SIGTERM };
 	struct analysis *a = k->a;
-	struct dns_options o = { .resolver = a->resolver,
+	const struct dns_options dns = { .resolver = a->resolver,
 		.outside = a->outside.broker.fd != -1 ? &a->outside : NULL,
 		.file = path,
-		.answers = k->a->answers,
-		.impatient = true,
+		.answers = a->answers };
+	const struct dns_job_options job = { .ask = ask_next,
 		.on_answer = on_answer,
-		.on_idle = on_idle,
-		.on_failed = on_failed,
-		.arg = k };
+		.on_end = keep_summary,
+		.arg = k,
+		.low = PENDING_LOW,
+		.high = PENDING_HIGH };
 
 	a->resolver = NULL;
-	uv_loop_init(&k->loop);
-	for (size_t i = 0; i < 2; i++) {
-		uv_signal_init(&k->loop, &k->signals[i]);
-		k->signals[i].data = k;
-		uv_signal_start(&k->signals[i], on_signal, numbers[i]);
-	}
-	if ((k->dns = dns_new(&k->loop, &o)) == NULL) {
-		k->failed = k->closing = true;
-		for (size_t i = 0; i < 2; i++)
-			uv_close((uv_handle_t *)&k->signals[i], NULL);
-	} else {
-		feed(k);
-	}
-	uv_run(&k->loop, UV_RUN_DEFAULT);
-	uv_loop_close(&k->loop);
-	return k->dns != NULL ? 0 : EXIT_USAGE;
+	return dns_job_run(&k->job, &dns, &job) == 0 ? 0 : EXIT_USAGE;
 }
 
 /* A question that was asked again stands in the file twice until now. */
@@ -233,16 +176,16 @@ analysis_resolve(struct analysis *a)
 		row->cpu_ns = (uint64_t)((double)both.cpu_ns * (double)row->calls / (double)all);
 		row->peak_kb = cost_peak_kb();
 	}
-	if (rc == 0 && !k.stopped)
+	if (rc == 0 && !k.job.stopped)
 		rc = compact(path);
 	free(path);
-	if (k.stopped) {
+	if (k.job.stopped) {
 		log_warn("stopped; the answers so far are in %s/dns.ndjson, --dns fill goes on "
 			 "from there",
 		    a->dir);
 		return EXIT_STOPPED;
 	}
-	if (k.failed && rc == 0) {
+	if (k.job.failed && rc == 0) {
 		log_warn("not all names could be asked; they count as unknown, --dns fill asks "
 			 "them again");
 		a->incomplete = true;

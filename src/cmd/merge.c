@@ -1,9 +1,11 @@
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "survey/argv.h"
 #include "survey/log.h"
 #include "survey/merge.h"
+#include "survey/rundir.h"
 #include "survey/signals.h"
 
 #include "commands.h"
@@ -47,16 +49,33 @@ give_up_rights(const struct merge_options *o, bool no_sandbox)
 		argv_add(&write, o->output, NULL);
 	for (size_t i = 0; i < o->nruns; i++)
 		argv_add(&write, o->runs[i], NULL);
-	rc = confine(no_sandbox, NULL, (const char *const *)write.v,
+	rc = confine(no_sandbox, o->opt_outs, (const char *const *)write.v,
 	    (const char *const[]){ o->output, NULL });
 	argv_free(write.v);
 	return rc;
+}
+
+/* Each list once. */
+static void
+find_opt_outs(struct argv *lists, const struct merge_options *o)
+{
+	for (size_t i = 0; i < o->nruns; i++) {
+		char *path = rundir_opt_outs(o->runs[i], "opt-outs of this run are not looked up");
+		size_t k = 0;
+
+		while (path != NULL && k < lists->n && strcmp(lists->v[k], path) != 0)
+			k++;
+		if (path != NULL && k == lists->n)
+			argv_add(lists, path, NULL);
+		free(path);
+	}
 }
 
 static int
 cmd_merge(int argc, char **argv)
 {
 	bool no_sandbox = false;
+	struct argv opt_outs = { .n = 0 };
 	char *made;
 	int rc = EXIT_FAILED;
 	struct command_args a = { .command = &command_merge, .argc = argc, .argv = argv };
@@ -85,10 +104,13 @@ cmd_merge(int argc, char **argv)
 	if (merge_begin(o.output, &made) == -1)
 		return EXIT_USAGE;
 	o.made = made;
+	find_opt_outs(&opt_outs, &o);
+	o.opt_outs = (const char *const *)opt_outs.v;
 	if (give_up_rights(&o, no_sandbox) == 0)
 		rc = query_merge(&o);
 	else
 		(void)rmdir(made);
+	argv_free(opt_outs.v);
 	free(made);
 	return rc;
 }

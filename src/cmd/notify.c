@@ -177,30 +177,14 @@ give_up_rights(const struct request *r, const struct newdir *out)
 	return confine(r->no_sandbox, read, write, (const char *const[]){ out->path, NULL });
 }
 
-/* The opt-outs that the run's config names: its owner keeps them. */
-static void
-find_opt_outs(struct request *r)
-{
-	struct config *c;
-
-	if (rundir_own_config(r->o.path, &c) != 0)
-		return;
-	if (c->scan.opt_out_file[0] != '\0' && access(c->scan.opt_out_file, R_OK) == 0)
-		r->opt_outs = xstrdup(c->scan.opt_out_file);
-	else if (c->scan.opt_out_file[0] != '\0')
-		log_warn("%s: %s; nobody is left out for having opted out", c->scan.opt_out_file,
-		    strerror(errno));
-	r->o.opt_outs = r->opt_outs;
-	config_free(c);
-}
-
 static int
 run(struct request *r)
 {
 	struct newdir out;
 	int rc = EXIT_FAILED;
 
-	find_opt_outs(r);
+	r->opt_outs = rundir_opt_outs(r->o.path, "nobody is left out for having opted out");
+	r->o.opt_outs = r->opt_outs;
 	if (notify_begin(&out, r->output) == 0 && give_up_rights(r, &out) == 0) {
 		r->o.out = &out;
 		rc = query_notify(&r->o);

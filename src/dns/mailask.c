@@ -1,9 +1,8 @@
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
 #include "survey/command.h"
+#include "survey/dns_job.h"
 #include "survey/file.h"
 #include "survey/jsonw.h"
 #include "survey/log.h"
@@ -13,20 +12,17 @@
 /* Questions on their way before no more are asked, and when asking goes on. */
 #define PENDING_HIGH 6000
 #define PENDING_LOW 5000
-#define NSIGNALS 3
 
 struct asking {
 	struct mail *m;
 	const struct mailask_options *o;
-	uv_loop_t loop;
-	uv_signal_t signals[NSIGNALS];
-	struct dns *dns;
+	struct dns_job job;
 	uint32_t domain; /* to ask about next */
 	uint32_t *queue; /* hosts to ask about; those before `queued` were */
 	size_t nqueue, queue_cap, queued;
 	bool *asked; /* by host: in the queue, or further */
 	size_t asked_n, asked_cap;
-	bool feeding, closing, stopped, failed;
+	bool unwritable; /* the totals */
 };
 
 static void
@@ -34,7 +30,7 @@ ask(const char *name, enum dns_type type, void *arg)
 {
 	const struct asking *k = arg;
 
-	dns_ask(k->dns, name, type);
+	dns_ask(k->job.dns, name, type);
 }
 
 static void
@@ -53,55 +49,38 @@ put_host(struct asking *k, uint32_t host)
 }
 
 static void
-write_stats(struct asking *k)
+write_stats(void *arg)
 {
+	struct asking *k = arg;
 	struct jsonw w;
 
+	if (k->o->stats == NULL)
+		return;
 	jsonw_init(&w, NULL);
-	dns_summary_json(k->dns, &w);
+	dns_summary_json(k->job.dns, &w);
 	jsonw_newline(&w);
 	if (file_write_named(k->o->stats, w.out.data, w.out.len) == -1) {
 		log_error("%s: %m", k->o->stats);
-		k->failed = true;
+		k->unwritable = true;
 	}
 	jsonw_fini(&w);
 }
 
-static void
-finish(struct asking *k)
-{
-	if (k->closing)
-		return;
-	k->closing = true;
-	dns_summary_log(k->dns);
-	if (k->o->stats != NULL)
-		write_stats(k);
-	k->failed |= dns_gave_up(k->dns);
-	dns_close(k->dns, NULL, NULL);
-	for (size_t i = 0; i < NSIGNALS; i++)
-		uv_close((uv_handle_t *)&k->signals[i], NULL);
-}
-
 /* Hosts before domains, so that few of them wait. */
-static void
-feed(struct asking *k)
+static bool
+ask_next(void *arg)
 {
-	if (k->feeding || k->closing)
-		return; /* an answer may come before dns_ask() returns */
-	k->feeding = true;
-	while (dns_pending(k->dns) < PENDING_HIGH) {
-		if (k->queued < k->nqueue)
-			mail_ask_host(k->m, k->queue[k->queued++], false, ask, k);
-		else if (k->domain < k->m->ndomains)
-			mail_ask_domain(k->m, k->domain++, false, ask, k);
-		else
-			break;
+	struct asking *k = arg;
+
+	if (k->queued < k->nqueue) {
+		mail_ask_host(k->m, k->queue[k->queued++], false, ask, k);
+		return true;
 	}
-	if (k->queued == k->nqueue)
-		k->queued = k->nqueue = 0;
-	k->feeding = false;
-	if (dns_pending(k->dns) == 0 && k->queued == k->nqueue && k->domain == k->m->ndomains)
-		finish(k);
+	k->queued = k->nqueue = 0;
+	if (k->domain == k->m->ndomains)
+		return false;
+	mail_ask_domain(k->m, k->domain++, false, ask, k);
+	return true;
 }
 
 static void
@@ -119,78 +98,31 @@ on_answer(const struct answer *a, void *arg)
 	} else if (number != MAIL_NONE && a->type == DNS_A) {
 		mail_ask_host(k->m, number, true, ask, k);
 	}
-	if (dns_pending(k->dns) < PENDING_LOW)
-		feed(k);
-}
-
-static void
-on_idle(void *arg)
-{
-	feed(arg);
-}
-
-static void
-on_failed(void *arg)
-{
-	struct asking *k = arg;
-
-	k->failed = true;
-	finish(k);
-}
-
-static void
-on_signal(uv_signal_t *h, int number)
-{
-	struct asking *k = h->data;
-
-	(void)number;
-	k->stopped = true;
-	finish(k);
-}
-
-/* A signal that was ignored stays so: nohup, and the background jobs of a script. */
-static void
-catch_signals(struct asking *k)
-{
-	static const int numbers[NSIGNALS] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction before;
-
-	for (size_t i = 0; i < NSIGNALS; i++) {
-		uv_signal_init(&k->loop, &k->signals[i]);
-		k->signals[i].data = k;
-		if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-			uv_signal_start(&k->signals[i], on_signal, numbers[i]);
-	}
 }
 
 int
 mailask(struct mail *m, const struct mailask_options *o)
 {
 	struct asking k = { .m = m, .o = o };
-	struct dns_options options = { .resolver = o->resolver,
-		.outside = o->outside,
-		.file = o->file,
-		.impatient = true,
+	const struct dns_options dns = {
+		.resolver = o->resolver, .outside = o->outside, .file = o->file
+	};
+	const struct dns_job_options job = { .ask = ask_next,
 		.on_answer = on_answer,
-		.on_idle = on_idle,
-		.on_failed = on_failed,
-		.arg = &k };
+		.on_end = write_stats,
+		.arg = &k,
+		.low = PENDING_LOW,
+		.high = PENDING_HIGH };
+	int rc;
 
-	if (uv_loop_init(&k.loop) != 0)
-		abort();
-	if ((k.dns = dns_new(&k.loop, &options)) != NULL) {
-		catch_signals(&k);
-		for (uint32_t i = 0; i < m->nhosts; i++)
-			put_host(&k, i);
-		feed(&k);
-	}
-	uv_run(&k.loop, UV_RUN_DEFAULT);
-	uv_loop_close(&k.loop);
+	for (uint32_t i = 0; i < m->nhosts; i++)
+		put_host(&k, i);
+	rc = dns_job_run(&k.job, &dns, &job);
 	free(k.queue);
 	free(k.asked);
-	if (k.dns == NULL)
+	if (rc == -1)
 		return EXIT_USAGE;
-	if (k.stopped)
+	if (k.job.stopped)
 		return EXIT_STOPPED;
-	return k.failed ? EXIT_INCOMPLETE : EXIT_COMPLETE;
+	return k.job.failed || k.unwritable ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 }

@@ -63,13 +63,13 @@ grab_row(const struct collect *c, struct progress_row *r)
 		.total = (double)(done + g->queued + g->in_flight) };
 	n += (size_t)snprintf(r->note, sizeof(r->note), "open:");
 	for (int row = 0; row < NPORTS && n < sizeof(r->note) - 24; row++) {
+		uint64_t open = c->before.ports[row][GRAB_SUCCESS] + g->ports[row][GRAB_SUCCESS];
+
 		for (int end = GRAB_TIMEOUT; end < GRAB_NENDS; end++)
 			errors += c->before.ports[row][end] + g->ports[row][end];
 		if (c->s->c->grab.port[row])
 			n += (size_t)snprintf(r->note + n, sizeof(r->note) - n, " %u=%llu",
-			    port_table[row].port,
-			    (unsigned long long)(c->before.ports[row][GRAB_SUCCESS] +
-						 g->ports[row][GRAB_SUCCESS]));
+			    port_table[row].port, (unsigned long long)open);
 	}
 	n += (size_t)snprintf(
 	    r->note + n, sizeof(r->note) - n, ", %llu errors", (unsigned long long)errors);

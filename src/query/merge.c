@@ -13,6 +13,7 @@
 #include "survey/log.h"
 #include "survey/mailfile.h"
 #include "survey/mem.h"
+#include "survey/optout.h"
 #include "survey/output.h"
 #include "survey/rfc3339.h"
 
@@ -255,6 +256,42 @@ report(const struct merge *m)
 	    m->nsources, m->o->output);
 }
 
+/* Some have asked to be left alone since: what to do is said, for records are not to change by being joined. */
+static void
+tell_opt_outs(const struct merge *m)
+{
+	struct ipset gone;
+	uint32_t n = 0, first = 0;
+	char ip[IP_STRLEN];
+
+	ipset_init(&gone);
+	for (size_t i = 0; m->o->opt_outs != NULL && m->o->opt_outs[i] != NULL; i++) {
+		struct ipset list;
+		char *error;
+
+		ipset_init(&list);
+		if (optout_read(m->o->opt_outs[i], &list, &error) == 0)
+			ipset_add_set(&gone, &list);
+		else
+			log_warn("%s", error);
+		free(error);
+		ipset_fini(&list);
+	}
+	ipset_normalise(&gone);
+	for (uint32_t i = m->study->nhosts; i-- > 0;) {
+		if (ipset_contains(&gone, &m->study->hosts[i].ip)) {
+			first = i;
+			n++;
+		}
+	}
+	if (n > 0)
+		log_warn("%u of the hosts have asked to be left alone since: survey purge %s "
+			 "--host %s%s",
+		    n, m->o->output, ip_format(&m->study->hosts[first].ip, ip),
+		    n > 1 ? ", and so on" : "");
+	ipset_fini(&gone);
+}
+
 static int
 merge(struct merge *m)
 {
@@ -274,6 +311,7 @@ merge(struct merge *m)
 	for (size_t i = 0; i < m->nsources; i++)
 		rundir_note_derived(m->sources[i].path, "merge", m->o->output);
 	report(m);
+	tell_opt_outs(m);
 	return m->incomplete ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 }
 

@@ -2,9 +2,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "survey/config.h"
 #include "survey/log.h"
+#include "survey/mem.h"
 #include "survey/rundir.h"
 
 #define CONFIG_MAX ((size_t)1 << 20)
@@ -31,4 +33,22 @@ rundir_own_config(const char *dir, struct config **c)
 	free(text);
 	free(path);
 	return rc;
+}
+
+char *
+rundir_opt_outs(const char *dir, const char *otherwise)
+{
+	struct config *c;
+	char *path = NULL;
+
+	if (rundir_own_config(dir, &c) != 0)
+		return NULL;
+	if (c->scan.opt_out_file[0] == '\0')
+		;
+	else if (access(c->scan.opt_out_file, R_OK) == 0)
+		path = xstrdup(c->scan.opt_out_file);
+	else
+		log_warn("%s: %s; %s", c->scan.opt_out_file, strerror(errno), otherwise);
+	config_free(c);
+	return path;
 }

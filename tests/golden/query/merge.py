@@ -199,6 +199,10 @@ def test_refusals(tmp):
         has("run.json says why", run["state_text"], *words)
         shutil.rmtree(out)
     survey("merge", "-o", out, *one)
+    # Ended with its analysis, as survey run --until analyze leaves it.
+    stages = {s: {"state": "done"} for s in ("geo", "scan", "grab", "dns", "analyze")}
+    ended = make(tmp / "ended", record("192.0.2.3", "u"), b"", shard=2, shards=3, state="stopped", stages=stages)
+    survey("merge", "-o", tmp / "until", *one[:2], ended)
     has("twice", survey("merge", "-o", tmp / "x", one[0], one[0], status=2), "given twice")
     has("a file", survey("merge", "-o", tmp / "x", one[0] / "survey.db", status=2), "directory")
     has("no results", survey("merge", "-o", tmp / "x", tmp, status=2), "survey analyze")
@@ -228,8 +232,24 @@ def test_results(tmp):
     equal("no dodgy.json, no records", [(tmp / "m" / n).exists() for n in ("dodgy.json", "records.fresh")], [False, False])
 
 
+def test_opt_outs(tmp):
+    """Who has asked to be left alone since is told of; the records that are joined stay as they are."""
+    runs = [make(tmp / f"o{i}", record(f"192.0.2.{i}", f"o{i}"), b"", shard=i, shards=3) for i in range(3)]
+    asked = tmp / "opt-out.conf"
+    for run in runs:
+        (run / "survey.conf").write_text(f'run {{ name = "t"\n countries = {{ "IE" }} }}\nscan {{ opt_out_file = "{asked}" }}\n')
+    has("a list that is not there", survey("merge", "-o", tmp / "a", *runs), str(asked), "not looked up")
+    asked.write_text("192.0.2.7\n")
+    equal("nobody of these", "left alone" in survey("merge", "-o", tmp / "b", *runs), False)
+    asked.write_text("192.0.2.0/31\n")
+    has("two of these", survey("merge", "-o", tmp / "c", *runs), "2 of the hosts have asked to be left alone",
+        f"survey purge {tmp}/c --host 192.0.2.0, and so on")
+    survey("purge", tmp / "c", "--host", "192.0.2.0/31", status=3)
+    equal("they are gone", "left alone" in survey("analyze", tmp / "c", "--no-weak"), False)
+
+
 with tempfile.TemporaryDirectory() as folder:
-    for test in (test_shards, test_scans, test_refusals, test_results):
+    for test in (test_shards, test_scans, test_refusals, test_results, test_opt_outs):
         place = pathlib.Path(folder) / test.__name__
         place.mkdir()
         test(place)
