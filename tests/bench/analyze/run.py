@@ -101,9 +101,9 @@ def study(survey, folder):
     print(f"json.loads: {cpu:.2f} CPU s, {wall:.2f} s; analysis: "
           f"{statistics.median(r[1] + r[2] for r in runs):.2f} CPU s, {statistics.median(r[0] for r in runs):.2f} s "
           "(medians of 3, one after the other)")
-    bound("time of the analysis", statistics.median(r[0] for r in runs) / wall, 2.5, " x json.loads")
-    bound("CPU time of the analysis", statistics.median(r[1] + r[2] for r in runs) / cpu, 2.5, " x json.loads")
-    bound("peak memory", max(r[3] for r in runs), 300, " MB")
+    bound("time of the analysis", statistics.median(r[0] for r in runs) / wall, 0.65, " x json.loads")
+    bound("CPU time of the analysis", statistics.median(r[1] + r[2] for r in runs) / cpu, 1.0, " x json.loads")
+    bound("peak memory", max(r[3] for r in runs), 200, " MB")
 
 
 def large(survey, folder):
