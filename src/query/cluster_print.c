@@ -280,10 +280,11 @@ text_certs(struct buf *out, const struct facts *f)
 	if (f->certs.n == 1 && f->certs.v[0].hosts == f->c->hosts.n)
 		buf_adds(out, "certificates: one, on every host");
 	else
-		buf_printf(out, "certificates: %zu, the most used one on %u hosts", f->certs.n,
-		    f->certs.n > 0 ? f->certs.v[0].hosts : 0);
-	buf_printf(out, "; %u hosts with one that browsers trust, %u with a wildcard name\n",
-	    f->trusted, f->wildcards);
+		buf_printf(out, "certificates: %zu, the most used one on %u host%s", f->certs.n,
+		    f->certs.n > 0 ? f->certs.v[0].hosts : 0,
+		    f->certs.n > 0 && f->certs.v[0].hosts == 1 ? "" : "s");
+	buf_printf(out, "; %u host%s with one that browsers trust, %u with a wildcard name\n",
+	    f->trusted, f->trusted == 1 ? "" : "s", f->wildcards);
 	text_list(out, "wildcard names: ", &f->wildcard_names);
 }
 
