@@ -118,6 +118,14 @@ struct simd_iter simd_iterate(struct simd_node n);
 /* Next value, and its key in *key (NULL may be passed) for an object; false at the end. */
 bool simd_next(struct simd_iter *it, struct simd_text *key, struct simd_node *value);
 
+/*
+ * Each line of a file that is JSON, in order; lines that are none, or longer than max_line bytes, are
+ * passed over, and with having, which may be NULL, those in which that text is not.  Never waits for
+ * a FIFO.  Returns 0, or -1 with errno set when the file cannot be opened or read.
+ */
+int simd_each_line(const char *path, size_t max_line, const char *having,
+    void (*fn)(struct simd_node root, void *arg), void *arg);
+
 #ifdef __cplusplus
 }
 #endif

@@ -62,6 +62,13 @@ text_count(struct buf *out, unsigned long long n)
 	}
 }
 
+void
+text_counted(struct buf *out, unsigned long long n, const char *one, const char *many)
+{
+	text_count(out, n);
+	buf_printf(out, " %s", n == 1 ? one : many);
+}
+
 bool
 text_parse_bytes(const char *s, uint64_t *bytes)
 {

@@ -11,8 +11,8 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/query.h"
+#include "survey/rundir.h"
 #include "survey/sandbox.h"
-#include "survey/weakkeys.h"
 
 #include "commands.h"
 #include "confine.h"
@@ -197,7 +197,10 @@ cmd_impact(int argc, char **argv)
 	if (option != COMMAND_END)
 		return rc;
 	r.o.path = argv[a.at];
-	r.config = r.config_path != NULL ? config_read(r.config_path) : weak_run_config(r.o.path);
+	if (r.config_path != NULL)
+		r.config = config_read(r.config_path);
+	else if (rundir_own_config(r.o.path, &r.config) == -1)
+		log_warn("%s: what its config says of resolvers is not known", r.o.path);
 	rc = r.config_path != NULL && r.config == NULL ? EXIT_USAGE : run(&r);
 	config_free(r.config);
 	return rc;

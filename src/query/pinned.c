@@ -1,11 +1,8 @@
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "survey/file.h"
 #include "survey/hex.h"
-#include "survey/lines.h"
 #include "survey/mem.h"
 #include "survey/simd.h"
 
@@ -56,14 +53,13 @@ add_record(struct pinned *p, const char *text)
 }
 
 static void
-add_line(struct pinned *p, struct simd_parser *parser, const char *line, size_t len)
+add_line(struct simd_node root, void *arg)
 {
-	struct simd_node root, value;
+	struct pinned *p = arg;
+	struct simd_node value;
 	struct simd_text type;
 	struct simd_iter it;
 
-	if (simd_parse_copy(parser, line, len, &root) != SIMD_OK)
-		return;
 	type = simd_string(simd_get(root, "type"));
 	if (type.s == NULL || strcmp(type.s, "TLSA") != 0)
 		return;
@@ -79,28 +75,13 @@ add_line(struct pinned *p, struct simd_parser *parser, const char *line, size_t 
 void
 pinned_init(struct pinned *p, const char *dir)
 {
-	char *path = path_join(dir, "dns.ndjson"), *line;
-	int fd = file_open(path, O_RDONLY | O_NONBLOCK, 0);
-	struct simd_parser *parser;
-	enum lines_got got;
-	struct lines lines;
-	size_t len;
+	char *path = path_join(dir, "dns.ndjson");
 
 	*p = (struct pinned){ .n = 0 };
 	hashtab_init(&p->table);
+	/* Few lines are of this type: the others are not parsed. */
+	(void)simd_each_line(path, LINE_MAX_BYTES, "\"TLSA\"", add_line, p);
 	free(path);
-	if (fd == -1)
-		return;
-	parser = simd_parser_new(LINE_MAX_BYTES);
-	lines_init(&lines, LINE_MAX_BYTES);
-	while ((got = lines_read(&lines, fd, &line, &len)) != LINES_END && got != LINES_ERROR) {
-		/* Few lines are of this type: the others are not parsed. */
-		if (got == LINES_LINE && memmem(line, len, "\"TLSA\"", 6) != NULL)
-			add_line(p, parser, line, len);
-	}
-	lines_fini(&lines);
-	simd_parser_free(parser);
-	close(fd);
 }
 
 void

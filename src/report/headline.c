@@ -118,14 +118,6 @@ headline_flags(const struct study *st, const struct match *since)
 	return flags;
 }
 
-/* "12 clusters" */
-static void
-counted(struct buf *b, uint64_t n, const char *one, const char *many)
-{
-	text_count(b, n);
-	buf_printf(b, " %s", n == 1 ? one : many);
-}
-
 static void
 alert(struct buf *b, bool *open)
 {
@@ -151,11 +143,11 @@ put_lacking(const struct page *p, uint64_t nhosts, struct buf *b)
 		alert(b, &open);
 		text_count(b, r->probed);
 		buf_adds(b, " of ");
-		counted(b, r->targets, "address was probed.", "addresses were probed.");
+		text_counted(b, r->targets, "address was probed.", "addresses were probed.");
 	}
 	if (r->given_up != RUNINFO_UNKNOWN && r->given_up > 0) {
 		alert(b, &open);
-		counted(b, r->given_up, "host was given up.", "hosts were given up.");
+		text_counted(b, r->given_up, "host was given up.", "hosts were given up.");
 	}
 	if (nhosts == 0) {
 		alert(b, &open);
@@ -184,12 +176,12 @@ put_shares(const struct study *st, uint64_t nhosts, struct buf *b)
 	if (st->nclusters == 0) {
 		buf_adds(b, "No two hosts share a key.");
 	} else if ((st->parts & STUDY_OTHERS) == 0) {
-		counted(b, st->nmembers, "host shares", "hosts share");
+		text_counted(b, st->nmembers, "host shares", "hosts share");
 		buf_adds(b, " a key with another host.");
 	} else {
 		text_count(b, st->nmembers);
 		buf_adds(b, " of ");
-		counted(b, nhosts, "host with keys", "hosts with keys");
+		text_counted(b, nhosts, "host with keys", "hosts with keys");
 		buf_printf(b, " (%.0f %%) %s a key with another host.",
 		    100.0 * st->nmembers / (double)(nhosts > 0 ? nhosts : 1),
 		    st->nmembers == 1 ? "shares" : "share");
@@ -212,11 +204,11 @@ put_largest(const struct study *st, const enum why_kind *why, struct buf *b)
 	c = &st->clusters[best];
 	buf_printf(b, "<li><a href=\"#c=%u\">", c->id);
 	buf_adds(b, "The largest cluster has ");
-	counted(b, c->hosts.n, "host", "hosts");
+	text_counted(b, c->hosts.n, "host", "hosts");
 	buf_adds(b, " in ");
-	counted(b, c->nases, "AS", "ASes");
+	text_counted(b, c->nases, "AS", "ASes");
 	buf_adds(b, " with ");
-	counted(b, c->nshared, "shared key", "shared keys");
+	text_counted(b, c->nshared, "shared key", "shared keys");
 	buf_printf(b, ": %s", why_name(why[best]));
 	end(b);
 }
@@ -234,7 +226,7 @@ put_providers(const struct study *st, struct buf *b)
 	if (n == 0)
 		return;
 	begin(b, "#f=ases");
-	counted(b, n, "cluster lies", "clusters lie");
+	text_counted(b, n, "cluster lies", "clusters lie");
 	buf_printf(b, " in two or more ASes; cluster %u is in ", st->clusters[widest].id);
 	text_count(b, st->clusters[widest].nases);
 	buf_addc(b, '.');
@@ -252,7 +244,7 @@ put_flagged(const struct page *p, struct buf *b)
 		return;
 	begin(b, "#f=trusted");
 	buf_adds(b, "In ");
-	counted(b, n, "cluster", "clusters");
+	text_counted(b, n, "cluster", "clusters");
 	buf_adds(b, " the key of a certificate that browsers trust is also held in another AS.");
 	end(b);
 }
@@ -267,7 +259,7 @@ put_ssh_and_tls(const struct study *st, struct buf *b)
 	if (n == 0)
 		return;
 	begin(b, "#t-port-pairs");
-	counted(b, n, "key serves", "keys serve");
+	text_counted(b, n, "key serves", "keys serve");
 	buf_adds(b, " SSH and TLS.");
 	end(b);
 }
@@ -294,13 +286,13 @@ put_weak(const struct findings *all, struct buf *b)
 		buf_adds(b, "<span class=\"weak\">Weak keys:</span> ");
 		text_count(b, severe[0]);
 		buf_adds(b, " critical and ");
-		counted(b, severe[1], "high finding", "high findings");
+		text_counted(b, severe[1], "high finding", "high findings");
 		buf_adds(b, ": others than their owners may use such keys.");
 		end(b);
 	}
 	if (listed > 0) {
 		begin(b, "#weak");
-		counted(b, listed, "key is", "keys are");
+		text_counted(b, listed, "key is", "keys are");
 		buf_adds(b, " on a list of keys that others have, such as vendors' default keys.");
 		end(b);
 	}
@@ -316,7 +308,7 @@ put_vendors(const struct study *st, const enum why_kind *why, struct buf *b)
 	if (n == 0)
 		return;
 	buf_printf(b, "<li><a href=\"#f=why-%d\">", WHY_VENDOR);
-	counted(b, n, "cluster looks", "clusters look");
+	text_counted(b, n, "cluster looks", "clusters look");
 	buf_adds(b, " like a vendor's default key.");
 	end(b);
 }
@@ -348,7 +340,7 @@ put_since(const struct page *p, struct buf *b)
 	if (first)
 		buf_adds(b, "none changed");
 	buf_adds(b, "; ");
-	counted(b, m->repaired.n, "host shares", "hosts share");
+	text_counted(b, m->repaired.n, "host shares", "hosts share");
 	buf_adds(b, " no key any more.");
 	end(b);
 }

@@ -1,14 +1,11 @@
 /* The section that says what to repair first: what hangs on each cluster, how, and who was told. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "survey/explain.h"
 #include "survey/file.h"
 #include "survey/impact.h"
-#include "survey/lines.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/rundir.h"
@@ -65,15 +62,14 @@ add_told(struct repair *r, uint32_t cluster, const char *name, const char *day)
 }
 
 static void
-read_line(struct repair *r, struct simd_parser *parser, const char *line, size_t len)
+read_line(struct simd_node root, void *arg)
 {
-	struct simd_node root, value;
+	struct repair *r = arg;
+	struct simd_node value;
 	struct simd_text at, name;
 	struct simd_iter it;
 	int64_t id;
 
-	if (simd_parse_copy(parser, line, len, &root) != SIMD_OK)
-		return;
 	at = simd_string(simd_get(root, "at"));
 	name = simd_string(simd_get(root, "constituency"));
 	if (at.s == NULL || at.len < DAY || name.s == NULL ||
@@ -95,36 +91,15 @@ read_line(struct repair *r, struct simd_parser *parser, const char *line, size_t
 static void
 read_told(struct repair *r)
 {
-	char *path = path_join(r->p->dir, NOTIFIED_FILE), *line;
-	int fd = file_open(path, O_RDONLY | O_NONBLOCK, 0);
-	struct simd_parser *parser;
-	enum lines_got got;
-	struct lines lines;
-	size_t len;
+	char *path = path_join(r->p->dir, NOTIFIED_FILE);
 
-	if (fd == -1 && errno != ENOENT && errno != ENOTDIR)
+	if (simd_each_line(path, LINE_MAX_BYTES, NULL, read_line, r) == -1 && errno != ENOENT &&
+	    errno != ENOTDIR)
 		log_warn("%s: %s", path, strerror(errno));
 	free(path);
-	if (fd == -1)
-		return;
-	parser = simd_parser_new(LINE_MAX_BYTES);
-	lines_init(&lines, LINE_MAX_BYTES);
-	while ((got = lines_read(&lines, fd, &line, &len)) != LINES_END && got != LINES_ERROR)
-		if (got == LINES_LINE)
-			read_line(r, parser, line, len);
-	lines_fini(&lines);
-	simd_parser_free(parser);
-	close(fd);
 }
 
 /* ---- a row ---- */
-
-static void
-counted(struct buf *b, uint64_t n, const char *what)
-{
-	text_count(b, n);
-	buf_printf(b, " %s%s", what, n == 1 ? "" : "s");
-}
 
 struct tasks {
 	uint32_t changes; /* of a key by an operator, on all of its hosts */
@@ -199,14 +174,14 @@ put_plan(struct repair *r, uint32_t number, struct buf *b)
 	struct tasks t;
 
 	count_tasks(r, number, &t);
-	counted(b, t.changes, "change");
+	text_counted(b, t.changes, "change", "changes");
 	buf_adds(b, ": ");
-	counted(b, c->nshared, "shared key");
+	text_counted(b, c->nshared, "shared key", "shared keys");
 	buf_adds(b, " at ");
-	counted(b, c->nases, "operator");
+	text_counted(b, c->nases, "operator", "operators");
 	if (t.pinned > 0) {
 		buf_adds(b, "; <span class=\"weak\">");
-		counted(b, t.pinned, "key");
+		text_counted(b, t.pinned, "key", "keys");
 		buf_printf(b, " %s pinned by TLSA records</span>, which change first",
 		    t.pinned == 1 ? "is" : "are");
 	}
@@ -214,13 +189,13 @@ put_plan(struct repair *r, uint32_t number, struct buf *b)
 		buf_adds(b, "<br>");
 		put_operator(r->st, t.operators[i], b);
 		buf_adds(b, ": ");
-		counted(b, r->keys[t.operators[i]], "key");
+		text_counted(b, r->keys[t.operators[i]], "key", "keys");
 		buf_adds(b, " on ");
-		counted(b, r->hosts[t.operators[i]], "host");
+		text_counted(b, r->hosts[t.operators[i]], "host", "hosts");
 	}
 	if (c->nases > t.noperators) {
 		buf_adds(b, "<br>and ");
-		counted(b, c->nases - t.noperators, "more operator");
+		text_counted(b, c->nases - t.noperators, "more operator", "more operators");
 	}
 }
 
@@ -292,13 +267,13 @@ put_impact(const struct impact *x, struct buf *b)
 		return;
 	}
 	buf_adds(b, "<p>Of ");
-	counted(b, x->m->ndomains, "mail domain");
+	text_counted(b, x->m->ndomains, "mail domain", "mail domains");
 	buf_adds(b, " that were asked about, hosts of this study take the ");
 	impact_text(b, x->in_study);
 	buf_adds(b, ".");
 	if (x->mismatch_hosts > 0) {
 		buf_adds(b, " The TLSA records of <span class=\"weak\">");
-		counted(b, x->mismatch_hosts, "MX host");
+		text_counted(b, x->mismatch_hosts, "MX host", "MX hosts");
 		buf_adds(b, "</span> pin no key that was seen there: the ");
 		impact_text(b, x->mismatch_domains);
 		buf_adds(b, " is refused by senders that use DANE, or travels unprotected.");

@@ -28,8 +28,7 @@ void
 impact_text(struct buf *out, uint32_t domains)
 {
 	buf_adds(out, "mail of ");
-	text_count(out, domains);
-	buf_adds(out, domains == 1 ? " domain" : " domains");
+	text_counted(out, domains, "domain", "domains");
 }
 
 /* ---- who names whom ---- */
