@@ -156,8 +156,8 @@ prepare_manifest(struct merge *m)
 	manifest_set(&r.name, m->sources[0].m.name);
 	manifest_set(&r.version, SURVEY_VERSION);
 	manifest_set(&r.analysis, analysis);
-	if (m->nfaults > 0)
-		manifest_set(&r.state_text, m->faults.data);
+	if (m->why.len > 0)
+		manifest_set(&r.state_text, m->why.data);
 	if (merge_one_config(m))
 		manifest_set(&r.config_digest, m->runs[0].config_sha256);
 	r.state = m->incomplete ? RUN_INCOMPLETE : RUN_COMPLETE;
@@ -339,7 +339,7 @@ merge_fini(struct merge *m)
 	study_free(m->study);
 	answers_free(m->answers);
 	raw_lines_close(&m->raw);
-	buf_fini(&m->faults);
+	buf_fini(&m->why);
 	free(m->sources);
 	free(m->runs);
 	free(m->scan_when);
@@ -360,7 +360,7 @@ query_merge(const struct merge_options *o)
 	for (size_t i = 0; i < o->nruns; i++)
 		m.sources[i].lock = -1;
 	m.nsources = o->nruns;
-	buf_init(&m.faults);
+	buf_init(&m.why);
 	buf_init(&m.raw.waiting);
 	rc = merge(&m);
 	if (rc == EXIT_STOPPED)

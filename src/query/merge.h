@@ -42,7 +42,7 @@ struct merge {
 	uint32_t nruns;
 	int64_t *scan_when; /* by scan: the last time of its runs */
 	bool incomplete;
-	struct buf faults; /* of the set of runs, in words */
+	struct buf why; /* the result is not what it should be: sentences */
 	size_t nfaults;
 
 	char **countries; /* of all runs; none: any */

@@ -34,15 +34,23 @@ find_records(const char *dir)
 						    : RECORDS_NONE;
 }
 
+/* Whoever looks at the result is to know it; text is taken over. */
+static void
+say(struct merge *m, char *text)
+{
+	buf_printf(&m->why, "%s%s", m->why.len > 0 ? "; " : "", text);
+	free(text);
+}
+
 static void
 fault(struct merge *m, char *text)
 {
-	buf_printf(&m->faults, "%s%s", m->nfaults++ > 0 ? "; " : "", text);
+	m->nfaults++;
 	if (m->o->partial)
 		log_warn("%s", text);
 	else
 		log_error("%s", text);
-	free(text);
+	say(m, text);
 }
 
 static char *
@@ -264,6 +272,8 @@ check_state(struct merge *m, const struct merge_source *src)
 	if (src->m.state == RUN_INCOMPLETE || src->m.found.incomplete) {
 		m->incomplete = true;
 		log_warn("%s is incomplete, and so is what is made of it", src->path);
+		if (src->m.state_text != NULL)
+			say(m, xasprintf("%s is incomplete: %s", src->path, src->m.state_text));
 	} else if (!manifest_is_finished(&src->m)) {
 		fault(m,
 		    xasprintf("%s is not finished (%s)", src->path, run_state_name[src->m.state]));

@@ -12,6 +12,7 @@
 #include "page.h"
 
 #define COUNTRIES_NAMED 3
+#define WHY_CHARS 1000 /* of the sentence on the state of a run */
 
 /* "1 July 2026" of 2026-07-01T…; nothing of anything else. */
 static void
@@ -125,6 +126,28 @@ alert(struct buf *b, bool *open)
 	*open = true;
 }
 
+/* Why the run is not what it should be, in its own words, and what that means. */
+static void
+put_state(const struct runinfo *r, bool *open, struct buf *b)
+{
+	bool complete = r->state != NULL && strcmp(r->state, "complete") == 0;
+
+	if (!r->there || r->state == NULL || (complete && r->why == NULL))
+		return;
+	alert(b, open);
+	buf_printf(
+	    b, "<b>%s%s</b> ", complete ? "Note" : "Not complete", r->why != NULL ? ":" : ".");
+	if (r->why != NULL) {
+		page_text(b, r->why, WHY_CHARS);
+		buf_adds(b, complete ? "." : ". ");
+	}
+	if (complete)
+		return;
+	buf_adds(b, "The state of this run: ");
+	page_text(b, r->state, 80);
+	buf_adds(b, ". What it counts are lower bounds.");
+}
+
 /* A reader must know what is lacking before he reads numbers. */
 static void
 put_lacking(const struct page *p, uint64_t nhosts, struct buf *b)
@@ -132,12 +155,7 @@ put_lacking(const struct page *p, uint64_t nhosts, struct buf *b)
 	const struct runinfo *r = p->run;
 	bool open = false;
 
-	if (r->there && r->state != NULL && strcmp(r->state, "complete") != 0) {
-		alert(b, &open);
-		buf_adds(b, "<b>Not complete.</b> The state of this run: ");
-		page_text(b, r->state, 80);
-		buf_adds(b, ". What it counts are lower bounds.");
-	}
+	put_state(r, &open, b);
 	if (r->probed != RUNINFO_UNKNOWN && r->targets != RUNINFO_UNKNOWN &&
 	    r->probed < r->targets) {
 		alert(b, &open);

@@ -87,6 +87,7 @@ take_manifest(struct runinfo *r, const struct manifest *m)
 	r->anonymised = m->anonymised;
 	r->name = m->name != NULL ? xstrdup(m->name) : NULL;
 	r->state = xstrdup(run_state_name[m->state]);
+	r->why = m->state_text != NULL ? xstrdup(m->state_text) : NULL;
 	r->created = time_text(m->created);
 	r->ended = time_text(m->ended);
 	r->targets = COUNT(m, targets_v4);
@@ -165,6 +166,7 @@ runinfo_fini(struct runinfo *r)
 	free(r->stages);
 	free(r->name);
 	free(r->state);
+	free(r->why);
 	free(r->created);
 	free(r->ended);
 	free(r->scan_date);

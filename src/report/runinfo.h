@@ -16,6 +16,7 @@ struct runinfo {
 	bool there; /* run.json was read */
 	bool anonymised;
 	char *name, *state, *created, *ended;
+	char *why; /* a sentence on its state, as the run left it; NULL: there is nothing to say */
 	/* UINT64_MAX: not told */
 	uint64_t targets, probed, hits, out_of_country, refused, opted_out, records, given_up;
 	uint64_t no_key, wrong_country, no_country; /* hosts that take no part, and why */

@@ -199,6 +199,15 @@ def test_refusals(tmp):
         has("run.json says why", run["state_text"], *words)
         shutil.rmtree(out)
     survey("merge", "-o", out, *one)
+    # What a run says of itself, its merge and the report of that say, too.
+    filtered = make(tmp / "filtered", record("192.0.2.3", "v"), b"", shard=2, shards=3, state="incomplete",
+                    state_text="too little was found: 3 of 9 <b> addresses answered")
+    survey("merge", "-o", tmp / "told", *one[:2], filtered, status=3)
+    has("run.json says why", json.loads((tmp / "told/run.json").read_text())["state_text"],
+        f"{filtered} is incomplete: too little was found: 3 of 9 <b> addresses answered")
+    survey("report", tmp / "told")
+    has("the report says why", (tmp / "told/report/index.html").read_text(),
+        "<b>Not complete:</b> ", "is incomplete: too little was found: 3 of 9 &lt;b&gt; addresses answered")
     # Ended with its analysis, as survey run --until analyze leaves it.
     stages = {s: {"state": "done"} for s in ("geo", "scan", "grab", "dns", "analyze")}
     ended = make(tmp / "ended", record("192.0.2.3", "u"), b"", shard=2, shards=3, state="stopped", stages=stages)

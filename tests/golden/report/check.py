@@ -79,6 +79,21 @@ def end_of_run(run):
     (run / "run.json").write_text(json.dumps(manifest))
     ended = facts(run)
     check("a run that has ended", (ended["state"], ended["ended"]), ("complete", "2026-01-02T04:04:05Z"))
+    # Why a run is not what it should be comes before all else, and is text, whoever wrote it.
+    why = "nothing was found: none of 7 addresses answered on port 25; \u202e<img src=x onerror=alert(1)>\n&"
+    shown = "nothing was found: none of 7 addresses answered on port 25; \ufffd&lt;img src=x onerror=alert(1)&gt;\ufffd&amp;"
+    for state, begins in (("incomplete", "<b>Not complete:</b> "), ("stopped", "<b>Not complete:</b> "),
+                          ("complete", "<b>Note:</b> ")):
+        (run / "run.json").write_text(json.dumps(manifest | {"state": state, "state_text": why}))
+        facts(run)
+        page = (run / "report/index.html").read_text()
+        main = page[page.index("<main"):]
+        at = main.index("<p class=\"alert")
+        if not main[at:].startswith('<p class="alert" role="note">' + begins + "nothing was found"):
+            sys.exit(f"{state}: the page begins with {main[:600]}")
+        check("it is said once, before the findings", (page.count(begins), at < main.index('id="findings"')), (1, True))
+        check("remote text is escaped", ("<img src=x" in page, shown in page, "\u202e" in page), (False, True, False))
+        check("its state is said", "The state of this run: " + state in main, state != "complete")
     (run / "run.json").write_bytes(kept)
     (run / "lock").unlink()
 

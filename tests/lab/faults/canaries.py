@@ -51,12 +51,16 @@ def silent():
     """All targets silent is no success, and once the filter has gone, the run goes on as if new."""
     with Run(scan={"shards": 1}) as run:
         with Filtered() as filtered:
-            said = run.finish(until="analyze", status=3)
+            said = run.finish(until="report", status=3)
             need("addresses answered on port 25" in said and "filters outgoing port 25" in said,
                  f"not said:\n{said[-2000:]}")
             m = run.manifest()
             need(m["state"] == "incomplete" and "nothing was found" in m["state_text"], f"run.json: {m}")
             need("nothing was found" in status(run)[1], f"status: {status(run)}")
+            page = (run.dir / "report/index.html").read_text()
+            main = page[page.index("<main"):]
+            need("<b>Not complete:</b> nothing was found: none of" in main[:main.index('id="findings"')],
+                 f"the report does not say so first:\n{main[:1000]}")
             filtered.end()
         run.finish()
         check_complete(run)
