@@ -30,10 +30,11 @@ int dnsfile_read(const char *path, unsigned want, struct answers *t, struct dnsf
 
 /*
  * The same, but each answer is shown and not kept: it is valid during the call.  A question may
- * come several times, and its last answer counts.
+ * come several times, and its last answer counts.  Lines without the text `with` are passed over
+ * unread and uncounted; NULL: none.
  */
-int dnsfile_each(const char *path, void (*fn)(const struct answer *a, void *arg), void *arg,
-    struct dnsfile_counts *counts);
+int dnsfile_each(const char *path, const char *with, void (*fn)(const struct answer *a, void *arg),
+    void *arg, struct dnsfile_counts *counts);
 
 /* One line without its newline, any bytes.  Returns false when it is no answer. */
 bool dnsfile_parse(const char *line, size_t len, unsigned want, struct answers *t);

@@ -30,32 +30,42 @@ struct impact {
 	const struct study *st;
 	const struct mail *m; /* of st */
 	uint32_t *of_host, *of_key, *of_cluster; /* domains, by number in st */
-	bool *pinned; /* by key: a TLSA record of a host that shows it pins it */
+	bool *pinned; /* by key: a TLSA record pins it; see impact_pins() */
 	uint8_t *tlsa; /* by MX host: enum impact_tlsa */
-	uint32_t *record_key; /* by TLSA record: a key that it pins, or STUDY_NONE */
+	uint32_t *record_key; /* by TLSA record: the key that it pins, or STUDY_NONE */
 	uint32_t in_study; /* domains that count for some host of the study */
-	uint32_t mismatch_hosts,
-	    mismatch_domains; /* MX hosts with TLSA_MISMATCH, and their domains */
+	/* MX hosts of domains with TLSA_MISMATCH, and these domains. */
+	uint32_t mismatch_hosts, mismatch_domains;
 
 	/* private: which MX hosts have the address of a host, and which domains name an MX host */
 	uint32_t *mx_at, *mx, *domains_at, *domains;
 	uint32_t *mx_met, *domain_met, count; /* in which count a thing was met last */
 };
 
-/* NULL when nobody has asked about mail domains (st->mail).  st is borrowed. */
+/* NULL when neither a mail domain nor a TLSA record is known (st->mail).  st is borrowed. */
 struct impact *impact_new(const struct study *st);
 void impact_free(struct impact *x); /* NULL is fine */
+
+/* Has anybody asked about mail domains?  Without that all counts are 0 and say nothing. */
+static inline bool
+impact_has_domains(const struct impact *x)
+{
+	return x != NULL && x->m->ndomains > 0;
+}
+
+/*
+ * Does a TLSA record pin the key, or a certificate of it?  Whoever changes the key has to change
+ * that record first, whatever host it is of.
+ */
+static inline bool
+impact_pins(const struct impact *x, uint32_t key)
+{
+	return x != NULL && x->pinned[key];
+}
 
 /* Counting what several hosts have in common: begin, then add; the domains that are new count. */
 void impact_begin(struct impact *x);
 uint32_t impact_add_hosts(struct impact *x, const uint32_t *hosts, size_t n);
-
-/*
- * What one TLSA record says of a host of the study: *key gets the key on port 25 that it pins.
- * TLSA_MISMATCH: it pins one that is not there.
- */
-enum impact_tlsa impact_record(const struct study *st, const struct mail *m,
-    const struct mail_tlsa *t, uint32_t host, uint32_t *key);
 
 const char *impact_tlsa_name(enum impact_tlsa t); /* "none", "matches", "mismatch", "unknown" */
 

@@ -76,7 +76,7 @@ struct mail_tlsa {
 
 struct mail_host {
 	uint32_t name;
-	uint32_t domains; /* that name it; 0: none does any more */
+	uint32_t domains; /* that name it; 0: none does any more, or it has TLSA records only */
 	struct mail_span addresses; /* in addresses: IPv4 first, lowest first of each family */
 	struct mail_span tlsa;
 	uint8_t outcome[2]; /* for A and for AAAA, or MAIL_NOT_ASKED */
@@ -118,6 +118,13 @@ uint32_t mail_add_domain(struct mail *m, const char *name);
  * host (A, AAAA, TLSA), or MAIL_NONE.
  */
 uint32_t mail_take(struct mail *m, const struct answer *a);
+/*
+ * The host that an answer's TLSA records are about is known from now on, though no domain may name
+ * it.  Other answers are passed over.
+ */
+void mail_add_tlsa_host(struct mail *m, const struct answer *a);
+/* Neither a domain nor a TLSA record is known. */
+bool mail_is_empty(const struct mail *m);
 
 typedef void (*mail_question_fn)(const char *name, enum dns_type type, void *arg);
 /*

@@ -6,8 +6,9 @@
 #include "survey/mail.h"
 
 /*
- * The domains of dir's domains.txt with the answers in dns (NULL: dir's dns.ndjson).  *m is NULL
- * where there is no such list.  Returns 0, or -1 after a message.
+ * The domains of dir's domains.txt with the answers in dns (NULL: dir's dns.ndjson), and the hosts
+ * that TLSA records there are about, with or without such a list.  *m is NULL where there is
+ * neither.  Returns 0, or -1 after a message.
  */
 int mailfile_open(const char *dir, const char *dns, struct mail **m);
 
@@ -15,8 +16,8 @@ int mailfile_open(const char *dir, const char *dns, struct mail **m);
 int mailfile_domains(struct mail *m, const char *dir);
 
 /*
- * Take up what dir's dns.ndjson, if there is one, says of m's domains, then of their hosts: which
- * of these matter is known when all domains are.  Returns 0, or -1 after a message.
+ * Take up what dir's dns.ndjson, if there is one, says of m's domains, then of hosts, theirs and
+ * those with TLSA records: which matter is known after the first.  Returns 0, or -1 after a message.
  */
 enum mailfile_pass { MAILFILE_DOMAINS, MAILFILE_HOSTS, MAILFILE_NPASSES };
 int mailfile_pass(struct mail *m, const char *dir, enum mailfile_pass pass);

@@ -227,7 +227,7 @@ struct study {
 
 	struct findings *findings; /* weak keys; NULL: nobody has looked, or the part is missing */
 
-	/* Mail domains (impact.h); NULL: nobody has asked about them, or the part is missing. */
+	/* Mail domains, TLSA records (impact.h); NULL: none is known, or the part is missing. */
 	struct mail *mail;
 
 	/*

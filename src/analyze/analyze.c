@@ -388,7 +388,7 @@ complete(void *arg, struct outfile *const **more, size_t *n, char **error)
 	return 0;
 }
 
-/* Mail domains of a run that survey impact has asked about. */
+/* Mail domains of a run that survey impact has asked about, and TLSA records, whoever asked. */
 static int
 take_domains(struct analysis *a)
 {

@@ -247,10 +247,11 @@ dnsfile_parse(const char *line, size_t len, unsigned want, struct answers *t)
 }
 
 int
-dnsfile_each(const char *path, void (*fn)(const struct answer *a, void *arg), void *arg,
-    struct dnsfile_counts *counts)
+dnsfile_each(const char *path, const char *with, void (*fn)(const struct answer *a, void *arg),
+    void *arg, struct dnsfile_counts *counts)
 {
 	int fd = file_open(path, O_RDONLY, 0), error = 0;
+	size_t with_len = with != NULL ? strlen(with) : 0;
 	struct line_parser p;
 	struct answer a;
 	struct lines lines;
@@ -267,6 +268,8 @@ dnsfile_each(const char *path, void (*fn)(const struct answer *a, void *arg), vo
 		/* A last line without its end is whole when it parses: no cut of an object does. */
 		if (got == LINES_ERROR)
 			error = errno != EINTR ? errno : 0;
+		else if (with != NULL && memmem(line, len, with, with_len) == NULL)
+			continue;
 		else if (got == LINES_TOO_LONG || (len > 0 && !parse_line(&p, line, len, &a)))
 			counts->bad++;
 		else if (len > 0) {
@@ -300,7 +303,7 @@ dnsfile_read(const char *path, unsigned want, struct answers *t, struct dnsfile_
 {
 	struct wanted w = { want, t };
 
-	return dnsfile_each(path, put_wanted, &w, counts);
+	return dnsfile_each(path, NULL, put_wanted, &w, counts);
 }
 
 int

@@ -26,6 +26,8 @@ take(const struct answer *a, void *arg)
 
 	if (of_domain == (t->pass == MAILFILE_DOMAINS))
 		mail_take(t->m, a);
+	if (t->pass == MAILFILE_DOMAINS)
+		mail_add_tlsa_host(t->m, a);
 }
 
 static int
@@ -33,8 +35,14 @@ read_answers(struct mail *m, const char *path, enum mailfile_pass pass)
 {
 	struct taking t = { m, pass };
 	struct dnsfile_counts counts;
+	const char *with = NULL;
 
-	if (dnsfile_each(path, take, &t, &counts) == 0 || errno == ENOENT)
+	if (m->ndomains == 0) { /* there are only TLSA records to learn */
+		if (pass == MAILFILE_HOSTS && m->nhosts == 0)
+			return 0;
+		with = pass == MAILFILE_DOMAINS ? "\"TLSA\"" : NULL;
+	}
+	if (dnsfile_each(path, with, take, &t, &counts) == 0 || errno == ENOENT)
 		return 0;
 	log_error("%s: %s", path, strerror(errno));
 	return -1;
@@ -86,14 +94,14 @@ mailfile_open(const char *dir, const char *dns, struct mail **m)
 
 	*m = mail_new();
 	rc = mailfile_domains(*m, dir);
-	for (int pass = 0; pass < MAILFILE_NPASSES && rc == 0; pass++)
+	for (int pass = 0; pass < MAILFILE_NPASSES && rc != -1; pass++)
 		rc = read_answers(*m, answers, (enum mailfile_pass)pass);
-	if (rc != 0) {
+	if (rc == -1 || mail_is_empty(*m)) {
 		mail_free(*m);
 		*m = NULL;
 	}
 	free(answers);
-	return rc == -1 ? -1 : 0;
+	return rc;
 }
 
 int

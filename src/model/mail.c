@@ -423,6 +423,27 @@ mail_take(struct mail *m, const struct answer *a)
 	return i == HASHTAB_NONE ? MAIL_NONE : i;
 }
 
+void
+mail_add_tlsa_host(struct mail *m, const struct answer *a)
+{
+	char name[NAME_SIZE];
+	const char *host;
+
+	if (a->type == DNS_TLSA && a->nnames > 0 &&
+	    (host = behind(a->name, MAIL_TLSA_PREFIX)) != NULL &&
+	    name_normalise(host, strlen(host), name) == NAME_OK)
+		mail_add_host(m, name);
+}
+
+bool
+mail_is_empty(const struct mail *m)
+{
+	for (uint32_t i = 0; i < m->nhosts; i++)
+		if (m->hosts[i].tlsa.n > 0)
+			return false;
+	return m->ndomains == 0;
+}
+
 /* ---- questions ---- */
 
 static bool

@@ -24,12 +24,6 @@ one_cluster(struct asking *k, uint32_t cluster)
 	facts_fini(&f);
 }
 
-bool
-is_pinned(const struct asking *k, uint32_t key)
-{
-	return pinned_has(&k->pinned, k->st, key) || (k->impact != NULL && k->impact->pinned[key]);
-}
-
 static int
 by_domains(const void *pa, const void *pb, void *arg)
 {
@@ -56,7 +50,7 @@ choose(const struct asking *k, uint32_t **v, size_t *n)
 		log_error("%s has no cluster %u", o->path, o->ids[i]);
 		return false;
 	}
-	if (o->ids == NULL && k->impact != NULL && *n > 1)
+	if (o->ids == NULL && impact_has_domains(k->impact) && *n > 1)
 		qsort_r(*v, *n, sizeof(**v), by_domains, k->impact);
 	return true;
 }
@@ -99,7 +93,6 @@ query_cluster(const struct cluster_options *o, struct buf *out)
 	k.cert_met = xcalloc((size_t)st->ncerts + 1, sizeof(*k.cert_met));
 	finding_index_init(&k.weak, st->findings, st->nkeys);
 	strpool_init(&k.texts);
-	pinned_init(&k.pinned, o->path);
 	k.impact = impact_new(st);
 	jsonw_init(&k.w, NULL);
 	print_init(&k.csv, PRINT_CSV, out, false);
@@ -112,7 +105,6 @@ query_cluster(const struct cluster_options *o, struct buf *out)
 	free(k.cert_met);
 	jsonw_fini(&k.w);
 	print_fini(&k.csv);
-	pinned_fini(&k.pinned);
 	impact_free(k.impact);
 	strpool_fini(&k.texts);
 	finding_index_fini(&k.weak);

@@ -16,8 +16,6 @@
 #include "survey/strpool.h"
 #include "survey/study.h"
 
-#include "pinned.h"
-
 #define NAMES_SHOWN 10 /* of a list in the text */
 
 /* A thing counted by the hosts that have it. */
@@ -46,8 +44,7 @@ struct asking {
 	struct jsonw w;
 	struct print csv;
 	struct strpool texts;
-	struct pinned pinned;
-	struct impact *impact; /* NULL: nobody has asked about mail domains */
+	struct impact *impact; /* NULL: neither mail domains nor TLSA records are known */
 	struct finding_index weak;
 	/* Which ASes and certificates were met last in which count: see count_ases(). */
 	uint32_t *as_met, *cert_met, count;
@@ -84,8 +81,6 @@ uint32_t count_ases(struct asking *k, uint32_t key);
 uint32_t count_certs(struct asking *k, uint32_t key);
 /* The registrable domains of a host's names, each once, at most max. */
 size_t host_domains(struct asking *k, const struct study_host *h, const char **v, size_t max);
-/* Is the key pinned by a TLSA record, of its own hosts or of any in the run's answers? */
-bool is_pinned(const struct asking *k, uint32_t key);
 /* The ports of a key, as bits of rows. */
 const char *key_kind(const struct study_key *k); /* "ssh", "tls", "ssh+tls" */
 unsigned ports_of_key(const struct study *st, uint32_t key);

@@ -102,8 +102,8 @@ json_keys(struct asking *k, const struct study_cluster *c)
 		jsonw_member_uint(w, "ases", count_ases(k, key));
 		jsonw_member_uint(w, "certificates", count_certs(k, key));
 		jsonw_key(w, "pinned");
-		jsonw_bool(w, is_pinned(k, key));
-		json_domains(k, k->impact != NULL ? k->impact->of_key : NULL, key);
+		jsonw_bool(w, impact_pins(k->impact, key));
+		json_domains(k, impact_has_domains(k->impact) ? k->impact->of_key : NULL, key);
 		json_ports(w, ports_of_key(st, key));
 		json_weak(k, key);
 		jsonw_key(w, "at");
@@ -279,7 +279,7 @@ cluster_json(struct asking *k, const struct facts *f)
 	jsonw_member_uint(w, "id", c->id);
 	jsonw_member_uint(w, "size", c->hosts.n);
 	jsonw_member_uint(w, "shared_keys", c->nshared);
-	json_domains(k, k->impact != NULL ? k->impact->of_cluster : NULL, f->number);
+	json_domains(k, impact_has_domains(k->impact) ? k->impact->of_cluster : NULL, f->number);
 	jsonw_key(w, "hosts");
 	jsonw_array(w);
 	for (uint32_t i = 0; i < c->hosts.n; i++)

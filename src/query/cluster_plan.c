@@ -199,7 +199,7 @@ plan_make(struct asking *k, const struct study_cluster *c, struct plan *p)
 	list_holders(k, c, p, of_host);
 	task_of = xcalloc((size_t)p->nholders + 1, sizeof(*task_of));
 	for (uint32_t i = 0; i < c->nshared; i++) {
-		p->pinned[i] = is_pinned(k, study_cluster_key(k->st, c, i));
+		p->pinned[i] = impact_pins(k->impact, study_cluster_key(k->st, c, i));
 		add_key(p, k->st, c, i, of_host, task_of);
 	}
 	find_alone(k->st, c, p, of_host);

@@ -228,9 +228,9 @@ text_keys(struct asking *k, const struct study_cluster *c)
 		if (certs > 0)
 			buf_printf(out, ", %s%u certificate%s", certs > 1 ? "under " : "", certs,
 			    certs == 1 ? "" : "s");
-		if (is_pinned(k, key))
+		if (impact_pins(k->impact, key))
 			buf_adds(out, ", pinned by a TLSA record");
-		if (k->impact != NULL && k->impact->of_key[key] > 0) {
+		if (impact_has_domains(k->impact) && k->impact->of_key[key] > 0) {
 			buf_adds(out, ", ");
 			impact_text(out, k->impact->of_key[key]);
 		}
@@ -314,8 +314,8 @@ text_impact(struct asking *k, const struct facts *f)
 	uint32_t pinned = 0;
 
 	for (uint32_t i = 0; i < c->nshared; i++)
-		pinned += is_pinned(k, study_cluster_key(k->st, c, i));
-	if (x != NULL) {
+		pinned += impact_pins(k->impact, study_cluster_key(k->st, c, i));
+	if (impact_has_domains(x)) {
 		buf_adds(k->out, "it takes the ");
 		impact_text(k->out, x->of_cluster[f->number]);
 		buf_adds(k->out, "\n");
@@ -409,7 +409,7 @@ cluster_csv(struct asking *k, const struct facts *f)
 		print_uint(p, count_weak(k, c));
 	else
 		print_none(p);
-	if (k->impact != NULL)
+	if (impact_has_domains(k->impact))
 		print_uint(p, k->impact->of_cluster[f->number]);
 	else
 		print_none(p);

@@ -19,7 +19,8 @@ struct comparison {
 	struct match m;
 	const struct query_run *run_a, *run_b;
 	const char **gone_why; /* by gone host; constant texts */
-	struct impact *impact_a, *impact_b; /* NULL: nobody has asked about mail domains */
+	struct impact *impact_a,
+	    *impact_b; /* NULL: neither mail domains nor TLSA records are known */
 	struct buf notes; /* lines: what else differs between the runs */
 };
 

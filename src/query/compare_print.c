@@ -135,7 +135,7 @@ json_domains(struct jsonw *w, const char *key, struct impact *x, const struct st
 {
 	uint32_t n = 0;
 
-	if (x == NULL)
+	if (!impact_has_domains(x))
 		return;
 	impact_begin(x);
 	for (size_t i = 0; i < clusters->n; i++) {

@@ -129,7 +129,8 @@ tell_mismatches(struct print *p, const struct impact *x)
 	for (uint32_t i = 0; i < x->m->nhosts; i++) {
 		bool proved = mail_host_dane(x->m, i) == DANE_YES;
 
-		if (x->tlsa[i] != TLSA_MISMATCH || n++ >= rows(p, x->mismatch_hosts))
+		if (x->tlsa[i] != TLSA_MISMATCH || x->m->hosts[i].domains == 0 ||
+		    n++ >= rows(p, x->mismatch_hosts))
 			continue;
 		print_string(p, mail_text(x->m, x->m->hosts[i].name));
 		print_uint(p, x->m->hosts[i].domains);

@@ -209,7 +209,7 @@ complete(void *arg, struct outfile *const **more, size_t *n, char **error)
 	return 0;
 }
 
-/* Mail domains of all runs, with the answers of all: as if the joined files were read. */
+/* Mail domains and TLSA records of all runs, with the answers of all: as if the joined files were read. */
 static int
 take_domains(struct merge *m)
 {
@@ -218,17 +218,16 @@ take_domains(struct merge *m)
 
 	for (size_t i = 0; i < m->nsources && rc != -1; i++)
 		rc = mailfile_domains(mail, m->sources[i].path);
-	if (mail->ndomains == 0) {
-		mail_free(mail);
-		return rc == -1 ? EXIT_FAILED : 0;
-	}
 	for (int pass = 0; pass < MAILFILE_NPASSES; pass++) {
 		for (size_t i = 0; i < m->nsources && rc != -1; i++)
 			rc = mailfile_pass(mail, m->sources[i].path, (enum mailfile_pass)pass);
 	}
-	if (rc != -1 && !m->o->no_records)
+	if (rc != -1 && mail->ndomains > 0 && !m->o->no_records)
 		rc = mailfile_write(mail, m->made);
-	m->study->mail = mail;
+	if (mail_is_empty(mail))
+		mail_free(mail);
+	else
+		m->study->mail = mail;
 	return rc == -1 ? EXIT_FAILED : 0;
 }
 

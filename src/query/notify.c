@@ -470,7 +470,7 @@ write_index(struct notifying *x)
 		}
 		print_uint(&p, c->repaired.n);
 		print_uint(&p, c->silent.n);
-		if (x->impact != NULL)
+		if (impact_has_domains(x->impact))
 			print_uint(&p, notify_domains(x, c));
 		else
 			print_none(&p);

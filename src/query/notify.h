@@ -120,7 +120,7 @@ struct share view_cluster(struct view *v, uint32_t cluster);
 struct notifying {
 	const struct notify_options *o;
 	struct notices n;
-	struct impact *impact; /* NULL: nobody has asked about mail domains */
+	struct impact *impact; /* NULL: neither mail domains nor TLSA records are known */
 	struct view view;
 	struct contacts contacts;
 	struct constituency *v;

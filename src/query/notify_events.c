@@ -116,7 +116,7 @@ put_key(struct jsonw *w, const struct row *row, const struct notice_key *k)
 	jsonw_member_uint(w, "other_operators", s.other_operators);
 	jsonw_member_string(w, "first_seen", text_time(k->first, time));
 	jsonw_member_string(w, "last_seen", text_time(k->last, time));
-	if (row->x->impact != NULL && row->x->impact->pinned[k->key]) {
+	if (impact_pins(row->x->impact, k->key)) {
 		jsonw_key(w, "tlsa");
 		jsonw_bool(w, true);
 	}
@@ -138,7 +138,7 @@ put_extra(const struct row *row)
 	jsonw_init(&w, NULL);
 	jsonw_object(&w);
 	put_key(&w, row, row->k);
-	if (row->x->impact != NULL)
+	if (impact_has_domains(row->x->impact))
 		jsonw_member_uint(
 		    &w, "mail_domains", row->x->impact->of_host[row->h - row->x->n.st->hosts]);
 	if (cluster != STUDY_NONE) {

@@ -198,7 +198,7 @@ port_object(struct notifying *x, const struct notice *row, const struct notice_k
 	put_flag(o, "own_shared", s.own_hosts > 1);
 	put_count(o, "n_other_hosts", s.other_hosts);
 	put_count(o, "n_other_operators", s.other_operators);
-	put_flag(o, "pinned", x->impact != NULL && x->impact->pinned[k->key]);
+	put_flag(o, "pinned", impact_pins(x->impact, k->key));
 	put(o, "finding_list", k->finding != STUDY_NONE ? finding_list(&x->n, k->finding) : NULL);
 	buf_fini(&b);
 	return o;

@@ -34,7 +34,7 @@ struct told_list {
 struct repair {
 	const struct page *p;
 	const struct study *st;
-	struct impact *impact; /* NULL: nobody has asked */
+	struct impact *impact; /* NULL: neither mail domains nor TLSA records are known */
 	struct strpool names;
 	struct told_list *told; /* by cluster */
 	bool any_told;
@@ -128,7 +128,7 @@ count_tasks(struct repair *r, uint32_t number, struct tasks *t)
 		uint32_t key = study_cluster_key(st, c, k);
 		struct study_span u = st->keys[key].uses;
 
-		t->pinned += r->impact != NULL && r->impact->pinned[key];
+		t->pinned += impact_pins(r->impact, key);
 		for (uint32_t i = u.at; i < u.at + u.n; i++) {
 			uint32_t as = st->hosts[st->uses[i].host].as;
 
@@ -223,7 +223,7 @@ put_row(struct repair *r, uint32_t number, struct buf *b)
 	struct buf why;
 
 	buf_printf(b, "<tr><td class=\"n\"><a href=\"#c=%u\">%u</a></td>", c->id, c->id);
-	if (r->impact != NULL) {
+	if (impact_has_domains(r->impact)) {
 		buf_adds(b, "<td class=\"n\">");
 		text_count(b, r->impact->of_cluster[number]);
 		buf_adds(b, "</td>");
@@ -251,7 +251,7 @@ by_impact(const void *pa, const void *pb, void *arg)
 	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
 	const struct study_cluster *x = &r->st->clusters[a], *y = &r->st->clusters[b];
 
-	if (r->impact != NULL && r->impact->of_cluster[a] != r->impact->of_cluster[b])
+	if (impact_has_domains(r->impact) && r->impact->of_cluster[a] != r->impact->of_cluster[b])
 		return r->impact->of_cluster[a] > r->impact->of_cluster[b] ? -1 : 1;
 	if (x->hosts.n != y->hosts.n)
 		return x->hosts.n > y->hosts.n ? -1 : 1;
@@ -261,7 +261,7 @@ by_impact(const void *pa, const void *pb, void *arg)
 static void
 put_impact(const struct impact *x, struct buf *b)
 {
-	if (x == NULL) {
+	if (!impact_has_domains(x)) {
 		buf_adds(b, "<p class=\"note\">How much mail hangs on each cluster is not known: "
 			    "survey impact asks.</p>\n");
 		return;
@@ -288,7 +288,7 @@ put_table(struct repair *r, const uint32_t *order, uint32_t n, struct buf *b)
 		    "aria-label=\"What to repair first\">"
 		    "<table class=\"fold\" id=\"t-repair\" data-rows=\"12\"><thead><tr>"
 		    "<th scope=\"col\" class=\"n\">cluster</th>");
-	if (r->impact != NULL)
+	if (impact_has_domains(r->impact))
 		buf_adds(b, "<th scope=\"col\" class=\"n\">mail domains</th>");
 	buf_adds(b, "<th scope=\"col\" class=\"n\">hosts</th>"
 		    "<th scope=\"col\" class=\"wide\">it may be</th>"

@@ -75,26 +75,51 @@ end(struct writing *w)
 	w->row = NULL;
 }
 
-/* Ids by the first domain that names a host: the order in which answers came shows nowhere. */
+static void
+number_host(struct writing *w, uint32_t host)
+{
+	if (w->id[host] != 0)
+		return;
+	w->hosts[w->nhosts++] = host;
+	w->id[host] = w->nhosts;
+}
+
+static int
+by_name(const void *pa, const void *pb, void *arg)
+{
+	const struct mail *m = arg;
+
+	return strcmp(mail_text(m, m->hosts[*(const uint32_t *)pa].name),
+	    mail_text(m, m->hosts[*(const uint32_t *)pb].name));
+}
+
+/*
+ * Ids by the first domain that names a host, then by the names of those that have TLSA records only:
+ * the order in which answers came shows nowhere.
+ */
 static void
 number_hosts(struct writing *w)
 {
 	const struct mail *m = w->m;
+	uint32_t named;
 
 	w->id = xcalloc((size_t)m->nhosts + 1, sizeof(*w->id));
 	w->hosts = xcalloc((size_t)m->nhosts + 1, sizeof(*w->hosts));
 	for (uint32_t d = 0; d < m->ndomains; d++) {
 		const struct mail_span *s = &m->domains[d].mx;
 
-		for (uint32_t i = s->at; i < s->at + s->n; i++) {
-			uint32_t host = m->mx[i].host;
-
-			if (w->id[host] != 0)
-				continue;
-			w->hosts[w->nhosts++] = host;
-			w->id[host] = w->nhosts;
-		}
+		for (uint32_t i = s->at; i < s->at + s->n; i++)
+			number_host(w, m->mx[i].host);
 	}
+	named = w->nhosts;
+	for (uint32_t i = 0; i < m->nhosts; i++)
+		if (m->hosts[i].tlsa.n > 0)
+			number_host(w, i);
+	if (w->nhosts - named > 1)
+		qsort_r(w->hosts + named, w->nhosts - named, sizeof(*w->hosts), by_name,
+		    (void *)(uintptr_t)m);
+	for (uint32_t i = named; i < w->nhosts; i++)
+		w->id[w->hosts[i]] = i + 1;
 }
 
 static void
@@ -364,7 +389,8 @@ maildb_read(sqlite3 *db, struct study *st)
 	int rc = SQLITE_DONE;
 
 	/* Of a version before there were such tables: nobody has asked. */
-	if (sqlite3_prepare_v2(db, "SELECT 1 FROM domains LIMIT 1", -1, &s, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(db, "SELECT 1 FROM domains UNION ALL SELECT 1 FROM tlsa LIMIT 1", -1,
+		&s, NULL) != SQLITE_OK)
 		return 0;
 	rc = sqlite3_step(s);
 	sqlite3_finalize(s);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "survey/buf.h"
+#include "survey/hashtab.h"
 #include "survey/impact.h"
 #include "survey/iptab.h"
 #include "survey/mem.h"
@@ -94,7 +95,9 @@ index_addresses(struct impact *x)
 		for (uint32_t i = 0; i < m->nhosts; i++) {
 			const struct mail_span *a = &m->hosts[i].addresses;
 
-			for (uint32_t k = a->at; m->hosts[i].domains > 0 && k < a->at + a->n; k++) {
+			if (m->hosts[i].domains == 0 && m->hosts[i].tlsa.n == 0)
+				continue;
+			for (uint32_t k = a->at; k < a->at + a->n; k++) {
 				if ((h = host_of(st, &t, of, &m->addresses[k])) == STUDY_NONE)
 					continue;
 				if (pass == 0)
@@ -201,24 +204,28 @@ is_judged(const struct mail_tlsa *t)
 	       (t->matching == 0 || t->len == 32);
 }
 
-enum impact_tlsa
-impact_record(const struct study *st, const struct mail *m, const struct mail_tlsa *t,
-    uint32_t host, uint32_t *key)
+static void
+digest_of(const struct mail *m, const struct mail_tlsa *t, uint8_t digest[static KEY_LEN])
+{
+	if (t->matching == 0)
+		SHA256(m->blob + t->data, t->len, digest);
+	else
+		memcpy(digest, m->blob + t->data, KEY_LEN);
+}
+
+/* TLSA_MATCHES: it pins a key that the host showed on port 25; TLSA_MISMATCH: one that it did not. */
+static enum impact_tlsa
+judge_record(const struct study *st, const struct mail *m, const struct mail_tlsa *t, uint32_t host)
 {
 	const struct study_host *h = &st->hosts[host];
-	const uint8_t *digest = m->blob + t->data;
-	uint8_t made[SHA256_DIGEST_LENGTH];
 	enum impact_tlsa result = TLSA_UNKNOWN;
+	uint8_t digest[KEY_LEN];
 
-	*key = STUDY_NONE;
 	if (t->usage != 2 && t->usage != 3)
 		return TLSA_NONE;
 	if (!is_judged(t))
 		return TLSA_UNKNOWN;
-	if (t->matching == 0) {
-		SHA256(digest, t->len, made);
-		digest = made;
-	}
+	digest_of(m, t, digest);
 	for (uint32_t i = h->grabs.at; i < h->grabs.at + h->grabs.n; i++) {
 		const struct study_grab *g = &st->grabs[i];
 		const struct study_cert *c = g->cert != STUDY_NONE ? &st->certs[g->cert] : NULL;
@@ -228,10 +235,8 @@ impact_record(const struct study *st, const struct mail *m, const struct mail_tl
 		if (t->selector == 0 && (c == NULL || !c->has_sha256))
 			return TLSA_UNKNOWN; /* another grab may have matched: no warning then */
 		if (memcmp(t->selector == 1 ? st->keys[g->key].fp : c->sha256, digest, KEY_LEN) ==
-		    0) {
-			*key = g->key;
+		    0)
 			return TLSA_MATCHES;
-		}
 		result = TLSA_MISMATCH;
 	}
 	return result;
@@ -242,15 +247,10 @@ static enum impact_tlsa
 judge_host(struct impact *x, uint32_t mx, uint32_t host)
 {
 	const struct mail_span *s = &x->m->hosts[mx].tlsa;
-	uint32_t n[IMPACT_NTLSA] = { 0 }, key;
+	uint32_t n[IMPACT_NTLSA] = { 0 };
 
-	for (uint32_t i = s->at; i < s->at + s->n; i++) {
-		n[impact_record(x->st, x->m, &x->m->tlsa[i], host, &key)]++;
-		if (key != STUDY_NONE) {
-			x->pinned[key] = true;
-			x->record_key[i] = key;
-		}
-	}
+	for (uint32_t i = s->at; i < s->at + s->n; i++)
+		n[judge_record(x->st, x->m, &x->m->tlsa[i], host)]++;
 	return n[TLSA_MATCHES] > 0    ? TLSA_MATCHES
 	       : n[TLSA_UNKNOWN] > 0  ? TLSA_UNKNOWN
 	       : n[TLSA_MISMATCH] > 0 ? TLSA_MISMATCH
@@ -265,10 +265,6 @@ judge_all(struct impact *x)
 	bool *mismatch = xcalloc((size_t)m->nhosts + 1, sizeof(*mismatch));
 
 	x->tlsa = xcalloc((size_t)m->nhosts + 1, sizeof(*x->tlsa));
-	x->record_key = xcalloc((size_t)m->ntlsa + 1, sizeof(*x->record_key));
-	for (uint32_t i = 0; i < m->ntlsa; i++)
-		x->record_key[i] = STUDY_NONE;
-	x->pinned = xcalloc((size_t)x->st->nkeys + 1, sizeof(*x->pinned));
 	for (uint32_t i = 0; i < m->nhosts; i++)
 		x->tlsa[i] = m->hosts[i].tlsa.n > 0 ? TLSA_UNKNOWN : TLSA_NONE;
 	for (uint32_t h = 0; h < x->st->nhosts; h++) {
@@ -289,10 +285,104 @@ judge_all(struct impact *x)
 		if (!mismatch[i])
 			continue;
 		x->tlsa[i] = TLSA_MISMATCH;
-		x->mismatch_hosts++;
+		x->mismatch_hosts += m->hosts[i].domains > 0;
 		x->mismatch_domains += meet_mx(x, i);
 	}
 	free(mismatch);
+}
+
+/* ---- which keys are pinned ---- */
+
+/* TLS keys, or certificates, by digest; each digest is there once. */
+struct digests {
+	const struct study *st;
+	const uint8_t *(*of)(const struct study *st, uint32_t i);
+	struct hashtab numbers;
+};
+
+static const uint8_t *
+key_digest(const struct study *st, uint32_t i)
+{
+	return st->keys[i].named && st->keys[i].tls ? st->keys[i].fp : NULL;
+}
+
+static const uint8_t *
+cert_digest(const struct study *st, uint32_t i)
+{
+	return st->certs[i].has_sha256 ? st->certs[i].sha256 : NULL;
+}
+
+static uint32_t
+find_digest(const struct digests *d, const uint8_t *digest)
+{
+	uint32_t h = hashtab_hash(&d->numbers, digest, KEY_LEN), i;
+	size_t at;
+
+	for (i = hashtab_first(&d->numbers, h, &at); i != HASHTAB_NONE;
+	     i = hashtab_next(&d->numbers, h, &at)) {
+		if (memcmp(d->of(d->st, i), digest, KEY_LEN) == 0)
+			return i;
+	}
+	return STUDY_NONE;
+}
+
+static void
+digests_init(struct digests *d, const struct study *st, uint32_t n,
+    const uint8_t *(*of)(const struct study *st, uint32_t i))
+{
+	*d = (struct digests){ .st = st, .of = of };
+	hashtab_init(&d->numbers);
+	for (uint32_t i = 0; i < n; i++) {
+		const uint8_t *digest = of(st, i);
+
+		if (digest != NULL && find_digest(d, digest) == STUDY_NONE)
+			hashtab_put(&d->numbers, hashtab_hash(&d->numbers, digest, KEY_LEN), i);
+	}
+}
+
+/* Records that later answers have replaced belong to no host any more. */
+static void
+mark_pinned(struct impact *x)
+{
+	for (uint32_t h = 0; h < x->m->nhosts; h++) {
+		const struct mail_span *s = &x->m->hosts[h].tlsa;
+
+		for (uint32_t r = s->at; r < s->at + s->n; r++)
+			if (x->record_key[r] != STUDY_NONE)
+				x->pinned[x->record_key[r]] = true;
+	}
+}
+
+/* A digest is proof enough: the record may be of a host whose address nobody has asked for. */
+static void
+find_pinned(struct impact *x)
+{
+	const struct study *st = x->st;
+	const struct mail *m = x->m;
+	struct digests keys, certs;
+	uint8_t digest[KEY_LEN];
+	uint32_t i;
+
+	x->record_key = xcalloc((size_t)m->ntlsa + 1, sizeof(*x->record_key));
+	x->pinned = xcalloc((size_t)st->nkeys + 1, sizeof(*x->pinned));
+	for (uint32_t r = 0; r < m->ntlsa; r++)
+		x->record_key[r] = STUDY_NONE;
+	if (m->ntlsa == 0)
+		return;
+	digests_init(&keys, st, st->nkeys, key_digest);
+	digests_init(&certs, st, st->ncerts, cert_digest);
+	for (uint32_t r = 0; r < m->ntlsa; r++) {
+		if (!is_judged(&m->tlsa[r]))
+			continue;
+		digest_of(m, &m->tlsa[r], digest);
+		if (m->tlsa[r].selector == 1)
+			x->record_key[r] = find_digest(&keys, digest);
+		else if ((i = find_digest(&certs, digest)) != STUDY_NONE)
+			x->record_key[r] = st->certs[i].key;
+	}
+	mark_pinned(x);
+	hashtab_fini(&keys.numbers);
+	hashtab_fini(&certs.numbers);
 }
 
 struct impact *
@@ -311,6 +401,7 @@ impact_new(const struct study *st)
 	index_addresses(x);
 	count_all(x);
 	judge_all(x);
+	find_pinned(x);
 	return x;
 }
 

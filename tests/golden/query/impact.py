@@ -155,6 +155,43 @@ def one_run(tmp):
     return run
 
 
+def pinned(tmp):
+    """TLSA records that are in dns.ndjson without a list of domains: of a key, of a certificate, and such as pin nothing."""
+    answers = (answer("_25._tcp.mx.example.ie", "TLSA", "3 1 1 " + "00" * 32) + answer("_25._tcp.mx.example.ie", "TLSA", "3 1 1 " + fp("shared")) +
+               host("mx2.example.ie", "192.0.2.3", tlsa=["3 0 1 " + fp("certown"), "2 1 1 " + fp("s1"), "3 1 2 " + fp("shared") * 2]) +
+               answer("_25._tcp.gone.example.ie", "TLSA", "3 1 1 " + fp("s2")) + answer("_25._tcp.gone.example.ie", "TLSA") +
+               answer("_443._tcp.mx.example.ie", "TLSA", "3 1 1 " + fp("s3")) + answer("_25._tcp.nodot", "TLSA", "3 1 1 " + fp("own")) +
+               '{"name":"_25._tcp.x.example.ie","type":"TLSA","answers":[1]}\n')
+    run = make(tmp / "pinned", HOSTS, answers)
+    survey("analyze", run, "--country", "XX", "--dns", "cached")
+    with sqlite3.connect(f"file:{run}/survey.db?mode=ro&immutable=1", uri=True) as db:
+        have = db.execute("SELECT m.name, t.usage, t.data, k.fp FROM tlsa t JOIN mx_hosts m ON m.id = t.mx LEFT JOIN keys k ON k.id = t.key").fetchall()
+        equal("domains without a list", db.execute("SELECT count(*) FROM domains").fetchall(), [(0,)])
+    equal("records", sorted(have, key=str), sorted([("mx.example.ie", 3, fp("shared"), fp("shared")), ("mx2.example.ie", 3, fp("certown"), fp("own")),
+                                                    ("mx2.example.ie", 2, fp("s1"), None), ("mx2.example.ie", 3, fp("shared") * 2, None)], key=str))
+    c = json.loads(survey("cluster", run, "1", "--repair", "-f", "json"))
+    equal("cluster", (c["keys"][0]["fp"], c["keys"][0]["pinned"], c["keys"][0]["mail_domains"], c["mail_domains"], c["repair"]["tasks"][0]["pinned"]),
+          (fp("shared"), True, None, None, True))
+    text = survey("cluster", run, "1")
+    check("publish the record of the new key first" in text and "takes the mail of" not in text, f"cluster warns: {text}")
+    survey("notify", run, "-o", tmp / "pinned.told", "--draft")
+    check("a TLSA record (DANE) pins this key" in (tmp / "pinned.told/AS64500/letter.txt").read_text(encoding="utf-8"), "the letter warns")
+    check((tmp / "pinned.told/index.csv").read_text(encoding="utf-8").splitlines()[1].endswith(","), "index.csv counts domains that nobody knows")
+    survey("report", run)
+    page = (run / "report/index.html").read_text(encoding="utf-8")
+    check("1 key is pinned by TLSA records</span>" in page and "is not known: survey impact asks" in page, "the report warns")
+    other = make(tmp / "unpinned", {"192.0.2.9": ("s9", "new")}, "")
+    survey("merge", "-o", tmp / "pinned.merged", run, other)
+    equal("tables of a merge", tables(tmp / "pinned.merged")["mx_hosts"], tables(run)["mx_hosts"])
+    # The list comes later: a host without a domain stays, and is no loss of mail.
+    (tmp / "later.list").write_text("f.example.ie\n", encoding="utf-8")
+    with (run / "dns.ndjson").open("a", encoding="utf-8") as f:
+        f.write(domain("f.example.ie") + host("f.example.ie", "192.0.2.3"))
+    r = json.loads(survey("impact", run, "--domains", tmp / "later.list", *ASK, "-f", "json"))
+    equal("domains", (r["domains"], r["mx_hosts"], r["tlsa_mismatch"]), (1, 1, []))
+    equal("hosts of a domain first", [row[1] for row in tables(run)["mx_hosts"]], ["f.example.ie", "mx.example.ie", "mx2.example.ie"])
+
+
 def compared(tmp, run):
     later = make(tmp / "later", {"192.0.2.1": ("s1", "shared"), "192.0.2.2": ("s2", "new"), "192.0.2.3": ("s3", "new")}, ANSWERS, DOMAINS)
     groups = json.loads(survey("compare", run, later, "-f", "json"))["clusters"]
@@ -191,6 +228,7 @@ def purged(tmp, run):
 with tempfile.TemporaryDirectory() as t:
     top = pathlib.Path(t)
     made = one_run(top)
+    pinned(top)
     compared(top, made)
     merged(top, made)
     purged(top, made)
