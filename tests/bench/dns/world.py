@@ -25,6 +25,7 @@ class World:
         self.random = random.Random(seed)
         self.count = names, addresses
         self.dead_servers = dead_servers
+        self.cache_mb = 128  # of Unbound's messages; twice as much of its records
         self.truth = {}
 
     def run(self, *argv, **kw):
@@ -155,8 +156,10 @@ zone:
         self.spawn("nsd", "-d", "-c", d / "nsd.conf")
         self.wait_for(NSD, 53, "ns.lab")
 
-    def unbound_conf(self, validate=False, port=RESOLVER[1]):
+    def unbound_conf(self, validate=False, port=RESOLVER[1], anchor=None):
+        """anchor: a file with the key of the zone lab, which is signed then."""
         d = self.dir
+        trust = f'trust-anchor-file: "{anchor}"' if anchor else 'domain-insecure: "lab"'
         return f"""server:
   interface: 127.0.0.1
   port: {port}
@@ -175,8 +178,8 @@ zone:
   num-queries-per-thread: 4096
   so-rcvbuf: 4m
   so-sndbuf: 4m
-  msg-cache-size: 128m
-  rrset-cache-size: 256m
+  msg-cache-size: {self.cache_mb}m
+  rrset-cache-size: {2 * self.cache_mb}m
   infra-cache-numhosts: 100000
   qname-minimisation: no
   aggressive-nsec: no
@@ -186,7 +189,7 @@ zone:
   ede: yes
 {self.known("discard-timeout: 0", "wait-limit: 0", "ip-ratelimit: 0")}
   local-zone: "10.in-addr.arpa." nodefault
-  domain-insecure: "lab"
+  {trust}
   domain-insecure: "10.in-addr.arpa"
 remote-control:
   control-enable: no
