@@ -749,6 +749,7 @@ query_notify(const struct notify_options *o)
 	ipset_fini(&x.opt_outs);
 	template_free(x.text);
 	template_free(x.html);
+	notify_words_fini(&x.words);
 	query_runs_fini(&runs);
 	study_free(st);
 	study_free(before);

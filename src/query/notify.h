@@ -15,6 +15,7 @@
 #include "survey/study.h"
 
 #include "contacts.h"
+#include "notify_words.h"
 
 struct template;
 
@@ -134,6 +135,7 @@ struct notifying {
 	int64_t ended; /* and its last */
 	int64_t since; /* when the last host of --since was grabbed */
 	struct template *text, *html;
+	struct notify_words words;
 };
 
 /* Domains whose mail goes to the constituency's hosts that are told of, each once; 0: unknown, too. */
@@ -160,7 +162,7 @@ void notify_intelmq_config(struct buf *out);
 
 /* The fields that letters may have; ends with NULL. */
 extern const char *const notify_fields[];
-/* Read the letters of o->lang.  Returns 0, or an exit_status after a message. */
+/* Read letters and words of o->lang.  Returns 0, or an exit_status after a message. */
 int notify_templates(struct notifying *x);
 
 #endif

@@ -29,10 +29,10 @@ const char *const notify_fields[] = { "constituency", "network", "asn", "as_name
 	"n_silent_is_one", "repaired_list", "silent_list", "ssh", "openssh", "dropbear", "tls",
 	"mail", "web", "nginx", "apache", "sections", "new", "changed", "open", "host_list",
 	"address", "name", "port_list", "port", "service", "is_ssh", "key_type", "fingerprint",
-	"severity", "first_seen", "last_seen", "n_own_hosts", "n_own_hosts_is_one", "own_shared",
-	"n_other_operators", "n_other_operators_is_one", "finding_list", "kind", "text",
-	"picture_list", "picture", "cluster", "n_mail_domains", "n_mail_domains_is_one", "pinned",
-	NULL };
+	"severity", "severity_text", "first_seen", "last_seen", "n_own_hosts", "n_own_hosts_is_one",
+	"own_shared", "n_other_operators", "n_other_operators_is_one", "finding_list", "weak_list",
+	"kind", "text", "picture_list", "picture", "cluster", "n_mail_domains",
+	"n_mail_domains_is_one", "pinned", NULL };
 
 /* ---- the texts ---- */
 
@@ -48,28 +48,39 @@ is_language(const char *s)
 	return len > 0 && len <= LANG_MAX;
 }
 
-/* A letter that is built in. */
+/* A letter that is built in, and the words of its language. */
 struct letter {
 	const char *lang;
 	struct letter_text {
 		const unsigned char *s;
 		const size_t *len;
-	} text, html;
+	} text, html, words;
 };
 
 static const struct letter letters[] = {
-	{ "en", { letter_en_txt, &letter_en_txt_len }, { letter_en_html, &letter_en_html_len } },
-	{ "de", { letter_de_txt, &letter_de_txt_len }, { letter_de_html, &letter_de_html_len } },
-	{ "fr", { letter_fr_txt, &letter_fr_txt_len }, { letter_fr_html, &letter_fr_html_len } },
+	{ "en", { letter_en_txt, &letter_en_txt_len }, { letter_en_html, &letter_en_html_len },
+	    { NULL, NULL } },
+	{ "de", { letter_de_txt, &letter_de_txt_len }, { letter_de_html, &letter_de_html_len },
+	    { words_de, &words_de_len } },
+	{ "fr", { letter_fr_txt, &letter_fr_txt_len }, { letter_fr_html, &letter_fr_html_len },
+	    { words_fr, &words_fr_len } },
 };
+
+/* A file of --templates, or an installed one. */
+static char *
+path_of(const struct notify_options *o, const char *what, const char *ending)
+{
+	const char *dir = o->templates != NULL ? o->templates : SURVEY_DATADIR "/notify";
+
+	return xasprintf("%s/%s.%s%s", dir, what, o->lang, ending);
+}
 
 /* One text: of --templates, else built in, else of the language's installed ones. */
 static struct template *
 read_template(const struct notify_options *o, const char *ending, enum template_form form,
     const struct letter_text *ours)
 {
-	const char *dir = o->templates != NULL ? o->templates : SURVEY_DATADIR "/notify";
-	char *path = xasprintf("%s/letter.%s.%s", dir, o->lang, ending);
+	char *path = path_of(o, "letter", ending);
 	char *text = NULL, *error = NULL;
 	struct template *t = NULL;
 	size_t len;
@@ -88,21 +99,49 @@ read_template(const struct notify_options *o, const char *ending, enum template_
 	return t;
 }
 
+/* The words that lie beside the letters, else those that are built in for their language, if any. */
+static int
+read_words(struct notifying *x, const struct letter *built_in)
+{
+	char *path = path_of(x->o, "words", ""), *text = NULL, *error = NULL;
+	size_t len = 0;
+
+	if (x->o->templates != NULL || built_in == NULL) {
+		text = file_read(path, TEMPLATE_MAX, &len);
+		if (text == NULL && errno != ENOENT)
+			error = xstrdup(strerror(errno));
+	}
+	if (text != NULL)
+		(void)notify_words_read(&x->words, text, len, &error);
+	else if (error == NULL && built_in != NULL && built_in->words.s != NULL)
+		(void)notify_words_read(
+		    &x->words, (const char *)built_in->words.s, *built_in->words.len, &error);
+	if (error != NULL)
+		log_error("%s: %s", path, error);
+	free(text);
+	free(path);
+	if (error == NULL)
+		return 0;
+	free(error);
+	return EXIT_USAGE;
+}
+
 int
 notify_templates(struct notifying *x)
 {
-	const struct letter *ours = NULL;
+	const struct letter *built_in = NULL, *ours;
 
 	if (!is_language(x->o->lang)) {
 		log_error("--lang %s: a language is letters, as in en or pt-BR", x->o->lang);
 		return EXIT_USAGE;
 	}
 	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
-		if (x->o->templates == NULL && strcmp(letters[i].lang, x->o->lang) == 0)
-			ours = &letters[i];
-	x->text = read_template(x->o, "txt", TEMPLATE_MAIL, ours != NULL ? &ours->text : NULL);
-	x->html = read_template(x->o, "html", TEMPLATE_HTML, ours != NULL ? &ours->html : NULL);
-	return x->text != NULL && x->html != NULL ? 0 : EXIT_USAGE;
+		if (strcmp(letters[i].lang, x->o->lang) == 0)
+			built_in = &letters[i];
+	ours = x->o->templates == NULL ? built_in : NULL;
+	x->text = read_template(x->o, ".txt", TEMPLATE_MAIL, ours != NULL ? &ours->text : NULL);
+	x->html = read_template(x->o, ".html", TEMPLATE_HTML, ours != NULL ? &ours->html : NULL);
+	return x->text != NULL && x->html != NULL ? read_words(x, built_in) : EXIT_USAGE;
 }
 
 /* ---- what they are filled with ---- */
@@ -156,20 +195,40 @@ put_buf(json_object *o, const char *name, const struct buf *b)
 	put(o, name, json_object_new_string_len(b->data, (int)b->len));
 }
 
+static void
+add_kind(const struct notifying *x, unsigned kind, json_object *list)
+{
+	json_object *o = json_object_new_object();
+
+	put_text(o, "kind", finding_kinds[kind].name);
+	put_text(o, "text", notify_word(&x->words, WORD_KIND + kind));
+	json_object_array_add(list, o);
+}
+
 static json_object *
-finding_list(const struct notices *n, uint32_t first)
+finding_list(const struct notifying *x, uint32_t first)
 {
 	json_object *list = json_object_new_array();
 
-	for (uint32_t i = first; i != STUDY_NONE; i = n->next_finding[i]) {
-		const struct finding_kind_def *d =
-		    &finding_kinds[n->st->findings->findings[i].kind];
-		json_object *o = json_object_new_object();
+	for (uint32_t i = first; i != STUDY_NONE; i = x->n.next_finding[i])
+		add_kind(x, x->n.st->findings->findings[i].kind, list);
+	return list;
+}
 
-		put_text(o, "kind", d->name);
-		put_text(o, "text", d->evidence);
-		json_object_array_add(list, o);
-	}
+/* The kinds that occur in the constituency's keys, each once, the worst first. */
+static json_object *
+weak_list(const struct notifying *x)
+{
+	json_object *list = json_object_new_array();
+	bool occurs[FINDING_NKINDS] = { false };
+
+	for (uint32_t k = 0; k < x->view.nkeys; k++)
+		for (uint32_t i = x->n.worst[x->view.keys[k]]; i != STUDY_NONE;
+		     i = x->n.next_finding[i])
+			occurs[x->n.st->findings->findings[i].kind] = true;
+	for (unsigned kind = 0; kind < FINDING_NKINDS; kind++)
+		if (occurs[kind])
+			add_kind(x, kind, list);
 	return list;
 }
 
@@ -192,6 +251,7 @@ port_object(struct notifying *x, const struct notice *row, const struct notice_k
 	notify_fingerprint(st, g, &b);
 	put_buf(o, "fingerprint", &b);
 	put_text(o, "severity", finding_severity_name((enum finding_severity)k->severity));
+	put_text(o, "severity_text", notify_word(&x->words, WORD_SEVERITY + k->severity));
 	put_day(o, "first_seen", k->first);
 	put_day(o, "last_seen", k->last);
 	put_count(o, "n_own_hosts", s.own_hosts);
@@ -199,7 +259,7 @@ port_object(struct notifying *x, const struct notice *row, const struct notice_k
 	put_count(o, "n_other_hosts", s.other_hosts);
 	put_count(o, "n_other_operators", s.other_operators);
 	put_flag(o, "pinned", impact_pins(x->impact, k->key));
-	put(o, "finding_list", k->finding != STUDY_NONE ? finding_list(&x->n, k->finding) : NULL);
+	put(o, "finding_list", k->finding != STUDY_NONE ? finding_list(x, k->finding) : NULL);
 	buf_fini(&b);
 	return o;
 }
@@ -358,19 +418,19 @@ put_constituency(json_object *o, const struct notifying *x)
 	const char *name = c->kind == BY_AS && c->asn != 0
 			       ? study_text_or_empty(st, st->ases[st->hosts[c->hosts[0]].as].name)
 			       : "";
+	const char *unknown = notify_word(&x->words, WORD_UNKNOWN_NETWORK);
 	struct buf as, network;
 
 	buf_init(&as);
 	buf_init(&network);
 	text_plain(&as, name, strlen(name), 100);
 	if (c->kind == BY_AS && c->asn == 0)
-		buf_adds(&network, "an unknown network");
+		buf_adds(&network, unknown);
 	else if (c->kind == BY_NETWORKS)
-		buf_adds(&network, "your networks");
+		buf_adds(&network, notify_word(&x->words, WORD_YOUR_NETWORKS));
 	else
 		buf_printf(&network, "%s%s%s", c->name, as.len > 0 ? " " : "", as.data);
-	put_text(
-	    o, "constituency", c->kind == BY_AS && c->asn == 0 ? "an unknown network" : c->name);
+	put_text(o, "constituency", c->kind == BY_AS && c->asn == 0 ? unknown : c->name);
 	put_buf(o, "network", &network);
 	put(o, "asn", c->kind == BY_AS && c->asn != 0 ? json_object_new_int64(c->asn) : NULL);
 	put_text(o, "as_name", as.data);
@@ -408,6 +468,7 @@ letter_object(struct notifying *x)
 	put(o, "silent_list", address_objects(&c->silent));
 	put_kinds(o, x);
 	put(o, "sections", sections(x));
+	put(o, "weak_list", weak_list(x));
 	list = pictures(x, &others);
 	put(o, "picture_list", list);
 	put_count(o, "n_other_hosts", others);

@@ -86,6 +86,21 @@ place(uint32_t i, uint32_t n, double height)
 	return TOP + height * (i + 0.5) / n;
 }
 
+/* A word with its number, as a text of the picture. */
+static struct shape *
+word(struct picture *s, double x, double y, double size, uint32_t rgb, const struct notify_words *w,
+    unsigned number, uint32_t n)
+{
+	struct shape *t;
+	struct buf b;
+
+	buf_init(&b);
+	notify_word_add(w, number, n, &b);
+	t = picture_text(s, x, y, size, rgb, b.data);
+	buf_fini(&b);
+	return t;
+}
+
 static void
 line(struct picture *s, double x, double y, double x2, double y2)
 {
@@ -149,15 +164,15 @@ draw_hosts(struct picture *s, const struct part *p, const struct study *st, doub
 }
 
 static void
-draw_keys(struct picture *s, const struct part *p, struct view *v, double height)
+draw_keys(struct picture *s, const struct part *p, struct notifying *x, double height)
 {
+	struct view *v = &x->view;
 	uint32_t shown = p->nhosts < HOSTS_MAX ? p->nhosts : HOSTS_MAX;
 
 	for (uint32_t i = 0; i < p->nkeys; i++) {
 		double y = place(i, p->nkeys, height);
 		struct share share = view_key(v, p->keys[i]);
 		struct shape *d;
-		char text[64];
 
 		for (uint32_t h = 0; h < shown; h++) {
 			if (p->edge[h][i])
@@ -170,13 +185,14 @@ draw_keys(struct picture *s, const struct part *p, struct view *v, double height
 			d->fill = OTHER_RGB;
 			d->stroke = 0x888888;
 			d->width = 1;
-			snprintf(text, sizeof(text), "%u other host%s", share.other_hosts,
-			    share.other_hosts == 1 ? "" : "s");
-			picture_text(s, OTHER_X + 15, y - 0.5, 10, PICTURE_INK, text);
-			snprintf(text, sizeof(text), "of %u other network%s", share.other_operators,
-			    share.other_operators == 1 ? "" : "s");
+			word(s, OTHER_X + 15, y - 0.5, 10, PICTURE_INK, &x->words,
+			    share.other_hosts == 1 ? WORD_OTHER_HOST : WORD_OTHER_HOSTS,
+			    share.other_hosts);
 			if (share.other_operators > 0)
-				picture_text(s, OTHER_X + 15, y + 10.5, 8.5, PICTURE_SOFT, text);
+				word(s, OTHER_X + 15, y + 10.5, 8.5, PICTURE_SOFT, &x->words,
+				    share.other_operators == 1 ? WORD_OTHER_NETWORK
+							       : WORD_OTHER_NETWORKS,
+				    share.other_operators);
 		}
 		d = picture_add(s, SHAPE_DIAMOND, KEY_X, y);
 		d->r = 6;
@@ -186,31 +202,41 @@ draw_keys(struct picture *s, const struct part *p, struct view *v, double height
 }
 
 static void
-draw_head(struct picture *s, const struct part *p, struct view *v)
+draw_head(struct picture *s, const struct part *p, struct notifying *x)
 {
-	struct share share = view_cluster(v, p->cluster);
+	struct share share = view_cluster(&x->view, p->cluster);
+	const struct notify_words *w = &x->words;
+	struct buf b;
 
-	s->title = xasprintf("Cluster %u", v->n->st->clusters[p->cluster].id);
-	s->desc = xasprintf(
-	    "%u of your hosts, and %u of other operators", share.own_hosts, share.other_hosts);
+	buf_init(&b);
+	notify_word_add(w, WORD_CLUSTER, x->n.st->clusters[p->cluster].id, &b);
+	s->title = xstrdup(b.data);
+	buf_clear(&b);
+	notify_word_add(w, WORD_OF_YOUR_HOSTS, share.own_hosts, &b);
+	buf_adds(&b, ", ");
+	notify_word_add(w, WORD_OF_OTHER_OPERATORS, share.other_hosts, &b);
+	s->desc = xstrdup(b.data);
+	buf_fini(&b);
 	picture_text(s, MARGIN, MARGIN + 14, 16, PICTURE_INK, s->title)->bold = true;
 	picture_text(s, MARGIN, MARGIN + 30, 10.5, PICTURE_SOFT, s->desc);
-	picture_text(s, HOST_X + 5, TOP - 12, 9, PICTURE_SOFT, "your hosts")->anchor = ANCHOR_END;
-	picture_text(s, KEY_X, TOP - 12, 9, PICTURE_SOFT, "shared keys")->anchor = ANCHOR_MIDDLE;
-	picture_text(s, OTHER_X - 9, TOP - 12, 9, PICTURE_SOFT, "others with these keys");
+	word(s, HOST_X + 5, TOP - 12, 9, PICTURE_SOFT, w, WORD_YOUR_HOSTS, 0)->anchor = ANCHOR_END;
+	word(s, KEY_X, TOP - 12, 9, PICTURE_SOFT, w, WORD_SHARED_KEYS, 0)->anchor = ANCHOR_MIDDLE;
+	word(s, OTHER_X - 9, TOP - 12, 9, PICTURE_SOFT, w, WORD_OTHERS, 0);
 }
 
 /* What is not drawn is told by its number. */
 static void
-draw_foot(struct picture *s, const struct part *p, double y)
+draw_foot(struct picture *s, const struct part *p, const struct notify_words *w, double y)
 {
 	struct buf b;
 
 	buf_init(&b);
 	if (p->nhosts > HOSTS_MAX)
-		buf_printf(&b, "%u more of your hosts are not drawn. ", p->nhosts - HOSTS_MAX);
+		notify_word_add(w, WORD_HOSTS_NOT_DRAWN, p->nhosts - HOSTS_MAX, &b);
+	if (p->nhosts > HOSTS_MAX && p->more_keys)
+		buf_addc(&b, ' ');
 	if (p->more_keys)
-		buf_printf(&b, "%d of their shared keys are drawn.", KEYS_MAX);
+		notify_word_add(w, WORD_KEYS_DRAWN, KEYS_MAX, &b);
 	if (b.len > 0)
 		picture_text(s, MARGIN, y, 8.5, PICTURE_SOFT, b.data);
 	buf_fini(&b);
@@ -228,10 +254,10 @@ draw(struct notifying *x, const struct part *p)
 	struct buf b;
 	int rc;
 
-	draw_head(&s, p, &x->view);
-	draw_keys(&s, p, &x->view, height);
+	draw_head(&s, p, x);
+	draw_keys(&s, p, x, height);
 	draw_hosts(&s, p, x->n.st, height);
-	draw_foot(&s, p, TOP + height + MARGIN);
+	draw_foot(&s, p, &x->words, TOP + height + MARGIN);
 	buf_init(&b);
 	picture_svg(&s, &b);
 	rc = newdir_write(x->o->out, name, b.data, b.len);

@@ -24,6 +24,8 @@ from xml.etree import ElementTree
 
 SURVEY, CASE = sys.argv[1:3]
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(SOURCE / "tests"))
+import made_weak  # noqa: E402
 EVENT_COLUMNS = ("time.source,source.ip,source.port,protocol.transport,protocol.application,source.asn,source.as_name,"
                  "source.geolocation.cc,source.reverse_dns,source.abuse_contact,classification.taxonomy,"
                  "classification.type,classification.identifier,severity,event_description.text,feed.code,extra")
@@ -372,7 +374,7 @@ def test_private(tmp):
 
 
 def documented_fields():
-    text = (SOURCE / "docs/formats.md").read_text(encoding="utf-8").split("### Letters", 1)[1]
+    text = (SOURCE / "docs/formats.md").read_text(encoding="utf-8").split("### Letters", 1)[1].split("\n#", 1)[0]
     return {name for line in text.splitlines() if line.startswith("| `") for name in re.findall(r"`([a-z]\w*)`", line)} - {"true"}
 
 
@@ -430,6 +432,81 @@ def test_letters(tmp):
     equal("files after a fault", sorted(p.stat().st_mtime_ns for p in out.rglob("*")), before)
     survey("notify", r, "-o", out, "--lang", "../x", status=2)
     survey("notify", r, "-o", out, "--lang", "xx", status=2)
+
+
+def words(lang):
+    lines = (SOURCE / f"config/notify/words.{lang}").read_text(encoding="utf-8").splitlines()
+    return dict(line.split(": ", 1) for line in lines if line and not line.startswith("#"))
+
+
+def kinds():
+    """The kinds of findings with their English texts, as the program has them."""
+    source = (SOURCE / "src/model/finding.c").read_text(encoding="utf-8")
+    found = re.findall(r'= \{ "([a-z0-9-]+)", FINDING_\w+,((?:\s*"[^"]*")+) \}', source)
+    return {name: "".join(re.findall('"([^"]*)"', text)) for name, text in found}
+
+
+def documented_words():
+    text = (SOURCE / "docs/formats.md").read_text(encoding="utf-8").split("### Words of a language", 1)[1].split("\n#", 1)[0]
+    return {name for line in text.splitlines() if line.startswith("| `") for name in re.findall(r"`([a-z-]+)`", line.split("|")[1])}
+
+
+def weak_network():
+    """A key that anybody can sign for, on two hosts here and on one elsewhere."""
+    key = made_weak.ssh(made_weak.prime("p", 1024) * made_weak.prime("q", 1024), 1)
+    shown = {"data": {"ssh": {"status": "success", "result": {"key_exchange": {"server_host_key": key}}}}}
+    return [Host("192.0.2.1", 64501, p22=shown), Host("192.0.2.2", 64501, p22=shown), Host("192.0.2.3", 64502, p22=shown),
+            Host("192.0.2.4", 0, p22=shown)]
+
+
+def test_languages(tmp):
+    """Severities, findings and pictures are in the letter's language, and what a program reads is not."""
+    english = kinds()
+    check(len(english) > 20, f"kinds of findings: {sorted(english)}")
+    source = (SOURCE / "src/query/notify_words.c").read_text(encoding="utf-8")
+    numbered = set(re.findall(r'"([a-z-]+)", "[^"]*\{\{n\}\}', source))
+    r, out = run(tmp / "run", weak_network()), tmp / "out"
+    for lang in ("en", "de", "fr"):
+        said = words(lang) if lang != "en" else {"critical": "critical", "your-hosts": "your hosts", "other-hosts": "{{n}} other hosts", **english}
+        if lang != "en":
+            equal(f"words of {lang}", set(said), documented_words() | {"critical", "high", "medium", "low"} | set(english))
+            equal(f"numbers in {lang}", {name for name, text in said.items() if "{{n}}" in text}, numbered)
+        survey("notify", r, "-o", out, "--lang", lang, "--draft")
+        folder = out / "AS64501"
+        text, page, svg = (" ".join((folder / f).read_text(encoding="utf-8").split()) for f in ("letter.txt", "letter.html", "cluster-1.svg"))
+        for where in (text, page):
+            check(said["exponent-one"] in where and said["critical"] in where, f"{lang}: {where}")
+            check(lang == "en" or not any(e in where for e in english.values()), f"English in {lang}: {where}")
+        check('class="critical"' in page and 'lang="en"' not in page.replace('<html lang="en">', ""), f"{lang}: {page}")
+        check("exponent-one: " in text.replace(" :", ":"), f"what a kind means: {text}")
+        check(said["your-hosts"] in svg and said["other-hosts"].replace("{{n}}", "2") in svg, f"picture in {lang}: {svg}")
+        check(lang == "en" or "hosts" not in re.sub(r"Hosts|<[^>]*>", "", svg), f"English in {lang}: {svg}")
+        equal(f"events with {lang}", [(e["severity"], e["classification.identifier"]) for e in rows(folder / "events.csv")],
+              [("critical", "exponent-one")] * 2)
+        wide = [line for line in (folder / "letter.txt").read_text(encoding="utf-8").splitlines() if len(line) > 72]
+        check(not wide, f"wide lines in {lang}: {wide}")
+    # Words of one's own, and what is wrong with them.
+    t = tmp / "templates"
+    t.mkdir()
+    for ending in ("txt", "html"):
+        (t / f"letter.ga.{ending}").write_text("Subject: x\n\n{{network}} {{#weak_list}}{{text}}{{/weak_list}}"
+                                               "{{#sections}}{{#host_list}}{{#port_list}}{{severity}} {{severity_text}}{{/port_list}}{{/host_list}}{{/sections}}\n",
+                                               encoding="utf-8")
+    survey("notify", r, "-o", out, "--lang", "ga", "--templates", t, "--draft")
+    check(english["exponent-one"] in " ".join((out / "AS64501/letter.txt").read_text(encoding="utf-8").split()), "without words it is English")
+    (t / "words.ga").write_text("# focail\r\n\ncritical: <b>an-olc\x1b & \r\nunknown-network:   líonra\ncluster: Braisle\nothers:\n", encoding="utf-8")
+    survey("notify", r, "-o", out, "--lang", "ga", "--templates", t, "--draft")
+    check("critical &lt;b&gt;an-olc" in (out / "AS64501/letter.html").read_text(encoding="utf-8"), "a word is no markup")
+    check("\x1b" not in (out / "AS64501/letter.txt").read_text(encoding="utf-8"), "a word is text")
+    check("líonra" in (out / "no-as/letter.html").read_text(encoding="utf-8"), "a word of one's own")
+    svg = (out / "AS64501/cluster-1.svg").read_text(encoding="utf-8")
+    check(">Braisle<" in svg and "others with these keys" in svg, f"a picture with words of one's own: {svg}")
+    before = sorted(p.stat().st_mtime_ns for p in out.rglob("*"))
+    for text, fault in (("critical: x\nterrible: y\n", 'line 2: there is no word "terrible"'), ("nothing\n", 'line 1: there is no word "nothing"'),
+                        ("critical\n", 'line 1: there is no word "critical"'), ("low: a\0b\n", "line 1: it holds a NUL byte")):
+        (t / "words.ga").write_text(text, encoding="utf-8")
+        check(fault in survey("notify", r, "-o", out, "--lang", "ga", "--templates", t, status=2), f"{text!r}")
+    equal("files after a fault", sorted(p.stat().st_mtime_ns for p in out.rglob("*")), before)
 
 
 def test_contacts(tmp):
