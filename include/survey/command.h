@@ -76,6 +76,11 @@ struct command {
 	const struct command_option
 	    *options; /* ends with a NULL name, or NULL; --help is implied */
 	enum command_writes writes;
+	/*
+	 * Runs while root still is root, and before anything that others wrote is read; may be NULL.
+	 * Returns 0, or an exit_status after a message.
+	 */
+	int (*before)(int argc, char **argv);
 	int (*run)(int argc, char **argv); /* argv[0] is the subcommand; returns an exit_status */
 };
 

@@ -22,9 +22,16 @@ int identity_find(struct identity *id, const char *name);
  * exit_status after a message.
  */
 int identity_of_directory(struct identity *id, const char *dir, bool writes);
+/*
+ * Who called sudo, as SUDO_UID says; ourselves when nobody did.  drop is false where we are not
+ * root, or root called.  0, or an exit_status after a message.
+ */
+int identity_of_caller(struct identity *id);
 /* Be that user for a while, and root again.  0 or an exit_status after a message. */
 int identity_assume(const struct identity *id);
 void identity_resume(const struct identity *id);
+/* Become that user for good, but for set-user-ID programs that it may start.  Likewise. */
+int identity_become(const struct identity *id);
 /* Become that user for good, without any way back.  0 or an exit_status after a message. */
 int identity_take(const struct identity *id);
 

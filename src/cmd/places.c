@@ -82,17 +82,25 @@ note(struct places *p, enum argument kind, const char *text)
 	}
 }
 
+/* Arguments to read: getopt_long(3) brings options and "--" to the front, and the command reads again. */
+static char **
+copy_of(int argc, char **argv)
+{
+	char **copy = xcalloc((size_t)argc + 1, sizeof(*copy));
+
+	memcpy(copy, argv, (size_t)argc * sizeof(*copy));
+	return copy;
+}
+
 /* Returns what command_next() does at the end. */
 static int
 collect(const struct command *c, int argc, char **argv, struct places *p)
 {
-	/* Of its own: getopt_long(3) brings options and "--" to the front, and the command reads again. */
-	char **copy = xcalloc((size_t)argc + 1, sizeof(*copy));
+	char **copy = copy_of(argc, argv);
 	struct command_args a = { .command = c, .argc = argc, .argv = copy };
 	size_t operands;
 	int opt, at;
 
-	memcpy(copy, argv, (size_t)argc * sizeof(*copy));
 	while ((opt = command_next(&a)) >= 0) {
 		if (c->options[opt].arg != NULL)
 			note(p, c->options[opt].kind, a.value);
@@ -175,6 +183,20 @@ check_reach(const struct identity *id, const struct paths *p, int how)
 	return 0;
 }
 
+static int
+before(const struct command *c, int argc, char **argv)
+{
+	char **copy;
+	int rc;
+
+	if (c->before == NULL)
+		return 0;
+	copy = copy_of(argc, argv);
+	rc = c->before(argc, copy);
+	free(copy);
+	return rc;
+}
+
 /*
  * Name other users' directories.  One of ours into which we write is pinned, too,
  * where others could put another in its place; one that is not there yet is
@@ -211,9 +233,11 @@ places_enter(const struct command *c, int argc, char **argv)
 	foreign_ours(geteuid());
 	if ((end = collect(c, argc, argv, &p)) != COMMAND_END)
 		rc = end == COMMAND_HELP ? PLACES_DONE : command_ended(end);
-	else if (p.written.n > 0)
-		rc = find_writer(&p.written, &id);
 	else
+		rc = before(c, argc, argv);
+	if (rc == 0 && p.written.n > 0)
+		rc = find_writer(&p.written, &id);
+	else if (rc == 0)
 		find_reader(&p.read, &id);
 	if (rc == 0 && id.drop && (rc = identity_take(&id)) == 0) {
 		rc = check_reach(&id, &p.read, R_OK | X_OK);

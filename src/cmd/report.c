@@ -1,12 +1,16 @@
+#include <stdlib.h>
+
 #include "survey/graph.h"
 #include "survey/log.h"
+#include "survey/mem.h"
 #include "survey/report.h"
 
 #include "confine.h"
 #include "copy.h"
 #include "commands.h"
+#include "handover.h"
 
-enum { OUTPUT, TITLE, SINCE, ANONYMISE, KEEP_AS, TRUST, NO_SANDBOX };
+enum { OUTPUT, TITLE, SINCE, ANONYMISE, KEEP_AS, TRUST, OPEN, NO_SANDBOX };
 
 static const struct command_option options[] = {
 	[OUTPUT] = { "output", 'o', "DIR", "make report/ in this directory, not in RUNDIR",
@@ -17,11 +21,14 @@ static const struct command_option options[] = {
 	[ANONYMISE] = { "anonymise", 0, NULL, ANONYMISE_HELP },
 	[KEEP_AS] = { "keep-as", 0, "N[,N…]", KEEP_AS_HELP },
 	[TRUST] = { "trust", 0, NULL, TRUST_HELP },
+	[OPEN] = { "open", 0, NULL,
+	    "show it in a browser; with sudo, a copy in the caller's home" },
 	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };
 
 static int cmd_report(int argc, char **argv);
+static int before_report(int argc, char **argv);
 
 const struct command command_report = {
 	.name = "report",
@@ -33,6 +40,7 @@ const struct command command_report = {
 	.operands = { { "RUNDIR|FILE", ARG_STUDY, 1, 1 } },
 	.options = options,
 	.writes = WRITES_UNLESS_ELSEWHERE,
+	.before = before_report,
 	.run = cmd_report,
 };
 
@@ -56,12 +64,35 @@ copy_with_pictures(struct copy_request *a, struct report_options *o, bool no_san
 }
 
 static int
+before_report(int argc, char **argv)
+{
+	struct command_args a = { .command = &command_report, .argc = argc, .argv = argv };
+	bool wanted = false;
+	int opt;
+
+	while ((opt = command_next(&a)) >= 0)
+		wanted = wanted || opt == OPEN;
+	return wanted ? handover_begin() : 0;
+}
+
+/* To whoever called: from where it was made.  Returns 0, or -1 after a message. */
+static int
+show(const struct report_options *o)
+{
+	char *dir = o->output != NULL ? xstrdup(o->output) : confine_place(o->path);
+	int rc = handover_report(dir);
+
+	free(dir);
+	return rc;
+}
+
+static int
 cmd_report(int argc, char **argv)
 {
 	struct command_args a = { .command = &command_report, .argc = argc, .argv = argv };
 	struct copy_request anonymised = { .wanted = false };
 	struct report_options o = { 0 };
-	bool no_sandbox = false, lacking = false;
+	bool no_sandbox = false, lacking = false, open = false;
 	int opt, rc, status = EXIT_USAGE;
 
 	while ((opt = command_next(&a)) >= 0) {
@@ -75,6 +106,8 @@ cmd_report(int argc, char **argv)
 			anonymised.wanted = true;
 		else if (opt == TRUST)
 			anonymised.trust = true;
+		else if (opt == OPEN)
+			open = true;
 		else if (opt == NO_SANDBOX)
 			no_sandbox = true;
 		else if (copy_keep_as(&anonymised, &command_report, a.value) == -1)
@@ -101,6 +134,8 @@ cmd_report(int argc, char **argv)
 		goto out;
 	rc = report_rundir(&o);
 	status = rc == -1 ? EXIT_FAILED : rc == 1 || lacking ? EXIT_INCOMPLETE : EXIT_COMPLETE;
+	if (open && rc != -1 && show(&o) == -1)
+		status = EXIT_FAILED;
 out:
 	copy_fini(&anonymised);
 	return status;

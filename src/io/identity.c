@@ -2,6 +2,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -77,6 +78,31 @@ identity_of_directory(struct identity *id, const char *dir, bool writes)
 	return EXIT_USAGE;
 }
 
+int
+identity_of_caller(struct identity *id)
+{
+	const char *text = getenv("SUDO_UID");
+	char *end;
+	unsigned long uid;
+	struct passwd *pw;
+
+	*id = (struct identity){ .uid = geteuid(), .gid = getegid() };
+	if (text == NULL)
+		return 0;
+	errno = 0;
+	uid = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || uid >= UINT32_MAX ||
+	    (pw = getpwuid((uid_t)uid)) == NULL) {
+		log_error("SUDO_UID is %s, which is no user", text);
+		return EXIT_USAGE;
+	}
+	id->drop = geteuid() == 0 && uid != 0;
+	id->uid = pw->pw_uid;
+	id->gid = pw->pw_gid;
+	id->name = xstrdup(pw->pw_name);
+	return 0;
+}
+
 static int
 take_groups(const struct identity *id)
 {
@@ -90,13 +116,26 @@ name_of(const struct identity *id)
 }
 
 int
-identity_take(const struct identity *id)
+identity_become(const struct identity *id)
 {
 	if (!id->drop)
 		return 0;
 	if (take_groups(id) == -1 || setresgid(id->gid, id->gid, id->gid) == -1 ||
-	    setresuid(id->uid, id->uid, id->uid) == -1 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 || setuid(0) != -1) {
+	    setresuid(id->uid, id->uid, id->uid) == -1 || setuid(0) != -1) {
+		log_error("cannot become %s: %s", name_of(id), strerror(errno));
+		return EXIT_FAILED;
+	}
+	return 0;
+}
+
+int
+identity_take(const struct identity *id)
+{
+	if (!id->drop)
+		return 0;
+	if (identity_become(id) != 0)
+		return EXIT_FAILED;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) {
 		log_error("cannot become %s: %s", name_of(id), strerror(errno));
 		return EXIT_FAILED;
 	}
