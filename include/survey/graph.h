@@ -21,6 +21,15 @@ enum graph_format {
 	GRAPH_DOT = 1 << 3,
 };
 
+struct study;
+
+/* How a cluster is drawn, from what shows most to what joins most. */
+enum graph_form {
+	GRAPH_PAIRS, /* a line for each pair of hosts */
+	GRAPH_KEYS, /* each key with its hosts around it */
+	GRAPH_GROUPS, /* hosts that look alike are one node */
+};
+
 struct graph_options {
 	const char *path; /* whatever study_open() takes */
 	const char *output; /* directory that gets graphs/, NULL: path, or beside the file */
@@ -31,6 +40,8 @@ struct graph_options {
 	unsigned memory_mb; /* for one process; 0: 1024 */
 	const uint32_t *clusters; /* only these numbers; NULL: all */
 	size_t nclusters;
+	const enum graph_form
+	    *forms; /* of each of clusters: this one or a later one; may be NULL */
 	/* AS numbers in whose order colours are given; NULL: by the study's own hosts in clusters. */
 	const uint32_t *asns;
 	size_t nasns;
@@ -48,6 +59,9 @@ struct graph_result {
 extern const char *const graph_format_words[]; /* ends with NULL */
 /* The format's bit for one of these words; 0 for anything else. */
 unsigned graph_format(const char *name);
+
+/* The first form that has at most full_up_to lines; full_up_to as in the options.  Pure. */
+enum graph_form graph_form(const struct study *, uint32_t cluster, uint32_t full_up_to);
 
 /*
  * Draw.  Returns 0, or -1 after a message when nothing could be done, or

@@ -47,6 +47,7 @@ struct task {
 	char *dir;
 	unsigned formats;
 	uint32_t full_up_to;
+	enum draw_level *levels; /* of each cluster that is drawn */
 	struct arrivals arrivals[MAX_WORKERS];
 	struct graph_result result;
 	size_t njobs;
@@ -91,10 +92,40 @@ start(void *arg)
 	return t;
 }
 
+enum graph_form
+graph_form(const struct study *st, uint32_t cluster, uint32_t full_up_to)
+{
+	switch (draw_level_for(st, cluster, full_up_to != 0 ? full_up_to : FULL_UP_TO)) {
+	case DRAW_CLASSIC:
+		return GRAPH_PAIRS;
+	case DRAW_KEYS:
+		return GRAPH_KEYS;
+	default:
+		return GRAPH_GROUPS;
+	}
+}
+
 static enum draw_level
 level_of(const struct task *t, uint32_t cluster)
 {
-	return draw_level_for(t->study, cluster, t->full_up_to);
+	return t->levels[cluster];
+}
+
+/* How the cluster is to be drawn that is the wanted-th of those that were asked for. */
+static enum draw_level
+choose_level(const struct task *t, uint32_t cluster, size_t wanted)
+{
+	static const enum draw_level level[] = {
+		[GRAPH_PAIRS] = DRAW_CLASSIC,
+		[GRAPH_KEYS] = DRAW_KEYS,
+		[GRAPH_GROUPS] = DRAW_COLLAPSED,
+	};
+	enum draw_level fits = draw_level_for(t->study, cluster, t->full_up_to);
+	enum draw_level least = fits;
+
+	if (t->o->clusters != NULL && t->o->forms != NULL)
+		least = level[t->o->forms[wanted]];
+	return fits > least ? fits : least;
 }
 
 static int
@@ -241,7 +272,7 @@ by_size(const void *pa, const void *pb, void *arg)
 
 /* The clusters asked for, the largest first: the long jobs are not left for the end. */
 static size_t
-choose_jobs(const struct task *t, struct pool_job *jobs)
+choose_jobs(struct task *t, struct pool_job *jobs)
 {
 	const struct graph_options *o = t->o;
 	size_t n = 0;
@@ -251,8 +282,10 @@ choose_jobs(const struct task *t, struct pool_job *jobs)
 
 		while (k < o->nclusters && o->clusters[k] != t->study->clusters[i].id)
 			k++;
-		if (o->clusters == NULL || k < o->nclusters)
-			jobs[n++] = (struct pool_job){ i, (uint32_t)level_of(t, i) };
+		if (o->clusters != NULL && k == o->nclusters)
+			continue;
+		t->levels[i] = choose_level(t, i, k);
+		jobs[n++] = (struct pool_job){ i, (uint32_t)t->levels[i] };
 	}
 	qsort_r(jobs, n, sizeof(*jobs), by_size, (void *)(uintptr_t)t->study);
 	return n;
@@ -406,6 +439,7 @@ graph_rundir(const struct graph_options *o, struct graph_result *result)
 	p.timeout_s = o->timeout_s != 0 ? o->timeout_s : TIMEOUT_S;
 	p.memory_mb = o->memory_mb != 0 ? o->memory_mb : MEMORY_MB;
 	jobs = xcalloc((size_t)st->nclusters + 1, sizeof(*jobs));
+	t.levels = xcalloc((size_t)st->nclusters + 1, sizeof(*t.levels));
 	t.njobs = n = choose_jobs(&t, jobs);
 	t.progress = now();
 	warn_unknown(&t);
@@ -425,6 +459,7 @@ out:
 		drop_arrivals(&t.arrivals[i]); /* of jobs that were broken off */
 	draw_colours_fini(&t.colours);
 	free(t.dir);
+	free(t.levels);
 	free(jobs);
 	study_free(drawn);
 	study_free(st);

@@ -240,10 +240,63 @@ rank_ases(struct study *const *studies, size_t nstudies, size_t *n)
 	return asns;
 }
 
-/* The clusters of a run that changed towards the run before or after it, each once. */
+/* All clusters of the group get the coarsest form among them; was there another one? */
+static bool
+raise_forms(const struct match_group *g, enum graph_form *a, enum graph_form *b)
+{
+	const struct {
+		const struct match_list *l;
+		enum graph_form *forms;
+	} sides[] = { { &g->a, a }, { &g->b, b } };
+	enum graph_form most = GRAPH_PAIRS;
+	bool raised = false;
+
+	for (size_t s = 0; s < 2; s++) {
+		for (size_t i = 0; i < sides[s].l->n; i++) {
+			if (sides[s].forms[sides[s].l->v[i]] > most)
+				most = sides[s].forms[sides[s].l->v[i]];
+		}
+	}
+	for (size_t s = 0; s < 2; s++) {
+		for (size_t i = 0; i < sides[s].l->n; i++) {
+			raised |= sides[s].forms[sides[s].l->v[i]] != most;
+			sides[s].forms[sides[s].l->v[i]] = most;
+		}
+	}
+	return raised;
+}
+
+/*
+ * The form of each cluster's picture, by run and number: matched clusters have that of the one that
+ * needs the coarsest, so that old and new can be set side by side.
+ */
+static enum graph_form **
+choose_forms(struct study *const *studies, const struct comparison *c, size_t n)
+{
+	enum graph_form **forms = xcalloc(n + 1, sizeof(*forms));
+	bool raised;
+
+	for (size_t i = 0; i <= n; i++) {
+		forms[i] = xcalloc((size_t)studies[i]->nclusters + 1, sizeof(*forms[i]));
+		for (uint32_t k = 0; k < studies[i]->nclusters; k++)
+			forms[i][k] = graph_form(studies[i], k, 0);
+	}
+	do {
+		raised = false;
+		for (size_t i = 0; i < n; i++) {
+			for (size_t k = 0; k < c[i].m.ngroups; k++) {
+				if (raise_forms(&c[i].m.groups[k], forms[i], forms[i + 1]))
+					raised = true;
+			}
+		}
+	} while (raised); /* each time one at least, and there are three forms */
+	return forms;
+}
+
+/* The clusters of a run that changed towards the run before or after it, each once, and their forms, put to the front. */
 static uint32_t *
 changed_clusters(const struct study *st, const struct comparison *before,
-    const struct comparison *after, size_t *n)
+    const struct comparison *after, enum graph_form *forms, size_t *n)
 {
 	uint32_t *ids = xcalloc((size_t)st->nclusters + 1, sizeof(*ids));
 
@@ -255,8 +308,10 @@ changed_clusters(const struct study *st, const struct comparison *before,
 			changed = before->m.groups[before->m.group_b[i]].change != MATCH_SAME;
 		if (after != NULL && !changed)
 			changed = after->m.groups[after->m.group_a[i]].change != MATCH_SAME;
-		if (changed)
-			ids[(*n)++] = st->clusters[i].id;
+		if (!changed)
+			continue;
+		forms[*n] = forms[i];
+		ids[(*n)++] = st->clusters[i].id;
 	}
 	return ids;
 }
@@ -277,19 +332,21 @@ draw(const struct compare_options *o, struct study *const *studies, const struct
 {
 	size_t nasns;
 	uint32_t *asns = rank_ases(studies, n + 1, &nasns);
+	enum graph_form **forms = choose_forms(studies, c, n);
 	int rc = 0;
 
 	for (size_t i = 0; i <= n && rc == 0; i++) {
 		struct graph_result result = { 0 };
 		size_t nids;
 		uint32_t *ids = changed_clusters(
-		    studies[i], i > 0 ? &c[i - 1] : NULL, i < n ? &c[i] : NULL, &nids);
+		    studies[i], i > 0 ? &c[i - 1] : NULL, i < n ? &c[i] : NULL, forms[i], &nids);
 		char *dir = picture_dir(o->output, i);
 		const struct graph_options g = { .path = o->runs->v[i].path,
 			.output = dir,
 			.formats = GRAPH_SVG,
 			.clusters = ids,
 			.nclusters = nids,
+			.forms = forms[i],
 			.asns = asns,
 			.nasns = nasns };
 
@@ -300,6 +357,9 @@ draw(const struct compare_options *o, struct study *const *studies, const struct
 		free(ids);
 		free(dir);
 	}
+	for (size_t i = 0; i <= n; i++)
+		free(forms[i]);
+	free(forms);
 	free(asns);
 	return rc;
 }
