@@ -2,7 +2,7 @@
 
 Real mail hosts, some with one key; zones of mail domains on NSD, one of them signed, and an Unbound
 that validates.  Every shape of MX is counted as what it is, each question is asked once, what was
-broken off goes on, an analysis has the same tables again, and cluster, find and notify tell of it.
+broken off or killed goes on, an analysis has the same tables again, and cluster, find and notify tell of it.
 """
 
 import collections
@@ -11,14 +11,16 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
+import threading
 from pathlib import Path
 
 from surveyor import LAB, SURVEY, Run, need, skip, wait_for
 
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-NSD, RESOLVER = "127.0.0.2", "127.0.0.1#5301"
+NSD, RESOLVER, HOLDING = "127.0.0.2", "127.0.0.1#5301", "127.0.0.1#5302"
 KEY_A, KEY_C, OWN = "198.18.10.11", "198.18.30.12", "198.18.20.21"
 HOSTS = [KEY_A, "198.18.10.12", "198.18.20.11", "198.18.30.11", KEY_C, "198.18.30.13", OWN, "198.18.20.22"]
 SOA = "@ 300 SOA ns hostmaster 1 3600 600 86400 300\n@ 300 NS ns\nns 300 A 127.0.0.2\n"
@@ -162,6 +164,43 @@ stub-zone:
             p.wait()
 
 
+class Relay:
+    """A way to Unbound that takes as many questions as it is told, and answers no further ones."""
+
+    def __init__(self, questions):
+        self.left, self.sockets = questions, [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+        self.near, self.far = self.sockets
+        self.near.bind(("127.0.0.1", 5302))
+        self.far.connect(("127.0.0.1", 5301))
+        for s in self.sockets:
+            s.settimeout(0.2)
+        self.ended = False
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        while not self.ended:
+            try:
+                question, client = self.near.recvfrom(4096)
+                if self.left > 0:
+                    self.left -= 1
+                    self.far.send(question)
+                    answer = self.far.recv(4096)
+                    if not answer[2] & 2:  # a truncated one would lead to TCP, where nobody listens
+                        self.near.sendto(answer, client)
+            except OSError:
+                continue  # nothing came
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended = True
+        self.thread.join()
+        for s in self.sockets:
+            s.close()
+
+
 def main():
     if lacking := [t for t in ("dig", "ldns-keygen", "ldns-signzone") if shutil.which(t) is None]:
         skip(f"not installed: {' '.join(lacking)}")
@@ -177,6 +216,38 @@ def main():
         fp, = rows(run.dir, "SELECT k.fp FROM port_facts k WHERE ip = ? AND port = 25", KEY_A)[0]
         with Names(run.top, fp):
             check(run, fp)
+
+
+def check_killed(directory, before, stats):
+    """Killed twice while it asks, once early and once late; what it had written is not asked again."""
+    names, whole = stats / "names", stats / "whole"
+    names.write_text((directory / "domains.txt").read_text(encoding="utf-8"), encoding="utf-8")
+    names.chmod(0o644)
+    subprocess.run(["cp", "-a", before, whole], check=True)
+    want, _ = survey("impact", whole, "--domains", names, "--resolver", RESOLVER, "-f", "json")
+    total = sum(questions_of(whole).values())
+    killed = before
+    had = sum(questions_of(killed).values())
+    for answers in (20, 100):
+        with Relay(answers):
+            p = subprocess.Popen([*NOBODY, SURVEY, "impact", killed, "--domains", names, "--resolver", HOLDING, "--timeout", "60000"],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            wait_for(lambda had=had: p.poll() is not None or (killed / "dns.ndjson").read_text(encoding="utf-8").count("\n") > had,
+                     "the first answers in dns.ndjson")
+            need(p.poll() is None, f"survey ended by itself: {p.returncode}")
+            p.send_signal(signal.SIGKILL)
+            p.wait()
+        with (killed / "dns.ndjson").open("a", encoding="utf-8") as f:
+            f.write('{"name":"a1.mail.exam')  # as when the write itself was cut off
+        asked = collections.Counter(questions_of_text((killed / "dns.ndjson").read_text(encoding="utf-8") + "\n"))
+        had = sum(asked.values())
+        need(had < total and max(asked.values()) == 1, f"{had} of {total} questions at the kill, {asked.most_common(2)}")
+    have, _ = survey("impact", killed, "--domains", names, "--resolver", RESOLVER, "--stats", stats / "killed", "-f", "json")
+    asked = questions_of(killed)
+    need(max(asked.values()) == 1 and asked == questions_of(whole), f"asked twice, or never: {asked.most_common(3)}")
+    again = json.loads((stats / "killed").read_text(encoding="utf-8"))["questions"]
+    need(again == total - had, f"{again} questions after the kill, not {total} less {had}")
+    need(have == want and dump(killed) == dump(whole), f"after a kill: {have}\nwithout one: {want}")
 
 
 def check_dns(top):
@@ -203,6 +274,7 @@ def check(run, fp):
     directory, stats = run.dir, run.top / "out"
     stats.mkdir()
     os.chown(stats, 65534, 65534)
+    subprocess.run(["cp", "-a", directory, stats / "before"], check=True)
     survey("impact", directory, status=2)
     (run.top / "names/list").write_text(
         "# a list\nown.mail.example\nd1.signed.example\nD2.signed.example.\nhalf.signed.example\nwrong.signed.example\nnowhere.mail.example\n"
@@ -227,6 +299,7 @@ def check(run, fp):
     asked = questions_of(directory)
     need(max(asked.values()) == 1, f"asked twice: {asked.most_common(3)}")
     need(again["questions"] < 40, f"questions of the second call: {again}")
+    check_killed(directory, stats / "before", stats)
     check_resume(directory, stats, asked)
     check_tools(run, directory, stats, fp)
 
