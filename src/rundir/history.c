@@ -6,7 +6,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 
-#include "history.h"
+#include "runjson.h"
 
 void
 history_fini(struct manifest *m)

@@ -20,6 +20,7 @@
 #include "survey/store.h"
 
 #include "gather.h"
+#include "connect.h"
 #include "import.h"
 
 /* Versions and software, which no other file tells. */

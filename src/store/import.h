@@ -10,9 +10,4 @@
  */
 struct study *study_import(const char *path);
 
-struct sqlite3;
-
-/* open.c: a database that need not be ours, read only.  SQLITE_OK, or an error with or without *db. */
-int store_connect(const char *file, struct sqlite3 **db);
-
 #endif

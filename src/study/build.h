@@ -44,6 +44,11 @@ struct study_builder {
 	int spool_error; /* errno, or 0 */
 };
 
+/* Room for texts of len bytes; none that is there moves until it is used up. */
+void build_texts_room(struct study_builder *b, size_t len);
+/* The number of a text that may be one of ours already; of NULL, none. */
+uint32_t build_text(struct study_builder *b, const char *s);
+
 /* The hash tables are of no use any more. */
 void build_drop_tables(struct study_builder *b);
 

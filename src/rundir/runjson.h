@@ -1,6 +1,6 @@
-/* Members of run.json that tell where data came from and where it went; and what reads them. */
-#ifndef RUNDIR_HISTORY_H
-#define RUNDIR_HISTORY_H
+/* What the files that read and write run.json share. */
+#ifndef RUNDIR_RUNJSON_H
+#define RUNDIR_RUNJSON_H
 
 #include <json-c/json.h>
 #include <string.h>
@@ -8,6 +8,17 @@
 #include "survey/jsonw.h"
 #include "survey/rfc3339.h"
 #include "survey/rundir.h"
+
+/* The counts by name: the member of struct manifest_counts, a uint64_t, at that offset. */
+#define NCOUNTS 18
+
+extern const struct count_row {
+	const char *name;
+	size_t at;
+} count_rows[NCOUNTS];
+
+/* Frees what it holds and leaves it empty. */
+void found_fini(struct manifest_analysis *a);
 
 /* A member's value; NULL or 0 where it is missing or something else. */
 static inline const char *
@@ -53,6 +64,7 @@ put_time(struct jsonw *w, const char *key, int64_t t)
 	jsonw_member_string(w, key, t != 0 ? time_format(t, text) : NULL);
 }
 
+/* Members that tell where data came from and where it went. */
 void history_put(struct jsonw *w, const struct manifest *m);
 void history_get(json_object *root, struct manifest *m);
 void history_fini(struct manifest *m);
