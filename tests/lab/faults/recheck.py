@@ -95,7 +95,25 @@ def check(run, old, new, servers):
     wait_for(lambda: listening(HOSTS[4]), "the last new sshd")
     text, _ = survey("recheck", first, "--config", conf, "--cluster", "1", "-o", out / "third", "--again")
     need(text.count("replaced") >= 5 and "still there" in text, f"all are repaired: {text}")
+    check_blocked(run, first, out)
     check_silent(first, conf, out)
+
+
+def check_blocked(run, first, out):
+    """What the config does not allow any more is refused and counted."""
+    blocked = run.top / "blocked"
+    blocked.write_text(HOSTS[0] + "\n", encoding="utf-8")
+    blocked.chmod(0o644)
+    scan = run.settings["scan"]
+    run.settings["scan"] = {**scan, "block_files": [*scan["block_files"], str(blocked)]}
+    run.write(run.settings)
+    text, _ = survey("recheck", first, "--config", run.conf, "--cluster", "1", "-o", out / "blocked", "--again", "-f", "json", status=3)
+    states = {k["ip"]: k["state"] for k in json.loads(text)["keys"]}
+    need(states == {ip: "not asked" if ip == HOSTS[0] else "replaced" for ip in HOSTS}, f"with a blocked host: {states}")
+    counts = json.loads((out / "blocked/run.json").read_text(encoding="utf-8"))["counts"]
+    need((counts["hits"], counts["refused"], counts["records"]) == (5, 1, 4), f"counts {counts}")
+    run.settings["scan"] = scan
+    run.write(run.settings)
 
 
 def check_silent(first, conf, out):
