@@ -58,6 +58,7 @@ enum tell_statement {
 	TELL_CLUSTERED, /* takes an address */
 	TELL_MAIL,
 	TELL_TLSA,
+	TELL_PINNED, /* takes a key */
 	NTELL_STATEMENTS
 };
 

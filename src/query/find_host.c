@@ -68,6 +68,7 @@ static const char *const statements[NTELL_STATEMENTS] = {
 		      "(SELECT count(DISTINCT domain) FROM host_domains WHERE host = ?1) END",
 	[TELL_TLSA] = "SELECT DISTINCT mx_name FROM host_domains WHERE host = ?1 AND "
 		      "tlsa = 'mismatch' LIMIT 20",
+	[TELL_PINNED] = "SELECT 1 FROM tlsa WHERE key = ?1 LIMIT 1",
 };
 #define KEY_COLUMN 21 /* of TELL_PORTS: keys.id */
 
@@ -84,7 +85,7 @@ statement(struct finding *f, size_t run, enum tell_statement which)
 	if (r->statements[which] == NULL &&
 	    sqlite3_prepare_v3(r->db, statements[which], -1, SQLITE_PREPARE_PERSISTENT,
 		&r->statements[which], NULL) != SQLITE_OK &&
-	    which != TELL_MAIL && which != TELL_TLSA)
+	    which != TELL_MAIL && which != TELL_TLSA && which != TELL_PINNED)
 		log_error("find: %s", sqlite3_errmsg(r->db));
 	return r->statements[which];
 }
@@ -130,6 +131,17 @@ weak_of(struct finding *f, size_t run, sqlite3_stmt *port)
 	return sqlite3_column_type(port, KEY_COLUMN) == SQLITE_NULL
 		   ? NULL
 		   : ask(f, run, TELL_WEAK, sqlite3_column_int64(port, KEY_COLUMN));
+}
+
+/* Does a TLSA record pin the key in that row of TELL_PORTS? */
+static bool
+is_pinned(struct finding *f, size_t run, sqlite3_stmt *port)
+{
+	sqlite3_stmt *s = ask(f, run, TELL_PINNED, sqlite3_column_int64(port, KEY_COLUMN));
+	bool pinned = s != NULL && sqlite3_step(s) == SQLITE_ROW;
+
+	sqlite3_reset(s);
+	return pinned;
 }
 
 static void
@@ -185,6 +197,8 @@ json_ports(struct finding *f, size_t run, int64_t host)
 			else
 				put_text(w, members[c], s, c);
 		}
+		jsonw_key(w, "pinned");
+		jsonw_bool(w, is_pinned(f, run, s));
 		json_weak(f, run, s);
 		jsonw_end_object(w);
 	}
@@ -358,6 +372,8 @@ text_ports(struct finding *f, size_t run, int64_t host)
 			buf_adds(out, ", ");
 			plain(out, text_of(s, 12), 40);
 		}
+		if (is_pinned(f, run, s))
+			buf_adds(out, ", pinned by a TLSA record");
 		buf_adds(out, "\n");
 		text_weak(f, run, s);
 		if (text_of(s, 15) != NULL) {

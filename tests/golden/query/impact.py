@@ -174,6 +174,8 @@ def pinned(tmp):
           (fp("shared"), True, None, None, True))
     text = survey("cluster", run, "1")
     check("publish the record of the new key first" in text and "takes the mail of" not in text, f"cluster warns: {text}")
+    check("(2 hosts) RSA, pinned by a TLSA record" in survey("find", run, "192.0.2.1"), survey("find", run, "192.0.2.1"))
+    equal("find", [p["pinned"] for p in json.loads(survey("find", run, "192.0.2.1", "-f", "json"))[0]["hosts"][0]["ports"]], [False, True])
     survey("notify", run, "-o", tmp / "pinned.told", "--draft")
     check("a TLSA record (DANE) pins this key" in (tmp / "pinned.told/AS64500/letter.txt").read_text(encoding="utf-8"), "the letter warns")
     check((tmp / "pinned.told/index.csv").read_text(encoding="utf-8").splitlines()[1].endswith(","), "index.csv counts domains that nobody knows")
