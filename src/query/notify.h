@@ -138,6 +138,24 @@ struct notifying {
 	struct notify_words words;
 };
 
+/* In the output directory: who was told of which hosts; `survey recheck --since-notify` reads it. */
+#define NOTIFY_MARKER "notify.json"
+
+/*
+ * Read the opt-outs, find those to be told and their hosts.  Returns 0, or an exit_status after a
+ * message.
+ */
+int notify_constituencies(struct notifying *x);
+void notify_free_constituencies(struct notifying *x);
+
+/* index.csv, and the marker.  Each returns 0, or -1 after a message. */
+int notify_index(struct notifying *x);
+int notify_marker(const struct notifying *x, int64_t now);
+/* The run directory's notes of who was told when: a descriptor, or -1 after a message. */
+int notify_open_notes(const char *dir);
+/* Add a line for each constituency.  Returns 0, or -1 after a message. */
+int notify_note(struct notifying *x, int fd, int64_t now);
+
 /* Domains whose mail goes to the constituency's hosts that are told of, each once; 0: unknown, too. */
 uint32_t notify_domains(struct notifying *x, const struct constituency *c);
 /* Of a host: the mail addresses of its owner, or NULL. */

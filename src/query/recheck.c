@@ -85,7 +85,7 @@ put_addresses(struct recheck_hosts *h, json_object *list)
 static int
 read_told(const char *dir, struct recheck_hosts *told)
 {
-	char *path = path_join(dir, "notify.json");
+	char *path = path_join(dir, NOTIFY_MARKER);
 	char *text = file_read(path, MARKER_MAX, NULL);
 	json_object *root = text != NULL ? json_tokener_parse(text) : NULL;
 	json_object *list = json_object_object_get(root, "constituencies");
