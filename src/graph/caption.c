@@ -7,15 +7,19 @@
 #include "caption.h"
 
 #define DIRECTIONS 16
+#define DISTANCES 3
+#define FARTHER 7.0 /* points between two distances */
+#define PASSES 3
 #define ON_NODE 100.0 /* what it costs to cover something */
 #define ON_CAPTION 100.0
 #define ON_LINE 4.0
 #define TURNED 3.0 /* to stand on the side where most lines are */
+#define AWAY 9.0 /* to stand one distance farther away */
 
 void
 caption_place(const struct draw_node *n, double *x, double *y, enum text_anchor *anchor)
 {
-	double off = n->r + 5;
+	double off = n->r + 5 + n->away;
 
 	*x = n->x + n->cx * off;
 	*y = n->y + n->cy * off;
@@ -75,9 +79,9 @@ line_meets(const struct caption_box *b, const struct draw_node *from, const stru
 	return t0 < t1;
 }
 
-/* What the caption of node at would cover; captions before it stand already. */
+/* What the caption of node at would cover, of captions only those that stand already. */
 static double
-cost(const struct drawing *d, size_t at)
+cost(const struct drawing *d, size_t at, const bool *stands)
 {
 	struct caption_box box = caption_box(&d->nodes[at]);
 	double sum = 0;
@@ -87,7 +91,7 @@ cost(const struct drawing *d, size_t at)
 
 		if (i != at && node_meets(&box, n))
 			sum += ON_NODE;
-		if (i < at && n->caption != NULL) {
+		if (i != at && stands[i]) {
 			struct caption_box other = caption_box(n);
 
 			sum += boxes_meet(&box, &other) ? ON_CAPTION : 0;
@@ -127,34 +131,51 @@ aim_from_lines(struct drawing *d)
 	}
 }
 
+/* The place of the caption of node at that covers least; what it costs. */
+static double
+aim(struct drawing *d, size_t at, const bool *stands)
+{
+	struct draw_node *n = &d->nodes[at];
+	double first = atan2(n->cy, n->cx), best = first, away = 0, least = INFINITY;
+
+	for (int k = 0; k < DIRECTIONS * DISTANCES; k++) {
+		/* 0, 1, -1, 2, -2 … steps from the side that has fewest lines */
+		int turns = k % DIRECTIONS, step = turns % 2 == 0 ? -turns / 2 : (turns + 1) / 2;
+		int far = k / DIRECTIONS;
+		double turn = 2 * M_PI * step / DIRECTIONS, c;
+
+		n->cx = cos(first + turn);
+		n->cy = sin(first + turn);
+		n->away = FARTHER * far;
+		c = cost(d, at, stands) + TURNED * (1 - cos(turn)) / 2 + AWAY * far;
+		if (c < least) {
+			least = c;
+			best = first + turn;
+			away = n->away;
+		}
+	}
+	n->cx = cos(best);
+	n->cy = sin(best);
+	n->away = away;
+	return least;
+}
+
 double
 caption_aim(struct drawing *d)
 {
+	bool *stands = xcalloc(d->nnodes + 1, sizeof(*stands));
 	double sum = 0;
 
 	aim_from_lines(d);
-	for (size_t i = 0; i < d->nnodes; i++) {
-		struct draw_node *n = &d->nodes[i];
-		double first = atan2(n->cy, n->cx), best = first, least = INFINITY;
-
-		if (n->caption == NULL)
-			continue;
-		for (int k = 0; k < DIRECTIONS; k++) {
-			/* 0, 1, -1, 2, -2 … steps from the side that has fewest lines */
-			int step = k % 2 == 0 ? -k / 2 : (k + 1) / 2;
-			double turn = 2 * M_PI * step / DIRECTIONS, c;
-
-			n->cx = cos(first + turn);
-			n->cy = sin(first + turn);
-			c = cost(d, i) + TURNED * (1 - cos(turn)) / 2;
-			if (c < least) {
-				least = c;
-				best = first + turn;
-			}
+	for (int pass = 0; pass < PASSES; pass++) {
+		sum = 0;
+		for (size_t i = 0; i < d->nnodes; i++) {
+			if (d->nodes[i].caption == NULL)
+				continue;
+			sum += aim(d, i, stands);
+			stands[i] = true;
 		}
-		n->cx = cos(best);
-		n->cy = sin(best);
-		sum += least;
 	}
+	free(stands);
 	return sum;
 }

@@ -67,6 +67,7 @@ struct touch { /* a part hangs on a drawn node through a port group */
 
 struct rest {
 	bool *kept; /* groups first, then bundles */
+	uint32_t *part_of; /* of what is not kept */
 	struct part *parts;
 	struct touch *touches;
 	uint32_t nparts, ntouches;
@@ -76,7 +77,7 @@ struct rest {
  * Choose the largest ngroups groups and most used nbundles bundles to be
  * drawn and lump together everything else: what hangs together, then what
  * hangs on the same nodes, then, beyond nparts lumps, what hangs on the same
- * key.  No link to a drawn node is lost.
+ * key.  What would be a lump of its own is drawn as it is.  No link to a drawn node is lost.
  */
 void rest_init(
     struct rest *, struct collapse *, uint32_t ngroups, uint32_t nbundles, uint32_t nparts);

@@ -20,7 +20,7 @@
 #define NODES_COLLAPSED 120
 #define NODES_COARSE 56
 #define TIP_HOSTS 12
-#define KEY_CAPTIONS 30
+#define KEY_CAPTIONS 40
 #define NAMED_KEYS 3 /* of a node that holds several */
 #define PORTS_TEXT 40 /* bytes; longer captions are cut */
 #define MAX_RADIUS 46.0
@@ -94,25 +94,42 @@ has_twin(const struct collapse *x, const struct group *g)
 	return false;
 }
 
-/* "25 143 587", or "k1 25 143, k2 22". */
+/* Is the item all that its key has in the group, and does the line tell its port? */
+static bool
+is_told_by_line(const struct item *it, uint32_t n, uint32_t i)
+{
+	return (it[i].port == 22 || it[i].port == 443) && (i == 0 || it[i - 1].key != it[i].key) &&
+	       (i + 1 == n || it[i + 1].key != it[i].key);
+}
+
+/* "25 143 587", or "k1 25 143, k3 443"; without what the lines say already. */
 static char *
 ports_of(const struct collapse *x, const struct group *g)
 {
 	const struct item *it = &x->items[g->item0];
-	bool one = g->nitems > 0 && it[0].key == it[g->nitems - 1].key;
+	uint32_t shown = UINT32_MAX, last = UINT32_MAX, nkeys = 0;
 	struct buf b;
 
 	buf_init(&b);
+	for (uint32_t i = 0; i < g->nitems; i++) {
+		if (is_told_by_line(it, g->nitems, i))
+			continue;
+		nkeys += it[i].key != last;
+		last = it[i].key;
+	}
 	for (uint32_t i = 0; i < g->nitems && b.len < PORTS_TEXT; i++) {
-		bool first = i == 0 || it[i].key != it[i - 1].key;
+		bool first = it[i].key != shown;
 
-		if (i > 0)
+		if (nkeys > 0 && is_told_by_line(it, g->nitems, i))
+			continue;
+		if (b.len > 0)
 			buf_adds(&b, first ? ", " : " ");
-		if (first && !one)
+		if (first && nkeys > 1)
 			buf_printf(&b, "k%u ", x->bundles[it[i].key].first + 1);
 		buf_printf(&b, "%u", it[i].port);
 		if (b.len >= PORTS_TEXT && i + 1 < g->nitems)
 			buf_adds(&b, " …");
+		shown = it[i].key;
 	}
 	return buf_steal(&b);
 }
@@ -310,7 +327,8 @@ draw_touches(struct drawing *d, const struct collapse *x, const struct rest *r)
 			e->lane += m < i;
 			e->nlanes += m != i;
 		}
-		e->tip = xasprintf("links to %u further hosts and %u keys", p->nhosts, p->nkeys);
+		e->tip = xasprintf("links to %u further host%s and %u key%s", p->nhosts,
+		    p->nhosts == 1 ? "" : "s", p->nkeys, p->nkeys == 1 ? "" : "s");
 	}
 }
 
@@ -360,10 +378,13 @@ draw_with_rest(struct drawing *d, struct collapse *x, uint32_t limit)
 
 		buf_init(&b);
 		buf_adds(&b, "Grey dashed circles and diamonds hold the ");
-		text_count(&b, hidden_hosts);
-		buf_adds(&b, " hosts and ");
-		text_count(&b, hidden_keys);
-		buf_adds(&b, " keys that are not drawn one by one.");
+		text_counted(&b, hidden_hosts, "host", "hosts");
+		if (hidden_keys > 0) {
+			buf_adds(&b, " and ");
+			text_counted(&b, hidden_keys, "key", "keys");
+		}
+		buf_adds(&b, hidden_hosts + hidden_keys == 1 ? " that is" : " that are");
+		buf_adds(&b, " not drawn one by one.");
 		drawing_note(d, "%s", b.data);
 		buf_fini(&b);
 	}
@@ -410,7 +431,7 @@ drawing_collapsed(struct drawing *d, const struct study *st, uint32_t cluster)
 			break;
 	}
 	if (step == NSTEPS) { /* with the colours, since the largest are all that is drawn */
-		step = NSTEPS - 1;
+		step = NSTEPS - (d->nas > NAS_COLOURS ? 1 : 2);
 		collapse(&x, d, &steps[step]);
 	}
 	if (steps[step].note != NULL)

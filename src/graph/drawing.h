@@ -44,6 +44,7 @@ struct draw_node {
 	char *tip;
 	double x, y, r; /* points; y grows upwards */
 	double cx, cy; /* which way the caption goes */
+	double away; /* how much farther from the node than next to it */
 };
 
 /* A diamond: a key, or a lump of keys alone. */

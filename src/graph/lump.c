@@ -97,7 +97,7 @@ find_parts(struct rest *r, const struct collapse *x)
 {
 	uint32_t n = x->ngroups + x->nbundles;
 	uint32_t *parent = unionfind_new(n);
-	uint32_t *part = xcalloc((size_t)n + 1, sizeof(*part));
+	uint32_t *part = r->part_of;
 
 	for (uint32_t i = 0; i < x->ngroups; i++) {
 		for (uint32_t k = 0; k < x->groups[i].nitems; k++) {
@@ -112,10 +112,12 @@ find_parts(struct rest *r, const struct collapse *x)
 			part[i] = r->nparts++;
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		struct part *p = &r->parts[part[unionfind_root(parent, i)]];
+		struct part *p;
 
 		if (r->kept[i])
 			continue;
+		part[i] = part[unionfind_root(parent, i)];
+		p = &r->parts[part[i]];
 		if (i < x->ngroups)
 			p->nhosts += x->groups[i].nhosts;
 		else
@@ -128,18 +130,16 @@ find_parts(struct rest *r, const struct collapse *x)
 
 			if (r->kept[i] == r->kept[b])
 				continue;
-			r->touches[r->ntouches++] =
-			    (struct touch){ part[unionfind_root(parent, r->kept[i] ? b : i)],
-				    r->kept[i] ? i : b, collapse_port_group(x, it) };
+			r->touches[r->ntouches++] = (struct touch){ part[r->kept[i] ? b : i],
+				r->kept[i] ? i : b, collapse_port_group(x, it) };
 		}
 	}
 	free(parent);
-	free(part);
 }
 
 /* Part i becomes part target[i], of which there are n. */
 static void
-join_parts(struct rest *r, const uint32_t *target, uint32_t n)
+join_parts(struct rest *r, uint32_t nnodes, const uint32_t *target, uint32_t n)
 {
 	struct part *parts = xcalloc((size_t)n + 1, sizeof(*parts));
 
@@ -149,6 +149,8 @@ join_parts(struct rest *r, const uint32_t *target, uint32_t n)
 	}
 	for (uint32_t i = 0; i < r->ntouches; i++)
 		r->touches[i].part = target[r->touches[i].part];
+	for (uint32_t i = 0; i < nnodes; i++)
+		r->part_of[i] = r->kept[i] ? 0 : target[r->part_of[i]];
 	free(r->parts);
 	r->parts = parts;
 	r->nparts = n;
@@ -207,7 +209,7 @@ sorted_parts(struct rest *r, int (*compare)(const void *, const void *, void *))
 }
 
 static void
-join_alike(struct rest *r)
+join_alike(struct rest *r, uint32_t nnodes)
 {
 	uint32_t *order = sorted_parts(r, by_neighbours_and_number);
 	uint32_t *target = xcalloc((size_t)r->nparts + 1, sizeof(*target)), n = 0;
@@ -216,7 +218,7 @@ join_alike(struct rest *r)
 		n += i == 0 || by_neighbours(&order[i - 1], &order[i], r) != 0;
 		target[order[i]] = n - 1;
 	}
-	join_parts(r, target, n);
+	join_parts(r, nnodes, target, n);
 	free(order);
 	free(target);
 }
@@ -241,10 +243,44 @@ join_small(struct rest *r, uint32_t nkept, uint32_t most)
 			at[last] = ++n;
 		target[order[i]] = at[last] - 1;
 	}
-	join_parts(r, target, n);
+	join_parts(r, nkept, target, n);
 	free(order);
 	free(target);
 	free(at);
+}
+
+/* A part of one group, or of one bundle, is as well drawn as what it is. */
+static void
+keep_lone(struct rest *r, uint32_t nnodes)
+{
+	uint32_t *members = xcalloc((size_t)r->nparts + 1, sizeof(*members));
+	uint32_t *number = xcalloc((size_t)r->nparts + 1, sizeof(*number)), n = 0, ntouches = 0;
+
+	for (uint32_t i = 0; i < nnodes; i++) {
+		if (!r->kept[i])
+			members[r->part_of[i]]++;
+	}
+	for (uint32_t i = 0; i < nnodes; i++)
+		r->kept[i] |= members[r->part_of[i]] == 1;
+	for (uint32_t i = 0; i < r->nparts; i++) {
+		if (members[i] == 1)
+			continue;
+		r->parts[n] = r->parts[i];
+		number[i] = n++;
+	}
+	for (uint32_t i = 0; i < r->ntouches; i++) {
+		struct touch t = r->touches[i];
+
+		if (members[t.part] == 1)
+			continue;
+		t.part = number[t.part];
+		r->touches[ntouches++] = t;
+	}
+	r->nparts = n;
+	r->ntouches = ntouches;
+	index_touches(r);
+	free(members);
+	free(number);
 }
 
 void
@@ -257,19 +293,22 @@ rest_init(struct rest *r, struct collapse *x, uint32_t ngroups, uint32_t nbundle
 	*r = (struct rest){ 0 };
 	r->kept = xcalloc(n, sizeof(*r->kept));
 	r->parts = xcalloc(n, sizeof(*r->parts));
+	r->part_of = xcalloc(n, sizeof(*r->part_of));
 	r->touches = xcalloc(nitems, sizeof(*r->touches));
 	keep_largest(r, x, ngroups, nbundles);
 	find_parts(r, x);
 	index_touches(r);
-	join_alike(r);
+	join_alike(r, x->ngroups + x->nbundles);
 	if (r->nparts > nparts)
 		join_small(r, x->ngroups + x->nbundles, nparts / 2);
+	keep_lone(r, x->ngroups + x->nbundles);
 }
 
 void
 rest_fini(struct rest *r)
 {
 	free(r->kept);
+	free(r->part_of);
 	free(r->parts);
 	free(r->touches);
 }

@@ -40,8 +40,12 @@ layout_edge_length(const struct drawing *d, const struct draw_edge *e)
 {
 	const struct draw_node *a = &d->nodes[e->a], *b = &d->nodes[e->b];
 
-	if (d->level != DRAW_CLASSIC)
-		return a->r + b->r + 26;
+	if (d->level != DRAW_CLASSIC) {
+		bool captions = (a->kind == NODE_GROUP && a->caption != NULL) ||
+				(b->kind == NODE_GROUP && b->caption != NULL);
+
+		return a->r + b->r + (captions ? 52 : 26);
+	}
 	return a->r + b->r + (a->caption != NULL ? 85 : 48);
 }
 

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -147,6 +148,52 @@ def order(survey):
     return [f'{f} depends on what was drawn before it' for f in made[0] if any(m[f] != made[0][f] for m in made)]
 
 
+def crowded():
+    """163 hosts of five ASes with six keys, and 1,991 of one AS with two: groups that differ by ports alone."""
+    mail = ['p25', 'p110', 'p143', 'p587', 'p993']
+    ports = [['p25'], ['p25', 'p443'], ['p25', 'p587'], ['p25', 'p110', 'p143'], mail + ['p443'], ['p443'],
+             ['p25', 'p143', 'p993'], ['p110', 'p143', 'p993'], ['p587'], ['p993'], ['p110', 'p993'], ['p143', 'p443']]
+
+    def cluster(number, size, first, ases, keys):
+        hosts = [f'198.{18 + (first + i >> 16)}.{first + i >> 8 & 255}.{first + i & 255}' for i in range(size)]
+        return {'id': number, 'size': size,
+                'hosts': [{'ip': ip, 'ip_record': first + i, 'asn': ases(i), 'as': 'A'} for i, ip in enumerate(hosts)],
+                'keys': [{'fp': FP % (100 * number + k), 'kind': kind,
+                          'at': [[hosts[i], p] for i in range(*span) for p in of(i)]}
+                         for k, (kind, span, of) in enumerate(keys)]}
+    return [cluster(1, 163, 0, lambda i: 64500 + min(i // 50, 4), [
+        ('tls', (0, 118), lambda i: ports[i * i % 8]), ('ssh', (100, 140), lambda i: ['p22']),
+        ('tls', (135, 150), lambda i: ['p25', 'p993']), ('ssh', (148, 163), lambda i: ['p22']),
+        ('tls', (3, 163, 37), lambda i: ['p443']), ('tls', (5, 9), lambda i: ['p25'])]),
+        cluster(2, 1991, 1000, lambda i: 64500, [
+            ('tls', (0, 1991), lambda i: ports[min(i * 7919 % 97 // 5, 11)]), ('ssh', (900, 960), lambda i: ['p22'])])]
+
+
+def captions(survey):
+    """No caption of a crowded picture covers a circle, a diamond or another caption."""
+    bad = []
+    with tempfile.TemporaryDirectory() as name:
+        run = pathlib.Path(name)
+        (run / 'clusters.json').write_text(json.dumps(crowded()))
+        graph(survey, run, '-f', 'svg')
+        for path in sorted((run / 'graphs').glob('cluster-*.svg')):
+            svg, boxes = path.read_text(), []
+            circles = [tuple(map(float, c)) for c in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="([\d.]+)"', svg)]
+            for x, y, rest, text in re.findall(r'<text class="ink halo" x="([\d.-]+)" y="([\d.-]+)" font-size="8.5"([^>]*)>([^<]*)', svg):
+                # Narrower than it is: what a font makes of it differs.
+                width, x, y = 4.2 * len(text), float(x), float(y)
+                left = x - (width / 2 if 'middle' in rest else width if '"end"' in rest else 0)
+                boxes.append((left, y - 6, left + width, y, text))
+            if len(boxes) < 15:
+                bad.append(f'{path.name} has only {len(boxes)} captions')
+            for k, (x0, y0, x1, y1, text) in enumerate(boxes):
+                bad += [f'{path.name}: {text} is over a circle' for cx, cy, r in circles
+                        if (cx - min(max(cx, x0), x1)) ** 2 + (cy - min(max(cy, y0), y1)) ** 2 < r * r]
+                bad += [f'{path.name}: {text} is over {t}' for a0, b0, a1, b1, t in boxes[:k]
+                        if a0 < x1 and x0 < a1 and b0 < y1 and y0 < b1]
+    return bad
+
+
 def main():
     survey, bad = sys.argv[1], []
     with tempfile.TemporaryDirectory() as name:
@@ -181,7 +228,7 @@ def main():
             bad.append(f'a picture of 404,550 pairs with 64 MB: {said!r}')
         if 'Drawn more simply' not in (big / 'graphs/cluster-1.svg').read_text():
             bad.append('a picture does not say that it was simplified')
-    bad += order(survey) + without_font_cache(survey) + chance(survey) + numbers(survey) + at_once(survey)
+    bad += order(survey) + without_font_cache(survey) + chance(survey) + numbers(survey) + captions(survey) + at_once(survey)
     print('\n'.join(bad) or 'pictures are whole, the same, and alone')
     return 1 if bad else 0
 
