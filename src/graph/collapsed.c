@@ -107,11 +107,13 @@ static char *
 ports_of(const struct collapse *x, const struct group *g)
 {
 	const struct item *it = &x->items[g->item0];
-	uint32_t shown = UINT32_MAX, last = UINT32_MAX, nkeys = 0;
+	uint32_t shown = UINT32_MAX, last = UINT32_MAX, nkeys = 0, highest = 0;
 	struct buf b;
 
 	buf_init(&b);
 	for (uint32_t i = 0; i < g->nitems; i++) {
+		if (it[i].port > highest)
+			highest = it[i].port;
 		if (is_told_by_line(it, g->nitems, i))
 			continue;
 		nkeys += it[i].key != last;
@@ -120,7 +122,7 @@ ports_of(const struct collapse *x, const struct group *g)
 	for (uint32_t i = 0; i < g->nitems && b.len < PORTS_TEXT; i++) {
 		bool first = it[i].key != shown;
 
-		if (nkeys > 0 && is_told_by_line(it, g->nitems, i))
+		if (is_told_by_line(it, g->nitems, i))
 			continue;
 		if (b.len > 0)
 			buf_adds(&b, first ? ", " : " ");
@@ -131,6 +133,8 @@ ports_of(const struct collapse *x, const struct group *g)
 			buf_adds(&b, " …");
 		shown = it[i].key;
 	}
+	if (nkeys == 0)
+		buf_printf(&b, "%u", highest);
 	return buf_steal(&b);
 }
 
