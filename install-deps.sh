@@ -48,7 +48,7 @@ lab_packages=(
 )
 test_packages=(
 	apparmor chromium chromium-driver debootstrap faketime fish git jq lintian munge prometheus python3-selenium python3-venv
-	r-base-core slurm-wlm texlive-latex-base tidy zsh
+	r-base-core slurm-wlm texlive-latex-base tidy zsh zstd
 )
 
 # Every path of the host starts with $root, so that the tests of this script

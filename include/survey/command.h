@@ -65,6 +65,7 @@ enum command_writes {
 	WRITES_NOT,
 	WRITES_UNLESS_ELSEWHERE, /* not if an option of ARG_NEW_DIRECTORY names another */
 	WRITES_IN_PLACE,
+	WRITES_ANEW, /* runs are made again beside themselves: into the folder that holds them */
 };
 
 struct command {

@@ -51,7 +51,7 @@ struct config {
 		uint32_t *asn; /* run.asns as numbers */
 		size_t nasns;
 		long max_age_days;
-		bool sandbox;
+		bool sandbox, compress;
 	} run;
 	struct {
 		char *country_mmdb, *asn_mmdb, *csv;

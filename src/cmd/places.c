@@ -92,6 +92,20 @@ copy_of(int argc, char **argv)
 	return copy;
 }
 
+/* The folder that holds a run, or which is one of runs. */
+static char *
+folder_of_runs(const char *path)
+{
+	char *resolved = realpath(path, NULL);
+	char *manifest = path_join(resolved != NULL ? resolved : path, "run.json"), *folder;
+
+	folder = access(manifest, F_OK) == 0 ? path_dir(resolved != NULL ? resolved : path)
+					     : xstrdup(path);
+	free(manifest);
+	free(resolved);
+	return folder;
+}
+
 /* Returns what command_next() does at the end. */
 static int
 collect(const struct command *c, int argc, char **argv, struct places *p)
@@ -114,6 +128,11 @@ collect(const struct command *c, int argc, char **argv, struct places *p)
 	free(copy);
 	if (c->writes == WRITES_NOT || (c->writes == WRITES_UNLESS_ELSEWHERE && p->elsewhere))
 		return opt;
+	if (c->writes == WRITES_ANEW) {
+		for (size_t i = operands; i < p->read.n; i++)
+			add(&p->written, folder_of_runs(p->read.v[i]));
+		return opt;
+	}
 	if (p->lone) /* FILE.survey in the working directory */
 		add(&p->written, xstrdup("."));
 	else if (p->read.n > 0)

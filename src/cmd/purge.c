@@ -51,6 +51,7 @@ const struct command command_purge = {
 	    "finished runs in it.",
 	.operands = { { "RUNDIR", ARG_DIRECTORY, 1, 0 } },
 	.options = options,
+	.writes = WRITES_ANEW,
 	.run = cmd_purge,
 };
 

@@ -519,7 +519,8 @@ check_directory(struct doctor *d)
 		d->free_bytes = bytes = (double)v.f_bavail * (double)v.f_frsize;
 		doctor_say(d, bytes < (double)MIN_FREE ? FINDING_FAIL : FINDING_OK, "disk space",
 		    "make room, or choose another run.directory",
-		    "%.1f GB free, enough for %.0f hosts or so", bytes / 1e9, bytes / RECORD_BYTES);
+		    "%.1f GB free, enough for %.0f hosts or so", bytes / 1e9,
+		    bytes / RECORD_BYTES(d->c));
 	}
 	free(why);
 	free(dir);

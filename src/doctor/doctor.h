@@ -29,7 +29,8 @@ struct doctor {
 void doctor_say(struct doctor *d, enum finding finding, const char *what, const char *mend,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-#define RECORD_BYTES 32000 /* a host's line in records.fresh, on the generous side */
+/* A host's line in records.fresh, on the generous side, and in records.fresh.zst. */
+#define RECORD_BYTES(c) ((c)->run.compress ? 4000 : 32000)
 
 /* plan.c: what a run would ask, how long that takes, and whether it would begin; as whom we were called. */
 void doctor_plan(struct doctor *d);

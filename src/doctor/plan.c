@@ -68,7 +68,7 @@ say_effort(struct doctor *d, double n)
 	double window = zmap_window_seconds(c), share = window < day ? window / day : 1;
 	double scan = n * (double)c->scan.probes / (double)c->scan.rate_pps / share;
 	double grab = hosts / c->grab.rate_hosts / share;
-	double bytes = hosts * RECORD_BYTES;
+	double bytes = hosts * RECORD_BYTES(c);
 	char text[2][32];
 
 	doctor_say(d, bytes > d->free_bytes && d->free_bytes > 0 ? FINDING_WARN : FINDING_OK,

@@ -10,11 +10,15 @@
 #include "survey/jsonw.h"
 #include "survey/log.h"
 #include "survey/mem.h"
-#include "survey/simd.h"
+#include "survey/ndjson.h"
+#include "survey/pack.h"
 #include "survey/signals.h"
+#include "survey/simd.h"
+#include "survey/source.h"
 
 #include "collect.h"
 
+#define READ_BYTES ((size_t)256 << 10)
 #define BAD_TEXT 4096 /* of a line that could not be read, this much is kept */
 
 uint8_t *
@@ -185,71 +189,85 @@ queue_second_pass(struct collect *c, const uint16_t *retry, size_t n)
 	}
 }
 
-/* Which hosts records.fresh has, and how their ports ended. */
+/* Reading what earlier sessions have grabbed. */
+struct known_records {
+	struct collect *c;
+	struct simd_parser *parser;
+	uint32_t wanted; /* rows of ports */
+	uint16_t *retry; /* by host: ports for the second pass */
+	size_t retry_cap;
+};
+
+/* Of one line: which host it has, and how its ports ended. */
+static int
+known_record(const char *line, size_t len, void *arg)
+{
+	struct known_records *k = arg;
+	struct collect *c = k->c;
+	struct grab_seen seen;
+	size_t old = k->retry_cap;
+	bool is_new, gave_up = false;
+	uint32_t id;
+
+	if (!grab_read_record(k->parser, line, len, &seen))
+		return 0; /* analyze reports it */
+	if (!seen.second && (seen.ports & k->wanted) != k->wanted)
+		return 0; /* not all that is configured now: asked again */
+	if (c->resolve != NULL)
+		resolve_record(c->resolve, line, len);
+	id = iptab_add(&c->hosts, &seen.ip, &is_new);
+	mem_grow(&k->retry, &k->retry_cap, (size_t)id + 1, sizeof(*k->retry));
+	if (k->retry_cap > old)
+		memset(k->retry + old, 0, (k->retry_cap - old) * sizeof(*k->retry));
+	if (seen.second) {
+		c->before.second_pass++;
+		for (int row = 0; row < NPORTS; row++)
+			c->before.second_pass_gained += (seen.ports & (UINT32_C(1) << row)) != 0 &&
+							seen.end[row] == GRAB_SUCCESS;
+		*collect_known(c, id) |= KNOWN_SECOND;
+		return 0;
+	}
+	*collect_known(c, id) |= KNOWN_RECORD;
+	c->before.done++;
+	for (int row = 0; row < NPORTS; row++) {
+		if (seen.ports & (UINT32_C(1) << row)) {
+			c->before.ports[row][seen.end[row]]++;
+			gave_up = gave_up || seen.end[row] == GRAB_GIVEN_UP;
+		}
+	}
+	c->before.given_up += gave_up;
+	k->retry[id] = (uint16_t)seen.retry;
+	return 0;
+}
+
 static int
 read_records(struct collect *c)
 {
-	struct simd_parser *p = simd_parser_new((size_t)c->s->c->analysis.max_line);
-	uint16_t *retry = NULL;
-	size_t retry_cap = 0, old;
-	FILE *f = fopen(c->records.path, "re");
-	uint32_t wanted = 0;
-	char *line = NULL;
-	size_t cap = 0;
-	ssize_t n;
-	int rc = 0;
+	size_t max_line = (size_t)c->s->c->analysis.max_line;
+	struct known_records k = { .c = c, .parser = simd_parser_new(max_line) };
+	char *error = NULL, *text = xmalloc(READ_BYTES);
+	struct source *src = source_open(c->records.path, NULL, &error);
+	struct ndjson lines;
+	long n = -1;
 
 	for (int row = 0; row < NPORTS; row++)
-		wanted |= c->s->c->grab.port[row] ? UINT32_C(1) << row : 0;
-	while (f != NULL && (n = getline(&line, &cap, f)) > 0) {
-		struct grab_seen seen;
-		uint32_t id;
-		bool is_new, gave_up;
-
-		if (!grab_read_record(p, line, (size_t)n, &seen))
-			continue; /* analyze reports it */
-		if (!seen.second && (seen.ports & wanted) != wanted)
-			continue; /* not all that is configured now: asked again */
-		if (c->resolve != NULL)
-			resolve_record(c->resolve, line, (size_t)n);
-		id = iptab_add(&c->hosts, &seen.ip, &is_new);
-		old = retry_cap;
-		mem_grow(&retry, &retry_cap, (size_t)id + 1, sizeof(*retry));
-		if (retry_cap > old)
-			memset(retry + old, 0, (retry_cap - old) * sizeof(*retry));
-		if (seen.second) {
-			c->before.second_pass++;
-			for (int row = 0; row < NPORTS; row++)
-				c->before.second_pass_gained += (seen.ports &
-								    (UINT32_C(1) << row)) != 0 &&
-								seen.end[row] == GRAB_SUCCESS;
-			*collect_known(c, id) |= KNOWN_SECOND;
-			continue;
-		}
-		*collect_known(c, id) |= KNOWN_RECORD;
-		c->before.done++;
-		gave_up = false;
-		for (int row = 0; row < NPORTS; row++) {
-			if (seen.ports & (UINT32_C(1) << row)) {
-				c->before.ports[row][seen.end[row]]++;
-				gave_up = gave_up || seen.end[row] == GRAB_GIVEN_UP;
-			}
-		}
-		c->before.given_up += gave_up;
-		retry[id] = (uint16_t)seen.retry;
-	}
-	if (f == NULL || !feof(f)) {
-		/* Those that it does not show would be grabbed again. */
-		log_error("%s: %s", c->records.path, strerror(errno));
-		rc = -1;
-	}
-	queue_second_pass(c, retry, retry_cap < c->hosts.n ? retry_cap : c->hosts.n);
-	free(retry);
-	free(line);
-	simd_parser_free(p);
-	if (f != NULL)
-		fclose(f);
-	return rc;
+		k.wanted |= c->s->c->grab.port[row] ? UINT32_C(1) << row : 0;
+	ndjson_init(&lines, max_line, known_record, &k);
+	while (src != NULL && (n = source_read(src, text, READ_BYTES, &error)) > 0)
+		(void)ndjson_feed(&lines, text, (size_t)n);
+	if (n == -1) /* Those that it does not show would be grabbed again. */
+		log_error("%s", error);
+	/* A torn line that somebody has packed by hand ends here, too. */
+	else if (ndjson_torn(&lines) > 0 && spool_write(&c->records, "\n", 1) == -1)
+		collect_disk_error(c, c->records.path, errno);
+	queue_second_pass(c, k.retry, k.retry_cap < c->hosts.n ? k.retry_cap : c->hosts.n);
+	ndjson_fini(&lines);
+	source_close(src);
+	simd_parser_free(k.parser);
+	free(k.retry);
+	free(error);
+	free(text);
+	return n == -1 ? -1 : 0;
 }
 
 static int
@@ -264,27 +282,55 @@ open_spool(struct collect *c, struct spool *sp, const char *name, struct buf *to
 	return rc;
 }
 
+/* Records go on as they began: run.compress is for the first session.  The caller frees. */
+static char *
+records_name(const struct collect *c)
+{
+	const char *wanted = c->s->c->run.compress ? "records.fresh.zst" : "records.fresh";
+	char *there = rundir_records(c->s->dir.path), *name;
+
+	name = xstrdup(there != NULL ? path_last(there) : wanted);
+	if (strcmp(name, wanted) != 0)
+		log_info("the records of this run go on as they began, in %s", name);
+	free(there);
+	return name;
+}
+
+static int
+open_records(struct collect *c)
+{
+	char *name = records_name(c);
+	struct buf torn;
+	int rc = -1;
+
+	buf_init(&torn);
+	if (pack_kind_of(name) == PACK_GZIP)
+		log_error("%s/%s: nothing can be added to what gzip has packed; gunzip it, and "
+			  "this run goes on",
+		    c->s->dir.shown, name);
+	else
+		rc = open_spool(c, &c->records, name, &torn);
+	if (rc == 0 && c->records.cut > 0) {
+		c->s->m.counts.torn++;
+		collect_put_bad(c, name, "torn", c->records.size, torn.data, torn.len);
+	}
+	buf_fini(&torn);
+	free(name);
+	return rc;
+}
+
 int
 collect_open(struct collect *c)
 {
 	char *abroad = path_join(c->s->dir.path, "out-of-country.ips");
-	struct buf torn;
-	int rc = -1;
 
 	unlink(abroad); /* made again from zmap.ips */
 	free(abroad);
-	buf_init(&torn);
 	if (open_spool(c, &c->bad, "records.bad", NULL) == 0 &&
 	    open_spool(c, &c->hits, "zmap.ips", NULL) == 0 &&
-	    open_spool(c, &c->abroad, "out-of-country.ips", NULL) == 0 &&
-	    open_spool(c, &c->records, "records.fresh", &torn) == 0)
-		rc = 0;
-	if (rc == 0 && torn.len > 0) {
-		c->s->m.counts.torn++;
-		collect_put_bad(c, "records.fresh", "torn", c->records.size, torn.data, torn.len);
-	}
-	buf_fini(&torn);
-	return rc;
+	    open_spool(c, &c->abroad, "out-of-country.ips", NULL) == 0)
+		return open_records(c);
+	return -1;
 }
 
 /* Hits that were spooled by zmap's shards but did not reach zmap.ips. */

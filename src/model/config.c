@@ -55,6 +55,7 @@ static const struct key keys[] = {
 	KEY(run, allow_reserved, STRS, "{}", .check = value_prefix),
 	KEY(run, max_age_days, INT, "14", .min = 1, .max = 3650),
 	FLAG(run, sandbox, "true"),
+	KEY(run, compress, BOOL, "false", .local = true),
 	KEY(run, metrics_file, PATH, "", .check = value_path),
 
 	KEY(geo, country_mmdb, PATH, "", .check = value_path),

@@ -73,5 +73,11 @@ int merge_study(struct merge *m);
 bool merge_one_config(const struct merge *m);
 /* The other files, whole but for their names.  Returns 0, or -1 with a message in *error. */
 int merge_files(struct merge *m, char **error);
+/* A file of the result, open under its temporary name; it appears with the results.  NULL with errno set. */
+struct outfile *merge_begin_file(struct merge *m, const char *name);
+/* merge_records.c: what they are called in a run's directory. */
+const char *merge_records_name(enum merge_records kind);
+/* All runs have records.  Likewise. */
+int merge_records(struct merge *m, char **error);
 
 #endif

@@ -15,13 +15,8 @@
 
 #include "merge.h"
 
-static const char *const records_name[] = { [RECORDS_PLAIN] = "records.fresh",
-	[RECORDS_GZIP] = "records.fresh.gz",
-	[RECORDS_ZSTD] = "records.fresh.zst" };
-
-/* The joined file of that name, open.  NULL with errno set. */
-static struct outfile *
-begin(struct merge *m, const char *name)
+struct outfile *
+merge_begin_file(struct merge *m, const char *name)
 {
 	char *path = path_join(m->made, name);
 	struct outfile *out = &m->files[m->nfiles];
@@ -34,11 +29,11 @@ begin(struct merge *m, const char *name)
 	return out;
 }
 
-/* One after another; text: a last line that lacks its end gets it.  A file that is not there adds nothing. */
+/* One after another; a last line that lacks its end gets it.  A file that is not there adds nothing. */
 static int
-join(struct merge *m, const char *name, bool text, char **error)
+join(struct merge *m, const char *name, char **error)
 {
-	struct outfile *out = begin(m, name);
+	struct outfile *out = merge_begin_file(m, name);
 	int to = out != NULL ? fileno(out->f) : -1, rc = out != NULL ? 0 : -1;
 
 	for (size_t i = 0; i < m->nsources && rc == 0; i++) {
@@ -48,7 +43,7 @@ join(struct merge *m, const char *name, bool text, char **error)
 		if (from == -1)
 			rc = errno == ENOENT ? 0 : -1;
 		else if ((rc = file_append(from, to)) == 1)
-			rc = text ? file_write_fd(to, "\n", 1) : 0;
+			rc = file_write_fd(to, "\n", 1);
 		if (rc == -1)
 			*error = xasprintf("%s: %s", path, strerror(errno));
 		if (from != -1)
@@ -105,7 +100,7 @@ raise_number(struct buf *b, const char *key, uint64_t more)
 static int
 join_bad(struct merge *m, char **error)
 {
-	struct outfile *out = begin(m, "records.bad");
+	struct outfile *out = merge_begin_file(m, "records.bad");
 	uint64_t lines0 = 0, bytes0 = 0;
 	char *line = NULL;
 	size_t cap = 0;
@@ -115,7 +110,8 @@ join_bad(struct merge *m, char **error)
 	buf_init(&b);
 	for (size_t i = 0; i < m->nsources && rc == 0; i++) {
 		char *path = path_join(m->sources[i].path, "records.bad");
-		char *records = path_join(m->sources[i].path, records_name[m->sources[i].records]);
+		char *records = path_join(
+		    m->sources[i].path, merge_records_name(m->sources[i].records));
 		FILE *f = fopen(path, "re");
 		struct stat st;
 
@@ -145,21 +141,12 @@ join_bad(struct merge *m, char **error)
 	return rc;
 }
 
-/* Can the records be joined?  A sentence when they are to be and cannot. */
 static bool
-records_join(const struct merge *m)
+all_have_records(const struct merge *m)
 {
 	for (size_t i = 0; i < m->nsources; i++) {
-		const struct merge_source *src = &m->sources[i];
-
-		if (src->records == RECORDS_NONE)
+		if (m->sources[i].records == RECORDS_NONE)
 			return false;
-		if (src->records != m->sources[0].records) {
-			log_warn("the records of %s and %s are packed in different ways, so they "
-				 "stay where they are",
-			    m->sources[0].path, src->path);
-			return false;
-		}
 	}
 	return true;
 }
@@ -174,7 +161,7 @@ copy_common(struct merge *m, const char *name, char **error)
 
 	if (from != -1) {
 		path = path_join(m->made, name);
-		out = begin(m, name);
+		out = merge_begin_file(m, name);
 		rc = out == NULL || file_append(from, fileno(out->f)) == -1 ? -1 : 0;
 		if (rc == -1)
 			*error = xasprintf("%s: %s", path, strerror(errno));
@@ -203,18 +190,16 @@ merge_files(struct merge *m, char **error)
 	static const char *const common[] = { "survey.conf", "cidrs.v4", "cidrs.v6" };
 
 	m->files = xcalloc(sizeof(m->file_list) / sizeof(m->file_list[0]), sizeof(*m->files));
-	m->join = !m->o->no_records && records_join(m);
+	m->join = !m->o->no_records && all_have_records(m);
 	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]) && merge_one_config(m); i++) {
 		if (copy_common(m, common[i], error) == -1)
 			return -1;
 	}
 	if (!m->join)
 		return 0;
-	if (join(m, records_name[m->sources[0].records], m->sources[0].records == RECORDS_PLAIN,
-		error) == -1 ||
-	    join_bad(m, error) == -1 || join(m, "zmap.ips", true, error) == -1 ||
-	    join(m, "out-of-country.ips", true, error) == -1 ||
-	    join(m, "dns.ndjson", true, error) == -1)
+	if (merge_records(m, error) == -1 || join_bad(m, error) == -1 ||
+	    join(m, "zmap.ips", error) == -1 || join(m, "out-of-country.ips", error) == -1 ||
+	    join(m, "dns.ndjson", error) == -1)
 		return -1;
 	return outdo(m, error);
 }

@@ -1,6 +1,7 @@
 /* Whose a purged directory is. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@ struct owner {
 	gid_t gid;
 };
 
-/* The file, and the directory that it is in. */
+/* The file, and the folder below the directory that it is in. */
 static int
 own_file(const char *path, const struct rundir_file *file, const struct stat *st, void *arg)
 {
@@ -28,7 +29,7 @@ own_file(const char *path, const struct rundir_file *file, const struct stat *st
 	(void)file;
 	if (st->st_uid != o->uid || st->st_gid != o->gid)
 		rc = fchownat(o->dir, path, o->uid, o->gid, AT_SYMLINK_NOFOLLOW);
-	if (rc == 0)
+	if (rc == 0 && strcmp(above, ".") != 0)
 		rc = fchownat(o->dir, above, o->uid, o->gid, AT_SYMLINK_NOFOLLOW);
 	free(above);
 	return rc;
@@ -50,6 +51,9 @@ purge_own(const char *dir, const char *made)
 			struct owner owner = { fd, st.st_uid, st.st_gid };
 
 			rc = rundir_walk(made, own_file, &owner);
+			/* Last: until then nobody else reaches what is in it, to put links on our way. */
+			if (rc == 0)
+				rc = fchown(fd, st.st_uid, st.st_gid);
 		}
 		if (rc == 0)
 			rc = fchmod(fd, st.st_mode & 07777);

@@ -13,9 +13,9 @@
 
 #include "survey/mem.h"
 #include "survey/record.h"
+#include "survey/source.h"
 
 #include "form.h"
-#include "source.h"
 
 #define BATCH_BYTES ((size_t)256 << 10)
 #define KEEP_BYTES ((size_t)2 << 20) /* a batch grown past this for a long line shrinks again */
@@ -161,6 +161,18 @@ add_line(struct reader *r, struct batch *b, size_t at, size_t len, size_t taken,
 	l->number = r->number++;
 	l->offset = offset;
 	l->refusal = too_long ? (enum record_refusal)SIMD_TOO_LONG : REFUSED_NO;
+}
+
+/* A line of which nothing is left to be read. */
+static void
+add_torn(struct reader *r, struct batch *b, size_t at)
+{
+	b->counts.lines++;
+	mem_grow(&b->lines, &b->lines_cap, b->nlines + 1, sizeof(*b->lines));
+	b->lines[b->nlines++] = (struct line){ .at = at,
+		.number = r->number++,
+		.offset = r->offset,
+		.refusal = (enum record_refusal)SIMD_TRUNCATED };
 }
 
 /*
@@ -351,6 +363,8 @@ end_text(struct reader *r, struct batch *b, size_t *start, size_t len)
 	if (*start < len) {
 		add_line(r, b, *start, len - *start, len - *start, false);
 		*start = len;
+	} else if (source_is_torn(r->source)) {
+		add_torn(r, b, len);
 	}
 	if (r->form != RECORD_LINES && r->text.array && !within)
 		r->error = xasprintf("%s: the array ends without its bracket, so records may be "

@@ -10,9 +10,9 @@
 #include <zstd.h>
 
 #include "survey/file.h"
+#include "survey/frames.h"
 #include "survey/mem.h"
-
-#include "source.h"
+#include "survey/source.h"
 
 #define PACKED_SIZE ((size_t)256 << 10)
 #define ZSTD_MAGIC_LEN 4
@@ -28,6 +28,7 @@ struct source {
 	size_t at, len;
 	bool eof;
 	bool between; /* gzip members or zstd frames: the file may end here */
+	bool torn; /* it ended within a line that could not be unpacked */
 	z_stream z;
 	bool z_ready;
 	ZSTD_DStream *zstd;
@@ -125,6 +126,19 @@ read_gzip(struct source *s, char *buf, size_t cap, char **error)
 	return (long)(cap - s->z.avail_out);
 }
 
+/* A frame without end, as a survey leaves it that runs or was killed, and nothing worse? */
+static bool
+is_left_open(struct source *s)
+{
+	struct frames_end e;
+
+	if (s->waits || frames_find_end(s->fd, &e) == -1 || !e.stream || e.damaged)
+		return false;
+	s->torn = e.rest > 0;
+	s->between = true;
+	return true;
+}
+
 static long
 read_zstd(struct source *s, char *buf, size_t cap, char **error)
 {
@@ -133,16 +147,20 @@ read_zstd(struct source *s, char *buf, size_t cap, char **error)
 
 	while (out.pos < out.size) {
 		ZSTD_inBuffer in;
+		size_t had = out.pos;
 
 		if (fill(s, error) == -1)
 			return -1;
-		if (s->at == s->len) {
-			if (s->between || out.pos > 0)
+		if (s->at == s->len && s->between)
+			break;
+		/* Of a frame without end the unpacker may hold text when all input has gone in. */
+		in = (ZSTD_inBuffer){ s->packed, s->len, s->at };
+		rc = ZSTD_decompressStream(s->zstd, &out, &in);
+		if (s->at == s->len && out.pos == had && !ZSTD_isError(rc)) {
+			if (out.pos > 0 || is_left_open(s))
 				break;
 			return damaged(s, "zstd", "ends too early", error);
 		}
-		in = (ZSTD_inBuffer){ s->packed, s->len, s->at };
-		rc = ZSTD_decompressStream(s->zstd, &out, &in);
 		s->at = in.pos;
 		if (ZSTD_isError(rc)) {
 			if (out.pos > 0)
@@ -235,6 +253,12 @@ source_close(struct source *s)
 		close(s->fd);
 	free(s->packed);
 	free(s);
+}
+
+bool
+source_is_torn(const struct source *s)
+{
+	return s->torn;
 }
 
 long

@@ -70,10 +70,24 @@ def answers(records):
                               check=True, capture_output=True).stdout
 
 
-def make(folder, records, dns, shard=None, shards=1, seed=7, day=1, **more):
+def packed(text, torn=None):
+    """As run.compress packs lines, though in blocks that are no shorter; torn: killed in the middle of that line."""
+    def block(data, last=0):
+        return (len(data) << 3 | last).to_bytes(3, "little") + data
+    begin = b"\x28\xb5\x2f\xfd\x00\x58"
+    lines = text.splitlines(keepends=True)
+    out, left = b"", lines
+    while len(left) > 200:
+        out += begin + b"".join(map(block, left[:200])) + block(b"", 1)
+        left = left[200:]
+    out += begin + b"".join(map(block, left))
+    return out + (block(b"", 1) if torn is None else block(torn)[:3 + len(torn) // 2])
+
+
+def make(folder, records, dns, shard=None, shards=1, seed=7, day=1, name="records.fresh", **more):
     """A run directory, analysed.  shard: it is one of a scan's."""
     folder.mkdir()
-    (folder / "records.fresh").write_bytes(records)
+    (folder / name).write_bytes(records)
     (folder / "dns.ndjson").write_bytes(dns)
     (folder / "zmap.ips").write_text(f"198.51.100.{shard or 0}\n")
     if shard is not None:
@@ -86,7 +100,7 @@ def make(folder, records, dns, shard=None, shards=1, seed=7, day=1, **more):
         run["scan"].update(more.pop("scan", {}))
         run.update(more)
         (folder / "run.json").write_text(json.dumps(run))
-    status = 3 if b"{torn" in records else 0
+    status = more.pop("status", 3 if b"{torn" in records else 0)
     survey("analyze", folder, "--country", "IE", "-m", STUDY / "mmdb", "--no-weak", status=status)
     return folder
 
@@ -142,6 +156,40 @@ def test_shards(tmp):
     for args in (("find", tmp / "all", "AS64500"), ("status", tmp / "all"), ("compare", runs[0], tmp / "all")):
         r = subprocess.run([SURVEY, *map(str, args)], capture_output=True)
         equal(f"survey {args[0]}", r.returncode in (0, 1), True)
+
+
+def test_packed(tmp):
+    """Records that the run has packed, others, and those of a run that was killed, are joined."""
+    cut = parts()
+    dns = [answers(c) for c in cut]
+    whole = make(tmp / "whole", b"".join(c if c.endswith(b"\n") else c + b"\n" for c in cut), b"".join(dns))
+    (whole / "zmap.ips").write_text("198.51.100.0\n198.51.100.1\n198.51.100.2\n")
+    zst = "records.fresh.zst"
+    torn = cut[1].splitlines(keepends=True)
+    kinds = {"all": [(packed(cut[0]), zst), (packed(b"".join(torn[:-1]), torn=torn[-1]), zst), (packed(cut[2]), zst)],
+             "mixed": [(packed(cut[0]), zst), (cut[1], "records.fresh"), (gzip.compress(cut[2]), "records.fresh.gz")],
+             "other": [(cut[0], "records.fresh"), (gzip.compress(cut[1]), "records.fresh.gz"), (cut[2], "records.fresh")]}
+    for kind, files in kinds.items():
+        runs = [make(tmp / f"{kind}{i}", text, dns[i], shard=i, shards=3, name=name, status=3 if i < 2 else 0)
+                for i, (text, name) in enumerate(files)]
+        out = tmp / kind
+        survey("merge", "-o", out, *runs, status=3)
+        for step in range(2):  # the result as it is, and made again from its records
+            for name in FILES:
+                if name not in ("records.fresh", "records.bad"):
+                    equal(f"{kind}, {step}: {name}", (out / name).read_bytes(), (whole / name).read_bytes())
+            bad = [[json.loads(x)["reason"] for x in (d / "records.bad").read_text().splitlines()] for d in (out, whole)]
+            equal(f"{kind}, {step}: lines that could not be read", bad[0], bad[1])
+            equal("what is there", sorted(p.name for p in out.glob("records.fresh*")), [zst])
+            survey("analyze", out, "-m", STUDY / "mmdb", "--no-weak", status=3)
+        # Without somebody's record, and then without all.
+        who = json.loads(cut[0].splitlines()[3])["ip"]
+        survey("purge", out, "--host", who, status=3)
+        equal("one line less", keys_of(out, who), [])
+        survey("analyze", out, "-m", STUDY / "mmdb", "--no-weak", status=3)
+        equal("it stays away", keys_of(out, who), [])
+        survey("purge", out, "--records", status=3)
+        equal("no records", list(out.glob("records.fresh*")), [])
 
 
 def record(ip, word, at="2026-06-01T10:00:00Z", **more):
@@ -258,7 +306,7 @@ def test_opt_outs(tmp):
 
 
 with tempfile.TemporaryDirectory() as folder:
-    for test in (test_shards, test_scans, test_refusals, test_results, test_opt_outs):
+    for test in (test_shards, test_packed, test_scans, test_refusals, test_results, test_opt_outs):
         place = pathlib.Path(folder) / test.__name__
         place.mkdir()
         test(place)

@@ -69,14 +69,18 @@ def twice_stopped():
         run.records()
 
 
-def torn():
+def torn(compress=False):
     """A last line without its end: put aside, said, and its host asked again."""
-    with Run() as run:
+    with Run(run={"compress": compress}) as run:
         run.finish()
-        path = run.dir / "records.fresh"
-        text = path.read_bytes()
-        torn_ip = json.loads(text.splitlines()[-1])["ip"]
-        path.write_bytes(text[:-100])
+        path = run.dir / ("records.fresh.zst" if compress else "records.fresh")
+        torn_ip = run.records()[-1]["ip"]
+        path.write_bytes(path.read_bytes()[:-100])
+        if compress:  # as it is, it has a line less, and says so
+            out = subprocess.run([SURVEY, "analyze", str(path), "-o", str(run.top / "out"), "--country", "XX"],
+                                 capture_output=True, text=True, check=False)
+            found = json.loads((run.top / "out/run.json").read_text())["analysis"]
+            need((out.returncode, found["refused"]) == (3, {"truncated": 1}), f"{out.returncode}: {found}\n{out.stderr}")
         run_json = run.manifest()
         run_json["state"] = "running"
         (run.dir / "run.json").write_text(json.dumps(run_json))
@@ -84,7 +88,31 @@ def torn():
         check_complete(run)
         bad = [json.loads(line) for line in (run.dir / "records.bad").read_text().splitlines()]
         need([b["reason"] for b in bad] == ["torn"], f"records.bad: {bad}")
-        need(torn_ip in bad[0]["text"], "the torn line's text is not kept")
+        need(compress or torn_ip in bad[0]["text"], "the torn line's text is not kept")
+        need(run.manifest()["counts"]["torn"] == 1, "run.json does not count it")
+        need([f.name for f in run.dir.glob("records.fresh*")] == [path.name], "records in two files")
+
+
+def torn_packed():
+    """Packed records as well; and they go on as they began, whatever the config says now."""
+    torn(compress=True)
+    with Run(run={"compress": True}, grab={"rate_hosts": 10}) as run:
+        p = run.start()
+        wait_for(lambda: p.poll() is not None or
+                 list(run.top.glob("runs/latest/records.fresh.zst")) and len(run.records_so_far()) > 4, "records")
+        p.send_signal(signal.SIGINT)
+        need(p.wait(40) == 130, f"exit status {p.returncode}")
+        run.settings["run"]["compress"] = False
+        run.write(run.settings)
+        run.finish("--force")
+        need("go on as they began, in records.fresh.zst" in run.output(), "not said")
+        check_complete(run)
+        packed = run.dir / "records.fresh.zst"
+        (run.dir / "records.fresh.gz").write_bytes(b"")
+        packed.unlink()
+        run_json = run.manifest() | {"state": "stopped"}
+        (run.dir / "run.json").write_text(json.dumps(run_json))
+        need("gunzip it" in run.finish("--force", status=1), "records.fresh.gz: not said")
 
 
 def shards():
@@ -370,7 +398,7 @@ def piped():
         run.finish()  # and now it is not needed any more
 
 
-CASES = {f.__name__: f for f in (stopped, twice_stopped, torn, shards, machines, config, old,
+CASES = {f.__name__: f for f in (stopped, twice_stopped, torn, torn_packed, shards, machines, config, old,
                                  database, unbegun, given_up, together,
                                  computing, piped, second_pass)}
 

@@ -133,10 +133,20 @@ class Run:
         return json.loads((self.dir / "run.json").read_text(encoding="utf-8"))
 
     def records(self):
-        """The lines of records.fresh; a line that is no record fails."""
-        text = (self.dir / "records.fresh").read_bytes()
+        """The lines of records.fresh, packed or not; a line that is no record fails."""
+        names = [f.name for f in self.dir.glob("records.fresh*")]
+        need(len(names) == 1, f"files of records: {names}")
+        text = (self.dir / names[0]).read_bytes()
+        if names[0].endswith(".zst"):
+            text = subprocess.run(["zstd", "-dcq"], input=text, capture_output=True, check=True).stdout
         need(text == b"" or text.endswith(b"\n"), "records.fresh ends in a torn line")
         return [json.loads(line) for line in text.splitlines()]
+
+    def records_so_far(self):
+        """What of packed records zstd(1) unpacks while they are written: all but the last few."""
+        with (self.dir / "records.fresh.zst").open("rb") as packed:
+            text = subprocess.run(["zstd", "-dcq"], stdin=packed, capture_output=True, check=False).stdout
+        return [json.loads(line) for line in text[:text.rfind(b"\n") + 1].splitlines()]
 
 
 TARGETS = sorted(set(EXPECTED["hits"]) - set(EXPECTED["out_of_country"]))

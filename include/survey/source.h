@@ -1,8 +1,10 @@
 /* Bytes of a record file, whatever it is packed in. */
-#ifndef RECORD_SOURCE_H
-#define RECORD_SOURCE_H
+/* Layer: record */
+#ifndef SURVEY_SOURCE_H
+#define SURVEY_SOURCE_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct source;
@@ -20,5 +22,10 @@ void source_close(struct source *s);
  * with a message in *error when the file cannot be read or unpacked further.
  */
 long source_read(struct source *s, char *buf, size_t cap, char **error);
+/*
+ * After the end: a survey that packs its records (survey/spool.h) was killed while it wrote, so
+ * some of the last line is in the file, and none of it could be unpacked.
+ */
+bool source_is_torn(const struct source *s);
 
 #endif

@@ -1,0 +1,126 @@
+/* The records of the runs, one after the other. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "survey/file.h"
+#include "survey/frames.h"
+#include "survey/mem.h"
+#include "survey/pack.h"
+#include "survey/source.h"
+
+#include "merge.h"
+
+#define PIECE ((size_t)256 << 10)
+
+static const char *const records_name[] = { [RECORDS_PLAIN] = "records.fresh",
+	[RECORDS_GZIP] = "records.fresh.gz",
+	[RECORDS_ZSTD] = "records.fresh.zst" };
+
+const char *
+merge_records_name(enum merge_records kind)
+{
+	return records_name[kind];
+}
+
+/* As a frame of its own. */
+static int
+put_frame(int to, const char *text, size_t len)
+{
+	struct packer *p = packer_open(to, PACK_ZSTD);
+	int rc = p != NULL ? packer_write(p, text, len) : -1;
+
+	return packer_close(p) == -1 ? -1 : rc;
+}
+
+/* Frames follow each other as lines do.  Where a run was killed, a torn line stays one. */
+static int
+append_packed(int from, int to)
+{
+	off_t at = lseek(to, 0, SEEK_END), end = lseek(from, 0, SEEK_END);
+	struct frames_lines l;
+	struct buf torn;
+	int rc = -1;
+
+	buf_init(&torn);
+	if (at != -1 && end != -1 && frames_find_lines(from, &l, &torn) == 0 &&
+	    file_append(from, to) != -1 && ftruncate(to, at + l.keep) == 0 &&
+	    lseek(to, 0, SEEK_END) != -1)
+		rc = l.open ? file_write_fd(to, FRAMES_LAST, FRAMES_LAST_LEN) : 0;
+	if (rc == 0 && l.keep < end) {
+		buf_adds(&torn, torn.len > 0 ? "\n" : "{\n");
+		rc = put_frame(to, torn.data, torn.len);
+	}
+	buf_fini(&torn);
+	return rc;
+}
+
+/* Records that are packed otherwise, or not at all.  *error may be set. */
+static int
+pack_anew(const char *path, int to, char **error)
+{
+	struct source *s = source_open(path, NULL, error);
+	struct packer *p = s != NULL ? packer_open(to, PACK_ZSTD) : NULL;
+	char *piece = xmalloc(PIECE), last = '\n';
+	long n = p != NULL ? 0 : -1;
+	int rc;
+
+	while (p != NULL && (n = source_read(s, piece, PIECE, error)) > 0) {
+		if (packer_write(p, piece, (size_t)n) == -1) {
+			n = -1;
+			break;
+		}
+		last = piece[n - 1];
+	}
+	rc = n == -1 || (last != '\n' && packer_write(p, "\n", 1) == -1) ? -1 : 0;
+	if (packer_close(p) == -1)
+		rc = -1;
+	source_close(s);
+	free(piece);
+	return rc;
+}
+
+static int
+append(
+    const struct merge_source *src, enum merge_records kind, const char *path, int to, char **error)
+{
+	int from, rc;
+
+	if (src->records != kind)
+		return pack_anew(path, to, error);
+	if ((from = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		return -1;
+	rc = kind == RECORDS_ZSTD ? append_packed(from, to) : file_append(from, to);
+	if (rc == 1) /* the last line lacks its end, or there is none to be seen */
+		rc = kind == RECORDS_PLAIN ? file_write_fd(to, "\n", 1) : 0;
+	close(from);
+	return rc;
+}
+
+/* In the same way as all of them are packed, else in zstd. */
+int
+merge_records(struct merge *m, char **error)
+{
+	enum merge_records kind = m->sources[0].records;
+	struct outfile *out;
+	int rc;
+
+	for (size_t i = 1; i < m->nsources; i++)
+		kind = m->sources[i].records == kind ? kind : RECORDS_ZSTD;
+	out = merge_begin_file(m, records_name[kind]);
+	rc = out != NULL ? 0 : -1;
+	for (size_t i = 0; i < m->nsources && rc == 0; i++) {
+		const struct merge_source *src = &m->sources[i];
+		char *path = path_join(src->path, records_name[src->records]);
+
+		rc = append(src, kind, path, fileno(out->f), error);
+		if (rc == -1 && *error == NULL)
+			*error = xasprintf("%s: %s", path, strerror(errno));
+		free(path);
+	}
+	if (rc == -1 && *error == NULL)
+		*error = xasprintf("%s/%s: %s", m->made, records_name[kind], strerror(errno));
+	return rc;
+}
