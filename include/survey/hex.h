@@ -12,14 +12,13 @@ struct buf;
 static inline int
 hex_value(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	unsigned digit = (unsigned char)c - (unsigned)'0';
+	unsigned letter = ((unsigned char)c | 0x20u) - (unsigned)'a';
+
+	return digit < 10 ? (int)digit : letter < 6 ? (int)letter + 10 : -1;
 }
 
-/* Exactly n bytes of 2 n digits in either case; false when s is anything else. */
+/* Exactly n bytes of 2 n digits in either case; false when s is anything else, and out is of no use. */
 bool hex_parse(const char *s, size_t len, uint8_t *out, size_t n);
 /* Append n bytes in lower case. */
 void hex_add(struct buf *b, const uint8_t *p, size_t n);

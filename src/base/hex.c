@@ -5,16 +5,17 @@
 bool
 hex_parse(const char *s, size_t len, uint8_t *out, size_t n)
 {
+	int all = 0; /* negative once a character is no digit */
+
 	if (len != 2 * n)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		int hi = hex_value(s[2 * i]), lo = hex_value(s[2 * i + 1]);
 
-		if (hi == -1 || lo == -1)
-			return false;
-		out[i] = (uint8_t)(hi << 4 | lo);
+		all |= hi | lo;
+		out[i] = (uint8_t)((unsigned)hi << 4 | (unsigned)lo);
 	}
-	return true;
+	return all >= 0;
 }
 
 void

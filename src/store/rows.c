@@ -328,6 +328,8 @@ read_cert(struct reading *r, sqlite3_stmt *s)
 	if (key != STUDY_NONE) {
 		t = column_text(s, 1, &len);
 		c.has_sha256 = hex_parse(t, len, c.sha256, sizeof(c.sha256));
+		if (!c.has_sha256) /* certificates are compared as a whole */
+			memset(c.sha256, 0, sizeof(c.sha256));
 		c.key = r->key_number[key];
 		c.serial = text_number(r, s, 3);
 		c.subject = text_number(r, s, 4);
