@@ -328,7 +328,7 @@ read_both(struct analysis *a)
 		return rc != 0 ? rc : EXIT_FAILED;
 	}
 	if (answers.counts.bad > 0)
-		log_warn("%s: %llu lines are no answers; the names in them count as not asked",
+		log_warn("%s: %llu lines hold no answer; the names in them count as not asked",
 		    a->dns_file, (unsigned long long)answers.counts.bad);
 	analysis_cost_reading(a);
 	*analysis_cost(a, answers.cost.name) = answers.cost;

@@ -151,7 +151,7 @@ report_notes(const struct analysis *a)
 			    record_note_name((enum record_note)i), (unsigned long long)c->note[i]);
 	}
 	if (parts.len > 0)
-		log_info("parts of records left out or unusual (%s)", parts.data);
+		log_info("parts of records were left out, or are unusual (%s)", parts.data);
 	buf_fini(&parts);
 }
 

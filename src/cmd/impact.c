@@ -200,7 +200,8 @@ cmd_impact(int argc, char **argv)
 	if (r.config_path != NULL)
 		r.config = config_read(r.config_path);
 	else if (rundir_own_config(r.o.path, &r.config) == -1)
-		log_warn("%s: what its config says of resolvers is not known", r.o.path);
+		log_warn(
+		    "%s: its config cannot be used, so the section dns has its defaults", r.o.path);
 	rc = r.config_path != NULL && r.config == NULL ? EXIT_USAGE : run(&r);
 	config_free(r.config);
 	return rc;

@@ -74,7 +74,8 @@ read_ranges(struct request *r, char **argv, size_t n)
 		}
 		if (ip_range_size(&r->ranges[r->n]) > OPTOUT_MAX &&
 		    r->ranges[r->n].lo.family == 4) {
-			log_error("optout: %s: so many addresses belong to nobody who would ask",
+			log_error("optout: %s: the network is too large for an opt-out: nobody "
+				  "owns so many addresses",
 			    argv[r->n]);
 			return EXIT_USAGE;
 		}

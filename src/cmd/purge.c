@@ -313,7 +313,7 @@ run(struct request *r, char **paths, size_t n)
 	int status = EXIT_USAGE;
 
 	if (r->o.records + r->o.names + (r->hosts.n > 0) != 1) {
-		log_error("purge: one of --records, --names and --host says what is to go");
+		log_error("purge: say what is to go: --records, --names or --host");
 		return EXIT_USAGE;
 	}
 	if (r->has_days && r->hosts.n > 0) {

@@ -31,8 +31,8 @@ static const struct command_option options[] = {
 	[ASN] = { "asn", 0, "N[,N…]", "those of these ASes that have shared or weak keys" },
 	[SINCE_NOTIFY] = { "since-notify", 0, "DIR", "those of whom survey notify has told in DIR",
 	    ARG_DIRECTORY },
-	[CONFIG] = { "config", 0, "CONF", "whose ranges, block lists, opt-outs and rates hold",
-	    ARG_CONF },
+	[CONFIG] = { "config", 0, "CONF",
+	    "a config: its ranges, block lists, opt-outs and rates are kept to", ARG_CONF },
 	[OUTPUT] = { "output", 'o', "DIR", "the result (default: beside RUNDIR, with the time)",
 	    ARG_NEW_DIRECTORY },
 	[AGAIN] = { "again", 0, NULL, "also hosts that were asked within a day" },
@@ -126,10 +126,10 @@ check(const struct request *r)
 	int ways = (r->o.nclusters > 0) + (r->o.nasns > 0) + (r->o.notify != NULL);
 
 	if (ways != 1)
-		log_error("recheck: one of --cluster, --asn and --since-notify says which hosts");
+		log_error("recheck: say which hosts: --cluster, --asn or --since-notify");
 	else if (r->config == NULL)
-		log_error("recheck: --config CONF is needed: its block lists, opt-outs and rates "
-			  "hold");
+		log_error(
+		    "recheck: --config CONF is needed, for its block lists, opt-outs and rates");
 	else if (geteuid() == 0)
 		log_error("recheck: this needs no privileges; run it as the user to whom %s "
 			  "belongs, with sudo -u or setpriv(1)",
@@ -309,7 +309,7 @@ run(struct request *r)
 	r->output = output;
 	if (rc == 0 && hosts.n == 0) {
 		log_error(hosts.recent > 0 ? "recheck: all of these hosts were asked within a day; "
-					     "--again asks them nevertheless"
+					     "--again asks them anyway"
 					   : "recheck: no such host has a shared or weak key");
 		rc = hosts.recent > 0 ? EXIT_INCOMPLETE : EXIT_USAGE;
 	} else if (rc == 0) {

@@ -21,11 +21,11 @@ static const struct command_option options[] = {
 	[NEW] = { "new", 'n', NULL, "start afresh, leave an unfinished run alone" },
 	[FORCE] = { "force", 'f', NULL, "continue although the config has changed" },
 	[SHARD] = { "shard", 0, "I/N",
-	    "this is machine I (from 0) of N that share one survey; auto/N: as a scheduler says" },
+	    "this is machine I (from 0) of the N that share a survey; auto/N asks the scheduler" },
 	[NO_WEAK] = { "no-weak", 0, NULL, "do not look for weak keys" },
 	[JSON] = { "json-progress", 0, NULL, "progress as JSON lines on standard output" },
 	[YES_FAST] = { "yes-fast", 0, NULL,
-	    "rates far above those of published studies are meant" },
+	    "allow rates far above those of the published studies" },
 	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },
 };

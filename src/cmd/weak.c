@@ -24,7 +24,7 @@ static const struct command_option options[] = {
 	[CONFIG] = { "config", 0, "CONF", "take the weak section of this config, not of the run's",
 	    ARG_CONF },
 	[MEMORY] = { "memory", 'm', "BYTES",
-	    "batch GCD stays below, as in 4G (default: half of the machine's)" },
+	    "memory for batch GCD, as in 4G (default: half of the machine's)" },
 	[THREADS] = { "threads", 'j', "N", "threads (default: one a processor)" },
 	[PRIMES] = { "primes", 0, "FILE",
 	    "write the primes that are found into a new file: private keys!", ARG_NEW_FILE },
@@ -88,8 +88,7 @@ take_option(struct request *r, int option, const struct command_args *a)
 		return 0;
 	case MEMORY:
 		if (!text_parse_bytes(a->value, &bytes)) {
-			log_error(
-			    "weak: --memory %s: bytes are needed, as in 512M or 4G", a->value);
+			log_error("weak: --memory %s: expected bytes, as in 512M or 4G", a->value);
 			return -1;
 		}
 		r->o.memory = (size_t)bytes;

@@ -97,7 +97,7 @@ say_range(struct doctor *d, struct survey *s, const char *error)
 	text_count(&n[1], (unsigned long long)left);
 	doctor_say(d, left < 1 ? FINDING_FAIL : FINDING_OK, "range",
 	    "scan.block_files, the opt-outs and reserved ranges take all of it away",
-	    "%s addresses, %s left when those that are blocked are gone", n[0].data, n[1].data);
+	    "%s addresses, %s of them not blocked", n[0].data, n[1].data);
 	for (int i = 0; i < 2; i++)
 		buf_fini(&n[i]);
 	if (left >= 1) {

@@ -677,7 +677,7 @@ sandbox_confine(
 		return -1;
 	}
 	if (s.landlock == 0 || !s.filter)
-		log_info("sandbox: this kernel has not all of it: %s", sandbox_text(&s, text));
+		log_info("sandbox: this kernel lacks a part of it: %s", sandbox_text(&s, text));
 	if (state != NULL)
 		*state = s;
 	return 0;

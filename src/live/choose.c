@@ -417,8 +417,8 @@ find_named(struct rundir *d, const char *path, const struct identity *id)
 	}
 	if (is_free(d->fd))
 		return 0;
-	log_error("%s holds other things than a run; --dir names a run's directory, or one "
-		  "that is empty or will be made",
+	log_error("%s holds something other than a run; --dir wants the directory of a run, an "
+		  "empty one, or one that does not exist yet",
 	    path);
 	return EXIT_USAGE;
 }
@@ -580,7 +580,8 @@ rundir_latest(const struct rundir *d, const struct config *c, const struct run_o
 	    fstat(d->fd, &st) == -1 || at.st_ino != st.st_ino || at.st_dev != st.st_dev)
 		goto out;
 	if (fstatat(dir, link, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode)) {
-		log_warn("%s/%s is no link of ours: left as it is", c->run.directory, link);
+		log_warn("%s/%s is not a link that survey made: it stays as it is",
+		    c->run.directory, link);
 		goto out;
 	}
 	user = as_user(dir, id);

@@ -336,9 +336,10 @@ on_signal(uv_signal_t *h, int sig)
 		reread_opt_out(c);
 		return;
 	}
-	log_info(c->s->stopped
-		     ? "stopping at once"
-		     : "stopping: hosts in flight have 30 s to finish; once more for at once");
+	log_info(
+	    c->s->stopped
+		? "stopping at once"
+		: "stopping: hosts in flight have 30 s to finish; Ctrl-C once more stops at once");
 	c->s->stopped = true;
 	stop_all(c, drain);
 }

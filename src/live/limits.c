@@ -46,7 +46,7 @@ limits_check(const struct survey *s)
 	if (config_is_fast(c) && !s->o->yes_fast) {
 		log_error(
 		    "scan.rate_pps = %ld, grab.rate_hosts = %g: studies of whole countries took "
-		    "150 and 10; give --yes-fast if more than %d or %d is no slip",
+		    "150 and 10; give --yes-fast if you mean to exceed %d or %d",
 		    c->scan.rate_pps, c->grab.rate_hosts, FAST_PPS, FAST_HOSTS);
 		rc = EXIT_USAGE;
 	}

@@ -154,8 +154,8 @@ check_metrics(const char *path)
 	int rc = 0;
 
 	if (path[0] != '\0' && faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == -1) {
-		log_error(
-		    "run.metrics_file: %s: %s; run.user writes there, best a folder of its own",
+		log_error("run.metrics_file: %s: %s; run.user must be able to write there; a "
+			  "folder of its own is best",
 		    dir, strerror(errno));
 		rc = EXIT_USAGE;
 	}
@@ -209,7 +209,7 @@ check_shard(const struct survey *s)
 	if ((unsigned long)c->scan.shards * s->o->machines > SHARDS_MAX) {
 		log_error(
 		    "scan.shards %ld on %u machines make %lu parts, and ZMap cuts a scan into %d "
-		    "at most: scan.shards may be %u, or 0 (as many as are good)",
+		    "at most: set scan.shards to %u at most, or to 0, and survey chooses",
 		    c->scan.shards, s->o->machines, (unsigned long)c->scan.shards * s->o->machines,
 		    SHARDS_MAX, SHARDS_MAX / s->o->machines);
 		return EXIT_USAGE;

@@ -411,8 +411,9 @@ begin_anew(struct survey *s)
 	if (why == NULL && s->dir.resumed && strcmp(before, s->lists.digest) != 0)
 		why = "run.json tells of others";
 	if (why != NULL && m->nshards > 0) {
-		log_warn("the target lists are not those with which this run began (%s): all %zu "
-			 "shards begin anew; the %llu known hits stay%s",
+		log_warn(
+		    "the target lists differ from those that this run began with (%s): all %zu "
+		    "shards begin anew; the %llu known hits stay%s",
 		    why, m->nshards, (unsigned long long)m->counts.hits,
 		    m->machines > 1 ? "; the other machines need the same lists" : "");
 		for (size_t i = 0; i < m->nshards; i++) {

@@ -51,7 +51,7 @@ check_window(const struct survey *s)
 	    (unsigned long long)s->m.counts.targets_v4, s->c->scan.probes, s->c->scan.rate_pps,
 	    s->m.nshards, s->c->scan.cooldown_s,
 	    s->m.stages[STAGE_SCAN].started != 0
-		? "this run keeps its shards: survey run --new cuts anew"
+		? "this run keeps its shards: survey run --new makes new ones"
 		: "scan faster, on fewer machines with --shard, or in longer hours");
 	return EXIT_USAGE;
 }

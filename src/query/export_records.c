@@ -179,8 +179,8 @@ export_records(const struct exporting *x, const char *dir, struct exported_recor
 	if (rc != 0)
 		log_error("cannot write %s: %s", path, strerror(errno));
 	else if (w.from_study > 0)
-		log_info("%llu hosts have several records, or one of another kind: theirs are made "
-			 "from the study",
+		log_info("%llu hosts have several records, or one of another kind: their lines are "
+			 "made from the study",
 		    (unsigned long long)w.from_study);
 	iptab_fini(&w.hosts);
 	buf_fini(&w.line);

@@ -56,8 +56,8 @@ find_domains(const struct impact_options *o, struct mail *m, uint64_t *refused)
 	if (o->list != -1)
 		rc = take_list(o, m, refused);
 	else if ((rc = mailfile_domains(m, o->path)) == 1)
-		log_error("impact: --domains FILE is needed: nobody has named domains to %s yet",
-		    o->path);
+		log_error(
+		    "impact: --domains FILE is needed: %s has no list of domains yet", o->path);
 	if (rc == 1)
 		return EXIT_USAGE;
 	if (rc == -1)

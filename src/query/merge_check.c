@@ -349,8 +349,8 @@ merge_check(struct merge *m)
 	if (m->nfaults == 0)
 		return 0;
 	if (!m->o->partial) {
-		log_error("these runs do not make one; --partial merges them all the same, and "
-			  "says so in the result");
+		log_error("these runs do not add up to one; --partial merges them all the same, "
+			  "and says so in the result");
 		return EXIT_USAGE;
 	}
 	m->incomplete = true;

@@ -155,8 +155,9 @@ add_dodgy(struct merge *m, const struct merge_source *src, const uint32_t *hosts
 	if (m->no_dodgy)
 		return;
 	if (src->records == RECORDS_NONE) {
-		log_warn("%s has no records, so dodgy.json, which shows those that take no part, "
-			 "is left out",
+		log_warn(
+		    "%s has no records, so dodgy.json, which shows the hosts that take no part, "
+		    "is left out",
 		    src->path);
 		m->no_dodgy = true;
 	} else if (dodgy_entries(&m->raw, src->path, hosts, n) == -1) {

@@ -58,7 +58,7 @@ sweep(const char *dir)
 		if (strncmp(e->d_name, prefix, strlen(prefix)) == 0 &&
 		    strlen(e->d_name) == strlen(prefix) + OUTFILE_RANDOM && lstat(path, &st) == 0 &&
 		    S_ISDIR(st.st_mode)) {
-			log_warn("%s is what a purge that was broken off left: removed", path);
+			log_warn("removed %s, which a purge that did not finish had left", path);
 			(void)file_remove_tree(path);
 		}
 		free(path);
@@ -359,7 +359,7 @@ purge(struct purge *p)
 			log_info("%s: its %s are gone", p->dir, what_goes(p->o));
 	}
 	if (p->foreign > 0)
-		log_warn("%s: %llu files that survey did not make are as they were", p->dir,
+		log_warn("%s: %llu files that survey did not make stay as they were", p->dir,
 		    (unsigned long long)p->foreign);
 	name_derived(p);
 	return name_sources(p) ? EXIT_INCOMPLETE : EXIT_COMPLETE;

@@ -514,6 +514,7 @@ weak_run_config(const char *dir)
 	struct config *c;
 
 	if (rundir_own_config(dir, &c) == -1)
-		log_warn("%s: what its config says of weak keys is not known", dir);
+		log_warn(
+		    "%s: its config cannot be used, so the section weak has its defaults", dir);
 	return c;
 }

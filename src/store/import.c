@@ -196,8 +196,8 @@ tell_lone(const char *path, const struct mapped *m, const struct gather *im)
 	if (kind != NULL && !kind->hosts)
 		log_error("%s is %s", path, kind->what);
 	else if (is_packed(m))
-		log_error("%s is packed: `survey analyze %s -o DIR` reads records that are; a "
-			  "collisions.json has to be unpacked",
+		log_error("%s is compressed: `survey analyze %s -o DIR` reads compressed records; "
+			  "unpack a collisions.json first",
 		    path, path);
 	else if (at < len && m->text[at] == '{' && filekind_is_record(m->text, len, at))
 		log_error("%s holds records: `survey analyze %s -o DIR` makes a study of them, "

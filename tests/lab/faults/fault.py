@@ -371,7 +371,7 @@ def other_directory():
         other.mkdir(mode=0o755)
         (other / "kept").write_text("somebody's")
         text = run.finish("--dir", str(other), until="geo", status=2)
-        need("holds other things" in text, f"not said:\n{text}")
+        need("holds something other" in text, f"not said:\n{text}")
         need(other.owner() == "root" and other.stat().st_mode & 0o777 == 0o755, "it was taken")
         (other / "kept").rename(other / "survey.conf")  # as a run leaves it that died early
         run.finish("--dir", str(other), until="geo")
