@@ -11,7 +11,7 @@ for f in bin/survey share/man/man1/survey.1 share/man/man5/survey.conf.5 \
 	share/bash-completion/completions/survey share/zsh/site-functions/_survey \
 	share/fish/vendor_completions.d/survey.fish \
 	share/doc/survey/examples/survey.conf.example share/doc/survey/README.md \
-	share/doc/survey/docs/formats.md share/doc/survey/docs/cluster.png \
+	share/doc/survey/docs/formats.md share/doc/survey/docs/cluster.png share/doc/survey/docs/report.png \
 	share/doc/survey/CITATION.cff share/survey/apparmor-unbound \
 	lib/systemd/system/survey@.service lib/systemd/system/survey@.timer \
 	lib/sysusers.d/survey.conf lib/tmpfiles.d/survey.conf; do

@@ -46,7 +46,7 @@ def check_survey(deb):
                  "/usr/lib/sysusers.d/survey.conf", "/usr/lib/tmpfiles.d/survey.conf", "/var/lib/survey/",
                  "/etc/survey/block.conf", "/etc/survey/opt-out.conf", "/usr/share/survey/apparmor-unbound",
                  *(doc + n for n in ("changelog.gz", "copyright", "README.md", "CITATION.cff", "sbom.cdx.json",
-                                     "docs/formats.md", "docs/cluster.png", "examples/survey.conf.example",
+                                     "docs/formats.md", "docs/cluster.png", "docs/report.png", "examples/survey.conf.example",
                                      "examples/lab.conf"))):
         check(name in files, f"{deb.name} lacks {name}")
     check(files.get("/var/lib/survey/", ("",))[0] == "drwxr-x---", "others may enter /var/lib/survey")
