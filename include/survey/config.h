@@ -64,7 +64,7 @@ struct config {
 		struct config_list block_files;
 		char *opt_out_file;
 		struct config_list canaries;
-		long canary_interval_s;
+		long canary_interval_s, least_hits;
 		int quiet_from_min,
 		    quiet_to_min; /* of quiet_hours, after midnight, local time; -1 is none */
 	} scan;

@@ -135,6 +135,12 @@ struct manifest_purge {
 	char *what, *why; /* why may be NULL */
 };
 
+/* What the run before found, of the same config: the last complete one when this one began. */
+struct manifest_earlier {
+	char *run; /* the name of its directory; NULL: there is none */
+	uint64_t targets, probed, hits;
+};
+
 struct manifest {
 	bool anonymised; /* of a copy */
 	bool has_scan; /* a survey ran here; false: results of an analysis alone */
@@ -155,6 +161,7 @@ struct manifest {
 	size_t nattempts;
 	struct manifest_canaries canaries;
 	struct manifest_progress progress;
+	struct manifest_earlier earlier;
 	struct manifest_tool *tools;
 	size_t ntools;
 	struct manifest_database databases[2];

@@ -65,11 +65,17 @@ struct glance {
 	bool
 	    began; /* something has been sent: an attempt that ended before is not worth continuing */
 	bool same_config;
+	bool is_sample; /* complete, of a config with the same values, and hosts were found */
 	int64_t created;
+	uint64_t targets, probed, hits;
 };
+
+/* What the child answers: the run that was looked for, and the newest sample. */
+enum { FOUND, SAMPLE, NGLANCES };
 
 struct look {
 	const char *config_path; /* of the run that is looked for; NULL: any */
+	const char *digest; /* of the config; NULL: no sample is looked for */
 	const int *dirs;
 	size_t n;
 	int files[LOOK_AT]; /* run.json of each, or -1 */
@@ -108,22 +114,36 @@ glance_at(const struct look *l, size_t i)
 	g.created = m.created;
 	g.same_config = m.config_path != NULL && l->config_path != NULL &&
 			strcmp(m.config_path, l->config_path) == 0;
+	g.targets = m.counts.targets_v4;
+	g.probed = m.counts.probed;
+	g.hits = m.counts.hits;
+	g.is_sample = manifest_is_finished(&m) && g.same_config && g.probed > 0 && g.hits > 0 &&
+		      l->digest != NULL && m.config_digest != NULL &&
+		      strcmp(m.config_digest, l->digest) == 0;
 	return g;
 }
 
-/* The first run of that config, or the first of all. */
+/* The first run of that config, or the first of all, and from there the first sample. */
 static int
 find_run(int out, void *arg)
 {
 	const struct look *l = arg;
+	bool found = false;
+	int rc = 0;
 
-	for (size_t i = 0; i < l->n; i++) {
+	for (size_t i = 0; i < l->n && rc == 0; i++) {
 		struct glance g = glance_at(l, i);
 
-		if (l->config_path == NULL || (g.error == 0 && g.same_config))
+		if (!found && (l->config_path == NULL || (g.error == 0 && g.same_config))) {
+			found = true;
+			rc = file_write_fd(out, &g, sizeof(g));
+		}
+		if (rc == 0 && found && l->digest == NULL)
+			return 0;
+		if (rc == 0 && found && g.is_sample)
 			return file_write_fd(out, &g, sizeof(g));
 	}
-	return 0;
+	return rc;
 }
 
 /*
@@ -131,16 +151,16 @@ find_run(int out, void *arg)
  * such run, or -1 after a message.
  */
 static int
-look_at(
-    const char *config_path, const int *dirs, size_t n, const struct identity *id, struct glance *g)
+look_at(const char *config_path, const char *digest, const int *dirs, size_t n,
+    const struct identity *id, struct glance g[static NGLANCES])
 {
 	const struct isolate_options o = { .id = id,
 		.profile = SANDBOX_PARSE,
 		.cpu_s = LOOK_CPU_S,
-		.max = sizeof(*g),
+		.max = NGLANCES * sizeof(*g),
 		.stop = signals_stop(),
 		.open = open_manifests };
-	struct look l = { .config_path = config_path, .dirs = dirs, .n = n };
+	struct look l = { .config_path = config_path, .digest = digest, .dirs = dirs, .n = n };
 	struct buf answer;
 	char *why;
 	int rc;
@@ -149,9 +169,10 @@ look_at(
 	if ((rc = isolate(find_run, &l, &o, &answer, &why)) == -1) {
 		log_error("run.json cannot be looked at: %s", why);
 		free(why);
-	} else if (answer.len == sizeof(*g)) {
-		memcpy(g, answer.data, sizeof(*g));
-		rc = g->at < n ? 1 : 0;
+	} else if (answer.len == sizeof(*g) || answer.len == NGLANCES * sizeof(*g)) {
+		memcpy(g, answer.data, answer.len);
+		rc = g[FOUND].at < n ? 1 : 0;
+		g[SAMPLE].is_sample = g[SAMPLE].is_sample && g[SAMPLE].at < n;
 	}
 	buf_fini(&answer);
 	return rc;
@@ -230,17 +251,20 @@ is_free(int at)
  * The newest run, finished or not, of this config in d->parent: its name, which
  * the caller frees, or NULL when there is none.  *rc is an exit_status after a
  * message.  *unused, which the caller frees as well, is what a run that failed
- * at its very beginning has left, or NULL.
+ * at its very beginning has left, or NULL.  d->earlier is set.
  */
 static char *
-newest_run(const struct rundir *d, const struct config *c, const char *prefix,
-    const struct identity *id, struct glance *g, char **unused, int *rc)
+newest_run(struct rundir *d, const struct config *c, const char *prefix, const struct identity *id,
+    struct glance *found_run, char **unused, int *rc)
 {
+	struct glance g[NGLANCES] = { { 0 }, { 0 } };
+	char digest[DIGEST_SIZE];
 	size_t n;
 	char **names = run_names(d->parent, prefix, &n), *found = NULL;
 	int dirs[LOOK_AT], got = 0;
 	struct stat st;
 
+	config_digest(c, digest);
 	for (size_t at = 0; at < n && got == 0; at += LOOK_AT) {
 		size_t batch = n - at < LOOK_AT ? n - at : LOOK_AT;
 
@@ -251,8 +275,13 @@ newest_run(const struct rundir *d, const struct config *c, const char *prefix,
 		    fstatat(dirs[0], "run.json", &st, AT_SYMLINK_NOFOLLOW) == -1 &&
 		    errno == ENOENT && is_free(dirs[0]))
 			*unused = xstrdup(names[0]);
-		if ((got = look_at(c->path, dirs, batch, id, g)) == 1)
-			found = xstrdup(names[at + g->at]);
+		if ((got = look_at(c->path, digest, dirs, batch, id, g)) == 1) {
+			found = xstrdup(names[at + g[FOUND].at]);
+			*found_run = g[FOUND];
+		}
+		if (got == 1 && g[SAMPLE].is_sample)
+			d->earlier = (struct manifest_earlier){ xstrdup(names[at + g[SAMPLE].at]),
+				g[SAMPLE].targets, g[SAMPLE].probed, g[SAMPLE].hits };
 		for (size_t i = 0; i < batch; i++)
 			close_fd(&dirs[i]);
 	}
@@ -384,7 +413,7 @@ find_named(struct rundir *d, const char *path, const struct identity *id)
 {
 	char *why;
 	int fd = trust_open(path, id->uid, trust_flags(id), NULL, NULL, &why), got;
-	struct glance g = { 0 };
+	struct glance glances[NGLANCES] = { { 0 }, { 0 } }, g;
 
 	d->path = xstrdup(path);
 	if (fd == -1 && errno == ENOENT) {
@@ -402,8 +431,9 @@ find_named(struct rundir *d, const char *path, const struct identity *id)
 		close(fd);
 		return EXIT_USAGE;
 	}
-	got = look_at(NULL, &fd, 1, id, &g);
+	got = look_at(NULL, NULL, &fd, 1, id, glances);
 	close(fd);
+	g = glances[FOUND];
 	if (got != 1)
 		return EXIT_FAILED;
 	d->resumed = g.error == 0 && g.began;
@@ -683,5 +713,6 @@ rundir_fini(struct rundir *d)
 	close_fd(&d->parent);
 	free(d->path);
 	free(d->shown);
+	free(d->earlier.run);
 	rundir_init(d);
 }

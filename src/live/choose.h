@@ -20,6 +20,8 @@ struct rundir {
 	int lock; /* descriptor, -1 = not locked */
 	int choice; /* descriptor of run.directory, held while a run is chosen, or -1 */
 	bool resumed; /* the directory holds the beginning of this run */
+	struct manifest_earlier
+	    earlier; /* the last complete run of this config, of those looked at */
 };
 
 /* All descriptors -1. */

@@ -15,12 +15,23 @@ has_usual_rate(const struct config *c)
 	       c->run.target_files.n == 0;
 }
 
+/* The run before is a sample where it was given nearly as many addresses. */
+static bool
+is_like(const struct manifest_earlier *e, uint64_t targets)
+{
+	uint64_t more = e->targets > targets ? e->targets : targets,
+		 less = e->targets > targets ? targets : e->targets;
+
+	return e->run != NULL && more - less <= more / 10;
+}
+
 /* With other hosts than those that a run finds itself (recheck), none of this is asked. */
 void
 judge_found(struct survey *s, bool analyzed)
 {
 	struct manifest *m = &s->m;
 	struct yield y = { .scanned = survey_scans(s),
+		.least = s->c->scan.least_hits,
 		.usual = has_usual_rate(s->c),
 		.analyzed = analyzed && m->found.there,
 		.port = s->c->scan.port,
@@ -30,6 +41,11 @@ judge_found(struct survey *s, bool analyzed)
 		.keys = m->found.keys };
 	char *fault;
 
+	if (is_like(&m->earlier, m->counts.targets_v4)) {
+		y.earlier = m->earlier.run;
+		y.earlier_probed = m->earlier.probed / (uint64_t)s->c->scan.probes;
+		y.earlier_hits = m->earlier.hits;
+	}
 	if (s->o->nhosts > 0 || s->stopped || m->stages[STAGE_SCAN].state != STAGE_DONE)
 		return;
 	if ((fault = yield_fault(&y)) == NULL)

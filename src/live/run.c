@@ -446,6 +446,12 @@ open_manifest(struct survey *s, const char *digest)
 	manifest_set(&m->config_path, s->c->path);
 	manifest_set(&m->config_digest, digest);
 	begin_anew(s);
+	if (!s->dir.resumed) {
+		manifest_set(&m->earlier.run, s->dir.earlier.run);
+		m->earlier.targets = s->dir.earlier.targets;
+		m->earlier.probed = s->dir.earlier.probed;
+		m->earlier.hits = s->dir.earlier.hits;
+	}
 	manifest_set(&m->state_text, NULL);
 	m->state = RUN_RUNNING;
 	m->ended = 0;

@@ -11,9 +11,16 @@
  */
 #define YIELD_LEAST 20000
 #define YIELD_P 1e-6
+/* Less than this share of an earlier run's rate is too little, if it is as unlikely beside that. */
+#define YIELD_SHARE 0.5
 
 struct yield {
 	bool scanned; /* zmap has looked for hosts, to the end */
+	long
+	    least; /* hits in a million addresses that are expected (scan.least_hits); 0: not told */
+	/* A sample: what the last complete run found, of the same config in as many addresses; or NULL. */
+	const char *earlier;
+	uint64_t earlier_probed, earlier_hits;
 	bool usual; /* for port 25 in whole countries: a usual rate is known */
 	bool analyzed;
 	long port;

@@ -73,6 +73,7 @@ static const struct key keys[] = {
 	KEY(scan, interface, STR, "", .check = value_interface, .local = true),
 	KEY(scan, source_ip, STR, "", .check = value_ipv4, .local = true),
 	KEY(scan, gateway_mac, STR, "", .check = value_mac, .local = true),
+	KEY(scan, least_hits, INT, "0", .min = 0, .max = 1e6, .local = true),
 	KEY(scan, quiet_hours, STR, "", .check = value_hours),
 	KEY(scan, zmap, PROGRAM, "zmap", .check = value_program),
 	KEY(scan, block_files, PATHS, "{}", .check = value_path),

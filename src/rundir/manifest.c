@@ -117,7 +117,7 @@ manifest_fini(struct manifest *m)
 {
 	char **texts[] = { &m->name, &m->config_path, &m->config_digest, &m->state_text,
 		&m->interface, &m->source_ip, &m->gateway_ip, &m->gateway_mac, &m->analysis,
-		&m->dns, &m->lists_digest, &m->version, &m->more, &m->sandbox };
+		&m->dns, &m->lists_digest, &m->version, &m->more, &m->sandbox, &m->earlier.run };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		free(*texts[i]);
@@ -199,7 +199,7 @@ manifest_anonymise(struct manifest *m)
 {
 	char **texts[] = { &m->name, &m->config_path, &m->config_digest, &m->state_text,
 		&m->interface, &m->source_ip, &m->gateway_ip, &m->gateway_mac, &m->dns, &m->more,
-		&m->sandbox, &m->analysis };
+		&m->sandbox, &m->analysis, &m->earlier.run };
 	struct jsonw w;
 
 	m->anonymised = true;

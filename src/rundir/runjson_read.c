@@ -103,6 +103,15 @@ get_canaries(json_object *o, struct manifest_canaries *c)
 }
 
 static void
+get_earlier(json_object *o, struct manifest_earlier *e)
+{
+	manifest_set(&e->run, get_text(o, "run"));
+	e->targets = get_uint(o, "targets");
+	e->probed = get_uint(o, "probed");
+	e->hits = get_uint(o, "hits");
+}
+
+static void
 get_scan(json_object *o, struct manifest *m)
 {
 	size_t n;
@@ -121,6 +130,7 @@ get_scan(json_object *o, struct manifest *m)
 	manifest_set(&m->gateway_ip, get_text(o, "gateway_ip"));
 	manifest_set(&m->gateway_mac, get_text(o, "gateway_mac"));
 	manifest_set(&m->lists_digest, get_text(o, "lists_sha256"));
+	get_earlier(json_object_object_get(o, "earlier"), &m->earlier);
 	m->nshards = n;
 	m->shards = xcalloc(n + 1, sizeof(*m->shards));
 	for (size_t i = 0; i < n; i++) {

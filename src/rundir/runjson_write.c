@@ -138,6 +138,20 @@ put_canaries(struct jsonw *w, const struct manifest_canaries *c)
 }
 
 static void
+put_earlier(struct jsonw *w, const struct manifest_earlier *e)
+{
+	if (e->run == NULL)
+		return;
+	jsonw_key(w, "earlier");
+	jsonw_object(w);
+	jsonw_member_string(w, "run", e->run);
+	jsonw_member_uint(w, "targets", e->targets);
+	jsonw_member_uint(w, "probed", e->probed);
+	jsonw_member_uint(w, "hits", e->hits);
+	jsonw_end_object(w);
+}
+
+static void
 put_scan(struct jsonw *w, const struct manifest *m)
 {
 	if (!m->has_scan)
@@ -182,6 +196,7 @@ put_scan(struct jsonw *w, const struct manifest *m)
 	put_attempts(w, m);
 	put_canaries(w, &m->canaries);
 	put_progress(w, &m->progress);
+	put_earlier(w, &m->earlier);
 	jsonw_end_object(w);
 }
 

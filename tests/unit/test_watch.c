@@ -180,6 +180,48 @@ test_yield(void **state)
 	assert_fault(&y, "nothing was asked");
 }
 
+/* What another run found says more than what is usual, and what somebody says more than both. */
+static void
+test_sample(void **state)
+{
+	struct yield y = { .scanned = true,
+		.usual = true,
+		.port = 25,
+		.probed = 1000000,
+		.hits = 900,
+		.earlier = "ie-20260601-120000",
+		.earlier_probed = 1050000,
+		.earlier_hits = 2000 };
+
+	(void)state;
+	assert_fault(&y,
+	    "900 of 1000000 addresses answered on port 25, where 2000 of 1050000 did in "
+	    "the run before, ie-20260601-120000");
+	assert_fault(&y, "scan.least_hits");
+	y.hits = 960; /* half of it and more */
+	assert_fault(&y, NULL);
+	/* A sample that is as small says nothing of so few. */
+	y.probed = y.earlier_probed = 1000;
+	y.earlier_hits = 9;
+	y.hits = 1;
+	assert_fault(&y, NULL);
+	/* A country that always has few. */
+	y = (struct yield){ .scanned = true,
+		.usual = true,
+		.probed = 10000000,
+		.hits = 100,
+		.earlier = "x",
+		.earlier_probed = 10000000,
+		.earlier_hits = 110 };
+	assert_fault(&y, NULL);
+	y.least = 5;
+	assert_fault(&y, NULL);
+	y.least = 50;
+	assert_fault(&y, "where at least 50 in a million are expected (scan.least_hits)");
+	y.hits = 0;
+	assert_fault(&y, "none of 10000000");
+}
+
 int
 main(void)
 {
@@ -192,6 +234,7 @@ main(void)
 		cmocka_unit_test(test_canaries),
 		cmocka_unit_test(test_collapse_with_canaries),
 		cmocka_unit_test(test_yield),
+		cmocka_unit_test(test_sample),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,27 @@ def silent():
         need(run.manifest()["state_text"] is None, "run.json still says why it was incomplete")
 
 
+def fewer():
+    """Far fewer than in the run before, of the same config, is no success, until somebody says that it is right."""
+    with Run(scan={"shards": 1}) as run:
+        first = run.finish(until="report") and run.dir
+        need("earlier" not in run.manifest()["scan"], "the first run has no sample")
+        there("nft", "-f", "-", text="table ip fewer {\nchain in {\ntype filter hook prerouting priority -300\n"
+              "ip daddr != 198.18.10.8/29 tcp dport 25 drop\n}\n}\n")
+        try:
+            said = run.finish(until="report", status=3)
+        finally:
+            there("nft", "delete", "table", "ip", "fewer")
+        m, hits = run.manifest(), len(EXPECTED["hits"])
+        need(run.dir != first and m["scan"]["earlier"]["run"] == first.name and 0 < m["counts"]["hits"] < hits / 2, f"{m}")
+        words = f"where {hits} of {m['counts']['probed']} did in the run before, {first.name}"
+        need(words in said and words in m["state_text"] and m["state"] == "incomplete", f"not said: {words}\n{said[-2000:]}")
+        run.settings["scan"]["least_hits"] = 100
+        run.write(run.settings)
+        run.finish("--force", until="report")
+        need(run.manifest()["state"] == "complete" and run.manifest()["state_text"] is None, "it stays incomplete")
+
+
 def no_key():
     """Hosts that show no key: a sentence and status 3, too."""
     with Run(scan={"mode": "list", "source_ip": "198.19.0.2"}) as run:
@@ -222,7 +243,7 @@ def metrics():
         os.waitpid(canaries, 0)
 
 
-CASES = {f.__name__: f for f in (silent, no_key, middle, collapse, blocked, metrics)}
+CASES = {f.__name__: f for f in (silent, fewer, no_key, middle, collapse, blocked, metrics)}
 
 CASES[sys.argv[2]]()
 print("as it should be")
