@@ -132,8 +132,18 @@ def middle():
     canaries = in_tgt(greet)
     try:
         with Run(scan={"shards": 6, "rate_pps": 400, "canaries": CANARIES, "canary_interval_s": 1,
-                       "source_ip": "198.19.0.2"}) as run, Wire() as wire:
-            p = run.start()
+                       "source_ip": "198.19.0.2"}) as run, Wire() as wire, \
+                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.bind(str(run.top / "notify"))
+            (run.top / "notify").chmod(0o666)
+            told = []
+
+            def hear():
+                while text := systemd.recv(4096):
+                    told.append(text.decode())
+
+            threading.Thread(target=hear, daemon=True).start()
+            p = run.start(env={**os.environ, "NOTIFY_SOCKET": str(run.top / "notify")})
             wait_for(lambda: shards_over(run) >= 2, "two shards")
             with Filtered() as filtered:
                 wait_for(lambda: status(run)[0] == 3, "survey status to say that it is paused")
@@ -159,6 +169,10 @@ def middle():
             hits = (run.dir / "zmap.ips").read_text().split()
             need(sorted(hits) == sorted(EXPECTED["hits"]), "zmap.ips")
             need("canaries answer: going on" in run.output(), run.output()[-2000:])
+            paused = [i for i, t in enumerate(told) if t.startswith("STATUS=none of 2 canaries answers")]
+            need(paused, f"systemd was told: {told}")
+            wait_for(lambda: len(told) > paused[-1] + 1, "systemd to be told that it goes on")
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"", str(run.top / "notify"))
     finally:
         os.kill(canaries, signal.SIGKILL)
         os.waitpid(canaries, 0)

@@ -539,7 +539,7 @@ def gateway_mac():
 
 def terminal():
     """On a terminal of 80 columns every figure is seen, and the block leaves nothing behind."""
-    with Run(grab={"rate_hosts": 20}) as run:
+    with Run(grab={"rate_hosts": 20}, scan={"shards": 1, "cooldown_s": 3}) as run:
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         p = subprocess.Popen([SURVEY, "run", str(run.conf), "--until", "grab"],
@@ -553,6 +553,7 @@ def terminal():
         need(p.wait(30) == 0, f"exit status {p.returncode}")
         text = seen.decode()
         need("993=" in text and " errors" in text and " hits" in text, f"seen:\n{text[-2000:]}")
+        need("hits, waiting for late answers" in text and " left" in text, f"seen:\n{text[-2000:]}")
         for block in text.split("\x1b[J")[:-1]:
             lines = block.split("\r\n")
             live = [line for line in lines if line.startswith(("scan ", "grab ", "     "))]
