@@ -255,6 +255,45 @@ test_hosts(void **state)
 	mail_free(m);
 }
 
+/* Hosts that TLSA records are about, named by no domain. */
+static void
+test_tlsa_hosts(void **state)
+{
+	static const char *const text[] = { "3 1 1 ab" };
+	static const char *const others[] = { "_443._tcp.a.ie", "_25._tcp.nodot", "_25._tcp.",
+		"_25._tcp.192.0.2.1", "a.ie", "_25._tcp.a..ie" };
+	struct answer a = { .type = DNS_TLSA, .names = text, .nnames = 1 };
+	struct mail *m = mail_new();
+	struct mail_counts c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		a.name = others[i];
+		mail_add_tlsa_host(m, &a);
+	}
+	a.name = "_25._tcp.a.ie";
+	a.type = DNS_TXT;
+	mail_add_tlsa_host(m, &a);
+	a.type = DNS_TLSA;
+	a.nnames = 0;
+	mail_add_tlsa_host(m, &a);
+	assert_int_equal(m->nhosts, 0);
+	a.nnames = 1;
+	mail_add_tlsa_host(m, &a);
+	mail_add_tlsa_host(m, &a);
+	assert_int_equal(m->nhosts, 1);
+	assert_true(mail_is_empty(m));
+	TAKE(m, "_25._tcp.a.ie", DNS_TLSA, false, "3 1 1 ab");
+	assert_false(mail_is_empty(m));
+	mail_count(m, &c);
+	assert_int_equal(c.hosts, 0);
+	take_full(m, "_25._tcp.a.ie", DNS_TLSA, DNS_NODATA, false, NULL, 0);
+	assert_true(mail_is_empty(m));
+	mail_add_domain(m, "firm.ie");
+	assert_false(mail_is_empty(m));
+	mail_free(m);
+}
+
 static void
 test_sts(void **state)
 {
@@ -303,6 +342,7 @@ main(void)
 		cmocka_unit_test(test_long_zone),
 		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_tlsa_hosts),
 		cmocka_unit_test(test_sts),
 		cmocka_unit_test(test_longest),
 	};
