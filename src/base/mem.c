@@ -48,6 +48,16 @@ xreallocarray(void *p, size_t n, size_t size)
 	return p;
 }
 
+void *
+xaligned(size_t size)
+{
+	void *p;
+
+	if (posix_memalign(&p, 64, size != 0 ? size : 1) != 0)
+		out_of_memory(1, size);
+	return p;
+}
+
 char *
 xstrdup(const char *s)
 {

@@ -20,6 +20,7 @@ struct batch_options {
 	const char *dir; /* where levels go that do not fit; NULL: nowhere */
 	struct nat
 	    extra; /* a number beside the moduli, which each is tested against, too; n = 0: none */
+	bool plain; /* for tests: multiply with GMP alone, as a processor without AVX2 does */
 	bool only_extra; /* test against nothing else; then moduli may be equal */
 	const volatile sig_atomic_t *stop; /* NULL: never */
 };
@@ -46,8 +47,5 @@ enum batch_result {
  */
 enum batch_result batch_gcd(const struct nat *moduli, size_t n, const struct batch_options *o,
     void (*hit)(size_t i, struct nat g, void *arg), void *arg, struct batch_cost *cost);
-
-/* Bytes that batch_gcd() needs beside the levels it may keep in files. */
-size_t batch_gcd_working_set(size_t moduli_bytes, unsigned threads);
 
 #endif
