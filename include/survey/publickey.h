@@ -24,6 +24,9 @@ enum public_type {
 	NPUBLIC_TYPES
 };
 
+/* What of a key is bytes: modulus, exponent, point and generator. */
+#define PUBLIC_PARTS 4
+
 enum public_result {
 	PUBLIC_OK,
 	PUBLIC_ABSENT, /* the record has no key beside the fingerprint */
@@ -46,6 +49,7 @@ struct public_key {
 	struct octets modulus, exponent; /* RSA; DSA: p and q */
 	/* EC: as the key has it (0x04, x, y); Ed25519, Ed448: its bytes; DSA: the number y. */
 	struct octets point;
+	struct octets generator; /* DSA: g */
 };
 
 /*

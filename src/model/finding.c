@@ -34,8 +34,9 @@ const struct finding_kind_def finding_kinds[FINDING_NKINDS] = {
 	[FINDING_FACTORABLE_LENGTH] = { "factorable-length", FINDING_CRITICAL,
 	    "Moduli of this length have been factored (at most 829 bits)." },
 	[FINDING_SMALL_ORDER] = { "small-order", FINDING_CRITICAL,
-	    "The point, or the value of a DSA key, has a small order: signatures for it can be "
-	    "made without a private key." },
+	    "The point, or the value or generator of a DSA key, has a small order: signatures for "
+	    "it "
+	    "can be made without a private key." },
 	[FINDING_SMALL_FACTOR] = { "small-factor", FINDING_HIGH,
 	    "The modulus has a prime factor of at most 65,537: it is damaged, or was made badly." },
 	[FINDING_BAD_EXPONENT] = { "bad-exponent", FINDING_HIGH,
@@ -44,10 +45,16 @@ const struct finding_kind_def finding_kinds[FINDING_NKINDS] = {
 	    "The point is not on its curve, or is the point at infinity: this is no key." },
 	[FINDING_OFF_GROUP] = { "off-group", FINDING_HIGH,
 	    "The value of the DSA key is not in the group of its parameters: this is no key." },
+	[FINDING_BAD_GROUP] = { "bad-group", FINDING_HIGH,
+	    "The parameters of the DSA key are no group of prime order: p or q is no prime, q does "
+	    "not "
+	    "divide p − 1, or the generator has another order." },
 	[FINDING_VERY_SHORT] = { "very-short", FINDING_HIGH,
 	    "The modulus has less than 1,024 bits." },
 	[FINDING_SMALL_CURVE] = { "small-curve", FINDING_HIGH,
 	    "The curve has less than 224 bits." },
+	[FINDING_SMALL_GROUP] = { "small-group", FINDING_HIGH,
+	    "The DSA key's p has less than 1,024 bits, or its q less than 160." },
 	[FINDING_SHORT] = { "short", FINDING_MEDIUM, "The modulus has less than 2,040 bits." },
 	[FINDING_DSA_KEY] = { "dsa", FINDING_MEDIUM,
 	    "DSA keys are given up: OpenSSH, TLS 1.3 and NIST (FIPS 186-5) accept none." },

@@ -514,11 +514,14 @@ read_point(struct decode *d, const struct curve *c, struct octets point)
 }
 
 static enum public_result
-read_dsa(struct decode *d, struct octets p, struct octets q, struct octets y)
+read_dsa(struct decode *d, struct octets p, struct octets q, struct octets g, struct octets y)
 {
-	*d->out = (struct public_key){
-		.type = PUBLIC_DSA, .bits = bit_length(p), .modulus = p, .exponent = q, .point = y
-	};
+	*d->out = (struct public_key){ .type = PUBLIC_DSA,
+		.bits = bit_length(p),
+		.modulus = p,
+		.exponent = q,
+		.point = y,
+		.generator = g };
 	return PUBLIC_OK;
 }
 
@@ -555,7 +558,7 @@ read_spki(struct decode *d, struct octets info)
 		    !der_read_number(&inner, &n) || !der_read_number(&inner, &e) ||
 		    !der_read_number(&inner, &g) || !der_read_unsigned(&key, &y))
 			return PUBLIC_MALFORMED;
-		return read_dsa(d, n, e, y);
+		return read_dsa(d, n, e, g, y);
 	}
 	for (size_t i = 0; i < NEDWARDS; i++) {
 		if (!equal(oid, edwards[i].oid))
@@ -621,7 +624,7 @@ read_blob(struct decode *d, struct octets blob)
 		if (!ssh_read_number(&blob, &n) || !ssh_read_number(&blob, &e) ||
 		    !ssh_read_number(&blob, &g) || !ssh_read_unsigned(&blob, &y))
 			return PUBLIC_MALFORMED;
-		return read_dsa(d, n, e, y);
+		return read_dsa(d, n, e, g, y);
 	}
 	if (name.len > strlen(ecdsa) && memcmp(name.data, ecdsa, strlen(ecdsa)) == 0) {
 		if (!ssh_read(&blob, &curve) || !ssh_read(&blob, &key))

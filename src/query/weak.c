@@ -146,6 +146,7 @@ load_keys(struct weak_job *j)
 		k->key.modulus = keep(&j->bytes, k->key.modulus);
 		k->key.exponent = keep(&j->bytes, k->key.exponent);
 		k->key.point = keep(&j->bytes, k->key.point);
+		k->key.generator = keep(&j->bytes, k->key.generator);
 	}
 	buf_fini(&scratch);
 	return rc;

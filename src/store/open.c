@@ -148,8 +148,9 @@ source_get(const struct study *st, uint32_t key, struct public_key *k, struct bu
 {
 	const struct source *src = st->public_source;
 	const struct study_key *sk = &st->keys[key];
-	struct octets *parts[] = { &k->modulus, &k->exponent, &k->point };
-	size_t at[3];
+	struct octets *parts[PUBLIC_PARTS] = { &k->modulus, &k->exponent, &k->point,
+		&k->generator };
+	size_t at[PUBLIC_PARTS];
 	int rc = -1;
 
 	*k = (struct public_key){ .type = (enum public_type)sk->type,
@@ -158,7 +159,7 @@ source_get(const struct study *st, uint32_t key, struct public_key *k, struct bu
 	sqlite3_bind_int64(src->get, 1, (sqlite3_int64)sk->public_at);
 	buf_clear(scratch);
 	if (sqlite3_step(src->get) == SQLITE_ROW) {
-		for (int i = 0; i < 3; i++) {
+		for (int i = 0; i < PUBLIC_PARTS; i++) {
 			const void *p = sqlite3_column_blob(src->get, i);
 
 			at[i] = scratch->len;
@@ -166,7 +167,7 @@ source_get(const struct study *st, uint32_t key, struct public_key *k, struct bu
 			if (parts[i]->len > 0)
 				buf_add(scratch, p, parts[i]->len);
 		}
-		for (int i = 0; i < 3; i++) /* the buffer does not move any more */
+		for (int i = 0; i < PUBLIC_PARTS; i++) /* the buffer does not move any more */
 			parts[i]->data = parts[i]->len > 0 ? (const uint8_t *)scratch->data + at[i]
 							   : NULL;
 		rc = 0;
@@ -194,8 +195,9 @@ keep_source(struct study *st, sqlite3 *db)
 	struct source *src = xcalloc(1, sizeof(*src));
 
 	src->db = db;
-	if (sqlite3_prepare_v2(db, "SELECT modulus, exponent, point FROM keys WHERE id = ?", -1,
-		&src->get, NULL) == SQLITE_OK)
+	if (sqlite3_prepare_v2(db,
+		"SELECT modulus, exponent, point, generator FROM keys WHERE id = ?", -1, &src->get,
+		NULL) == SQLITE_OK)
 		st->public_get = source_get;
 	st->public_source = src;
 	st->public_close = source_close;

@@ -21,7 +21,7 @@ static const char store_tables[] =
     "CREATE TABLE keys ("
     "  id INTEGER PRIMARY KEY, fp TEXT, ssh_fp TEXT, kind TEXT NOT NULL, hosts INTEGER NOT NULL,"
     "  public_key TEXT NOT NULL, type TEXT, bits INTEGER, curve TEXT,"
-    "  modulus BLOB, exponent BLOB, point BLOB);"
+    "  modulus BLOB, exponent BLOB, point BLOB, generator BLOB);"
     "CREATE TABLE certs ("
     "  id INTEGER PRIMARY KEY, sha256 TEXT, key INTEGER NOT NULL REFERENCES keys, serial TEXT,"
     "  subject TEXT, issuer TEXT, not_before TEXT, not_after TEXT, self_signed INTEGER);"

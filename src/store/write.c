@@ -243,7 +243,7 @@ put_keys(struct row *r, const struct study *st)
 
 	buf_init(&bytes);
 	buf_init(&text);
-	table_begin(r, "keys", 12);
+	table_begin(r, "keys", 13);
 	for (uint32_t i = 0; i < st->nkeys && !r->failed; i++) {
 		const struct study_key *k = &st->keys[i];
 		struct public_key p = { .type = PUBLIC_UNKNOWN };
@@ -269,6 +269,7 @@ put_keys(struct row *r, const struct study *st)
 		row_blob(r, &p.modulus);
 		row_blob(r, &p.exponent);
 		row_blob(r, &p.point);
+		row_blob(r, &p.generator);
 		row_end(r);
 	}
 	table_end(r);

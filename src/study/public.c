@@ -32,22 +32,23 @@ spool_flush(struct study_builder *b)
 	return 0;
 }
 
-/* Lengths of modulus, exponent and point, then their bytes. */
+/* Lengths of modulus, exponent, point and generator, then their bytes. */
 int
 spool_put(struct study_builder *b, uint32_t key, const struct public_key *k)
 {
-	const struct octets *parts[] = { &k->modulus, &k->exponent, &k->point };
-	uint32_t lens[3];
+	const struct octets *parts[PUBLIC_PARTS] = { &k->modulus, &k->exponent, &k->point,
+		&k->generator };
+	uint32_t lens[PUBLIC_PARTS];
 
 	if (b->spool == -1 || b->spool_error != 0) {
 		errno = b->spool_error;
 		return -1;
 	}
 	b->st->keys[key].public_at = b->spool_at + b->spooled.len;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < PUBLIC_PARTS; i++)
 		lens[i] = (uint32_t)parts[i]->len;
 	buf_add(&b->spooled, (const char *)lens, sizeof(lens));
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < PUBLIC_PARTS; i++) {
 		if (lens[i] > 0)
 			buf_add(&b->spooled, (const char *)parts[i]->data, lens[i]);
 	}
@@ -78,21 +79,24 @@ spool_get(const struct study *st, uint32_t key, struct public_key *k, struct buf
 {
 	const struct study_key *sk = &st->keys[key];
 	int fd = *(const int *)st->public_source;
-	struct octets *parts[] = { &k->modulus, &k->exponent, &k->point };
+	struct octets *parts[PUBLIC_PARTS] = { &k->modulus, &k->exponent, &k->point,
+		&k->generator };
 	size_t all, at = 0;
-	uint32_t lens[3];
+	uint32_t lens[PUBLIC_PARTS];
 
 	*k = (struct public_key){ .type = (enum public_type)sk->type,
 		.bits = sk->bits,
 		.curve = study_text(st, sk->curve) };
 	if (read_at(fd, lens, sizeof(lens), sk->public_at) == -1)
 		return -1;
-	all = (size_t)lens[0] + lens[1] + lens[2];
+	all = 0;
+	for (size_t i = 0; i < PUBLIC_PARTS; i++)
+		all += lens[i];
 	buf_clear(scratch);
 	buf_reserve(scratch, all + 1);
 	if (read_at(fd, scratch->data, all, sk->public_at + sizeof(lens)) == -1)
 		return -1;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < PUBLIC_PARTS; i++) {
 		*parts[i] = (struct octets){
 			lens[i] > 0 ? (const uint8_t *)scratch->data + at : NULL, lens[i]
 		};

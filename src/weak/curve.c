@@ -197,24 +197,3 @@ curve_point_x(const struct curve *c, struct octets point)
 	}
 	return x;
 }
-
-enum point_result
-dsa_check(const mpz_t p, const mpz_t q, const mpz_t y)
-{
-	enum point_result result = POINT_OFF_CURVE;
-	mpz_t power;
-
-	if (mpz_cmp_ui(p, 3) <= 0 || mpz_even_p(p) || mpz_cmp_ui(q, 1) <= 0 || mpz_cmp(y, p) >= 0)
-		return POINT_OFF_CURVE;
-	mpz_init(power);
-	mpz_sub_ui(power, p, 1);
-	if (mpz_cmp_ui(y, 1) <= 0 || mpz_cmp(y, power) == 0) {
-		result = POINT_SMALL_ORDER;
-	} else {
-		mpz_powm(power, y, q, p);
-		if (mpz_cmp_ui(power, 1) == 0)
-			result = POINT_GOOD;
-	}
-	mpz_clear(power);
-	return result;
-}

@@ -1,4 +1,4 @@
-/* Is a point one of its curve's, and a DSA value one of its group's? */
+/* Is a point one of its curve's? */
 #ifndef WEAK_CURVE_H
 #define WEAK_CURVE_H
 
@@ -39,15 +39,6 @@ enum point_result curve_check(const struct curve *c, struct octets point);
 
 /* A key of Ed25519 (RFC 8032, 5.1.2); small order: 1, 2, 4 or 8. */
 enum point_result curve_check_ed25519(const struct curve_tables *t, struct octets point);
-
-#define DSA_MAX_ORDER_BITS \
-	512 /* FIPS 186-4 knows up to 256; longer ones cost time, and are nobody's */
-
-/*
- * A DSA key's y in the group of order q modulo p (FIPS 186-4, 4.1; SP 800-89, 5.3.1):
- * 0, 1 and p − 1 are of small order, what is not below p or has another order is outside.
- */
-enum point_result dsa_check(const mpz_t p, const mpz_t q, const mpz_t y);
 
 /* The x coordinate of a point of c, big-endian without leading zeros; len 0: it has none. */
 struct octets curve_point_x(const struct curve *c, struct octets point);

@@ -267,7 +267,9 @@ add_outdated(struct plants *p, mpz_t n, const mpz_t e)
 	plant = add_rsa(p, "a host key of a server with SHA-1 only", BIT(FINDING_SHA1_ONLY), n, e);
 	plant->key.kind = KEY_SSH_HOST;
 	plant->key.sha1_only = FACT_YES;
-	plant = add(p, "a DSA value of order 1", BIT(FINDING_DSA_KEY) | BIT(FINDING_SMALL_ORDER),
+	plant = add(p, "a DSA value of order 1",
+	    BIT(FINDING_DSA_KEY) | BIT(FINDING_SMALL_ORDER) | BIT(FINDING_SMALL_GROUP) |
+		BIT(FINDING_BAD_GROUP),
 	    PUBLIC_DSA, KEY_SSH_HOST);
 	random_prime(n);
 	plant->key.key.modulus = keep(p, n);

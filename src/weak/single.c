@@ -6,6 +6,7 @@
 #include "survey/mem.h"
 #include "survey/parallel.h"
 
+#include "dsa.h"
 #include "run.h"
 #include "secret.h"
 
@@ -44,13 +45,23 @@ run_find(struct found *f, struct finding finding)
 struct worker {
 	struct weak_run_state *r;
 	unsigned number;
-	mpz_t n, e, p;
+	mpz_t n, e, p, g;
 };
 
 static void
 find(struct worker *w, uint32_t key, enum finding_kind kind)
 {
 	run_find(&w->r->found[w->number], (struct finding){ .key = key, .kind = (uint8_t)kind });
+}
+
+/* All kinds whose bits are set. */
+static void
+find_kinds(struct worker *w, uint32_t key, uint32_t kinds)
+{
+	for (unsigned kind = 0; kind < FINDING_NKINDS; kind++) {
+		if ((kinds >> kind & 1) != 0)
+			find(w, key, (enum finding_kind)kind);
+	}
 }
 
 static void
@@ -133,10 +144,7 @@ check_rsa(struct worker *w, uint32_t key, const struct weak_key *k)
 	kinds = rsa_check(&w->r->rsa, w->n, w->e, w->p);
 	if (k->key.exponent.len == 0)
 		kinds &= ~(UINT32_C(1) << FINDING_BAD_EXPONENT);
-	for (unsigned kind = 0; kind < FINDING_NKINDS; kind++) {
-		if ((kinds >> kind & 1) != 0)
-			find(w, key, (enum finding_kind)kind);
-	}
+	find_kinds(w, key, kinds);
 	if ((kinds & factored) != 0) {
 		run_factors(w->r, key, w->p, w->n);
 		secret_wipe_stack();
@@ -183,32 +191,28 @@ check_ed25519(struct worker *w, uint32_t key, const struct weak_key *k)
 static void
 check_dsa(struct worker *w, uint32_t key, const struct weak_key *k)
 {
+	uint32_t kinds;
+
 	find(w, key, FINDING_DSA_KEY);
 	if (k->key.modulus.len == 0 || k->key.exponent.len == 0) {
 		skip(w, key, FINDING_SKIP_NO_NUMBER);
 		return;
 	}
-	if (bit_length(minimal(k->key.modulus)) > WEAK_MAX_BITS ||
+	if (bit_length(minimal(k->key.modulus)) > DSA_MAX_BITS ||
 	    bit_length(minimal(k->key.exponent)) > DSA_MAX_ORDER_BITS ||
-	    k->key.point.len > k->key.modulus.len) {
+	    k->key.point.len > k->key.modulus.len || k->key.generator.len > k->key.modulus.len) {
 		skip(w, key, FINDING_SKIP_TOO_LONG);
 		return;
 	}
 	checked(w, key, CHECK_DSA);
 	import(w->p, k->key.modulus);
 	import(w->e, k->key.exponent);
+	import(w->g, k->key.generator);
 	import(w->n, k->key.point);
-	switch (dsa_check(w->p, w->e, w->n)) {
-	case POINT_GOOD:
+	kinds = dsa_check(w->p, w->e, w->g, w->n);
+	find_kinds(w, key, kinds);
+	if ((kinds & (UINT32_C(1) << FINDING_OFF_GROUP | UINT32_C(1) << FINDING_SMALL_ORDER)) == 0)
 		w->r->number[key] = minimal(k->key.point);
-		break;
-	case POINT_OFF_CURVE:
-		find(w, key, FINDING_OFF_GROUP);
-		break;
-	case POINT_SMALL_ORDER:
-		find(w, key, FINDING_SMALL_ORDER);
-		break;
-	}
 }
 
 static void
@@ -293,10 +297,10 @@ check_chunk(size_t chunk, unsigned worker, void *arg)
 
 	if (run_stopped(r))
 		return;
-	mpz_inits(w.n, w.e, w.p, NULL);
+	mpz_inits(w.n, w.e, w.p, w.g, NULL);
 	for (uint32_t key = first; key < first + CHUNK && key < r->all; key++)
 		check_key(&w, key);
-	mpz_clears(w.n, w.e, w.p, NULL);
+	mpz_clears(w.n, w.e, w.p, w.g, NULL);
 }
 
 void

@@ -51,6 +51,7 @@ take_key(const uint8_t **data, size_t *len, struct weak_key *k)
 	k->key.modulus = take(data, len, length(head + 2));
 	k->key.exponent = take(data, len, length(head + 4));
 	k->key.point = take(data, len, length(head + 6));
+	k->key.generator = head[1] % 2 == 0 ? k->key.point : k->key.exponent;
 	return true;
 }
 

@@ -43,6 +43,7 @@ describe(enum public_result result, const struct public_key *k)
 		put_hex(&b, "modulus", k->modulus);
 		put_hex(&b, "exponent", k->exponent);
 		put_hex(&b, "point", k->point);
+		put_hex(&b, "generator", k->generator);
 	}
 	return buf_steal(&b);
 }

@@ -688,6 +688,37 @@ test_ed25519(void **state)
 	curve_tables_fini(&t);
 }
 
+/* p = 1 modulo q, of the given length. */
+static void
+dsa_modulus(mpz_t p, const mpz_t q, unsigned bits)
+{
+	mpz_t rest;
+
+	mpz_init(rest);
+	do {
+		mpz_urandomb(p, rnd, bits);
+		mpz_setbit(p, bits - 1);
+		mpz_fdiv_r(rest, p, q);
+		mpz_sub(p, p, rest);
+		mpz_add_ui(p, p, 1);
+	} while (mpz_even_p(p) || mpz_sizeinbase(p, 2) != bits || mpz_probab_prime_p(p, 10) == 0);
+	mpz_clear(rest);
+}
+
+/* An element of order q modulo p, where q divides p − 1. */
+static void
+dsa_element(mpz_t g, const mpz_t p, const mpz_t q)
+{
+	mpz_t e;
+
+	mpz_init(e);
+	mpz_sub_ui(e, p, 1);
+	mpz_divexact(e, e, q);
+	mpz_urandomm(g, rnd, p);
+	mpz_powm(g, g, e, p);
+	mpz_clear(e);
+}
+
 /* y in the group of order q modulo p; then values that nobody's key has. */
 static void
 test_dsa(void **state)
@@ -700,17 +731,8 @@ test_dsa(void **state)
 	mpz_inits(p, q, g, value, NULL);
 	prime(q, 160);
 	mpz_nextprime(q, q);
-	do { /* p = 1 modulo 2q */
-		mpz_urandomb(p, rnd, 1024);
-		mpz_setbit(p, 1023);
-		mpz_fdiv_r(g, p, q);
-		mpz_sub(p, p, g);
-		mpz_add_ui(p, p, 1);
-	} while (mpz_even_p(p) || mpz_probab_prime_p(p, 10) == 0);
-	mpz_sub_ui(value, p, 1);
-	mpz_divexact(value, value, q);
-	mpz_set_ui(g, 2);
-	mpz_powm(g, g, value, p);
+	dsa_modulus(p, q, 1024);
+	dsa_element(g, p, q);
 	mpz_powm_ui(value, g, 123457, p);
 	for (int i = 0; i < 10; i++) {
 		uint32_t key = add(s, PUBLIC_DSA, i % 2 == 0 ? KEY_SSH_HOST : KEY_TLS_SPKI);
@@ -770,6 +792,110 @@ test_dsa(void **state)
 	assert_int_equal(skip_of(s, long_order), FINDING_SKIP_TOO_LONG);
 	assert_int_equal(s->result.checks[CHECK_DSA].keys, 8);
 	mpz_clears(p, q, g, value, NULL);
+	keys_free(s);
+}
+
+static uint32_t
+add_dsa(struct keys *s, const mpz_t p, const mpz_t q, const mpz_t g, const mpz_t y)
+{
+	uint32_t key = add(s, PUBLIC_DSA, KEY_SSH_HOST);
+
+	s->k[key].key.modulus = number(s, p);
+	s->k[key].key.exponent = number(s, q);
+	s->k[key].key.generator = number(s, g);
+	s->k[key].key.point = number(s, y);
+	return key;
+}
+
+/* Each parameter wrong by itself. */
+static void
+test_dsa_groups(void **state)
+{
+	enum {
+		GOOD,
+		ONE,
+		MINUS_ONE,
+		BESIDE,
+		BEYOND,
+		ORDER,
+		MODULUS,
+		SHORT_P,
+		SHORT_Q,
+		STRANGE,
+		NKEYS
+	};
+	struct keys *s = keys_new();
+	uint32_t key[NKEYS];
+	mpz_t p, q, g, y, a, b, c;
+
+	(void)state;
+	mpz_inits(p, q, g, y, a, b, c, NULL);
+	prime(q, 160);
+	mpz_nextprime(q, q);
+	dsa_modulus(p, q, 1024);
+	dsa_element(g, p, q);
+#define ADD(which, p, q, g)                           \
+	do {                                          \
+		mpz_powm_ui(y, g, 1000 + (which), p); \
+		key[which] = add_dsa(s, p, q, g, y);  \
+	} while (0)
+	ADD(GOOD, p, q, g);
+	/* The value is good, the generator another one. */
+	mpz_set_ui(a, 1);
+	dsa_element(y, p, q);
+	key[ONE] = add_dsa(s, p, q, a, y);
+	mpz_sub_ui(a, p, 1);
+	dsa_element(y, p, q);
+	key[MINUS_ONE] = add_dsa(s, p, q, a, y);
+	mpz_add_ui(a, g, 1);
+	dsa_element(y, p, q);
+	key[BESIDE] = add_dsa(s, p, q, a, y);
+	mpz_add(a, g, p);
+	dsa_element(y, p, q);
+	key[BEYOND] = add_dsa(s, p, q, a, y);
+	/* 2q divides p − 1, and all orders are right, but it is no prime. */
+	mpz_mul_ui(a, q, 2);
+	ADD(ORDER, p, a, g);
+	/* A product of two primes, modulo each of which the generator has order q. */
+	dsa_modulus(a, q, 512);
+	do
+		dsa_modulus(b, q, 513);
+	while (mpz_cmp(a, b) == 0);
+	dsa_element(y, a, q);
+	dsa_element(c, b, q);
+	mpz_sub(c, c, y);
+	mpz_invert(g, a, b);
+	mpz_mul(c, c, g);
+	mpz_mod(c, c, b);
+	mpz_mul(c, c, a);
+	mpz_add(g, c, y);
+	mpz_mul(a, a, b);
+	if (mpz_sizeinbase(a, 2) < 1024)
+		fail();
+	ADD(MODULUS, a, q, g);
+	dsa_modulus(p, q, 1000);
+	dsa_element(g, p, q);
+	ADD(SHORT_P, p, q, g);
+	prime(a, 100);
+	mpz_nextprime(a, a);
+	dsa_modulus(p, a, 1024);
+	dsa_element(g, p, a);
+	ADD(SHORT_Q, p, a, g);
+	/* q does not divide p − 1: then nothing but 1 has that order. */
+	ADD(STRANGE, p, q, g);
+#undef ADD
+	run(s);
+	KINDS(s, key[GOOD], FINDING_DSA_KEY);
+	KINDS(s, key[ONE], FINDING_DSA_KEY, FINDING_SMALL_ORDER);
+	KINDS(s, key[MINUS_ONE], FINDING_DSA_KEY, FINDING_SMALL_ORDER);
+	KINDS(s, key[BESIDE], FINDING_DSA_KEY, FINDING_BAD_GROUP);
+	KINDS(s, key[BEYOND], FINDING_DSA_KEY, FINDING_BAD_GROUP);
+	KINDS(s, key[ORDER], FINDING_DSA_KEY, FINDING_BAD_GROUP);
+	KINDS(s, key[MODULUS], FINDING_DSA_KEY, FINDING_BAD_GROUP);
+	KINDS(s, key[SHORT_P], FINDING_DSA_KEY, FINDING_SMALL_GROUP);
+	KINDS(s, key[SHORT_Q], FINDING_DSA_KEY, FINDING_SMALL_GROUP);
+	KINDS(s, key[STRANGE], FINDING_DSA_KEY, FINDING_BAD_GROUP, FINDING_OFF_GROUP);
+	mpz_clears(p, q, g, y, a, b, c, NULL);
 	keys_free(s);
 }
 
@@ -1275,6 +1401,7 @@ main(void)
 		cmocka_unit_test(test_points),
 		cmocka_unit_test(test_ed25519),
 		cmocka_unit_test(test_dsa),
+		cmocka_unit_test(test_dsa_groups),
 		cmocka_unit_test(test_signatures),
 		cmocka_unit_test(test_same_key),
 		cmocka_unit_test(test_bad_input),

@@ -160,7 +160,7 @@ class Planted:
         off = ec_key(P256_G[0], P256_G[1][:-1] + b"\0")
         order8 = ed25519_host_key(bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"))
         dss = dss_host_key("dss")
-        self.want.update({fp(off): {"off-curve"}, fp(order8): {"small-order"}, fp(dss): {"dsa", "off-group"}})
+        self.want.update({fp(off): {"off-curve"}, fp(order8): {"small-order"}, fp(dss): {"dsa", "off-group", "bad-group", "small-group"}})
         self.records.host(order8, off)
         self.records.host(dss)
         # One server that signs with SHA-1 only, and one that could.

@@ -4,7 +4,7 @@
     make.py > keys.ndjson
 
 `expect` of a line says what public_key_decode() must make of its key: result, type,
-bits, curve, and modulus, exponent, point in hex.  Keys are new at each call.
+bits, curve, and modulus, exponent, point, generator in hex.  Keys are new at each call.
 """
 import base64
 import hashlib
@@ -176,7 +176,7 @@ def make_edwards():
 
 def dsa_expect(p):
     q = p.parameter_numbers
-    return {"type": "dsa", "bits": q.p.bit_length(), **{name: octets(n).hex() for name, n in (("modulus", q.p), ("exponent", q.q), ("point", p.y))}}
+    return {"type": "dsa", "bits": q.p.bit_length(), **{name: octets(n).hex() for name, n in (("modulus", q.p), ("exponent", q.q), ("point", p.y), ("generator", q.g))}}
 
 
 def make_blobs():
