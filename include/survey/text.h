@@ -24,6 +24,9 @@ void text_count(struct buf *out, unsigned long long n);
 /* "1 host", "12,345 hosts": the number, and the word for one or for many. */
 void text_counted(struct buf *out, unsigned long long n, const char *one, const char *many);
 
+/* The word for one or for many: "host", "hosts". */
+const char *text_noun(unsigned long long n, const char *one, const char *many);
+
 /* "4G", "512M", "1048576": bytes, with K, M, G or T as powers of 1,024; false: it is none, or 0. */
 bool text_parse_bytes(const char *s, uint64_t *bytes);
 

@@ -20,6 +20,7 @@
 #include "survey/mem.h"
 #include "survey/rfc3339.h"
 #include "survey/sandbox.h"
+#include "survey/text.h"
 
 #include "analysis.h"
 
@@ -328,8 +329,9 @@ read_both(struct analysis *a)
 		return rc != 0 ? rc : EXIT_FAILED;
 	}
 	if (answers.counts.bad > 0)
-		log_warn("%s: %llu lines hold no answer; the names in them count as not asked",
-		    a->dns_file, (unsigned long long)answers.counts.bad);
+		log_warn("%s: %llu %s no answer; the names in them count as not asked", a->dns_file,
+		    (unsigned long long)answers.counts.bad,
+		    text_noun(answers.counts.bad, "line holds", "lines hold"));
 	analysis_cost_reading(a);
 	*analysis_cost(a, answers.cost.name) = answers.cost;
 	return rc;

@@ -66,7 +66,13 @@ void
 text_counted(struct buf *out, unsigned long long n, const char *one, const char *many)
 {
 	text_count(out, n);
-	buf_printf(out, " %s", n == 1 ? one : many);
+	buf_printf(out, " %s", text_noun(n, one, many));
+}
+
+const char *
+text_noun(unsigned long long n, const char *one, const char *many)
+{
+	return n == 1 ? one : many;
 }
 
 bool

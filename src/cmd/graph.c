@@ -4,6 +4,7 @@
 #include "survey/graph.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/text.h"
 
 #include "confine.h"
 #include "copy.h"
@@ -162,8 +163,9 @@ cmd_graph(int argc, char **argv)
 		r.o.path = r.o.output;
 	}
 	if (graph_rundir(&r.o, &result) == 0) {
-		log_info("%zu clusters drawn, %zu of them simplified, %zu failed", result.drawn,
-		    result.simplified, result.failed);
+		log_info("%zu %s drawn, %zu of them simplified, %zu failed", result.drawn,
+		    text_noun(result.drawn, "cluster", "clusters"), result.simplified,
+		    result.failed);
 		status = result.failed + result.unknown > 0 ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 	}
 out:

@@ -114,9 +114,10 @@ print_files(const char *directory)
 		printf("; %llu that survey did not make", (unsigned long long)f.foreign);
 	printf("\n");
 	if (f.open > 0 && stat(directory, &st) == 0 && (st.st_mode & S_IXOTH) != 0)
-		log_warn("%s: everybody on this machine can read %llu files with personal data, "
+		log_warn("%s: everybody on this machine can read %llu %s with personal data, "
 			 "such as %s; chmod -R o= mends it",
-		    directory, (unsigned long long)f.open, f.example);
+		    directory, (unsigned long long)f.open, text_noun(f.open, "file", "files"),
+		    f.example);
 }
 
 /* Does it wait for its canaries? */

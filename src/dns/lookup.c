@@ -22,6 +22,7 @@
 #include "survey/mem.h"
 #include "survey/name.h"
 #include "survey/sandbox.h"
+#include "survey/text.h"
 
 /* Questions on their way before no more input is read, and when reading goes on. */
 #define PENDING_HIGH 6000
@@ -304,7 +305,8 @@ status_of(struct lookup *l)
 {
 	refusals_log(&l->refused, log_warn);
 	if (l->refused.n > 0)
-		log_warn("dns: %llu lines not asked", (unsigned long long)l->refused.n);
+		log_warn("dns: %llu %s not asked", (unsigned long long)l->refused.n,
+		    text_noun(l->refused.n, "line", "lines"));
 	if (l->failed)
 		return EXIT_FAILED;
 	if (l->stopped)

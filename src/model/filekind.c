@@ -8,14 +8,14 @@
 #define SIZES "clusternum,size" /* first line of clustersizes.csv */
 #define UTF8_BOM "\xef\xbb\xbf"
 
-#define RESULT ": a result of an analysis, not what it was made from. "
+#define RESULT ", which an analysis has written. "
 #define READ_DIR                                                                                  \
 	"survey graph, report, stats, find, cluster, compare and export read the directory that " \
 	"it is in"
 #define READ_RECORDS "; survey analyze reads the records (records.fresh of a run)"
-#define HOSTS                                                                         \
-	"hosts with their keys, as fingerprints.json, all-key-fingerprints.json and " \
-	"collisions.json have them" RESULT READ_DIR ", or a collisions.json alone" READ_RECORDS
+#define HOSTS                                                                                   \
+	"a list of hosts with their keys, as fingerprints.json, all-key-fingerprints.json and " \
+	"collisions.json are" RESULT READ_DIR ", or a collisions.json alone" READ_RECORDS
 
 static const struct filekind kinds[] = {
 	{ "fprints", NULL, true, HOSTS },

@@ -4,6 +4,7 @@
 #include "survey/jsonw.h"
 #include "survey/log.h"
 #include "survey/output.h"
+#include "survey/text.h"
 
 void
 output_count(const struct study *st, struct output_counts *c)
@@ -75,11 +76,13 @@ output_counts_log(const struct study *st, const struct output_counts *c)
 	    (unsigned long long)c->hosts[OUT_NO_KEY],
 	    (unsigned long long)c->hosts[OUT_WRONG_COUNTRY],
 	    (unsigned long long)c->hosts[OUT_NO_COUNTRY]);
-	log_info(
-	    "%llu keys; %u clusters with %u hosts; names: %llu hosts good, %llu bad, %llu unknown, "
-	    "%llu without one",
-	    (unsigned long long)c->keys, st->nclusters, st->nmembers,
-	    (unsigned long long)c->verdicts[HOST_GOOD], (unsigned long long)c->verdicts[HOST_BAD],
+	log_info("%llu %s; %u %s with %u hosts; names: %llu %s good, %llu bad, %llu unknown, "
+		 "%llu without one",
+	    (unsigned long long)c->keys, text_noun(c->keys, "key", "keys"), st->nclusters,
+	    text_noun(st->nclusters, "cluster", "clusters"), st->nmembers,
+	    (unsigned long long)c->verdicts[HOST_GOOD],
+	    text_noun(c->verdicts[HOST_GOOD], "host", "hosts"),
+	    (unsigned long long)c->verdicts[HOST_BAD],
 	    (unsigned long long)c->verdicts[HOST_UNKNOWN],
 	    (unsigned long long)c->verdicts[HOST_NONE]);
 }

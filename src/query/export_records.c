@@ -13,6 +13,7 @@
 #include "survey/mem.h"
 #include "survey/record.h"
 #include "survey/rundir.h"
+#include "survey/text.h"
 
 #include "export.h"
 #include "freshgrab.h"
@@ -179,9 +180,10 @@ export_records(const struct exporting *x, const char *dir, struct exported_recor
 	if (rc != 0)
 		log_error("cannot write %s: %s", path, strerror(errno));
 	else if (w.from_study > 0)
-		log_info("%llu hosts have several records, or one of another kind: their lines are "
-			 "made from the study",
-		    (unsigned long long)w.from_study);
+		log_info("%llu %s several records, or one of another kind: their lines are made "
+			 "from the study",
+		    (unsigned long long)w.from_study,
+		    text_noun(w.from_study, "host has", "hosts have"));
 	iptab_fini(&w.hosts);
 	buf_fini(&w.line);
 	free(w.nlines);

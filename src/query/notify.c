@@ -17,6 +17,7 @@
 #include "survey/rfc3339.h"
 #include "survey/rundir.h"
 #include "survey/template.h"
+#include "survey/text.h"
 
 #include "notify.h"
 
@@ -151,7 +152,9 @@ tell(const struct notifying *x)
 	log_info("%s: %zu constituencies with %llu hosts and %llu rows; %zu without a contact",
 	    x->o->out->path, told, (unsigned long long)hosts, (unsigned long long)rows, without);
 	if (x->nleft_alone > 0)
-		log_info("%zu hosts have opted out and are in no letter", x->nleft_alone);
+		log_info("%zu %s in no letter", x->nleft_alone,
+		    text_noun(x->nleft_alone, "host has opted out and is",
+			"hosts have opted out and are"));
 }
 
 static int

@@ -34,7 +34,8 @@ static const struct magic {
 	    "packed with lz4; unpack it: lz4 -dc FILE | survey analyze - -o DIR" },
 	{ "PK\x03\x04", 4, "a zip archive; unpack it: unzip -p FILE | survey analyze - -o DIR" },
 	{ "SQLite format 3", 16,
-	    "a database. survey graph, report and stats read a survey.db; survey analyze reads the "
+	    "a database. survey graph, report, stats, find, cluster, compare and export read a "
+	    "survey.db; survey analyze reads the "
 	    "records that it was made from" },
 	{ "PAR1", 4, "a Parquet file; records are JSON, one object a line" },
 	{ "Obj\x01", 4, "an Avro file; records are JSON, one object a line" },

@@ -274,7 +274,7 @@ def case_types():
                                    ("A", ["mx.lab", "192.0.2.1"], 1)):
             run = Run(r.port, lines, "--type", kind)
             assert len(run.answers) == asked and run.status == 3
-            assert "1 lines not asked" in run.stderr, run.stderr
+            assert "1 line not asked" in run.stderr, run.stderr
 
 
 def case_lists():

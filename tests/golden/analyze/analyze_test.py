@@ -828,7 +828,7 @@ def case_status(tmp):
         fail(out, warned)  # nobody else gets into the directory
     run.chmod(0o755)
     _, warned = status()
-    if "can read 1 files with personal data, such as clusters.json" not in warned:
+    if "can read 1 file with personal data, such as clusters.json" not in warned:
         fail(warned)
 
 
@@ -866,7 +866,7 @@ def case_arguments(tmp):
     equal("countries kept", load(run / "all-key-fingerprints.json"), [])
     words = survey("analyze", run, "--country", "XX")
     equal("answer used", by_ip(run / "all-key-fingerprints.json")["192.0.2.1"]["analysis"]["nameset"]["besty"], ["banner"])
-    if "1 lines hold no answer" not in words:
+    if "1 line holds no answer" not in words:
         fail("a bad line of dns.ndjson goes unnoticed")
     # With the run's own config its countries count, and --country still wins.
     (run / "survey.conf").write_text((SOURCE / "config/lab.conf").read_text().replace('"IE"', '"GB"'))

@@ -219,7 +219,7 @@ def test_opt_outs(tmp):
     said = survey("notify", r, "-o", tmp / "opted-out")
     events = rows(tmp / "opted-out/AS64501/events.csv")
     equal("hosts", {e["source.ip"] for e in events}, {"192.0.2.2"})
-    check("1 hosts have opted out" in said, f"not said: {said}")
+    check("1 host has opted out" in said, f"not said: {said}")
     listed.unlink()
     said = survey("notify", r, "-o", tmp / "opted-out")
     check("nobody is left out" in said, f"not said: {said}")

@@ -493,7 +493,7 @@ def test_export_records(tmp):
     survey("analyze", folder, "--country", "IE")
     clusters = json.load(open(folder / "clusters.json"))
     text = said("export", folder, "--studies", tmp / "out")
-    if "no records" in text or "1 hosts have several records" not in text:
+    if "no records" in text or "1 host has several records" not in text:
         sys.exit(f"records of the run: {text}")
     check_studies(folder, tmp / "out", clusters)
     same_again(folder, tmp / "out", tmp / "again", "--country", "IE")
