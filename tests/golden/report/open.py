@@ -139,8 +139,8 @@ def check_refusals(folder, home):
 def main():
     global SURVEY
     root = os.geteuid() == 0
-    if root and "IN_OWN_MOUNTS" not in os.environ:
-        os.environ["IN_OWN_MOUNTS"] = "1"
+    if root and "OPEN_IN_OWN_MOUNTS" not in os.environ:
+        os.environ["OPEN_IN_OWN_MOUNTS"] = "1"
         os.execvp("unshare", ["unshare", "--mount", "--propagation", "private",
                               sys.executable, __file__, SURVEY])
     with tempfile.TemporaryDirectory() as name:
