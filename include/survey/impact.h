@@ -63,6 +63,12 @@ impact_pins(const struct impact *x, uint32_t key)
 	return x != NULL && x->pinned[key];
 }
 
+/*
+ * An MX host with the host's address and TLSA_MISMATCH, the first of them; MAIL_NONE: there is none,
+ * or x is NULL.
+ */
+uint32_t impact_mismatch(const struct impact *x, uint32_t host);
+
 /* Counting what several hosts have in common: begin, then add; the domains that are new count. */
 void impact_begin(struct impact *x);
 uint32_t impact_add_hosts(struct impact *x, const uint32_t *hosts, size_t n);

@@ -79,6 +79,8 @@ void facts_fini(struct facts *f);
 /* How many ASes, and how many certificates, a key has. */
 uint32_t count_ases(struct asking *k, uint32_t key);
 uint32_t count_certs(struct asking *k, uint32_t key);
+/* Hosts of a cluster whose TLSA records match none of their keys; in *mx one that they are of. */
+uint32_t cluster_mismatches(const struct asking *k, const struct study_cluster *c, uint32_t *mx);
 /* The registrable domains of a host's names, each once, at most max. */
 size_t host_domains(struct asking *k, const struct study_host *h, const char **v, size_t max);
 /* The ports of a key, as bits of rows. */

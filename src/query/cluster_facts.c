@@ -299,3 +299,19 @@ facts_fini(struct facts *f)
 	cuts_fini(&f->cuts);
 	explanations_fini(f->may_be, f->nmay_be);
 }
+
+uint32_t
+cluster_mismatches(const struct asking *k, const struct study_cluster *c, uint32_t *mx)
+{
+	uint32_t n = 0;
+
+	*mx = MAIL_NONE;
+	for (uint32_t i = 0; i < c->hosts.n; i++) {
+		uint32_t found = impact_mismatch(k->impact, study_member(k->st, c, i));
+
+		if (*mx == MAIL_NONE)
+			*mx = found;
+		n += found != MAIL_NONE;
+	}
+	return n;
+}

@@ -274,12 +274,18 @@ cluster_json(struct asking *k, const struct facts *f)
 	const struct study_cluster *c = f->c;
 	struct jsonw *w = &k->w;
 	char ip[IP_STRLEN];
+	uint32_t mx;
 
 	jsonw_object(w);
 	jsonw_member_uint(w, "id", c->id);
 	jsonw_member_uint(w, "size", c->hosts.n);
 	jsonw_member_uint(w, "shared_keys", c->nshared);
 	json_domains(k, impact_has_domains(k->impact) ? k->impact->of_cluster : NULL, f->number);
+	jsonw_key(w, "hosts_with_tlsa_mismatch");
+	if (k->impact != NULL)
+		jsonw_uint(w, cluster_mismatches(k, c, &mx));
+	else
+		jsonw_null(w);
 	jsonw_key(w, "hosts");
 	jsonw_array(w);
 	for (uint32_t i = 0; i < c->hosts.n; i++)

@@ -305,6 +305,24 @@ text_may_be(struct asking *k, const struct facts *f)
 		      : "it can be one host with several addresses");
 }
 
+/* Hosts where TLSA records pin another key than those that were seen. */
+static void
+text_mismatch(struct asking *k, const struct study_cluster *c)
+{
+	uint32_t mx, n = cluster_mismatches(k, c, &mx);
+	const char *name;
+
+	if (n == 0)
+		return;
+	name = mail_text(k->impact->m, k->impact->m->hosts[mx].name);
+	buf_printf(k->out,
+	    "mind: at %u of its hosts TLSA records pin no key that was seen on port "
+	    "25, those of ",
+	    n);
+	text_plain(k->out, name, strlen(name), 90);
+	buf_adds(k->out, " among them: mail there is refused, or travels without protection\n");
+}
+
 /* What hangs on it, and what a new key must not forget. */
 static void
 text_impact(struct asking *k, const struct facts *f)
@@ -325,6 +343,7 @@ text_impact(struct asking *k, const struct facts *f)
 		    "mind: %u shared key%s pinned by TLSA records: publish the record of the new "
 		    "key first, or mail to all domains behind the old one is refused\n",
 		    pinned, pinned == 1 ? " is" : "s are");
+	text_mismatch(k, c);
 }
 
 void

@@ -156,6 +156,8 @@ int notify_open_notes(const char *dir);
 /* Add a line for each constituency.  Returns 0, or -1 after a message. */
 int notify_note(struct notifying *x, int fd, int64_t now);
 
+/* Is it port 25 of a host whose TLSA records pin none of the keys that were seen there? */
+bool notify_mismatch(const struct notifying *x, const struct notice *row);
 /* Domains whose mail goes to the constituency's hosts that are told of, each once; 0: unknown, too. */
 uint32_t notify_domains(struct notifying *x, const struct constituency *c);
 /* Of a host: the mail addresses of its owner, or NULL. */

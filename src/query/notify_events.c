@@ -120,6 +120,10 @@ put_key(struct jsonw *w, const struct row *row, const struct notice_key *k)
 		jsonw_key(w, "tlsa");
 		jsonw_bool(w, true);
 	}
+	if (notify_mismatch(row->x, row->r)) {
+		jsonw_key(w, "tlsa_mismatch");
+		jsonw_bool(w, true);
+	}
 	if (k->finding != STUDY_NONE)
 		put_findings(w, &row->x->n, k->finding);
 	if (row->x->n.before != NULL)

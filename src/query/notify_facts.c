@@ -104,3 +104,10 @@ notify_mails(const struct notifying *x, uint32_t host)
 		mails = mails_by_name(x, host);
 	return mails != NULL ? mails : contacts_of_as(&x->contacts, x->n.st->ases[h->as].asn);
 }
+
+bool
+notify_mismatch(const struct notifying *x, const struct notice *row)
+{
+	return port_table[row->port].port == 25 &&
+	       impact_mismatch(x->impact, row->host) != MAIL_NONE;
+}

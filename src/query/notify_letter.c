@@ -32,7 +32,7 @@ const char *const notify_fields[] = { "constituency", "network", "asn", "as_name
 	"severity", "severity_text", "first_seen", "last_seen", "n_own_hosts", "n_own_hosts_is_one",
 	"own_shared", "n_other_operators", "n_other_operators_is_one", "finding_list", "weak_list",
 	"kind", "text", "picture_list", "picture", "cluster", "n_mail_domains",
-	"n_mail_domains_is_one", "pinned", NULL };
+	"n_mail_domains_is_one", "pinned", "tlsa_mismatch", NULL };
 
 /* ---- the texts ---- */
 
@@ -259,6 +259,7 @@ port_object(struct notifying *x, const struct notice *row, const struct notice_k
 	put_count(o, "n_other_hosts", s.other_hosts);
 	put_count(o, "n_other_operators", s.other_operators);
 	put_flag(o, "pinned", impact_pins(x->impact, k->key));
+	put_flag(o, "tlsa_mismatch", notify_mismatch(x, row));
 	put(o, "finding_list", k->finding != STUDY_NONE ? finding_list(x, k->finding) : NULL);
 	buf_fini(&b);
 	return o;

@@ -291,6 +291,18 @@ judge_all(struct impact *x)
 	free(mismatch);
 }
 
+uint32_t
+impact_mismatch(const struct impact *x, uint32_t host)
+{
+	if (x == NULL)
+		return MAIL_NONE;
+	for (uint32_t i = x->mx_at[host]; i < x->mx_at[host + 1]; i++) {
+		if (x->tlsa[x->mx[i]] == TLSA_MISMATCH)
+			return x->mx[i];
+	}
+	return MAIL_NONE;
+}
+
 /* ---- which keys are pinned ---- */
 
 /* TLS keys, or certificates, by digest; each digest is there once. */

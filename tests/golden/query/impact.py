@@ -121,6 +121,7 @@ def one_run(tmp):
     check("mx2.example.ie pin no key" in survey("find", run, "192.0.2.3"), "find: a record without a key")
     c = json.loads(survey("cluster", run, "1", "--repair", "-f", "json"))
     equal("cluster", (c["mail_domains"], c["keys"][0]["pinned"], c["keys"][0]["mail_domains"]), (2, True, 2))
+    equal("no mismatch", c["hosts_with_tlsa_mismatch"], 0)
     check("publish the record of the new key first" in survey("cluster", run, "1"), "cluster warns")
     survey("notify", run, "-o", tmp / "told", "--draft")
     text = " ".join((tmp / "told/AS64500/letter.txt").read_text(encoding="utf-8").split())
@@ -199,6 +200,15 @@ def compared(tmp, run):
     groups = json.loads(survey("compare", run, later, "-f", "json"))["clusters"]
     equal("compare", sorted((g["mail_domains_a"], g["mail_domains_b"]) for g in groups), [(0, 3), (2, 0)] if len(groups) == 2 else [(2, 3)])
     check("mail of 3 domains" in survey("compare", run, later), "compare as text")
+    # 192.0.2.2 has another key than mx.example.ie's record, and 192.0.2.3 than mx2's.
+    c = json.loads(survey("cluster", later, "1", "-f", "json"))
+    equal("mismatch in a cluster", c["hosts_with_tlsa_mismatch"], 2)
+    text = survey("cluster", later, "1")
+    check("mind: at 2 of its hosts TLSA records pin no key that was seen on port 25, those of mx" in text, f"cluster warns of a mismatch: {text}")
+    survey("notify", later, "-o", tmp / "later.told", "--draft")
+    check("the TLSA records (DANE) of this host match no key that we saw" in (tmp / "later.told/AS64500/letter.txt").read_text(encoding="utf-8"),
+          "the letter warns of a mismatch")
+    check('""tlsa_mismatch"":true' in (tmp / "later.told/AS64500/events.csv").read_text(encoding="utf-8"), "events.csv tells a mismatch")
 
 
 def merged(tmp, run):
