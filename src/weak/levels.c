@@ -33,6 +33,7 @@ level_init(struct level *l, size_t nlimbs, size_t nnodes)
 	l->limbs = xreallocarray(NULL, nlimbs, sizeof(*l->limbs));
 	l->size = xcalloc(nnodes, sizeof(*l->size));
 	l->at = -1;
+	l->kept = false;
 }
 
 static size_t
@@ -44,8 +45,9 @@ level_bytes(const struct level *l)
 void
 level_fini(struct level_store *s, struct level *l)
 {
-	if (l->limbs != NULL && s->held >= level_bytes(l))
+	if (l->kept)
 		s->held -= level_bytes(l);
+	l->kept = false;
 	free(l->limbs);
 	free(l->size);
 	l->limbs = NULL;
@@ -109,6 +111,7 @@ level_keep(struct level_store *s, struct level *l)
 
 	if (s->held + bytes <= s->budget) {
 		s->held += bytes;
+		l->kept = true;
 		return 0;
 	}
 	if ((s->fd == -1 && open_file(s) == -1) ||

@@ -2,6 +2,7 @@
 #ifndef WEAK_LEVELS_H
 #define WEAK_LEVELS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -12,6 +13,7 @@ struct level {
 	uint32_t *size; /* limbs in use, by node */
 	size_t nlimbs; /* room of all nodes */
 	off_t at; /* place in the file */
+	bool kept; /* counted in level_store.held */
 };
 
 struct level_store {

@@ -35,12 +35,6 @@ static const struct {
 } primes[NTT_PRIMES] = { { 562948879679489, 3 }, { 562941363486721, 11 }, { 562932773552129, 3 },
 	{ 562887676395521, 3 }, { 562860832849921, 13 }, { 562842579238913, 3 } };
 
-bool
-ntt_possible(void)
-{
-	return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
-}
-
 static double
 times(double element, uint64_t v, uint64_t n)
 {

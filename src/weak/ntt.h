@@ -5,7 +5,6 @@
 #ifndef WEAK_NTT_H
 #define WEAK_NTT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,9 +27,6 @@ struct ntt {
 	unsigned log; /* of the longest transform */
 	struct ntt_prime prime[NTT_PRIMES];
 };
-
-/* Does the processor have what this needs (AVX2 and FMA)? */
-bool ntt_possible(void);
 
 /* Roots for transforms of up to 2^log elements, log <= NTT_MAX_LOG. */
 void ntt_init(struct ntt *t, unsigned log);

@@ -113,7 +113,7 @@ plan(struct tree *t, const struct nat *moduli, size_t n)
 static size_t
 working_set(size_t moduli_bytes, bool narrow)
 {
-	return moduli_bytes * (narrow ? 14 : 22);
+	return moduli_bytes * (narrow ? 16 : 26);
 }
 
 void
@@ -133,7 +133,7 @@ tree_init(struct tree *t, const struct nat *moduli, size_t n, const struct batch
 	t->scratch = xcalloc(o->threads, sizeof(*t->scratch));
 	pthread_mutex_init(&t->lock, NULL);
 	/* The longest are at the roots: a numerator's, times an inverse. */
-	if (!o->plain && t->before[t->ngroups] >= TREE_WRAP_MIN)
+	if (!o->plain && wrap_possible() && t->before[t->ngroups] >= TREE_WRAP_MIN)
 		t->has_wrap = wrap_init(&t->wrap, tree_roots_limbs(t));
 }
 

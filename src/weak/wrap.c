@@ -49,17 +49,19 @@ wrap_shape(size_t limbs)
 	return best;
 }
 
-/* The factors' transforms, and when these are done with, the sum. */
+/* The factors' transforms, and when these are done with, the sum: limbs of 64 bits each, and a few. */
 static size_t
-first_part(size_t nfactors)
+first_part(const struct wrap_shape *s, size_t nfactors)
 {
-	return nfactors < 3 ? 3 : nfactors;
+	size_t sum = s->digits * s->digit_bits <= 120 ? 2 : 3;
+
+	return nfactors < sum ? sum : nfactors;
 }
 
 size_t
 wrap_scratch(const struct wrap_shape *s, size_t nfactors, size_t nsums)
 {
-	return (first_part(nfactors) + nsums * s->primes) << s->log;
+	return (first_part(s, nfactors) + nsums * s->primes) << s->log;
 }
 
 #if defined(__AVX2__) && defined(__FMA__)
@@ -86,7 +88,7 @@ wrap_init(struct wrap *w, size_t limbs)
 {
 	struct wrap_shape s = wrap_shape(limbs);
 
-	if (!ntt_possible() || s.log == 0)
+	if (s.log == 0)
 		return false;
 	ntt_init(&w->ntt, s.log);
 	for (unsigned primes = MIN_PRIMES; primes <= NTT_PRIMES; primes++)
@@ -331,7 +333,7 @@ wrap_sums(const struct wrap *w, const struct wrap_shape *s, const struct nat *fa
     size_t nfactors, const struct wrap_sum *sums, size_t nsums, double *scratch)
 {
 	size_t n = (size_t)1 << s->log;
-	double *in = scratch, *out = scratch + first_part(nfactors) * n;
+	double *in = scratch, *out = scratch + first_part(s, nfactors) * n;
 
 	for (unsigned k = 0; k < s->primes; k++) {
 		const struct ntt_prime *q = &w->ntt.prime[k];
@@ -361,7 +363,7 @@ wrap_sums(const struct wrap *w, const struct wrap_shape *s, const struct nat *fa
 
 #else
 
-/* Nobody gets here: wrap_init() has said no. */
+/* Nobody gets here: wrap_possible() has said no. */
 bool
 wrap_init(struct wrap *w, size_t limbs)
 {

@@ -8,6 +8,8 @@
 #ifndef WEAK_WRAP_H
 #define WEAK_WRAP_H
 
+#include <stdbool.h>
+
 #include "nat.h"
 #include "ntt.h"
 
@@ -45,6 +47,9 @@ struct wrap_sum {
 	size_t from, n;
 };
 
+/* Does the processor have what all that follows needs (AVX2 and FMA)? */
+bool wrap_possible(void);
+
 /* W >= limbs, as short as it can be had for the least work. */
 struct wrap_shape wrap_shape(size_t limbs);
 
@@ -55,7 +60,7 @@ wrap_room(size_t limbs)
 	return limbs + limbs / 8 + 16;
 }
 
-/* For shapes of up to so many limbs.  False: this machine cannot. */
+/* For shapes of up to so many limbs.  False: they are too many. */
 bool wrap_init(struct wrap *w, size_t limbs);
 void wrap_fini(struct wrap *w);
 

@@ -260,6 +260,11 @@ test_files(void **state)
 	o.memory = SIZE_MAX;
 	assert_int_equal(run(&s, &o, &cost), BATCH_OK);
 	assert_int_equal(cost.file_bytes, 0);
+	/* Room for the work and for a few levels: the others go into the file. */
+	o.memory = 29 * cost.moduli_bytes;
+	assert_int_equal(run(&s, &o, &cost), BATCH_OK);
+	assert_true(cost.file_bytes >= (cost.depth - 4) * cost.moduli_bytes);
+	assert_true(cost.file_bytes < (cost.depth - 2) * cost.moduli_bytes);
 	o.memory = 1;
 	o.dir = "/nowhere/at/all";
 	assert_int_equal(run_once(&s, &o, NULL), BATCH_FAILED);

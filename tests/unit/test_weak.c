@@ -1254,14 +1254,16 @@ test_self_check(void **state)
 	free(error);
 	/* All as it must be: then each finding left out is missed, and one more is too many. */
 	{
+		struct finding finding = { .refs_at = 0, .nrefs = 1 };
 		uint32_t members[2 * NPLANTS];
 
 		for (uint32_t i = 0; i < p.n; i++) {
-			for (uint8_t kind = 0; kind < FINDING_NKINDS; kind++) {
-				if ((p.plants[i].expected >> kind & 1) != 0)
-					findings[result.nfindings++] = (struct finding){
-						.key = 7 + i, .kind = kind, .refs_at = 0, .nrefs = 1
-					};
+			for (unsigned kind = 0; kind < FINDING_NKINDS; kind++) {
+				if ((p.plants[i].expected >> kind & 1) == 0)
+					continue;
+				finding.key = 7 + i;
+				finding.kind = (uint8_t)kind;
+				findings[result.nfindings++] = finding;
 			}
 			members[i] = 7 + i;
 		}
