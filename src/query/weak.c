@@ -31,6 +31,10 @@
 static const char *const primes_places[] = { SURVEY_DATADIR "/primes",
 	"/usr/local/share/survey/primes", "/usr/share/survey/primes" };
 
+/* Where the list is that comes with us. */
+static const char *const lists_places[] = { SURVEY_DATADIR "/known-keys.txt",
+	"/usr/local/share/survey/known-keys.txt", "/usr/share/survey/known-keys.txt" };
+
 struct weak_job {
 	const struct weak_request *o;
 	struct study *st;
@@ -390,15 +394,27 @@ print(const struct weak_job *j)
 	return rc;
 }
 
+/* The list that comes with us, or NULL where it is not installed. */
+static const char *
+own_list(void)
+{
+	for (size_t i = 0; i < sizeof(lists_places) / sizeof(lists_places[0]); i++) {
+		if (access(lists_places[i], R_OK) == 0)
+			return lists_places[i];
+	}
+	return NULL;
+}
+
 static int
 test(struct weak_job *j)
 {
 	const struct weak_request *o = j->o;
+	const char *own = own_list();
 	struct weak_options w = { .threads = o->threads,
 		.memory = o->memory,
 		.dir = o->path,
-		.lists = o->lists,
-		.nlists = o->nlists,
+		.lists = o->nlists > 0 ? o->lists : &own,
+		.nlists = o->nlists > 0 ? o->nlists : own != NULL,
 		.primes = o->nprimes > 0 ? o->primes : primes_places,
 		.nprimes = o->nprimes > 0 ? o->nprimes
 					  : sizeof(primes_places) / sizeof(primes_places[0]),
@@ -492,6 +508,8 @@ weak_reads(const struct weak_request *o, struct argv *paths)
 		argv_add(paths, o->primes[i], NULL);
 	for (size_t i = 0; i < sizeof(primes_places) / sizeof(primes_places[0]); i++)
 		argv_add(paths, primes_places[i], NULL);
+	for (size_t i = 0; i < sizeof(lists_places) / sizeof(lists_places[0]); i++)
+		argv_add(paths, lists_places[i], NULL);
 }
 
 void

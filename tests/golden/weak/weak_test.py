@@ -28,6 +28,7 @@ P256_G = made_keys.G[0].to_bytes(32, "big"), made_keys.G[1].to_bytes(32, "big")
 
 
 # Where install-deps.sh --with-badkeys puts primes: with them that check is made.
+HAS_LIST = any(pathlib.Path(p).exists() for p in ("/usr/local/share/survey/known-keys.txt", "/usr/share/survey/known-keys.txt"))
 HAS_PRIMES = any(pathlib.Path(p).exists() for p in ("/usr/local/share/survey/primes", "/usr/share/survey/primes"))
 
 
@@ -217,7 +218,7 @@ def case_findings(tmp):
     out = tmp / "out"
     done = survey("analyze", planted.file, "-o", out)
     doc = check_results(out, planted.want)
-    unmade = {"lists"} | (set() if HAS_PRIMES else {"known-primes"})
+    unmade = (set() if HAS_LIST else {"lists"}) | (set() if HAS_PRIMES else {"known-primes"})
     if not re.search("weak keys: [0-9]+ critical, .* not checked: " + ", ".join(sorted(unmade)) + "; 2 keys", done.stderr):
         fail("analyze says nothing of weak keys:", done.stderr)
     check_secrets(out, planted)
@@ -269,7 +270,8 @@ def told_elsewhere(out, planted):
     equal("keys by finding", {k: v[1] for k, v in rows.items()}, {**counts, "any of these": len(planted.want)})
     equal("shared primes", rows["shared-prime"], ["critical", 5, 6, 2])
     checks = {r["label"]: r["cells"] for r in tables["weak-checks"]["rows"]}
-    equal("lists", checks["lists"], ["not checked", None, "no list is configured"])
+    if not HAS_LIST:
+        equal("lists", checks["lists"], ["not checked", None, "no list is configured"])
     if not HAS_PRIMES:
         equal("known primes", checks["known-primes"][:2], ["not checked", None])
     hosts = json.loads(survey("find", "-f", "json", out, planted.hosts_a[0]).stdout)
@@ -396,6 +398,23 @@ def case_lists(tmp):
     (tmp / "run/survey.conf").write_text(config % "enable = no")
     survey("analyze", tmp / "run")
     equal("enable = no", (tmp / "run/weak.json").exists(), False)
+
+
+def case_known_keys(tmp):
+    """The list that comes with survey: all of it is understood, and a key on it is found."""
+    shipped = pathlib.Path(__file__).resolve().parents[3] / "config/known-keys.txt"
+    records, out = Records(), tmp / "out"
+    listed = ed25519_host_key(bytes.fromhex("3eddfee14bb839516c17386553acc7e19b1cab8eacfb4b1c5bc7b2358fc0efbf"))
+    for key in (listed, ed25519_host_key(b"\x58" + b"\x66" * 31)):
+        records.host(ssh=key)
+    records.write(tmp / "records")
+    survey("analyze", tmp / "records", "-o", out, "--no-weak")
+    survey("weak", out, "-b", shipped)
+    doc = check_results(out, {fp(listed): {"listed"}})
+    lines = [line for line in shipped.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+    equal("the list", [(li["name"], li["keys"], li["bad_lines"], li["error"]) for li in doc["lists"]],
+          [("public default keys", len(lines), 0, None)])
+    equal("each key once", len({line.split()[0] for line in lines}), len(lines))
 
 
 def case_bad_input(tmp):
