@@ -188,17 +188,21 @@ source_close(struct study *st)
 	st->public_source = NULL;
 }
 
-/* The study takes the database over. */
+/* The study takes the database over.  The first databases of this schema lack generators. */
 static void
 keep_source(struct study *st, sqlite3 *db)
 {
+	static const char *const sql[] = {
+		"SELECT modulus, exponent, point, generator FROM keys WHERE id = ?",
+		"SELECT modulus, exponent, point, NULL FROM keys WHERE id = ?",
+	};
 	struct source *src = xcalloc(1, sizeof(*src));
 
 	src->db = db;
-	if (sqlite3_prepare_v2(db,
-		"SELECT modulus, exponent, point, generator FROM keys WHERE id = ?", -1, &src->get,
-		NULL) == SQLITE_OK)
-		st->public_get = source_get;
+	for (size_t i = 0; i < sizeof(sql) / sizeof(sql[0]) && st->public_get == NULL; i++) {
+		if (sqlite3_prepare_v2(db, sql[i], -1, &src->get, NULL) == SQLITE_OK)
+			st->public_get = source_get;
+	}
 	st->public_source = src;
 	st->public_close = source_close;
 }

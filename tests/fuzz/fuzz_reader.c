@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "survey/record.h"
+#include "survey/simd.h"
 
 #include "tempinput.h"
 
@@ -41,7 +42,10 @@ on_line(const struct record_line *l, void *arg)
 {
 	struct seen *s = arg;
 
-	if (l->number < s->next || l->offset < s->offset || l->len == 0 ||
+	/* Of a torn line in a packed file there may be nothing to read. */
+	if (l->number < s->next || l->offset < s->offset ||
+	    (l->len == 0 &&
+		(s->text != NULL || l->refusal != (enum record_refusal)SIMD_TRUNCATED)) ||
 	    (l->refusal == REFUSED_NO) != (l->host != NULL))
 		abort();
 	if (s->text != NULL && (l->offset >= s->len || l->len > s->len - l->offset))
