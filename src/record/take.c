@@ -347,8 +347,10 @@ static void
 count_unknown(struct extract *x, int row, const char *name, struct simd_node n)
 {
 	char path[RECORD_EXAMPLE_MAX];
+	size_t len = strnlen(name, sizeof(path) - 1);
 
-	snprintf(path, sizeof(path), "%s", name);
+	memcpy(path, name, len); /* most ports have no key, and printf(3) takes its time */
+	path[len] = '\0';
 	if (!search_key(n, path))
 		return;
 	if (x->f.counts->unknown_layout[row]++ == 0)
@@ -394,6 +396,9 @@ take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, c
 			counts->note[NOTE_GRABS_OVER_MAX]++;
 			return;
 		}
+		root = find_root(row, n, &redirected);
+		if (simd_type(root) == SIMD_NONE)
+			continue;
 		g = (struct host_grab){ .port = port,
 			.kind = (uint8_t)def->kind,
 			.grab = grab,
@@ -405,7 +410,6 @@ take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, c
 			.not_before = TIME_UNKNOWN,
 			.not_after = TIME_UNKNOWN,
 			.at = at };
-		root = find_root(row, n, &redirected);
 		taken = def->kind == KEY_SSH_HOST ? take_ssh(x, h, layout, root, &g)
 						  : take_tls(x, h, layout, root, &g);
 	}
