@@ -500,10 +500,12 @@
 	theme.hidden = false;
 
 	/* Paper has no buttons: what is to be printed is opened before. */
-	$("print").addEventListener("click", () => {
+	addEventListener("beforeprint", () => {
 		for (const d of document.querySelectorAll("main details:not(#filters)")) d.open = true;
 		for (const b of document.querySelectorAll("main button.more:not([hidden])"))
 			if (b.id !== "clusters-more") b.click();
+	});
+	$("print").addEventListener("click", () => {
 		limit = Infinity;
 		if (D) drawTable();
 		print();

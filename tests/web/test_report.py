@@ -340,7 +340,8 @@ class Report(unittest.TestCase):
 
     def test_print_all(self):
         self.open(self.study)
-        self.js("window.print = () => { window.printed = true; }; document.getElementById('print').click()")
+        self.js("window.print = () => { window.printed = true; dispatchEvent(new Event('beforeprint')); };"
+                "document.getElementById('print').click()")
         self.assertTrue(self.js("return window.printed"))
         self.assertEqual(len(self.column(0)), len(self.clusters()))
         self.assertEqual(self.js("return document.querySelectorAll('main details:not([open]):not(#filters)').length"), 0)
@@ -541,6 +542,9 @@ class Report(unittest.TestCase):
         self.open_largest()
         pdf = self.printed()
         self.assertEqual(pdf[:5], b"%PDF-")
+        # However it is printed, tables are whole, also those that were closed.
+        self.assertEqual(self.js("return document.querySelectorAll('main details:not([open]):not(#filters)').length"), 0)
+        self.assertEqual(self.js("return document.querySelectorAll('#figures tr[hidden]').length"), 0)
         self.assertGreater(len(pdf), 50000)
         self.assertGreaterEqual(pdf.count(b"/Type /Page\n") + pdf.count(b"/Type/Page"), 1)
 
