@@ -68,7 +68,7 @@ def main():
 
         sent, what = doctor(tmp, "managed", 0, [
             *ALWAYS, r"^ok +run\.user", r"^ok +unbound", r"^ok +stubby",
-            r"^ok +range +1,536 addresses, 1,\d+ left", r"^ok +effort .* of scan at \d+ packets",
+            r"^ok +range +1,536 addresses, 1,\d+ of them not blocked", r"^ok +effort .* of scan at \d+ packets",
             r"^ok +contact", r"^warn +port 25 +outgoing: not checked"], text)
         if (PROBE, 6, 25) in sent:
             BAD.append("port 25 was asked without doctor.smtp_probe")
@@ -82,7 +82,7 @@ def main():
         # Lists that leave nobody, and hours that leave no time.
         everything = tmp / "everything"
         everything.write_text("198.18.0.0/15\n")
-        doctor(tmp, "nobody", 2, [r"^fail +range +1,536 addresses, 0 left"],
+        doctor(tmp, "nobody", 2, [r"^fail +range +1,536 addresses, 0 of them not blocked"],
                address.replace("block_files = {", f'block_files = {{"{everything}", '))
         doctor(tmp, "hours", 2, [r"^fail +quiet hours +they leave 5m00s a day, and one of"],
                address.replace("scan {", 'scan {\n\tquiet_hours = "00:05-24:00"').replace("cooldown_s = 3", "cooldown_s = 600"))

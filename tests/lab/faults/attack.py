@@ -229,12 +229,12 @@ def places():
         theirs.chmod(0o1777)  # as /tmp
         run.finish(until="geo")
         need((theirs / "runs").owner() == "root" and run.dir.owner() == "nobody", "owners in a sticky folder")
-        # A file that is no link of ours keeps the name "latest".
+        # A file that is not a link of ours keeps the name "latest".
         run.settings["run"]["directory"] = str(ours)
         run.write(run.settings)
         run.finish(until="geo")
         need((ours / "latest").read_text() == "root's", "root's own file was replaced")
-        need("no link of ours" in run.output(), "not said")
+        need("is not a link that survey made" in run.output(), "not said")
         # run.user's own folder: what is made there is made by run.user.
         mine = run.top / "mine"
         mine.mkdir()
