@@ -100,6 +100,8 @@ uint32_t study_builder_unnamed_key(struct study_builder *b, uint8_t kind);
 struct study_key *study_builder_key_facts(struct study_builder *b, uint32_t key);
 /* The certificate with these members; key is its key's number. */
 uint32_t study_builder_cert(struct study_builder *b, const struct study_cert *c);
+/* A grab of that port (row of port_table) of which no more is known than its key. */
+struct study_grab study_grab_plain(uint32_t host, uint8_t port, uint32_t key);
 /* Everything but its place; grabs of a host may come in any order. */
 void study_builder_grab(struct study_builder *b, const struct study_grab *g);
 /* A name of a host, with a verdict that stands; names of a host come in their order. */

@@ -256,17 +256,7 @@ put_names(struct gather *im, const struct host_entry *h, uint32_t host)
 static void
 put_grab(struct gather *im, uint32_t host, int row, uint32_t key, const struct facts *f)
 {
-	struct study_grab g = { .host = host,
-		.key = key,
-		.cert = STUDY_NONE,
-		.bits = -1,
-		.cipher = -1,
-		.at = TIME_UNKNOWN,
-		.port = (uint8_t)row,
-		.kind = (uint8_t)port_table[row].kind,
-		.trusted = FACT_UNKNOWN,
-		.timely = FACT_UNKNOWN,
-		.sha1_only = FACT_UNKNOWN };
+	struct study_grab g = study_grab_plain(host, (uint8_t)row, key);
 
 	if (f != NULL) {
 		g.alg = f->alg;

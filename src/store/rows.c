@@ -365,19 +365,8 @@ read_grab(struct reading *r, sqlite3_stmt *s)
 		r->bad++;
 		return;
 	}
-	key = r->key_number[key];
-	g = (struct study_grab){ .host = host,
-		.key = key,
-		.cert = STUDY_NONE,
-		.grab = text_number(r, s, 2),
-		.bits = -1,
-		.cipher = -1,
-		.at = TIME_UNKNOWN,
-		.port = (uint8_t)row,
-		.kind = (uint8_t)port_table[row].kind,
-		.trusted = FACT_UNKNOWN,
-		.timely = FACT_UNKNOWN,
-		.sha1_only = FACT_UNKNOWN };
+	g = study_grab_plain(host, (uint8_t)row, r->key_number[key]);
+	g.grab = text_number(r, s, 2);
 	if ((r->parts & STUDY_FACTS) != 0) {
 		cert = ids_find(&r->certs, sqlite3_column_int64(s, 4));
 		g.cert = cert != STUDY_NONE ? r->cert_number[cert] : STUDY_NONE;

@@ -344,6 +344,22 @@ note_order(struct study_builder *b, uint32_t host)
 	b->last_host = host;
 }
 
+struct study_grab
+study_grab_plain(uint32_t host, uint8_t port, uint32_t key)
+{
+	return (struct study_grab){ .host = host,
+		.key = key,
+		.cert = STUDY_NONE,
+		.bits = -1,
+		.cipher = -1,
+		.at = TIME_UNKNOWN,
+		.port = port,
+		.kind = (uint8_t)port_table[port].kind,
+		.trusted = FACT_UNKNOWN,
+		.timely = FACT_UNKNOWN,
+		.sha1_only = FACT_UNKNOWN };
+}
+
 void
 study_builder_grab(struct study_builder *b, const struct study_grab *g)
 {

@@ -29,21 +29,12 @@ add_stand_in(struct study_builder *b, const struct study *st, uint32_t i, uint32
 	study_builder_join(b, host, study_builder_find(b, &st->hosts[o->host].ip));
 	for (uint32_t k = o->keys.at; k < o->keys.at + o->keys.n; k++) {
 		const struct study_key *key = &st->keys[st->others_keys[k].key];
-		uint8_t port = st->others_keys[k].port;
-		struct study_grab g = { .host = host,
-			.cert = STUDY_NONE,
-			.bits = -1,
-			.cipher = -1,
-			.at = TIME_UNKNOWN,
-			.port = port,
-			.kind = (uint8_t)port_table[port].kind,
-			.trusted = FACT_UNKNOWN,
-			.timely = FACT_UNKNOWN,
-			.sha1_only = FACT_UNKNOWN };
+		struct study_grab g;
 
 		if (!key->named)
 			continue;
-		g.key = study_builder_key(b, key->fp, key->kind);
+		g = study_grab_plain(
+		    host, st->others_keys[k].port, study_builder_key(b, key->fp, key->kind));
 		study_builder_grab(b, &g);
 	}
 }
