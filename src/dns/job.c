@@ -1,8 +1,8 @@
 #include <signal.h>
-#include <stdlib.h>
 #include <uv.h>
 
 #include "survey/dns_job.h"
+#include "survey/loop.h"
 
 static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
 
@@ -109,8 +109,10 @@ dns_job_run(struct dns_job *job, const struct dns_options *dns, const struct dns
 	options.on_failed = on_failed;
 	options.arg = &r;
 	*job = (struct dns_job){ .dns = NULL };
-	if (uv_loop_init(&r.loop) != 0)
-		abort();
+	if (loop_open(&r.loop) == -1) {
+		resolver_free(dns->resolver);
+		return -1;
+	}
 	if ((job->dns = dns_new(&r.loop, &options)) != NULL) {
 		rc = 0;
 		catch_signals(&r);

@@ -18,6 +18,7 @@
 #include "survey/jsonw.h"
 #include "survey/lines.h"
 #include "survey/log.h"
+#include "survey/loop.h"
 #include "survey/lookup.h"
 #include "survey/mem.h"
 #include "survey/name.h"
@@ -419,8 +420,11 @@ run(struct lookup *l)
 		return EXIT_USAGE;
 	if (outside.broker.fd != -1)
 		options.outside = &outside;
-	if (uv_loop_init(&l->loop) != 0)
-		abort();
+	if (loop_open(&l->loop) == -1) {
+		resolver_free(options.resolver);
+		outside_stop(&outside);
+		return EXIT_FAILED;
+	}
 	if ((l->dns = dns_new(&l->loop, &options)) != NULL) {
 		catch_signals(l);
 		open_input(l);

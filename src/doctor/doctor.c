@@ -20,6 +20,7 @@
 #include "survey/georanges.h"
 #include "survey/iplist.h"
 #include "survey/log.h"
+#include "survey/loop.h"
 #include "survey/mem.h"
 #include "survey/outside.h"
 #include "survey/sandbox.h"
@@ -603,7 +604,10 @@ doctor(const char *config_path, bool check_probing)
 
 	if (c == NULL)
 		return EXIT_USAGE;
-	uv_loop_init(&d.loop);
+	if (loop_open(&d.loop) == -1) {
+		config_free(c);
+		return EXIT_FAILED;
+	}
 	identify(&d);
 	check_config(&d);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)

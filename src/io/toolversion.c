@@ -8,6 +8,7 @@
 
 #include "survey/buf.h"
 #include "survey/child.h"
+#include "survey/loop.h"
 #include "survey/mem.h"
 #include "survey/tool.h"
 #include "survey/toolversion.h"
@@ -146,7 +147,7 @@ tools_print(FILE *out)
 {
 	uv_loop_t loop;
 
-	if (uv_loop_init(&loop) != 0)
+	if (loop_open(&loop) == -1)
 		return;
 	for (size_t i = 0; i < NTOOLS; i++) {
 		char *why, *path = tool_find(tools[i].name, &why);

@@ -15,6 +15,7 @@
 #include "survey/georanges.h"
 #include "survey/graph.h"
 #include "survey/log.h"
+#include "survey/loop.h"
 #include "survey/mem.h"
 #include "survey/report.h"
 #include "survey/signals.h"
@@ -598,7 +599,8 @@ survey_begin(struct survey *s)
 		log_error("%s: %s", s->scan_dir, strerror(errno));
 		return EXIT_FAILED;
 	}
-	uv_loop_init(&s->loop);
+	if (loop_open(&s->loop) == -1)
+		return EXIT_FAILED;
 	rc = run_in_directory(s);
 	uv_run(&s->loop, UV_RUN_NOWAIT); /* close callbacks that are still due */
 	(void)uv_loop_close(&s->loop);

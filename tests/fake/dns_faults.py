@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import signal
 import socket
 import struct
@@ -368,6 +369,27 @@ def case_unwritable():
                                input="".join(n + "\n" for n in names).encode(),
                                stderr=subprocess.PIPE)
             assert p.returncode == 1 and b"standard output: No space left" in p.stderr, p.stderr
+
+
+def case_few_descriptors():
+    """Whatever the limit is, it ends with a sentence where they do not suffice, and never silently."""
+    record = {"ip": "192.0.2.1", "p22": {"data": {"ssh": {"status": "success", "result": {"key_exchange": {
+        "server_host_key": {"algorithm": "ssh-ed25519", "fingerprint_sha256": "ab" * 32}}}}}}}
+    with FakeResolver(lambda q, nth, tcp: [right(q)]) as r, tempfile.TemporaryDirectory() as d:
+        d = pathlib.Path(d)
+        (d / "names").write_text("mx1.firm1.lab\n")
+        (d / "records").write_text(json.dumps(record) + "\n")
+        resolver = ("--resolver", f"127.0.0.1#{r.port}")
+        said = set()
+        for limit in range(6, 40):
+            for n, args in enumerate((("dns", *resolver, d / "names"),
+                                      ("analyze", "--no-weak", "--dns", "fill", *resolver, "-o", d / f"out{limit}", d / "records"))):
+                p = subprocess.run([SURVEY, *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+                                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+                assert 0 <= p.returncode <= 3, f"{args[0]}, {limit} descriptors: status {p.returncode}: {p.stderr}"
+                assert p.returncode == 0 or p.stderr, f"{args[0]}, {limit} descriptors: status {p.returncode}, and nothing is said"
+                said |= {n} if b"no event loop: too many open files" in p.stderr else set()
+        assert said == {0, 1}, f"the limits tried leave nobody without a loop: {said}"
 
 
 def case_streams():
