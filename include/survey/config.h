@@ -17,6 +17,9 @@
 #include "survey/digest.h"
 #include "survey/port.h"
 
+/* The root's keys, of the package dns-root-data: the default of dns.trust_anchors. */
+#define CONFIG_ROOT_KEY "/usr/share/dns/root.key"
+
 enum scan_mode { SCAN_ZMAP, SCAN_LIST };
 enum dns_mode { DNS_MANAGED, DNS_UNBOUND_DOT, DNS_UNBOUND, DNS_ADDRESS, DNS_SYSTEM };
 
@@ -83,6 +86,7 @@ struct config {
 		char *address, *root_hints, *unbound, *stubby;
 		long window, rcvbuf, timeout_ms, tries;
 		bool validate;
+		struct config_list trust_anchors;
 		struct config_upstream *upstreams;
 		size_t nupstreams;
 	} dns;

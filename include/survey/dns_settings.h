@@ -24,6 +24,8 @@ struct dns_settings {
 	unsigned window; /* 0: what the mode and the buffers allow */
 	unsigned rcvbuf, timeout_ms, tries;
 	bool validate;
+	/* Zone files with the DS and DNSKEY records that are trusted; NULL: the root's, of Debian. */
+	const struct config_list *trust_anchors;
 	const struct config_upstream *upstreams;
 	size_t nupstreams;
 	/*

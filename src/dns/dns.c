@@ -95,6 +95,7 @@ dns_settings_from(struct dns_settings *s, const struct config *c)
 		.timeout_ms = (unsigned)c->dns.timeout_ms,
 		.tries = (unsigned)c->dns.tries,
 		.validate = c->dns.validate,
+		.trust_anchors = &c->dns.trust_anchors,
 		.upstreams = c->dns.upstreams,
 		.nupstreams = c->dns.nupstreams,
 		.allow_reserved = &c->run.allow_reserved,

@@ -36,10 +36,11 @@ jitter(struct dns_engine *e, uint64_t ms)
 }
 
 /* Extended errors of a validator: RFC 8914, 4.6 to 4.13 and the later ones for signatures. */
-static bool
-is_bogus(int ede)
+bool
+dns_is_bogus(enum dns_outcome outcome, int ede)
 {
-	return ede == 1 || ede == 2 || (ede >= 5 && ede <= 12) || ede == 25 || ede == 27;
+	return outcome == DNS_SERVFAIL &&
+	       (ede == 1 || ede == 2 || (ede >= 5 && ede <= 12) || ede == 25 || ede == 27);
 }
 
 void
@@ -63,7 +64,7 @@ engine_finish(
 	e->pending--;
 	e->stats.questions++;
 	e->stats.outcomes[a.outcome]++;
-	if (a.outcome == DNS_SERVFAIL && is_bogus(a.ede))
+	if (dns_is_bogus(a.outcome, a.ede))
 		e->stats.bogus++;
 	latency_add(&e->stats.latency, a.ms);
 	q->fn(&a, q->arg);
@@ -185,7 +186,7 @@ may_pass(const struct dns_engine *e, const struct question *q, const struct wire
 
 	if (dns_outcome_known(r->outcome) || q->failures >= e->cfg.failures)
 		return false;
-	if (r->outcome == DNS_SERVFAIL && is_bogus(r->ede))
+	if (dns_is_bogus(r->outcome, r->ede))
 		return false;
 	return e->cfg.final_ms == 0 || took < e->cfg.final_ms;
 }

@@ -86,6 +86,8 @@ void dns_engine_free(struct dns_engine *e, void (*closed)(void *arg), void *arg)
 void dns_engine_ask(
     struct dns_engine *e, const char *name, enum dns_type type, dns_answer_fn fn, void *arg);
 
+/* Is it a failure that a validator names (RFC 8914)?  Unbound before 1.17 names none. */
+bool dns_is_bogus(enum dns_outcome outcome, int ede);
 /* Questions without an outcome. */
 size_t dns_engine_pending(const struct dns_engine *e);
 /* Change dns_engine_config.silence_ms. */

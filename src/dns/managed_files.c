@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "anchors.h"
 #include "managed_parts.h"
 #include "refused.h"
 #include "survey/argv.h"
@@ -15,9 +16,9 @@
 #include "survey/tool.h"
 
 #define SYSTEM_CAS "/etc/ssl/certs/ca-certificates.crt"
-#define ROOT_KEY "/usr/share/dns/root.key" /* dns-root-data */
 #define NOBODY 65534
 #define FILE_MAX (16 << 20)
+#define ANCHORS_MAX (1 << 20)
 /* Past about 1,000 questions at a time Stubby loses answers. */
 #define STUBBY_WINDOW 100
 #define STUBBY_OUTSTANDING 450
@@ -107,6 +108,57 @@ write_cas(struct managed *m)
 	return rc;
 }
 
+/* Returns 0, or -1 after a message. */
+static int
+add_anchors(struct buf *b, const char *path)
+{
+	static const char advice[] =
+	    "; it comes with the package dns-root-data; or set dns.validate = false";
+	char *text, *wrong;
+	size_t len;
+	int rc = 0;
+
+	if ((text = file_read(path, ANCHORS_MAX, &len)) == NULL) {
+		log_error("dns.trust_anchors: %s: %m%s", path,
+		    strcmp(path, CONFIG_ROOT_KEY) == 0 ? advice : "");
+		return -1;
+	}
+	if ((wrong = anchors_take(text, len, b)) != NULL) {
+		log_error("dns.trust_anchors: %s: %s", path, wrong);
+		rc = -1;
+	}
+	free(text);
+	free(wrong);
+	return rc;
+}
+
+/* Each file has been read by us: an $ORIGIN of one does not reach into the next. */
+static int
+write_anchors(struct managed *m)
+{
+	static char root_key[] = CONFIG_ROOT_KEY, *one[] = { root_key };
+	static const struct config_list roots = { .v = one, .n = 1 };
+	const struct config_list *files = m->settings.trust_anchors;
+	struct buf b;
+	int rc = 0;
+
+	if (files == NULL)
+		files = &roots;
+	if (files->n == 0) {
+		log_error("dns.trust_anchors: no file, so nothing could be validated; set "
+			  "dns.validate = false if nothing should be");
+		return -1;
+	}
+	buf_init(&b);
+	for (size_t i = 0; i < files->n && rc == 0; i++)
+		rc = add_anchors(&b, files->v[i]);
+	m->anchor = path_join(m->dir, "anchors.key");
+	if (rc == 0)
+		rc = managed_write(m->anchor, b.data, b.len);
+	buf_fini(&b);
+	return rc;
+}
+
 /* Unbound's is written when it is checked. */
 int
 managed_make_confs(struct managed *m)
@@ -131,10 +183,7 @@ write_files(struct managed *m)
 
 	if (s->mode != DNS_UNBOUND && write_cas(m) == -1)
 		return -1;
-	if (s->validate &&
-	    copy_in(m, ROOT_KEY, "root.key",
-		"; DNSSEC needs the package dns-root-data, or set dns.validate = false",
-		&m->anchor) == -1)
+	if (s->validate && write_anchors(m) == -1)
 		return -1;
 	if (s->mode == DNS_UNBOUND && s->root_hints[0] != '\0' &&
 	    copy_in(m, s->root_hints, "root.hints", " (dns.root_hints)", &m->root_hints) == -1)

@@ -54,6 +54,7 @@ struct managed {
 	uv_timer_t timer; /* next question of the probe */
 	uint64_t deadline_ms, asked_ms;
 	char why[128]; /* the last answer that did not count */
+	bool bogus; /* it was refused by DNSSEC */
 
 	bool up, stopping, told;
 	unsigned nopen; /* timers, children, the probe: what could still call back */

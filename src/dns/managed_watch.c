@@ -7,7 +7,7 @@
 #include "survey/log.h"
 
 #define START_MS 45000 /* to the first answer */
-#define REFUSED_MS 8000 /* and once a certificate was refused: another upstream may do */
+#define REFUSED_MS 8000 /* and once a certificate, or DNSSEC, refused it: another upstream may do */
 #define PROBE_MS 700 /* between two questions about readiness */
 #define WATCH_MS 20000 /* between two questions whether a resolver still answers */
 #define HANGS_MS 15000 /* one that says nothing for so long hangs */
@@ -36,6 +36,15 @@ on_probe_timer(uv_timer_t *t)
 	ask_probe(t->data);
 }
 
+/* What may be in the way. */
+static const char *
+advice(const struct managed *m)
+{
+	return m->settings.mode == DNS_UNBOUND
+		   ? "is there a way to the Internet's name servers (port 53)?"
+		   : "are the addresses of dns.upstream right, and may port 853 leave?";
+}
+
 static void
 give_up_start(struct managed *m)
 {
@@ -48,11 +57,9 @@ give_up_start(struct managed *m)
 			  "dns.upstream asks for: %s",
 		    front->name, front->refusal);
 	else
-		log_error("dns: no answer through %s: %s; it says: %s; %s", front->name, m->why,
-		    words,
-		    m->settings.mode == DNS_UNBOUND
-			? "is there a way to the Internet's name servers (port 53)?"
-			: "are the addresses of dns.upstream right, and may port 853 leave?");
+		log_error("dns: no answer through %s: %s; it says: %s; %s%s", front->name, m->why,
+		    words, advice(m),
+		    m->bogus ? " If so, are dns.trust_anchors and the clock right?" : "");
 	free(words);
 	managed_fail(m);
 }
@@ -72,7 +79,9 @@ on_probe_answer(const struct answer *a, void *arg)
 	}
 	snprintf(m->why, sizeof(m->why), "%s for %s%s%.40s", dns_outcome_name(a->outcome), a->name,
 	    a->ede_text != NULL ? ", " : "", a->ede_text != NULL ? a->ede_text : "");
-	if (front->refusal != NULL && m->deadline_ms > uv_now(m->loop) + REFUSED_MS)
+	m->bogus = dns_is_bogus(a->outcome, a->ede);
+	/* Unbound keeps what it says of a bogus trust anchor for a minute. */
+	if ((front->refusal != NULL || m->bogus) && m->deadline_ms > uv_now(m->loop) + REFUSED_MS)
 		m->deadline_ms = uv_now(m->loop) + REFUSED_MS;
 	if (uv_now(m->loop) >= m->deadline_ms)
 		give_up_start(m);

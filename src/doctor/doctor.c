@@ -464,7 +464,8 @@ static void
 check_trust(struct doctor *d)
 {
 	const struct config *c = d->c;
-	const struct config_list *const lists[] = { &c->scan.block_files, &c->run.target_files };
+	const struct config_list *const lists[] = { &c->scan.block_files, &c->run.target_files,
+		&c->dns.trust_anchors };
 	struct argv paths = { .n = 0 };
 	size_t bad = 0;
 

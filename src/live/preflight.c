@@ -73,6 +73,24 @@ check_file(const char *key, const char *path, const char *cure)
 	return EXIT_USAGE;
 }
 
+/* What resolvers of ours are made with; run.user reads it. */
+static int
+check_dns_files(const struct config *c)
+{
+	static const char where[] = "see survey.conf(5), section dns";
+	int rc = 0;
+
+	if (c->dns.mode == DNS_ADDRESS || c->dns.mode == DNS_SYSTEM)
+		return 0;
+	if (c->dns.mode == DNS_UNBOUND)
+		rc |= check_file("dns.root_hints", c->dns.root_hints, where);
+	for (size_t i = 0; c->dns.mode != DNS_UNBOUND && i < c->dns.nupstreams; i++)
+		rc |= check_file("dns.upstream.ca_file", c->dns.upstreams[i].ca_file, where);
+	for (size_t i = 0; c->dns.validate && i < c->dns.trust_anchors.n; i++)
+		rc |= check_file("dns.trust_anchors", c->dns.trust_anchors.v[i], where);
+	return rc;
+}
+
 static int
 check_geo(const struct survey *s)
 {
@@ -183,7 +201,7 @@ check_as_user(struct survey *s)
 	if (s->until >= STAGE_GRAB)
 		rc |= check_tool("grab.zgrab2", s->c->grab.zgrab2, &s->zgrab2);
 	if (survey_resolves(s))
-		rc |= check_dns_tools(s);
+		rc |= check_dns_tools(s) | check_dns_files(s->c);
 	identity_resume(&s->id);
 	return rc;
 }

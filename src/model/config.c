@@ -108,6 +108,7 @@ static const struct key keys[] = {
 	KEY(dns, timeout_ms, INT, "5000", .min = 100, .max = 60000),
 	KEY(dns, tries, INT, "4", .min = 1, .max = 20),
 	FLAG(dns, validate, "true"),
+	KEY(dns, trust_anchors, PATHS, "{\"" CONFIG_ROOT_KEY "\"}", .check = value_path),
 
 	KEY(analysis, pairs_up_to, INT, "2000", .min = 2, .max = 1e6),
 	KEY(analysis, max_line, INT, "16777216", .min = 1024, .max = 1 << 30),

@@ -167,6 +167,13 @@ check_dns(const struct config *c)
 		    "address and hostname");
 		faults++;
 	}
+	if (c->dns.validate && c->dns.trust_anchors.n == 0 && c->dns.mode != DNS_ADDRESS &&
+	    c->dns.mode != DNS_SYSTEM) {
+		fault(c, "dns", "trust_anchors",
+		    "no file, so nothing could be validated: take the key out, or set validate = "
+		    "false");
+		faults++;
+	}
 	for (size_t i = 0; i < c->dns.nupstreams; i++) {
 		const struct config_upstream *u = &c->dns.upstreams[i];
 

@@ -95,7 +95,15 @@ test_defaults(void **state)
 	for (int i = 0; i < NPORTS_STUDY; i++)
 		assert_true(c->grab.port[i]);
 	assert_int_equal(c->scan.quiet_from_min, -1);
+	assert_int_equal(c->dns.trust_anchors.n, 1);
+	assert_string_equal(c->dns.trust_anchors.v[0], CONFIG_ROOT_KEY);
 	assert_true(config_check(c) > 0);
+	config_free(c);
+	c = read_text("dns { trust_anchors += {\"corp.key\"} }");
+	assert_non_null(c);
+	assert_int_equal(c->dns.trust_anchors.n, 2);
+	assert_string_equal(c->dns.trust_anchors.v[0], CONFIG_ROOT_KEY);
+	assert_string_equal(c->dns.trust_anchors.v[1], "/tmp/corp.key");
 	config_free(c);
 	c = read_text("\n\n# only a comment");
 	assert_non_null(c);

@@ -326,6 +326,7 @@ def target_files():
 
 def preflight():
     """What is missing is said, once, with its cure; nothing is sent and nothing is made."""
+    names = ("--until", "dns")
     cases = [
         ({"grab": {"zgrab2": "/nonexistent/zgrab2"}}, "grab.zgrab2"),
         ({"scan": {"zmap": "/nonexistent/zmap"}}, "scan.zmap"),
@@ -337,6 +338,14 @@ def preflight():
         ({"run": {"user": ""}}, "run.user"),
         ({"run": {"user": "no-such-user"}}, "no-such-user"),
         ({"run": {"user": "root"}}, "run.user"),
+        ({"dns": {"mode": "unbound", "root_hints": "/nonexistent/hints"}}, "dns.root_hints: /nonexistent/hints",
+         *names),
+        ({"dns": {"mode": "unbound", "trust_anchors": ["/etc/shadow"]}}, "dns.trust_anchors: /etc/shadow: Permission",
+         *names),
+        ({"dns": {"mode": "unbound", "trust_anchors": []}}, "dns.trust_anchors: no file", *names),
+        ({"dns": {"mode": "unbound-dot", "upstream x": {"address": "198.18.100.85", "hostname": "dot.lab.example",
+                                                        "ca_file": "/nonexistent/ca"}}},
+         "dns.upstream.ca_file: /nonexistent/ca", *names),
         ({"scan": {"seed": 0}}, "--shard needs scan.seed", "--shard", "0/2"),
         ({"scan": {"mode": "list", "list": str(LAB / "expected.json")}}, "--shard divides a scan",
          "--shard", "0/2"),
