@@ -59,7 +59,8 @@ struct host_grab {
 	const char *alg; /* ssh: host key algorithm; TLS: "RSA", "ECDSA", …; NULL unknown */
 	const char *curve; /* of an ECDSA key, or NULL */
 	const char *version; /* "TLSv1.2"; ssh: "2.0"; or NULL */
-	const char *software; /* ssh: server id without "SSH-2.0-"; https: server header; or NULL */
+	/* ssh: server id without "SSH-2.0-"; https: server header; mail: name and version; or NULL */
+	const char *software;
 	const char *kex; /* ssh: key exchange algorithm, or NULL */
 	const char *issuer, *subject; /* DNs, or NULL */
 	const char *serial; /* of the certificate, mostly decimal; or NULL */

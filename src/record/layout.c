@@ -34,6 +34,7 @@
 		}                                      \
 	}
 
+#define SERVER PATH2("headers", "server")
 #define VALIDITY .validity = SIMD_KEY("validity"), .start = "start", .end = "end"
 #define ZGRAB_TLS                                                                         \
 	{                                                                                 \
@@ -105,38 +106,50 @@ const struct layout_tls layout_tls[NLAYOUTS] = {
 	    .version = PATH2("tls", "version_selected") },
 };
 
+/* zgrab2 1.0: a mail port's grab. */
+#define RAW_MAIL(number)                                                         \
+	{                                                                        \
+		.port = number, .from = PATH3("result", "tls", "handshake_log"), \
+		.banner = PATH2("result", "banner"),                             \
+	}
+
 static const struct layout_row raw[] = {
 	{ .port = 22, .from = PATH1("result") },
-	{ .port = 25,
-	    .from = PATH3("result", "tls", "handshake_log"),
-	    .banner = PATH2("result", "banner") },
-	{ .port = 110, .from = PATH3("result", "tls", "handshake_log") },
-	{ .port = 143, .from = PATH3("result", "tls", "handshake_log") },
+	RAW_MAIL(25),
+	RAW_MAIL(110),
+	RAW_MAIL(143),
 	{ .port = 443,
 	    .from = PATH2("result", "response"),
 	    .chain = PATH2("result", "redirect_response_chain"),
-	    .root = PATH3("request", "tls_log", "handshake_log") },
-	{ .port = 587, .from = PATH3("result", "tls", "handshake_log") },
-	{ .port = 993, .from = PATH3("result", "tls", "handshake_log") },
-	{ .port = 465, .from = PATH3("result", "tls", "handshake_log") },
-	{ .port = 995, .from = PATH3("result", "tls", "handshake_log") },
+	    .root = PATH3("request", "tls_log", "handshake_log"),
+	    .server = SERVER },
+	RAW_MAIL(587),
+	RAW_MAIL(993),
+	RAW_MAIL(465),
+	RAW_MAIL(995),
 	{ .port = 0, .from = PATH2("result", "handshake_log") }, /* zgrab2's tls module */
 	{ .from = NULL },
 };
 
+#define V1_MAIL(number)                                                          \
+	{                                                                        \
+		.port = number, .from = PATH1("tls"), .banner = PATH1("banner"), \
+	}
+
 static const struct layout_row v1[] = {
 	{ .port = 22, .from = PATH1("xssh") },
-	{ .port = 25, .from = PATH1("tls"), .banner = PATH1("banner") },
-	{ .port = 110, .from = PATH1("tls") },
-	{ .port = 143, .from = PATH1("tls") },
+	V1_MAIL(25),
+	V1_MAIL(110),
+	V1_MAIL(143),
 	{ .port = 443,
 	    .from = PATH2("http", "response"),
 	    .chain = PATH2("http", "redirect_response_chain"),
-	    .root = PATH2("request", "tls_handshake") },
-	{ .port = 587, .from = PATH1("tls") },
-	{ .port = 993, .from = PATH1("tls") },
-	{ .port = 465, .from = PATH1("tls") },
-	{ .port = 995, .from = PATH1("tls") },
+	    .root = PATH2("request", "tls_handshake"),
+	    .server = SERVER },
+	V1_MAIL(587),
+	V1_MAIL(993),
+	V1_MAIL(465),
+	V1_MAIL(995),
 	{ .from = NULL },
 };
 
@@ -145,13 +158,25 @@ static const struct layout_row censys[] = {
 	{ .port = 25,
 	    .from = PATH3("smtp", "starttls", "tls"),
 	    .banner = PATH3("smtp", "starttls", "banner") },
-	{ .port = 110, .from = PATH3("pop3", "starttls", "tls") },
-	{ .port = 143, .from = PATH3("imap", "starttls", "tls") },
+	{ .port = 110,
+	    .from = PATH3("pop3", "starttls", "tls"),
+	    .banner = PATH3("pop3", "starttls", "banner") },
+	{ .port = 143,
+	    .from = PATH3("imap", "starttls", "tls"),
+	    .banner = PATH3("imap", "starttls", "banner") },
 	{ .port = 443, .from = PATH2("https", "tls") },
-	{ .port = 587, .from = PATH3("smtp", "starttls", "tls") },
-	{ .port = 993, .from = PATH3("imaps", "tls", "tls") },
-	{ .port = 465, .from = PATH3("smtp", "tls", "tls") },
-	{ .port = 995, .from = PATH3("pop3s", "tls", "tls") },
+	{ .port = 587,
+	    .from = PATH3("smtp", "starttls", "tls"),
+	    .banner = PATH3("smtp", "starttls", "banner") },
+	{ .port = 993,
+	    .from = PATH3("imaps", "tls", "tls"),
+	    .banner = PATH3("imaps", "tls", "banner") },
+	{ .port = 465,
+	    .from = PATH3("smtp", "tls", "tls"),
+	    .banner = PATH3("smtp", "tls", "banner") },
+	{ .port = 995,
+	    .from = PATH3("pop3s", "tls", "tls"),
+	    .banner = PATH3("pop3s", "tls", "banner") },
 	{ .port = 995, .from = PATH2("pop3s", "tls") },
 	{ .from = NULL },
 };
@@ -159,14 +184,14 @@ static const struct layout_row censys[] = {
 static const struct layout_row services[] = {
 	{ .port = 22, .from = PATH1("ssh") },
 	{ .port = 25, .from = PATH1("tls"), .banner = PATH2("smtp", "banner") },
-	{ .port = 0, .from = PATH1("tls") },
+	{ .port = 0, .from = PATH1("tls"), .banner = PATH1("banner") },
 	{ .from = NULL },
 };
 
 static const struct layout_row platform[] = {
 	{ .port = 22, .from = PATH1("ssh") },
 	{ .port = 25, .from = PATH0, .banner = PATH1("banner") },
-	{ .port = 0, .from = PATH0 },
+	{ .port = 0, .from = PATH0, .banner = PATH1("banner") },
 	{ .from = NULL },
 };
 

@@ -44,7 +44,8 @@ struct layout_row {
 	const struct simd_key *chain; /* of HTTP responses before that one, first first; or NULL */
 	const struct simd_key
 	    *root; /* from there to the ssh result or TLS handshake; NULL: that is it */
-	const struct simd_key *banner; /* of the server's greeting, or NULL */
+	const struct simd_key *banner; /* of the mail server's greeting, or NULL */
+	const struct simd_key *server; /* of the response's Server header, from `from`; or NULL */
 };
 
 extern const struct layout_ssh layout_ssh[NLAYOUTS];

@@ -4,6 +4,7 @@
 #include "survey/mem.h"
 
 #include "certificate.h"
+#include "greeting.h"
 #include "key.h"
 #include "layout.h"
 #include "search.h"
@@ -48,9 +49,8 @@ skip_word(struct simd_text t, size_t at)
 
 /* The greeting's host name: the word after "220", or what follows "220-" at once. */
 static void
-take_banner(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
+take_banner(struct extract *x, struct host *h, uint8_t port, struct simd_text t)
 {
-	struct simd_text t = simd_string(n);
 	size_t start = skip_blanks(t, 0), end = skip_word(t, start);
 
 	if (end - start < 3 || memcmp(t.s + start, "220", 3) != 0)
@@ -65,6 +65,27 @@ take_banner(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
 	}
 	if (end > start)
 		put_name(x, h, port, NAME_BANNER, 0, t.s + start, end - start);
+}
+
+/* What the greeting says that it runs: "Postfix", "Exim 4.96"; or NULL. */
+static const char *
+mail_software(const struct extract *x, struct simd_text greeting)
+{
+	struct greeting g;
+	size_t len;
+	char *text;
+
+	if (!greeting_software(greeting.s, greeting.len, &g))
+		return NULL;
+	if (g.version == NULL)
+		return g.name;
+	len = strlen(g.name);
+	text = arena_alloc(x->f.a, len + 1 + g.version_len + 1);
+	memcpy(text, g.name, len);
+	text[len] = ' ';
+	memcpy(text + len + 1, g.version, g.version_len);
+	text[len + 1 + g.version_len] = '\0';
+	return text;
 }
 
 /* The text after a DN's first "CN=" up to the next comma; "" where it has none. */
@@ -141,6 +162,18 @@ take_public(struct extract *x, const struct host *h, const struct host_grab *g,
 			return h->grabs[i].public_key;
 	}
 	return key_public(&x->f, (enum key_kind)g->kind, k, from, raw);
+}
+
+/* The Server header, of which the first line counts. */
+static const char *
+web_software(const struct extract *x, struct simd_node header)
+{
+	struct simd_iter it = simd_iterate(header);
+	struct simd_node first = header;
+
+	if (simd_type(header) == SIMD_ARRAY && !simd_next(&it, NULL, &first))
+		return NULL;
+	return fact_text(&x->f, first);
 }
 
 /* How a grab is taken up: the last outcome that applies. */
@@ -324,11 +357,11 @@ take_tls(struct extract *x, struct host *h, enum layout layout, struct simd_node
 }
 
 /*
- * Where a row's key is.  A client that followed redirects asked other hosts: what this one
+ * What the server said.  A client that followed redirects asked other hosts: what this one
  * said is the first response of the chain, with a key or without one.
  */
 static struct simd_node
-find_root(const struct layout_row *row, struct simd_node n, bool *redirected)
+find_said(const struct layout_row *row, struct simd_node n, bool *redirected)
 {
 	struct simd_node from = simd_at(n, row->from), first;
 	struct simd_iter it;
@@ -340,7 +373,7 @@ find_root(const struct layout_row *row, struct simd_node n, bool *redirected)
 			*redirected = true;
 		}
 	}
-	return row->root != NULL ? simd_at(from, row->root) : from;
+	return from;
 }
 
 static void
@@ -385,18 +418,22 @@ take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, c
 	counts->success[port] += outcome == OUTCOME_OPEN;
 	for (const struct layout_row *row = layout_rows[layout];
 	     row->from != NULL && taken == TAKEN_NOTHING; row++) {
+		struct simd_text greeting = { NULL, 0 };
+		struct simd_node said, root;
 		struct host_grab g;
-		struct simd_node root;
 
 		if (row->port != def->port && (row->port != 0 || def->kind == KEY_SSH_HOST))
 			continue;
 		if (row->banner != NULL)
-			take_banner(x, h, port, simd_at(n, row->banner));
+			greeting = simd_string(simd_at(n, row->banner));
+		if (greeting.s != NULL && row->port == 25)
+			take_banner(x, h, port, greeting);
 		if (h->ngrabs >= HOST_GRABS_MAX) {
 			counts->note[NOTE_GRABS_OVER_MAX]++;
 			return;
 		}
-		root = find_root(row, n, &redirected);
+		said = find_said(row, n, &redirected);
+		root = row->root != NULL ? simd_at(said, row->root) : said;
 		if (simd_type(root) == SIMD_NONE)
 			continue;
 		g = (struct host_grab){ .port = port,
@@ -410,6 +447,10 @@ take_grab(struct extract *x, struct host *h, enum layout layout, uint8_t port, c
 			.not_before = TIME_UNKNOWN,
 			.not_after = TIME_UNKNOWN,
 			.at = at };
+		if (greeting.s != NULL)
+			g.software = mail_software(x, greeting);
+		else if (row->server != NULL)
+			g.software = web_software(x, simd_at(said, row->server));
 		taken = def->kind == KEY_SSH_HOST ? take_ssh(x, h, layout, root, &g)
 						  : take_tls(x, h, layout, root, &g);
 	}

@@ -130,7 +130,9 @@ stats_software(struct tables *ts, const struct study *st, bool all)
 		if (name[0] == '\0')
 			continue;
 		buf_init(&b);
-		buf_adds(&b, stats_is_ssh(g) ? "SSH " : "web ");
+		buf_adds(&b, stats_is_ssh(g)		       ? "SSH "
+			     : port_table[g->port].port == 443 ? "web "
+							       : "mail ");
 		text_plain(&b, name, strlen(name), 40);
 		tally(&by_name, st, b.data, g->host, false);
 		buf_fini(&b);

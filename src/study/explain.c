@@ -59,6 +59,20 @@ word_in(const char *text, const char *const *words, size_t n)
 
 #define WORD_IN(text, words) word_in(text, words, sizeof(words) / sizeof((words)[0]))
 
+/*
+ * The vendor that a server's own words speak of.  Dovecot and Exchange make a key of their own on
+ * each machine; only a certificate of theirs may be one that was shipped.
+ */
+static const char *
+vendor_of_server(const char *software)
+{
+	const char *word = WORD_IN(software, vendor_words);
+
+	return word != NULL && (strcmp(word, "dovecot") == 0 || strcmp(word, "exchange") == 0)
+		   ? NULL
+		   : word;
+}
+
 /* The registrable domains of names, each once. */
 struct domains {
 	char *v[DOMAINS_MAX];
@@ -172,7 +186,7 @@ add_host(struct traits *t, const struct study *st, const struct study_host *h, s
 
 		ssh = ssh || grab->kind == KEY_SSH_HOST;
 		if (vendor == NULL)
-			vendor = WORD_IN(study_text(st, grab->software), vendor_words);
+			vendor = vendor_of_server(study_text(st, grab->software));
 		if (grab->kind == KEY_SSH_HOST || !study_first_of_port(st, g))
 			continue;
 		t->tls_ports++;

@@ -2,11 +2,13 @@
 """run_test.py SURVEY: `survey run config/lab.conf` finds what the lab's truth table says,
 sends nothing that it must not send, and after an interruption goes on where it was."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -252,8 +254,28 @@ def check_layouts(survey, studies):
             check(False, str(e))
 
 
+def check_software(run, _expected, _ports):
+    """Real servers say what they are; the lab's nginx says so on the web, and nothing on mail ports."""
+    table = json.loads((HERE / "hosts.json").read_text(encoding="utf-8"))["hosts"]
+    real = {h["ip"] for h in table if h.get("server") == "real"}
+    quiet = {h["ip"] for h in table if h.get("banner") == "noesmtp"}
+    names = {25: "Postfix", 587: "Postfix", 110: "Dovecot", 143: "Dovecot", 993: "Dovecot", 443: "Apache"}
+    seen = {"nginx": set()}
+    with contextlib.closing(sqlite3.connect(f"file:{run}/survey.db?mode=ro", uri=True)) as db:
+        rows = db.execute("SELECT h.ip, p.port, p.software FROM host_ports p JOIN hosts h ON h.id = p.host "
+                          "WHERE p.key IS NOT NULL AND p.port <> 22").fetchall()
+    for ip, port, software in rows:
+        want = None if port == 25 and ip in quiet else names.get(port) if ip in real else "nginx" if port == 443 else None
+        have = software if port != 443 or software is None else re.split("[/ ]", software)[0]
+        check(have == want, f"software of {ip} port {port}: {software} instead of {want}")
+        seen.setdefault(have, set()).add(port)
+    same(seen, [None, "Postfix", "Dovecot", "Apache", "nginx"], "software")
+    same(seen.get("Postfix", ()), [25, 587], "ports of Postfix")
+    same(seen.get("Dovecot", ()), [110, 143, 993], "ports of Dovecot")
+
+
 def check_results(run, expected, ports=PORTS, more=()):
-    for part in (check_hosts, check_keys, check_clusters, check_names, *more):
+    for part in (check_hosts, check_keys, check_clusters, check_names, check_software, *more):
         try:
             part(run, expected, ports)
         except (OSError, ValueError, LookupError) as e:

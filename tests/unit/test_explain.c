@@ -325,6 +325,13 @@ test_vendor(void **state)
 	explain(&t, appliance(5, true, false, "CN=mx", "MikroTik"));
 	holds(find(&t, WHY_VENDOR)->pro, "\"mikrotik\"");
 	told_fini(&t);
+	/* A program that makes its keys itself says nothing of who shipped one. */
+	explain(&t, appliance(5, true, false, "CN=mx", "Dovecot"));
+	assert_null(strstr(find(&t, WHY_VENDOR)->pro, "speak of"));
+	told_fini(&t);
+	explain(&t, appliance(5, true, false, "CN=mx, OU=Dovecot mail server", "Postfix"));
+	holds(find(&t, WHY_VENDOR)->pro, "\"dovecot\"");
+	told_fini(&t);
 	/* Browsers trust no default key. */
 	explain(&t, appliance(5, true, true, "CN=localhost", NULL));
 	holds(find(&t, WHY_VENDOR)->contra, "5 of its certificates are trusted by browsers.");

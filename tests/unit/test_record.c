@@ -168,6 +168,85 @@ test_layouts(void **state)
 	assert_int_equal(f->counts.unknown_layout[0], 0);
 }
 
+#define GREETED(greeting) \
+	"\"banner\":\"" greeting "\",\"tls\":{\"handshake_log\":{" HANDSHAKE(FP1, "") "}}"
+#define OF_PORT(port, greeting)                   \
+	"{\"ip\":\"192.0.2.1\",\"data\":{\"" port \
+	"\":{\"status\":\"success\",\"result\":{" GREETED(greeting) "}}}}"
+#define WEB(server, request)                                                                 \
+	"\"response\":{\"status_code\":200,\"headers\":{" server "},\"request\":{\"" request \
+	"\":{" HANDSHAKE(FP1, "") "}}}"
+
+static void
+test_software(void **state)
+{
+	static const struct {
+		const char *line, *software;
+	} v[] = {
+		{ OF_PORT("p25", "220 mx.example.ie ESMTP Exim 4.96 Tue, 16 Jun\\r\\n"),
+		    "Exim 4.96" },
+		{ OF_PORT("p587", "220 mx.example.ie ESMTP Postfix (Debian/GNU)\\r\\n"),
+		    "Postfix" },
+		{ OF_PORT("p465", "220 mx.example.ie ESMTP Postfix\\r\\n"), "Postfix" },
+		{ OF_PORT("p110", "+OK Dovecot (Debian) ready.\\r\\n"), "Dovecot" },
+		{ OF_PORT("p995", "+OK Dovecot ready.\\r\\n"), "Dovecot" },
+		{ OF_PORT("p143", "* OK [CAPABILITY ID] Dovecot ready.\\r\\n"), "Dovecot" },
+		{ OF_PORT("p993", "* OK mx Cyrus IMAP 3.6.1-x server ready\\r\\n"), "Cyrus 3.6.1" },
+		{ OF_PORT("p25", "220 postfix.example.ie ESMTP\\r\\n"), NULL },
+		{ OF_PORT("p25", ""), NULL },
+		{ "{\"ip\":\"192.0.2.1\",\"p143\":{\"data\":{\"imap\":{\"status\":\"success\","
+		  "\"result\":{" GREETED("* OK Dovecot ready.") "}}}}}",
+		    "Dovecot" },
+		{ "{\"ip\":\"192.0.2.1\",\"writer\":\"FreshGrab.py\",\"p110\":{\"data\":{"
+		  "\"banner\":\"+OK Dovecot ready.\",\"tls\":{" HANDSHAKE(FP1, "") "}}}}",
+		    "Dovecot" },
+		{ "{\"ip\":\"192.0.2.1\",\"p993\":{\"imaps\":{\"tls\":{\"banner\":"
+		  "\"* OK Dovecot ready.\",\"tls\":{\"certificate\":{" LEAF(FP1, "") "}}}}}}",
+		    "Dovecot" },
+		{ "{\"ip\":\"192.0.2.1\",\"services\":[{\"port\":143,\"transport_protocol\":"
+		  "\"TCP\","
+		  "\"banner\":\"* OK Dovecot ready.\",\"tls\":{\"certificates\":{\"leaf_data\":{"
+		  "\"public_key\":{\"fingerprint\":\"" FP1 "\"}}}}}]}",
+		    "Dovecot" },
+		{ "{\"ip\":\"192.0.2.1\",\"data\":{\"p443\":{\"status\":\"success\",\"result\":"
+		  "{" WEB("\"server\":[\"nginx/1.22.1\",\"second\"]",
+		      "tls_log\":{\"handshake_log") "}}}}}",
+		    "nginx/1.22.1" },
+		{ "{\"ip\":\"192.0.2.1\",\"data\":{\"p443\":{\"status\":\"success\",\"result\":"
+		  "{" WEB("\"server\":[]", "tls_log\":{\"handshake_log") "}}}}}",
+		    NULL },
+		{ "{\"ip\":\"192.0.2.1\",\"p443\":{\"data\":{\"http\":{" WEB(
+		      "\"server\":\"Apache/2.4.62 (Debian)\"", "tls_handshake") "}}}}",
+		    "Apache/2.4.62 (Debian)" },
+		/* The first response is this host's; the last is another's. */
+		{ "{\"ip\":\"192.0.2.1\",\"data\":{\"p443\":{\"status\":\"success\",\"result\":{"
+		  "\"redirect_response_chain\":[{\"headers\":{\"server\":[\"ours\"]},\"request\":{"
+		  "\"tls_log\":{\"handshake_log\":{" HANDSHAKE(FP1, "") "}}}}]," WEB(
+		      "\"server\":[\"theirs\"]", "x") "}}}}",
+		    "ours" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		assert_int_equal(extract(f, v[i].line), REFUSED_NO);
+		assert_int_equal(f->h.ngrabs, 1);
+		if (v[i].software == NULL)
+			assert_null(f->h.grabs[0].software);
+		else
+			assert_string_equal(f->h.grabs[0].software, v[i].software);
+	}
+	assert_int_equal(f->counts.note[NOTE_BAD_FACT], 0);
+	/* A header that is no text costs itself. */
+	assert_int_equal(
+	    extract(f, "{\"ip\":\"192.0.2.1\",\"data\":{\"p443\":{\"status\":\"success\","
+		       "\"result\":{" WEB(
+			   "\"server\":[\"a\\u001b[31m\"]", "tls_log\":{\"handshake_log") "}}}}}"),
+	    REFUSED_NO);
+	assert_int_equal(f->h.ngrabs, 1);
+	assert_null(f->h.grabs[0].software);
+	assert_int_equal(f->counts.note[NOTE_BAD_FACT], 1);
+}
+
 static void
 test_refusals(void **state)
 {
@@ -800,6 +879,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_layouts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_software, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_parts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several_grabs, setup, teardown),
