@@ -27,12 +27,13 @@ const char *const notify_fields[] = { "constituency", "network", "asn", "as_name
 	"n_keys", "n_keys_is_one", "n_shared", "n_shared_is_one", "n_weak", "n_weak_is_one",
 	"n_other_hosts", "n_other_hosts_is_one", "n_repaired", "n_repaired_is_one", "n_silent",
 	"n_silent_is_one", "repaired_list", "silent_list", "ssh", "openssh", "dropbear", "tls",
-	"mail", "web", "nginx", "apache", "sections", "new", "changed", "open", "host_list",
-	"address", "name", "port_list", "port", "service", "is_ssh", "key_type", "fingerprint",
-	"severity", "severity_text", "first_seen", "last_seen", "n_own_hosts", "n_own_hosts_is_one",
-	"own_shared", "n_other_operators", "n_other_operators_is_one", "finding_list", "weak_list",
-	"kind", "text", "picture_list", "picture", "cluster", "n_mail_domains",
-	"n_mail_domains_is_one", "pinned", "tlsa_mismatch", NULL };
+	"mail", "postfix", "exim", "dovecot", "other_mail", "web", "nginx", "apache", "sections",
+	"new", "changed", "open", "host_list", "address", "name", "port_list", "port", "service",
+	"is_ssh", "key_type", "fingerprint", "severity", "severity_text", "first_seen", "last_seen",
+	"n_own_hosts", "n_own_hosts_is_one", "own_shared", "n_other_operators",
+	"n_other_operators_is_one", "finding_list", "weak_list", "kind", "text", "picture_list",
+	"picture", "cluster", "n_mail_domains", "n_mail_domains_is_one", "pinned", "tlsa_mismatch",
+	NULL };
 
 /* ---- the texts ---- */
 
@@ -365,8 +366,22 @@ pictures(struct notifying *x, uint32_t *others)
 
 /* What the steps of a letter depend on. */
 struct kinds {
-	bool ssh, tls, mail, web, openssh, dropbear, nginx, apache;
+	bool ssh, tls, mail, web, openssh, dropbear, postfix, exim, dovecot, other_mail, nginx,
+	    apache;
 };
+
+/* What the port says that it runs, by whichever of its grabs; or NULL. */
+static const char *
+software_of(const struct notifying *x, const struct notice *row)
+{
+	for (uint32_t k = row->keys.at; k < row->keys.at + row->keys.n; k++) {
+		uint32_t text = x->n.st->grabs[x->n.keys[k].grab].software;
+
+		if (text != STUDY_NO_TEXT)
+			return study_text(x->n.st, text);
+	}
+	return NULL;
+}
 
 static bool
 mentions(const char *s, const char *word)
@@ -374,32 +389,58 @@ mentions(const char *s, const char *word)
 	return s != NULL && strcasestr(s, word) != NULL;
 }
 
-/* Where the software is not told, or is another, the steps of the commonest stand there. */
+/* Names of mail software are our own: "Exim", "Exim 4.96". */
+static bool
+is_program(const char *s, const char *name)
+{
+	size_t len = strlen(name);
+
+	return s != NULL && strncmp(s, name, len) == 0 && (s[len] == '\0' || s[len] == ' ');
+}
+
+static void
+add_mail(struct kinds *k, const char *software)
+{
+	bool postfix = is_program(software, "Postfix"), exim = is_program(software, "Exim");
+	bool dovecot = is_program(software, "Dovecot");
+
+	k->mail = true;
+	k->postfix |= postfix;
+	k->exim |= exim;
+	k->dovecot |= dovecot;
+	k->other_mail |= !postfix && !exim && !dovecot;
+}
+
+/* Of SSH and web servers that tell no software, or another, the steps of the commonest stand there. */
+static void
+add_port(struct kinds *k, const struct notifying *x, const struct notice *row)
+{
+	const char *software = software_of(x, row);
+	bool ssh = port_table[row->port].kind == KEY_SSH_HOST;
+	bool web = port_table[row->port].port == 443;
+
+	k->ssh |= ssh;
+	k->tls |= !ssh;
+	k->web |= web;
+	k->dropbear |= ssh && mentions(software, "dropbear");
+	k->openssh |= ssh && !mentions(software, "dropbear");
+	k->nginx |= web && !mentions(software, "apache");
+	k->apache |= web && !mentions(software, "nginx");
+	if (!ssh && !web)
+		add_mail(k, software);
+}
+
 static void
 put_kinds(json_object *o, const struct notifying *x)
 {
-	const struct study *st = x->n.st;
 	const struct constituency *c = x->view.c;
 	struct kinds k = { false };
 
 	for (size_t i = 0; i < c->nhosts; i++) {
 		struct study_span rows = x->n.of_host[c->hosts[i]];
 
-		for (uint32_t r = rows.at; r < rows.at + rows.n; r++) {
-			const struct study_grab *g = &st->grabs[x->n.keys[x->n.v[r].main].grab];
-			const char *software = study_text(st, g->software);
-			bool ssh = g->kind == KEY_SSH_HOST;
-			bool web = port_table[g->port].port == 443;
-
-			k.ssh |= ssh;
-			k.tls |= !ssh;
-			k.web |= web;
-			k.mail |= !ssh && !web;
-			k.dropbear |= ssh && mentions(software, "dropbear");
-			k.openssh |= ssh && !mentions(software, "dropbear");
-			k.nginx |= web && !mentions(software, "apache");
-			k.apache |= web && !mentions(software, "nginx");
-		}
+		for (uint32_t r = rows.at; r < rows.at + rows.n; r++)
+			add_port(&k, x, &x->n.v[r]);
 	}
 	put_flag(o, "ssh", k.ssh);
 	put_flag(o, "tls", k.tls);
@@ -407,6 +448,10 @@ put_kinds(json_object *o, const struct notifying *x)
 	put_flag(o, "web", k.web);
 	put_flag(o, "openssh", k.openssh);
 	put_flag(o, "dropbear", k.dropbear);
+	put_flag(o, "postfix", k.postfix);
+	put_flag(o, "exim", k.exim);
+	put_flag(o, "dovecot", k.dovecot);
+	put_flag(o, "other_mail", k.other_mail);
 	put_flag(o, "nginx", k.nginx);
 	put_flag(o, "apache", k.apache);
 }

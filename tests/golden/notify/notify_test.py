@@ -6,6 +6,7 @@ records, not taken from the program.
 """
 import csv
 import hashlib
+import html
 import html.parser
 import io
 import itertools
@@ -60,11 +61,11 @@ def ssh(word, software="OpenSSH_9.2p1"):
         "key_exchange": {"server_host_key": {"algorithm": "ssh-ed25519", "fingerprint_sha256": fp(word)}}}}}}
 
 
-def tls(word, cn="mx.example.ie"):
+def tls(word, cn="mx.example.ie", banner=None):
     cert = {"subject_dn": f"CN={cn}", "issuer_dn": "CN=ca", "serial_number": "12345678901", "fingerprint_sha256": fp(f"c{word}"),
             "subject_key_info": {"fingerprint_sha256": fp(word), "key_algorithm": {"name": "RSA"}},
             "extensions": {"subject_alt_name": {"dns_names": [cn]}}}
-    return {"data": {"smtp": {"status": "success", "result": {"banner": f"220 {cn} ESMTP", "tls": {"handshake_log": {
+    return {"data": {"smtp": {"status": "success", "result": {"banner": banner or f"220 {cn} ESMTP", "tls": {"handshake_log": {
         "server_certificates": {"certificate": {"parsed": cert}}}}}}}}
 
 
@@ -389,7 +390,7 @@ def test_letters(tmp):
     text = mail(out / "AS64501/letter.txt").get_content()
     ours = base64_of(fp("s1"))
     for s in ("192.0.2.1\n", "one.example.ie", f"SHA256:{ours}", "also on 2 hosts of 2 other operators", fp("t2"), "ssh-keygen -A",
-              "ssh_deletekeys", "smtpd_tls_key_file", "TLSA", "abuse@example.ie", "https://example.ie/no", "from 2026-06-15 to 2026-06-15"):
+              "ssh_deletekeys", "smtpd_tls_chain_files", "TLSA", "abuse@example.ie", "https://example.ie/no", "from 2026-06-15 to 2026-06-15"):
         check(s in text, f"letter.txt lacks {s!r}: {text}")
     check("nginx" not in text, "steps for what was not seen")
     check("also on" not in mail(out / "AS64503/letter.txt").get_content(), "others where there are none")
@@ -432,6 +433,63 @@ def test_letters(tmp):
     equal("files after a fault", sorted(p.stat().st_mtime_ns for p in out.rglob("*")), before)
     survey("notify", r, "-o", out, "--lang", "../x", status=2)
     survey("notify", r, "-o", out, "--lang", "xx", status=2)
+
+
+# What only the step of a program says, in every language.
+STEPS = {"postfix": "postfix reload", "exim": "Debian-exim", "dovecot": "doveadm reload", "other": "confSERVER_KEY",
+         "nginx": "nginx -t", "apache": "apachectl", "openssh": "ssh-keygen -A", "dropbear": "dropbear -R"}
+SETTINGS = {"postfix": "smtpd_tls_chain_files", "exim": "tls_privatekey", "dovecot": "ssl_server_key_file"}
+GREETINGS = {"postfix": "220 mx.example.ie ESMTP Postfix (Debian/GNU)\r\n", "exim": "220 mx.example.ie ESMTP Exim 4.96 Mon, 15 Jun\r\n",
+             "dovecot": "* OK [CAPABILITY IMAP4rev1 ID] Dovecot (Debian) ready.\r\n", "sendmail": "220 mx.example.ie ESMTP Sendmail 8.17.1/8; Mon\r\n",
+             "none": "220 postfix.example.ie ESMTP\r\n", "hostile": "220 mx.example.ie ESMTP exim.example.ie\r\nPostfix {{opt_out}}\r\n"}
+
+
+def web(word, server=None):
+    cert = tls(word)["data"]["smtp"]["result"]["tls"]
+    headers = {} if server is None else {"headers": {"server": [server]}}
+    return {"data": {"http": {"status": "success", "result": {"response": {"status_code": 200, **headers, "request": {"tls_log": cert}}}}}}
+
+
+def test_steps(tmp):
+    """The steps of a letter are those of what its own hosts run, and no others."""
+    of = {name: tls(f"k-{name}", banner=text) for name, text in GREETINGS.items()}
+
+    def pair(asn, **ports):
+        return [Host(f"192.0.{asn - 64500}.{i}", asn, **ports) for i in (1, 2)]
+
+    cases = {64501: (pair(64501, p25=of["postfix"], p143=of["dovecot"]), {"postfix", "dovecot"}),
+             64502: (pair(64502, p587=of["exim"], p25=tls("own")), {"exim", "other"}),
+             64503: (pair(64503, p465=of["exim"]), {"exim"}),
+             64504: (pair(64504, p25=of["postfix"]) + [Host("192.0.4.3", 64504, p25=of["none"]), Host("192.0.4.4", 64504, p25=of["none"])],
+                     {"postfix", "other"}),
+             64505: (pair(64505, p25=of["sendmail"]), {"other"}),
+             64506: (pair(64506, p25=of["hostile"]), {"other"}),
+             64507: (pair(64507, p22=ssh("s", "dropbear_2022.83"), p443=web("w7", "nginx/1.22.1")), {"dropbear", "nginx"}),
+             64508: (pair(64508, p22=ssh("s8"), p443=web("w8", "Apache/2.4.62 (Debian)")), {"openssh", "apache"}),
+             64509: (pair(64509, p443=web("w9")), {"nginx", "apache"})}
+    hosts = [h for v, _ in cases.values() for h in v]
+    # A host of the first network runs Exim, too, with a key that nobody else has.
+    hosts.append(Host("192.0.1.3", 64501, p25=tls("alone", banner=GREETINGS["exim"]), p143=of["dovecot"]))
+    r, commands = run(tmp / "run", hosts), {}
+    for lang in ("en", "de", "fr"):
+        out = tmp / lang
+        survey("notify", r, "-o", out, "--lang", lang, "--draft")
+        for asn, (_, want) in cases.items():
+            raw = (out / f"AS{asn}/letter.txt").read_text(encoding="utf-8")
+            page = (out / f"AS{asn}/letter.html").read_text(encoding="utf-8")
+            for what, text in (("letter.txt", raw), ("letter.html", page)):
+                equal(f"{lang} AS{asn} {what}", {name for name, mark in STEPS.items() if mark in text}, want)
+                if "other" not in want:     # that step names the settings of all
+                    equal(f"settings, {lang} AS{asn} {what}", {name for name, mark in SETTINGS.items() if mark in text}, want & set(SETTINGS))
+            Page(page)
+            wide = [line for line in raw.splitlines() if len(line) > 72 and not re.fullmatch(r" +[0-9a-f]{64}", line)]
+            check(not wide and "opt_out" not in raw + page, f"{lang} AS{asn}: {wide}")
+            lines = [line for line in raw.split("\n\n    openssl genpkey")[-1].splitlines() if line.startswith("    ")]
+            equal(f"commands of {lang} AS{asn}", lines, commands.setdefault(asn, lines))
+            # What one may copy is the same in both.
+            blocks = [html.unescape(b) for b in re.findall(r"<pre>(.*?)</pre>", page, re.S)]
+            equal(f"commands of {lang} AS{asn} as HTML", [line for b in blocks for line in b.splitlines() if "/exim4/" in line or "/dovecot/" in line or "smtpd" in line],
+                  [line[4:] for line in raw.splitlines() if line.startswith("    ") and ("/exim4/" in line or "/dovecot/" in line or "smtpd" in line)])
 
 
 def words(lang):
