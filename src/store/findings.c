@@ -7,8 +7,131 @@
 #include "survey/mem.h"
 
 #include "findings.h"
+#include "insert.h"
 
 /* ---- writing ---- */
+
+static void
+put_findings(struct insert *r, const struct study *st)
+{
+	const struct findings *all = st->findings;
+	struct buf evidence;
+
+	buf_init(&evidence);
+	insert_begin(r, "findings", 7);
+	for (size_t i = 0; i < all->nfindings && !r->failed; i++) {
+		const struct finding *f = &all->findings[i];
+		const struct finding_kind_def *kind = &finding_kinds[f->kind];
+
+		buf_clear(&evidence);
+		study_evidence(st, i, &evidence);
+		insert_int(r, (int64_t)i + 1);
+		insert_int(r, (int64_t)f->key + 1);
+		insert_text(r, kind->name);
+		insert_text(r, finding_severity_name(kind->severity));
+		insert_copy(r, evidence.data);
+		if (f->kind == FINDING_LISTED)
+			insert_int(r, f->list + 1);
+		if (f->kind == FINDING_LISTED && f->part != 0)
+			insert_int(r, f->part);
+		insert_row(r);
+	}
+	insert_end(r);
+	insert_begin(r, "finding_groups", 2);
+	for (size_t i = 0; i < all->nfindings; i++) {
+		const struct finding *f = &all->findings[i];
+
+		for (size_t g = 0; g < f->nrefs && !r->failed; g++) {
+			insert_int(r, (int64_t)i + 1);
+			insert_int(r, (int64_t)all->refs[f->refs_at + g] + 1);
+			insert_row(r);
+		}
+	}
+	insert_end(r);
+	buf_fini(&evidence);
+}
+
+static void
+put_keys(struct insert *r, const struct findings *all)
+{
+	insert_begin(r, "common_keys", 2);
+	for (size_t g = 0; g < all->ngroups; g++) {
+		for (size_t i = 0; i < all->groups[g].n && !r->failed; i++) {
+			insert_int(r, (int64_t)g + 1);
+			insert_int(r, (int64_t)all->members[all->groups[g].at + i] + 1);
+			insert_row(r);
+		}
+	}
+	insert_end(r);
+	insert_begin(r, "not_checked", 2);
+	for (size_t i = 0; i < all->nskipped && !r->failed; i++) {
+		insert_int(r, (int64_t)all->skipped[i].key + 1);
+		insert_text(r, finding_skip_name(all->skipped[i].reason));
+		insert_row(r);
+	}
+	insert_end(r);
+}
+
+static void
+put_checks(struct insert *r, const struct findings *all)
+{
+	insert_begin(r, "checks", 4);
+	for (int i = 0; i < NCHECKS && !r->failed; i++) {
+		insert_text(r, finding_check_name((enum finding_check)i));
+		insert_int(r, all->checks[i].made);
+		insert_int(r, all->checks[i].keys);
+		insert_text(r, all->checks[i].why);
+		insert_row(r);
+	}
+	insert_end(r);
+}
+
+static void
+put_lists(struct insert *r, const struct findings *all)
+{
+	insert_begin(r, "key_lists", 6);
+	for (size_t i = 0; i < all->nlists && !r->failed; i++) {
+		const struct finding_list *l = &all->lists[i];
+
+		insert_int(r, (int64_t)i + 1);
+		insert_text(r, l->name);
+		insert_text(r, l->note);
+		insert_int(r, (int64_t)l->rows);
+		insert_int(r, (int64_t)l->bad);
+		insert_text(r, l->error);
+		insert_row(r);
+	}
+	insert_end(r);
+	insert_begin(r, "key_list_parts", 3);
+	for (size_t i = 0; i < all->nlists; i++) {
+		const struct finding_list *l = &all->lists[i];
+
+		for (int p = 0; l->parts != NULL && p < FINDING_PARTS && !r->failed; p++) {
+			if (l->parts[p] == NULL)
+				continue;
+			insert_int(r, (int64_t)i + 1);
+			insert_int(r, p);
+			insert_text(r, l->parts[p]);
+			insert_row(r);
+		}
+	}
+	insert_end(r);
+}
+
+void
+findings_write(struct insert *r, const struct study *st)
+{
+	const struct findings *all = st->findings;
+
+	if (all == NULL)
+		return;
+	put_findings(r, st);
+	put_keys(r, all);
+	put_checks(r, all);
+	put_lists(r, all);
+}
+
+/* ---- reading ---- */
 
 static sqlite3_stmt *
 prepare(sqlite3 *db, const char *sql)
@@ -19,150 +142,6 @@ prepare(sqlite3 *db, const char *sql)
 		return NULL;
 	return s;
 }
-
-static int
-put_row(sqlite3_stmt *s)
-{
-	int rc = sqlite3_step(s);
-
-	sqlite3_reset(s);
-	sqlite3_clear_bindings(s);
-	return rc == SQLITE_DONE ? 0 : -1;
-}
-
-static void
-bind_text(sqlite3_stmt *s, int column, const char *text)
-{
-	if (text != NULL)
-		sqlite3_bind_text(s, column, text, -1, SQLITE_STATIC);
-}
-
-static int
-put_findings(sqlite3 *db, const struct study *st)
-{
-	sqlite3_stmt *s = prepare(db, "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?)");
-	sqlite3_stmt *in = prepare(db, "INSERT INTO finding_groups VALUES (?, ?)");
-	const struct findings *all = st->findings;
-	int rc = s == NULL || in == NULL ? -1 : 0;
-	struct buf evidence;
-
-	buf_init(&evidence);
-	for (size_t i = 0; i < all->nfindings && rc == 0; i++) {
-		const struct finding *f = &all->findings[i];
-		const struct finding_kind_def *kind = &finding_kinds[f->kind];
-
-		buf_clear(&evidence);
-		study_evidence(st, i, &evidence);
-		sqlite3_bind_int64(s, 1, (sqlite3_int64)i + 1);
-		sqlite3_bind_int64(s, 2, (sqlite3_int64)f->key + 1);
-		bind_text(s, 3, kind->name);
-		bind_text(s, 4, finding_severity_name(kind->severity));
-		sqlite3_bind_text(s, 5, evidence.data, (int)evidence.len, SQLITE_STATIC);
-		if (f->kind == FINDING_LISTED)
-			sqlite3_bind_int(s, 6, f->list + 1);
-		if (f->kind == FINDING_LISTED && f->part != 0)
-			sqlite3_bind_int(s, 7, f->part);
-		rc = put_row(s);
-		for (size_t g = 0; g < f->nrefs && rc == 0; g++) {
-			sqlite3_bind_int64(in, 1, (sqlite3_int64)i + 1);
-			sqlite3_bind_int64(in, 2, (sqlite3_int64)all->refs[f->refs_at + g] + 1);
-			rc = put_row(in);
-		}
-	}
-	buf_fini(&evidence);
-	sqlite3_finalize(s);
-	sqlite3_finalize(in);
-	return rc;
-}
-
-static int
-put_keys(sqlite3 *db, const struct findings *all)
-{
-	sqlite3_stmt *s = prepare(db, "INSERT INTO common_keys VALUES (?, ?)");
-	sqlite3_stmt *skipped = prepare(db, "INSERT INTO not_checked VALUES (?, ?)");
-	int rc = s == NULL || skipped == NULL ? -1 : 0;
-
-	for (size_t g = 0; g < all->ngroups; g++) {
-		for (size_t i = 0; i < all->groups[g].n && rc == 0; i++) {
-			uint32_t key = all->members[all->groups[g].at + i];
-
-			sqlite3_bind_int64(s, 1, (sqlite3_int64)g + 1);
-			sqlite3_bind_int64(s, 2, (sqlite3_int64)key + 1);
-			rc = put_row(s);
-		}
-	}
-	for (size_t i = 0; i < all->nskipped && rc == 0; i++) {
-		sqlite3_bind_int64(skipped, 1, (sqlite3_int64)all->skipped[i].key + 1);
-		bind_text(skipped, 2, finding_skip_name(all->skipped[i].reason));
-		rc = put_row(skipped);
-	}
-	sqlite3_finalize(s);
-	sqlite3_finalize(skipped);
-	return rc;
-}
-
-static int
-put_checks(sqlite3 *db, const struct findings *all)
-{
-	sqlite3_stmt *s = prepare(db, "INSERT INTO checks VALUES (?, ?, ?, ?)");
-	int rc = s == NULL ? -1 : 0;
-
-	for (int i = 0; i < NCHECKS && rc == 0; i++) {
-		bind_text(s, 1, finding_check_name((enum finding_check)i));
-		sqlite3_bind_int(s, 2, all->checks[i].made);
-		sqlite3_bind_int64(s, 3, all->checks[i].keys);
-		bind_text(s, 4, all->checks[i].why);
-		rc = put_row(s);
-	}
-	sqlite3_finalize(s);
-	return rc;
-}
-
-static int
-put_lists(sqlite3 *db, const struct findings *all)
-{
-	sqlite3_stmt *s = prepare(db, "INSERT INTO key_lists VALUES (?, ?, ?, ?, ?, ?)");
-	sqlite3_stmt *part = prepare(db, "INSERT INTO key_list_parts VALUES (?, ?, ?)");
-	int rc = s == NULL || part == NULL ? -1 : 0;
-
-	for (size_t i = 0; i < all->nlists && rc == 0; i++) {
-		const struct finding_list *l = &all->lists[i];
-
-		sqlite3_bind_int64(s, 1, (sqlite3_int64)i + 1);
-		bind_text(s, 2, l->name);
-		bind_text(s, 3, l->note);
-		sqlite3_bind_int64(s, 4, (sqlite3_int64)l->rows);
-		sqlite3_bind_int64(s, 5, (sqlite3_int64)l->bad);
-		bind_text(s, 6, l->error);
-		rc = put_row(s);
-		for (int p = 0; l->parts != NULL && p < FINDING_PARTS && rc == 0; p++) {
-			if (l->parts[p] == NULL)
-				continue;
-			sqlite3_bind_int64(part, 1, (sqlite3_int64)i + 1);
-			sqlite3_bind_int(part, 2, p);
-			bind_text(part, 3, l->parts[p]);
-			rc = put_row(part);
-		}
-	}
-	sqlite3_finalize(s);
-	sqlite3_finalize(part);
-	return rc;
-}
-
-int
-findings_write(sqlite3 *db, const struct study *st)
-{
-	const struct findings *all = st->findings;
-
-	if (all == NULL)
-		return 0;
-	return put_findings(db, st) == 0 && put_keys(db, all) == 0 && put_checks(db, all) == 0 &&
-		       put_lists(db, all) == 0
-		   ? 0
-		   : -1;
-}
-
-/* ---- reading ---- */
 
 struct key_id {
 	uint64_t id;

@@ -4,10 +4,11 @@
 
 #include "survey/study.h"
 
+struct insert;
 struct sqlite3;
 
-/* Fill the tables of findings from st->findings, or leave them empty.  Returns 0; -1: SQLite could not. */
-int findings_write(struct sqlite3 *db, const struct study *st);
+/* Fill the tables of findings from st->findings, or leave them empty. */
+void findings_write(struct insert *r, const struct study *st);
 
 /*
  * Read them into st->findings, which stays NULL where nobody has looked for weak keys.

@@ -7,72 +7,25 @@
 #include "survey/impact.h"
 #include "survey/mem.h"
 
+#include "insert.h"
 #include "maildb.h"
-
-#define STOP_ROWS 4096
 
 /* ---- writing ---- */
 
 struct writing {
-	sqlite3 *db;
+	struct insert *r;
 	const struct mail *m;
 	const struct impact *x;
-	const volatile sig_atomic_t *stop;
 	uint32_t *id; /* by MX host, from 1; 0: no domain names it */
 	uint32_t *hosts; /* in the order of their ids */
 	uint32_t nhosts;
-	unsigned rows;
-	sqlite3_stmt *row;
-	int column;
-	bool failed;
 };
 
 static void
-begin(struct writing *w, const char *sql)
+put_outcome(struct insert *r, uint8_t outcome)
 {
-	w->row = NULL;
-	w->column = 0;
-	if (sqlite3_prepare_v2(w->db, sql, -1, &w->row, NULL) != SQLITE_OK)
-		w->failed = true;
-}
-
-static void
-put_int(struct writing *w, int64_t v)
-{
-	sqlite3_bind_int64(w->row, ++w->column, v);
-}
-
-static void
-put_text(struct writing *w, const char *s)
-{
-	sqlite3_bind_text(w->row, ++w->column, s, -1, SQLITE_STATIC);
-}
-
-static void
-put_outcome(struct writing *w, uint8_t outcome)
-{
-	if (outcome == MAIL_NOT_ASKED)
-		sqlite3_bind_null(w->row, ++w->column);
-	else
-		put_text(w, dns_outcome_name((enum dns_outcome)outcome));
-}
-
-static void
-end_row(struct writing *w)
-{
-	if (sqlite3_step(w->row) != SQLITE_DONE)
-		w->failed = true;
-	sqlite3_reset(w->row);
-	w->column = 0;
-	if (w->stop != NULL && ++w->rows % STOP_ROWS == 0 && *w->stop)
-		w->failed = true;
-}
-
-static void
-end(struct writing *w)
-{
-	sqlite3_finalize(w->row);
-	w->row = NULL;
+	insert_text(
+	    r, outcome != MAIL_NOT_ASKED ? dns_outcome_name((enum dns_outcome)outcome) : NULL);
 }
 
 static void
@@ -127,70 +80,70 @@ put_domains(struct writing *w)
 {
 	const struct mail *m = w->m;
 
-	begin(w, "INSERT INTO domains VALUES (?,?,?,?,?,?,?,?,?,?)");
-	for (uint32_t i = 0; i < m->ndomains && !w->failed; i++) {
+	insert_begin(w->r, "domains", 10);
+	for (uint32_t i = 0; i < m->ndomains && !w->r->failed; i++) {
 		const struct mail_domain *d = &m->domains[i];
 
-		put_int(w, (int64_t)i + 1);
-		put_text(w, mail_text(m, d->name));
-		put_text(w, mail_route_name((enum mail_route)d->route));
-		put_outcome(w, d->outcome);
-		put_int(w, d->ad);
-		put_int(w, d->self);
-		put_int(w, d->odd);
-		put_text(w, mail_sts_name((enum mail_sts)d->sts));
-		put_outcome(w, d->sts_outcome);
-		put_text(w, mail_dane_name(mail_domain_dane(m, i)));
-		end_row(w);
+		insert_int(w->r, (int64_t)i + 1);
+		insert_text(w->r, mail_text(m, d->name));
+		insert_text(w->r, mail_route_name((enum mail_route)d->route));
+		put_outcome(w->r, d->outcome);
+		insert_int(w->r, d->ad);
+		insert_int(w->r, d->self);
+		insert_int(w->r, d->odd);
+		insert_text(w->r, mail_sts_name((enum mail_sts)d->sts));
+		put_outcome(w->r, d->sts_outcome);
+		insert_text(w->r, mail_dane_name(mail_domain_dane(m, i)));
+		insert_row(w->r);
 	}
-	end(w);
-	begin(w, "INSERT INTO domain_mx VALUES (?,?,?)");
+	insert_end(w->r);
+	insert_begin(w->r, "domain_mx", 3);
 	for (uint32_t i = 0; i < m->ndomains; i++) {
 		const struct mail_span *s = &m->domains[i].mx;
 
-		for (uint32_t k = s->at; k < s->at + s->n && !w->failed; k++) {
-			put_int(w, (int64_t)i + 1);
-			put_int(w, w->id[m->mx[k].host]);
-			put_int(w, m->mx[k].preference);
-			end_row(w);
+		for (uint32_t k = s->at; k < s->at + s->n && !w->r->failed; k++) {
+			insert_int(w->r, (int64_t)i + 1);
+			insert_int(w->r, w->id[m->mx[k].host]);
+			insert_int(w->r, m->mx[k].preference);
+			insert_row(w->r);
 		}
 	}
-	end(w);
+	insert_end(w->r);
 }
 
 static void
 put_hosts(struct writing *w)
 {
 	const struct mail *m = w->m;
-	char ip[IP_STRLEN];
 
-	begin(w, "INSERT INTO mx_hosts VALUES (?,?,?,?,?,?,?,?,?)");
-	for (uint32_t i = 0; i < w->nhosts && !w->failed; i++) {
+	insert_begin(w->r, "mx_hosts", 9);
+	for (uint32_t i = 0; i < w->nhosts && !w->r->failed; i++) {
 		const struct mail_host *h = &m->hosts[w->hosts[i]];
 
-		put_int(w, (int64_t)i + 1);
-		put_text(w, mail_text(m, h->name));
-		put_outcome(w, h->outcome[0]);
-		put_outcome(w, h->outcome[1]);
-		put_int(w, h->cname);
-		put_outcome(w, h->tlsa_outcome);
-		put_int(w, h->tlsa_ad);
-		put_text(w, mail_dane_name(mail_host_dane(m, w->hosts[i])));
-		put_text(w, impact_tlsa_name((enum impact_tlsa)w->x->tlsa[w->hosts[i]]));
-		end_row(w);
+		insert_int(w->r, (int64_t)i + 1);
+		insert_text(w->r, mail_text(m, h->name));
+		put_outcome(w->r, h->outcome[0]);
+		put_outcome(w->r, h->outcome[1]);
+		insert_int(w->r, h->cname);
+		put_outcome(w->r, h->tlsa_outcome);
+		insert_int(w->r, h->tlsa_ad);
+		insert_text(w->r, mail_dane_name(mail_host_dane(m, w->hosts[i])));
+		insert_text(w->r, impact_tlsa_name((enum impact_tlsa)w->x->tlsa[w->hosts[i]]));
+		insert_row(w->r);
 	}
-	end(w);
-	begin(w, "INSERT INTO mx_addresses VALUES (?,?)");
+	insert_end(w->r);
+	insert_begin(w->r, "mx_addresses", 2);
 	for (uint32_t i = 0; i < w->nhosts; i++) {
 		const struct mail_span *s = &m->hosts[w->hosts[i]].addresses;
 
-		for (uint32_t k = s->at; k < s->at + s->n && !w->failed; k++) {
-			put_int(w, (int64_t)i + 1);
-			put_text(w, ip_format(&m->addresses[k], ip));
-			end_row(w);
+		for (uint32_t k = s->at; k < s->at + s->n && !w->r->failed; k++) {
+			insert_int(w->r, (int64_t)i + 1);
+			insert_text(
+			    w->r, ip_format(&m->addresses[k], insert_room(w->r, IP_STRLEN)));
+			insert_row(w->r);
 		}
 	}
-	end(w);
+	insert_end(w->r);
 }
 
 static void
@@ -200,39 +153,39 @@ put_tlsa(struct writing *w)
 	struct buf hex;
 
 	buf_init(&hex);
-	begin(w, "INSERT INTO tlsa VALUES (?,?,?,?,?,?)");
+	insert_begin(w->r, "tlsa", 6);
 	for (uint32_t i = 0; i < w->nhosts; i++) {
 		const struct mail_span *s = &m->hosts[w->hosts[i]].tlsa;
 
-		for (uint32_t k = s->at; k < s->at + s->n && !w->failed; k++) {
+		for (uint32_t k = s->at; k < s->at + s->n && !w->r->failed; k++) {
 			const struct mail_tlsa *t = &m->tlsa[k];
 
 			buf_clear(&hex);
 			hex_add(&hex, m->blob + t->data, t->len);
-			put_int(w, (int64_t)i + 1);
-			put_int(w, t->usage);
-			put_int(w, t->selector);
-			put_int(w, t->matching);
-			put_text(w, hex.len > 0 ? hex.data : "");
+			insert_int(w->r, (int64_t)i + 1);
+			insert_int(w->r, t->usage);
+			insert_int(w->r, t->selector);
+			insert_int(w->r, t->matching);
+			insert_copy(w->r, hex.len > 0 ? hex.data : "");
 			if (w->x->record_key[k] != STUDY_NONE)
-				put_int(w, (int64_t)w->x->record_key[k] + 1);
+				insert_int(w->r, (int64_t)w->x->record_key[k] + 1);
 			else
-				sqlite3_bind_null(w->row, ++w->column);
-			end_row(w);
+				insert_null(w->r);
+			insert_row(w->r);
 		}
 	}
-	end(w);
+	insert_end(w->r);
 	buf_fini(&hex);
 }
 
-int
-maildb_write(sqlite3 *db, const struct study *st, const volatile sig_atomic_t *stop)
+void
+maildb_write(struct insert *r, const struct study *st)
 {
 	struct impact *x = impact_new(st);
-	struct writing w = { .db = db, .m = st->mail, .x = x, .stop = stop };
+	struct writing w = { .r = r, .m = st->mail, .x = x };
 
 	if (x == NULL)
-		return 0;
+		return;
 	number_hosts(&w);
 	put_domains(&w);
 	put_hosts(&w);
@@ -240,7 +193,6 @@ maildb_write(sqlite3 *db, const struct study *st, const volatile sig_atomic_t *s
 	free(w.id);
 	free(w.hosts);
 	impact_free(x);
-	return w.failed ? -1 : 0;
 }
 
 /* ---- reading ---- */

@@ -2,14 +2,13 @@
 #ifndef STORE_MAILDB_H
 #define STORE_MAILDB_H
 
-#include <signal.h>
-
 #include "survey/study.h"
 
+struct insert;
 struct sqlite3;
 
-/* Fill the tables from st->mail, or leave them empty.  Returns 0; -1: SQLite could not, or *stop is set. */
-int maildb_write(struct sqlite3 *db, const struct study *st, const volatile sig_atomic_t *stop);
+/* Fill the tables from st->mail, or leave them empty. */
+void maildb_write(struct insert *r, const struct study *st);
 
 /*
  * Read them into st->mail, which stays NULL where no domain stands.  What is not understood is

@@ -14,149 +14,72 @@
 
 #include "findings.h"
 #include "import.h"
+#include "insert.h"
 #include "maildb.h"
 #include "schema.h"
 
-#define STOP_ROWS 4096 /* how often the stop flag is looked at */
-#define ROW_TEXTS 8 /* texts of a row that are made for it */
-#define ROW_TEXT 80
-
-struct row {
-	sqlite3 *db;
-	sqlite3_stmt *insert;
-	int columns, column;
-	unsigned ntexts;
-	char texts[ROW_TEXTS][ROW_TEXT]; /* live until the row is stepped */
-	const volatile sig_atomic_t *stop;
-	unsigned rows;
-	bool failed;
-};
-
-/* Rows of a table of that many columns follow. */
+/* Column by column; what is unknown becomes SQL's NULL. */
 static void
-table_begin(struct row *r, const char *table, int columns)
-{
-	struct buf sql;
-
-	buf_init(&sql);
-	buf_printf(&sql, "INSERT INTO %s VALUES (?", table);
-	for (int i = 1; i < columns; i++)
-		buf_adds(&sql, ",?");
-	buf_adds(&sql, ")");
-	r->columns = columns;
-	r->column = 0;
-	r->ntexts = 0;
-	r->insert = NULL;
-	if (sqlite3_prepare_v2(r->db, sql.data, (int)sql.len, &r->insert, NULL) != SQLITE_OK)
-		r->failed = true;
-	buf_fini(&sql);
-}
-
-static void
-table_end(struct row *r)
-{
-	sqlite3_finalize(r->insert);
-	r->insert = NULL;
-}
-
-/* Column by column; what is unknown becomes SQL's NULL.  Texts must live until row_end(). */
-static void
-row_text(struct row *r, const char *s)
-{
-	if (s == NULL)
-		sqlite3_bind_null(r->insert, ++r->column);
-	else
-		sqlite3_bind_text(r->insert, ++r->column, s, -1, SQLITE_STATIC);
-}
-
-static void
-row_int(struct row *r, int64_t v)
-{
-	sqlite3_bind_int64(r->insert, ++r->column, v);
-}
-
-static void
-row_null(struct row *r)
-{
-	sqlite3_bind_null(r->insert, ++r->column);
-}
-
-static void
-row_known(struct row *r, int64_t v)
+put_known(struct insert *r, int64_t v)
 {
 	if (v >= 0)
-		row_int(r, v);
+		insert_int(r, v);
 	else
-		row_null(r);
+		insert_null(r);
 }
 
 /* A number of something, from 1 in the database. */
 static void
-row_number(struct row *r, uint32_t number)
+put_number(struct insert *r, uint32_t number)
 {
-	row_known(r, number == STUDY_NONE ? -1 : (int64_t)number + 1);
+	put_known(r, number == STUDY_NONE ? -1 : (int64_t)number + 1);
 }
 
 static void
-row_fact(struct row *r, uint8_t f)
+put_fact(struct insert *r, uint8_t f)
 {
-	row_known(r, f == FACT_UNKNOWN ? -1 : f == FACT_YES);
-}
-
-static char *
-row_room(struct row *r)
-{
-	return r->texts[r->ntexts++ % ROW_TEXTS];
+	put_known(r, f == FACT_UNKNOWN ? -1 : f == FACT_YES);
 }
 
 static void
-row_time(struct row *r, int64_t t)
+put_time(struct insert *r, int64_t t)
 {
-	if (t == TIME_UNKNOWN)
-		row_null(r);
-	else
-		row_text(r, time_format(t, row_room(r)));
+	insert_text(r, t != TIME_UNKNOWN ? time_format(t, insert_room(r, TIME_SIZE)) : NULL);
 }
 
 static void
-row_hex(struct row *r, const uint8_t *p, size_t len)
+put_address(struct insert *r, const struct ip *ip)
+{
+	insert_text(r, ip != NULL ? ip_format(ip, insert_room(r, IP_STRLEN)) : NULL);
+}
+
+static void
+put_hex(struct insert *r, const uint8_t *p, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";
-	char *text = row_room(r);
+	char *text = insert_room(r, 2 * len + 1);
 
 	for (size_t i = 0; i < len; i++) {
 		text[2 * i] = digits[p[i] >> 4];
 		text[2 * i + 1] = digits[p[i] & 15];
 	}
 	text[2 * len] = '\0';
-	row_text(r, text);
+	insert_text(r, text);
 }
 
 static void
-row_blob(struct row *r, const struct octets *b)
+put_blob(struct insert *r, const struct octets *b)
 {
 	if (b->len == 0)
-		row_null(r);
+		insert_null(r);
 	else
-		sqlite3_bind_blob64(r->insert, ++r->column, b->data, b->len, SQLITE_STATIC);
+		insert_blob_copy(r, b->data, b->len);
 }
 
 static void
-row_end(struct row *r)
+put_runs(struct insert *r, const struct study *st)
 {
-	if (!r->failed && sqlite3_step(r->insert) != SQLITE_DONE)
-		r->failed = true;
-	sqlite3_reset(r->insert);
-	r->column = 0;
-	r->ntexts = 0;
-	if (r->stop != NULL && ++r->rows % STOP_ROWS == 0 && *r->stop)
-		r->failed = true;
-}
-
-static void
-put_runs(struct row *r, const struct study *st)
-{
-	table_begin(r, "runs", 19);
+	insert_begin(r, "runs", 19);
 	for (uint32_t i = 0; i < st->nruns && !r->failed; i++) {
 		const struct study_run *run = &st->runs[i];
 		int64_t hosts = 0, in = 0;
@@ -165,85 +88,83 @@ put_runs(struct row *r, const struct study *st)
 			hosts += st->hosts[h].run == i;
 			in += st->hosts[h].run == i && st->hosts[h].out == OUT_NONE;
 		}
-		row_number(r, i);
-		row_text(r, study_text(st, run->name));
-		row_text(r, study_text(st, run->program));
-		row_text(r, study_text(st, run->source));
-		row_text(r, study_text(st, run->countries));
-		row_time(r, run->began);
-		row_time(r, run->ended);
-		row_time(r, run->scan_date);
-		row_text(r, study_text(st, run->config_sha256));
-		row_known(r, run->seed != 0 ? (int64_t)run->seed : -1);
-		row_known(r, run->shards != 0 ? (int64_t)run->shard : -1);
-		row_known(r, run->shards != 0 ? (int64_t)run->shards : -1);
-		row_text(r, study_text(st, run->tools));
-		row_int(r, run->pairs_up_to);
-		row_int(r, (int64_t)run->lines);
-		row_int(r, (int64_t)run->refused);
-		row_int(r, hosts);
-		row_int(r, in);
-		row_int(r, st->nclusters);
-		row_end(r);
+		put_number(r, i);
+		insert_text(r, study_text(st, run->name));
+		insert_text(r, study_text(st, run->program));
+		insert_text(r, study_text(st, run->source));
+		insert_text(r, study_text(st, run->countries));
+		put_time(r, run->began);
+		put_time(r, run->ended);
+		put_time(r, run->scan_date);
+		insert_text(r, study_text(st, run->config_sha256));
+		put_known(r, run->seed != 0 ? (int64_t)run->seed : -1);
+		put_known(r, run->shards != 0 ? (int64_t)run->shard : -1);
+		put_known(r, run->shards != 0 ? (int64_t)run->shards : -1);
+		insert_text(r, study_text(st, run->tools));
+		insert_int(r, run->pairs_up_to);
+		insert_int(r, (int64_t)run->lines);
+		insert_int(r, (int64_t)run->refused);
+		insert_int(r, hosts);
+		insert_int(r, in);
+		insert_int(r, st->nclusters);
+		insert_row(r);
 	}
-	table_end(r);
+	insert_end(r);
 }
 
 static void
-put_hosts(struct row *r, const struct study *st)
+put_hosts(struct insert *r, const struct study *st)
 {
-	char ip[IP_STRLEN];
-
-	table_begin(r, "hosts", 17);
+	insert_begin(r, "hosts", 17);
 	for (uint32_t i = 0; i < st->nhosts && !r->failed; i++) {
 		const struct study_host *h = &st->hosts[i];
 		const struct study_cluster *c = h->cluster != STUDY_NONE ? &st->clusters[h->cluster]
 									 : NULL;
 		bool in = h->out == OUT_NONE;
 
-		row_number(r, i);
-		row_number(r, h->run);
-		row_text(r, ip_format(&h->ip, ip));
-		row_int(r, (int64_t)h->record);
-		row_text(r, h->country[0] != '\0' ? h->country : NULL);
-		row_known(r, st->ases[h->as].asn > 0 ? (int64_t)st->ases[h->as].asn : -1);
-		row_text(r, study_text(st, h->as_name));
-		row_int(r, h->as_own);
-		row_text(r, study_text(st, h->writer));
-		row_time(r, h->time);
-		row_text(r, in ? NULL : host_out_name((enum host_out)h->out));
-		row_known(r, c != NULL ? (int64_t)c->id : -1);
-		row_known(r, in ? (c != NULL ? (int64_t)c->hosts.n : 1) : -1);
-		row_known(r, in ? (int64_t)h->nrcs : -1);
-		row_text(r, host_verdict_name((enum host_verdict)h->verdict));
-		row_text(r, study_text(st, h->rdns));
-		row_number(r, h->ptr);
-		row_end(r);
+		put_number(r, i);
+		put_number(r, h->run);
+		put_address(r, &h->ip);
+		insert_int(r, (int64_t)h->record);
+		insert_text(r, h->country[0] != '\0' ? h->country : NULL);
+		put_known(r, st->ases[h->as].asn > 0 ? (int64_t)st->ases[h->as].asn : -1);
+		insert_text(r, study_text(st, h->as_name));
+		insert_int(r, h->as_own);
+		insert_text(r, study_text(st, h->writer));
+		put_time(r, h->time);
+		insert_text(r, in ? NULL : host_out_name((enum host_out)h->out));
+		put_known(r, c != NULL ? (int64_t)c->id : -1);
+		put_known(r, in ? (c != NULL ? (int64_t)c->hosts.n : 1) : -1);
+		put_known(r, in ? (int64_t)h->nrcs : -1);
+		insert_text(r, host_verdict_name((enum host_verdict)h->verdict));
+		insert_text(r, study_text(st, h->rdns));
+		put_number(r, h->ptr);
+		insert_row(r);
 	}
-	table_end(r);
+	insert_end(r);
 }
 
 /* "SHA256:…", what ssh-keygen -lf prints of an SSH host key. */
 static void
-row_ssh_fp(struct row *r, struct buf *scratch, const struct study_key *k)
+put_ssh_fp(struct insert *r, struct buf *scratch, const struct study_key *k)
 {
 	if (k->kind != KEY_SSH_HOST || !k->named) {
-		row_null(r);
+		insert_null(r);
 		return;
 	}
 	buf_clear(scratch);
 	base64_fingerprint(scratch, k->fp);
-	row_text(r, scratch->data);
+	insert_copy(r, scratch->data);
 }
 
 static void
-put_keys(struct row *r, const struct study *st)
+put_keys(struct insert *r, const struct study *st)
 {
 	struct buf bytes, text;
 
 	buf_init(&bytes);
 	buf_init(&text);
-	table_begin(r, "keys", 13);
+	insert_begin(r, "keys", 13);
 	for (uint32_t i = 0; i < st->nkeys && !r->failed; i++) {
 		const struct study_key *k = &st->keys[i];
 		struct public_key p = { .type = PUBLIC_UNKNOWN };
@@ -253,120 +174,119 @@ put_keys(struct row *r, const struct study *st)
 			r->failed = true;
 			break;
 		}
-		row_number(r, i);
+		put_number(r, i);
 		if (k->named)
-			row_hex(r, k->fp, KEY_LEN);
+			put_hex(r, k->fp, KEY_LEN);
 		else
-			row_null(r);
-		row_ssh_fp(r, &text, k);
-		row_text(r, k->kind == KEY_SSH_HOST ? "ssh" : "tls");
-		row_int(r, k->nhosts);
-		row_text(r, public_result_name((enum public_result)k->public_key));
-		row_text(r, k->public_key == PUBLIC_OK ? public_type_name((enum public_type)k->type)
-						       : NULL);
-		row_known(r, k->bits > 0 ? (int64_t)k->bits : -1);
-		row_text(r, study_text(st, k->curve));
-		row_blob(r, &p.modulus);
-		row_blob(r, &p.exponent);
-		row_blob(r, &p.point);
-		row_blob(r, &p.generator);
-		row_end(r);
+			insert_null(r);
+		put_ssh_fp(r, &text, k);
+		insert_text(r, k->kind == KEY_SSH_HOST ? "ssh" : "tls");
+		insert_int(r, k->nhosts);
+		insert_text(r, public_result_name((enum public_result)k->public_key));
+		insert_text(r, k->public_key == PUBLIC_OK
+				   ? public_type_name((enum public_type)k->type)
+				   : NULL);
+		put_known(r, k->bits > 0 ? (int64_t)k->bits : -1);
+		insert_text(r, study_text(st, k->curve));
+		put_blob(r, &p.modulus);
+		put_blob(r, &p.exponent);
+		put_blob(r, &p.point);
+		put_blob(r, &p.generator);
+		insert_row(r);
 	}
-	table_end(r);
+	insert_end(r);
 	buf_fini(&bytes);
 	buf_fini(&text);
 }
 
 static void
-put_certs(struct row *r, const struct study *st)
+put_certs(struct insert *r, const struct study *st)
 {
-	table_begin(r, "certs", 9);
+	insert_begin(r, "certs", 9);
 	for (uint32_t i = 0; i < st->ncerts && !r->failed; i++) {
 		const struct study_cert *c = &st->certs[i];
 
-		row_number(r, i);
+		put_number(r, i);
 		if (c->has_sha256)
-			row_hex(r, c->sha256, sizeof(c->sha256));
+			put_hex(r, c->sha256, sizeof(c->sha256));
 		else
-			row_null(r);
-		row_number(r, c->key);
-		row_text(r, study_text(st, c->serial));
-		row_text(r, study_text(st, c->subject));
-		row_text(r, study_text(st, c->issuer));
-		row_time(r, c->not_before);
-		row_time(r, c->not_after);
-		row_fact(r, c->self_signed);
-		row_end(r);
+			insert_null(r);
+		put_number(r, c->key);
+		insert_text(r, study_text(st, c->serial));
+		insert_text(r, study_text(st, c->subject));
+		insert_text(r, study_text(st, c->issuer));
+		put_time(r, c->not_before);
+		put_time(r, c->not_after);
+		put_fact(r, c->self_signed);
+		insert_row(r);
 	}
-	table_end(r);
+	insert_end(r);
 }
 
 /* A port that is open without a key has a row, too: with nothing but its number. */
 static void
-put_open_ports(struct row *r, const struct study *st, uint32_t host)
+put_open_ports(struct insert *r, const struct study *st, uint32_t host)
 {
 	for (int port = 0; port < NPORTS; port++) {
 		if (st->hosts[host].outcome[port] != OUTCOME_OPEN)
 			continue;
-		row_number(r, host);
-		row_int(r, port_table[port].port);
-		row_text(r, "");
-		while (r->column < r->columns)
-			row_null(r);
-		row_end(r);
+		put_number(r, host);
+		insert_int(r, port_table[port].port);
+		insert_text(r, "");
+		insert_row(r);
 	}
 }
 
 static void
-put_ports(struct row *r, const struct study *st)
+put_ports(struct insert *r, const struct study *st)
 {
-	table_begin(r, "host_ports", 16);
+	insert_begin(r, "host_ports", 16);
 	for (uint32_t i = 0; i < st->nhosts && !r->failed; i++) {
 		const struct study_host *h = &st->hosts[i];
 
 		for (uint32_t k = h->grabs.at; k < h->grabs.at + h->grabs.n; k++) {
 			const struct study_grab *g = &st->grabs[k];
 
-			row_number(r, i);
-			row_int(r, port_table[g->port].port);
-			row_text(r, study_text_or_empty(st, g->grab));
-			row_number(r, g->key);
-			row_number(r, g->cert);
-			row_text(r, study_text(st, g->version));
-			row_known(r, g->cipher);
-			row_text(r, study_text(st, g->alg));
-			row_known(r, g->bits);
-			row_text(r, study_text(st, g->curve));
-			row_fact(r, g->trusted);
-			row_fact(r, g->kind == KEY_SSH_HOST ? FACT_UNKNOWN : g->timely);
-			row_text(r, study_text(st, g->software));
-			row_text(r, study_text(st, g->kex));
-			row_fact(r, g->sha1_only);
-			row_time(r, g->at);
-			row_end(r);
+			put_number(r, i);
+			insert_int(r, port_table[g->port].port);
+			insert_text(r, study_text_or_empty(st, g->grab));
+			put_number(r, g->key);
+			put_number(r, g->cert);
+			insert_text(r, study_text(st, g->version));
+			put_known(r, g->cipher);
+			insert_text(r, study_text(st, g->alg));
+			put_known(r, g->bits);
+			insert_text(r, study_text(st, g->curve));
+			put_fact(r, g->trusted);
+			put_fact(r, g->kind == KEY_SSH_HOST ? FACT_UNKNOWN : g->timely);
+			insert_text(r, study_text(st, g->software));
+			insert_text(r, study_text(st, g->kex));
+			put_fact(r, g->sha1_only);
+			put_time(r, g->at);
+			insert_row(r);
 		}
 		put_open_ports(r, st, i);
 	}
-	table_end(r);
+	insert_end(r);
 }
 
 static void
-put_outcomes(struct row *r, const struct study *st)
+put_outcomes(struct insert *r, const struct study *st)
 {
-	table_begin(r, "outcomes", 3);
+	insert_begin(r, "outcomes", 3);
 	for (uint32_t i = 0; i < st->nhosts && !r->failed; i++) {
 		for (int port = 0; port < NPORTS; port++) {
 			uint8_t outcome = st->hosts[i].outcome[port];
 
 			if (outcome == OUTCOME_NOT_ASKED)
 				continue;
-			row_number(r, i);
-			row_int(r, port_table[port].port);
-			row_text(r, port_outcome_name((enum port_outcome)outcome));
-			row_end(r);
+			put_number(r, i);
+			insert_int(r, port_table[port].port);
+			insert_text(r, port_outcome_name((enum port_outcome)outcome));
+			insert_row(r);
 		}
 	}
-	table_end(r);
+	insert_end(r);
 }
 
 /* The name as it is looked up, from its end: what a pattern with a leading wildcard is searched by. */
@@ -388,23 +308,18 @@ reverse_name(const char *name, char out[static NAME_SIZE])
 }
 
 /* What decided: the host's own address for a good name, the lowest other one for a bad name. */
-static const char *
-deciding_address(const struct study *st, const struct study_host *h, const struct study_name *n,
-    char ip[static IP_STRLEN])
+static const struct ip *
+deciding_address(const struct study *st, const struct study_host *h, const struct study_name *n)
 {
-	const struct ip *other = study_name_address(st, n);
-
-	if (n->verdict == NAME_GOOD)
-		return ip_format(&h->ip, ip);
-	return other != NULL ? ip_format(other, ip) : NULL;
+	return n->verdict == NAME_GOOD ? &h->ip : study_name_address(st, n);
 }
 
 static void
-put_names(struct row *r, const struct study *st)
+put_names(struct insert *r, const struct study *st)
 {
-	char key[HOST_KEY_SIZE], ip[IP_STRLEN], reversed[NAME_SIZE];
+	char reversed[NAME_SIZE];
 
-	table_begin(r, "names", 7);
+	insert_begin(r, "names", 7);
 	for (uint32_t i = 0; i < st->nhosts && !r->failed; i++) {
 		const struct study_host *h = &st->hosts[i];
 
@@ -412,28 +327,28 @@ put_names(struct row *r, const struct study *st)
 			const struct study_name *n = &st->names[k];
 			const char *text = study_text_or_empty(st, n->text);
 
-			row_number(r, i);
-			row_text(r, study_name_key(n, key));
-			row_text(r, text);
-			row_text(
+			put_number(r, i);
+			insert_text(r, study_name_key(n, insert_room(r, HOST_KEY_SIZE)));
+			insert_text(r, text);
+			insert_text(
 			    r, n->verdict < NAME_NVERDICTS ? study_name_verdict(n->verdict) : NULL);
-			row_text(r, deciding_address(st, h, n, ip));
-			row_number(r, n->answer);
-			row_text(r, reverse_name(text, reversed));
-			row_end(r);
+			put_address(r, deciding_address(st, h, n));
+			put_number(r, n->answer);
+			insert_copy(r, reverse_name(text, reversed));
+			insert_row(r);
 		}
 	}
-	table_end(r);
+	insert_end(r);
 }
 
 static void
-put_dns(struct row *r, const struct study *st)
+put_dns(struct insert *r, const struct study *st)
 {
 	char ip[IP_STRLEN];
 	struct buf b;
 
 	buf_init(&b);
-	table_begin(r, "dns", 7);
+	insert_begin(r, "dns", 7);
 	for (uint32_t i = 0; i < st->nanswers && !r->failed; i++) {
 		const struct study_answer *a = &st->answers[i];
 
@@ -448,64 +363,64 @@ put_dns(struct row *r, const struct study *st)
 				buf_addc(&b, '\n');
 			buf_adds(&b, study_text_or_empty(st, st->targets[a->targets.at + k]));
 		}
-		row_number(r, i);
-		row_text(r, study_text_or_empty(st, a->name));
-		row_text(r, dns_type_name((enum dns_type)a->type));
-		row_text(r, dns_outcome_name((enum dns_outcome)a->outcome));
-		row_text(r, b.len > 0 ? b.data : NULL);
-		row_time(r, a->at);
-		row_int(r, a->ms);
-		row_end(r);
+		put_number(r, i);
+		insert_text(r, study_text_or_empty(st, a->name));
+		insert_text(r, dns_type_name((enum dns_type)a->type));
+		insert_text(r, dns_outcome_name((enum dns_outcome)a->outcome));
+		insert_copy(r, b.len > 0 ? b.data : NULL);
+		put_time(r, a->at);
+		insert_int(r, a->ms);
+		insert_row(r);
 	}
-	table_end(r);
+	insert_end(r);
 	buf_fini(&b);
 }
 
-/* What the cluster may be most likely; the row ends here, as it borrows the texts. */
+/* What the cluster may be most likely: the rest of its row. */
 static void
-put_may_be(struct row *r, const struct study *st, uint32_t cluster)
+put_may_be(struct insert *r, const struct study *st, uint32_t cluster)
 {
 	struct explanation v[NWHYS];
 	bool smelly;
 	unsigned n = explain_cluster(st, cluster, v, &smelly);
 
-	row_text(r, why_word(v[0].what));
-	row_text(r, v[0].pro);
-	row_text(r, v[0].contra);
-	row_int(r, smelly);
-	row_end(r);
+	insert_text(r, why_word(v[0].what));
+	insert_copy(r, v[0].pro);
+	insert_copy(r, v[0].contra);
+	insert_int(r, smelly);
 	explanations_fini(v, n);
 }
 
 static void
-put_clusters(struct row *r, const struct study *st)
+put_clusters(struct insert *r, const struct study *st)
 {
-	table_begin(r, "clusters", 9);
+	insert_begin(r, "clusters", 9);
 	for (uint32_t i = 0; i < st->nclusters && !r->failed; i++) {
 		const struct study_cluster *c = &st->clusters[i];
 
-		row_int(r, c->id);
-		row_int(r, c->hosts.n);
-		row_int(r, c->keys.n);
-		row_int(r, c->nshared);
-		row_int(r, c->nases);
+		insert_int(r, c->id);
+		insert_int(r, c->hosts.n);
+		insert_int(r, c->keys.n);
+		insert_int(r, c->nshared);
+		insert_int(r, c->nases);
 		put_may_be(r, st, i);
+		insert_row(r);
 	}
-	table_end(r);
-	table_begin(r, "cluster_keys", 3);
+	insert_end(r);
+	insert_begin(r, "cluster_keys", 3);
 	for (uint32_t i = 0; i < st->nclusters && !r->failed; i++) {
 		const struct study_cluster *c = &st->clusters[i];
 
 		for (uint32_t k = 0; k < c->keys.n; k++) {
 			uint32_t key = study_cluster_key(st, c, k);
 
-			row_int(r, c->id);
-			row_number(r, key);
-			row_int(r, st->keys[key].nhosts);
-			row_end(r);
+			insert_int(r, c->id);
+			put_number(r, key);
+			insert_int(r, st->keys[key].nhosts);
+			insert_row(r);
 		}
 	}
-	table_end(r);
+	insert_end(r);
 }
 
 /* "22 25": the ports on which others show keys of the cluster. */
@@ -524,40 +439,40 @@ ports_of_others(const struct study *st, const struct study_others *o, struct buf
 }
 
 static void
-put_others(struct row *r, const struct study *st)
+put_others(struct insert *r, const struct study *st)
 {
 	struct buf ports;
 
 	buf_init(&ports);
-	table_begin(r, "others", 4);
+	insert_begin(r, "others", 4);
 	for (uint32_t i = 0; i < st->nothers && !r->failed; i++) {
 		const struct study_others *o = &st->others[i];
 
 		ports_of_others(st, o, &ports);
-		row_int(r, st->clusters[o->cluster].id);
-		row_int(r, o->hosts);
-		row_int(r, o->ases);
-		row_text(r, ports.len > 0 ? ports.data : "");
-		row_end(r);
+		insert_int(r, st->clusters[o->cluster].id);
+		insert_int(r, o->hosts);
+		insert_int(r, o->ases);
+		insert_copy(r, ports.len > 0 ? ports.data : "");
+		insert_row(r);
 	}
-	table_end(r);
+	insert_end(r);
 	buf_fini(&ports);
-	table_begin(r, "others_keys", 3);
+	insert_begin(r, "others_keys", 3);
 	for (uint32_t i = 0; i < st->nothers && !r->failed; i++) {
 		const struct study_others *o = &st->others[i];
 
 		for (uint32_t k = o->keys.at; k < o->keys.at + o->keys.n; k++) {
-			row_int(r, st->clusters[o->cluster].id);
-			row_number(r, st->others_keys[k].key);
-			row_int(r, port_table[st->others_keys[k].port].port);
-			row_end(r);
+			insert_int(r, st->clusters[o->cluster].id);
+			put_number(r, st->others_keys[k].key);
+			insert_int(r, port_table[st->others_keys[k].port].port);
+			insert_row(r);
 		}
 	}
-	table_end(r);
+	insert_end(r);
 }
 
 static void
-run_sql(struct row *r, const char *sql)
+run_sql(struct insert *r, const char *sql)
 {
 	if (!r->failed && sqlite3_exec(r->db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		r->failed = true;
@@ -567,12 +482,12 @@ run_sql(struct row *r, const char *sql)
 static int
 fill(sqlite3 *db, const struct study *st, const volatile sig_atomic_t *stop)
 {
-	struct row r = { .db = db, .stop = stop };
+	const char *file = sqlite3_db_filename(db, "main");
 	char *pragmas = xasprintf("PRAGMA user_version = %d; PRAGMA application_id = %d; COMMIT",
 	    STORE_SCHEMA, STORE_APPLICATION);
+	struct insert r;
 
-	const char *file = sqlite3_db_filename(db, "main");
-
+	insert_init(&r, db, stop);
 	run_sql(&r, "PRAGMA page_size = 16384; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
 		    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -65536");
 	/* A database in memory may be made where no file can be. */
@@ -589,14 +504,13 @@ fill(sqlite3 *db, const struct study *st, const volatile sig_atomic_t *stop)
 	put_dns(&r, st);
 	put_clusters(&r, st);
 	put_others(&r, st);
-	if (!r.failed && findings_write(db, st) == -1)
-		r.failed = true;
-	if (!r.failed && maildb_write(db, st, stop) == -1)
-		r.failed = true;
+	findings_write(&r, st);
+	maildb_write(&r, st);
 	run_sql(&r, store_indices);
 	run_sql(&r, store_views);
 	run_sql(&r, pragmas);
 	free(pragmas);
+	insert_fini(&r);
 	return r.failed ? -1 : 0;
 }
 
