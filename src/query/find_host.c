@@ -54,7 +54,8 @@ static const char *const statements[NTELL_STATEMENTS] = {
 	    "WHERE p.host = ?1 ORDER BY p.rowid",
 	[TELL_WEAK] = "SELECT kind, severity, evidence FROM findings WHERE key = ?1 ORDER BY id",
 	[TELL_NAMES] =
-	    "SELECT key, name, verdict, address FROM names WHERE host = ?1 ORDER BY rowid",
+	    "SELECT n.key, t.name, n.verdict, n.address FROM host_names n JOIN name_texts t "
+	    "ON t.id = n.name WHERE n.host = ?1 ORDER BY n.rowid",
 	[TELL_OUTCOMES] = "SELECT port, outcome FROM outcomes WHERE host = ?1 AND outcome <> 'key' "
 			  "ORDER BY rowid",
 	/* Hosts that hold a key of this host, by AS. */

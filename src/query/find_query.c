@@ -81,7 +81,7 @@ ssh_digits(const char *s)
 	return hex;
 }
 
-/* The text from its end, as names.reversed has it. */
+/* The text from its end, as name_texts.reversed has it. */
 static char *
 reversed(const char *s)
 {
@@ -198,6 +198,8 @@ find_understand(struct find_query *q, const char *text)
 	" UNION SELECT p.host FROM certs c JOIN host_ports p ON p.key = c.key AND p.cert = c.id" \
 	" WHERE c.serial IN (:serial, :value) ORDER BY 1"
 
+#define NAME_HOSTS "name_texts t JOIN host_names n ON n.name = t.id WHERE"
+
 static const char *const statements[] = {
 	[FIND_ADDRESS] = "SELECT id FROM hosts WHERE ip = :value",
 	[FIND_NETWORK] = "SELECT id, ip FROM hosts WHERE ip >= :value AND ip < :above",
@@ -205,10 +207,11 @@ static const char *const statements[] = {
 	[FIND_CLUSTER] = "SELECT id FROM hosts WHERE cluster = :number ORDER BY id",
 	[FIND_FINGERPRINT] = KEY_HOSTS,
 	[FIND_SERIAL] = KEY_HOSTS,
-	[FIND_NAME] = "SELECT DISTINCT host FROM names WHERE reversed = :value ORDER BY 1",
+	[FIND_NAME] = "SELECT DISTINCT host FROM " NAME_HOSTS " t.reversed = :value ORDER BY 1",
 	/* A certificate's own "*.example.ie" stands as example.ie among the reversed names. */
-	[FIND_GLOB] = "SELECT host FROM names WHERE reversed GLOB :value"
-		      " UNION SELECT host FROM names WHERE reversed = :base AND name GLOB '[*].*'"
+	[FIND_GLOB] = "SELECT host FROM " NAME_HOSTS " t.reversed GLOB :value"
+		      " UNION SELECT host FROM " NAME_HOSTS " t.reversed = :base AND"
+		      " t.name GLOB '[*].*'"
 		      " ORDER BY 1",
 	[FIND_AS_NAME] =
 	    "SELECT id FROM hosts WHERE as_name LIKE '%' || :value || '%' ESCAPE '\\' ORDER BY id",

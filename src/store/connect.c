@@ -24,7 +24,7 @@ store_db_path(const char *path)
 }
 
 static int
-pragma_number(sqlite3 *db, const char *sql)
+query_number(sqlite3 *db, const char *sql)
 {
 	sqlite3_stmt *s = NULL;
 	int n = -1;
@@ -127,9 +127,11 @@ store_try_open(const char *file, sqlite3 **db, char **error)
 		*db = NULL;
 		return -1;
 	}
-	schema = pragma_number(*db, "PRAGMA user_version");
+	schema = query_number(*db, "PRAGMA user_version");
+	/* Before 1.1 was complete, its schema had each name in full with each of its hosts. */
 	if (schema == STORE_SCHEMA &&
-	    pragma_number(*db, "PRAGMA application_id") == STORE_APPLICATION)
+	    query_number(*db, "PRAGMA application_id") == STORE_APPLICATION &&
+	    query_number(*db, "SELECT count(*) FROM sqlite_master WHERE name = 'name_texts'") == 1)
 		return 1;
 	sqlite3_close(*db);
 	*db = NULL;

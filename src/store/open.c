@@ -28,7 +28,7 @@
 	"host, port, grab, key, cert, version, cipher_suite, key_type, key_bits, p.curve, " \
 	"browser_trusted, timely, software, kex, sha1_only, time FROM host_ports p "
 #define GRAB_COLUMNS "host, port, grab, key FROM host_ports p "
-#define NAME_COLUMNS "host, key, name, verdict, answer FROM names "
+#define NAME_COLUMNS "host, key, name, verdict, answer FROM host_names "
 #define DNS_COLUMNS "id, name, type, outcome, at, ms, answers FROM dns "
 
 /* What a part of the hosts needs.  ?1 is the cluster's id. */
@@ -50,9 +50,11 @@ static const struct {
 	    { "SELECT id FROM clusters WHERE id = ?1", "SELECT id FROM clusters ORDER BY id",
 		NULL } },
 	{ STUDY_NAMES | STUDY_DNS, read_answer,
-	    { "SELECT " DNS_COLUMNS "WHERE id IN (SELECT answer FROM names WHERE host IN " IN_ONE
+	    { "SELECT " DNS_COLUMNS
+	      "WHERE id IN (SELECT answer FROM host_names WHERE host IN " IN_ONE
 	      " UNION SELECT ptr FROM hosts WHERE cluster = ?1) ORDER BY id",
-		"SELECT " DNS_COLUMNS "WHERE id IN (SELECT answer FROM names WHERE host IN " IN_ANY
+		"SELECT " DNS_COLUMNS
+		"WHERE id IN (SELECT answer FROM host_names WHERE host IN " IN_ANY
 		" UNION SELECT ptr FROM hosts WHERE cluster IS NOT NULL) ORDER BY id",
 		"SELECT " DNS_COLUMNS "ORDER BY id" } },
 	{ 0, read_host,
@@ -77,6 +79,12 @@ static const struct {
 	    { "SELECT host, port, outcome FROM outcomes WHERE host IN " IN_ONE " ORDER BY rowid",
 		"SELECT host, port, outcome FROM outcomes WHERE host IN " IN_ANY " ORDER BY rowid",
 		"SELECT host, port, outcome FROM outcomes ORDER BY rowid" } },
+	{ STUDY_NAMES, read_name_text,
+	    { "SELECT id, name FROM name_texts WHERE id IN (SELECT name FROM host_names "
+	      "WHERE host IN " IN_ONE ") ORDER BY id",
+		"SELECT id, name FROM name_texts WHERE id IN (SELECT name FROM host_names "
+		"WHERE host IN " IN_ANY ") ORDER BY id",
+		"SELECT id, name FROM name_texts ORDER BY id" } },
 	{ STUDY_NAMES, read_name,
 	    { "SELECT " NAME_COLUMNS "WHERE host IN " IN_ONE " ORDER BY rowid",
 		"SELECT " NAME_COLUMNS "WHERE host IN " IN_ANY " ORDER BY rowid",
@@ -92,25 +100,10 @@ static const char *const bare_grabs[3] = {
 	"SELECT " GRAB_COLUMNS "WHERE key IS NOT NULL ORDER BY p.rowid",
 };
 
-/* Only copies for owners have rows there; a survey.db of an earlier version lacks the table. */
+/* Only copies for owners have rows there. */
 #define OTHERS_COLUMNS                                                                     \
 	"o.cluster, o.hosts, o.ases, k.key, k.port FROM others o LEFT JOIN others_keys k " \
 	"ON k.cluster = o.cluster ORDER BY o.cluster, k.rowid"
-
-static bool
-has_table(sqlite3 *db, const char *name)
-{
-	sqlite3_stmt *s = NULL;
-	bool there = false;
-
-	if (sqlite3_prepare_v2(db, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
-		-1, &s, NULL) == SQLITE_OK) {
-		sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
-		there = sqlite3_step(s) == SQLITE_ROW;
-	}
-	sqlite3_finalize(s);
-	return there;
-}
 
 static int
 read_tables(struct reading *r)
@@ -132,9 +125,7 @@ read_tables(struct reading *r)
 		if (each_row(r, tables[i].sql[which], tables[i].each) == -1)
 			return -1;
 	}
-	if (has_table(r->db, "others"))
-		return each_row(r, "SELECT " OTHERS_COLUMNS, read_others);
-	return 0;
+	return each_row(r, "SELECT " OTHERS_COLUMNS, read_others);
 }
 
 /* Public keys of an open study: read from the database when asked for. */
@@ -188,21 +179,17 @@ source_close(struct study *st)
 	st->public_source = NULL;
 }
 
-/* The study takes the database over.  The first databases of this schema lack generators. */
+/* The study takes the database over. */
 static void
 keep_source(struct study *st, sqlite3 *db)
 {
-	static const char *const sql[] = {
-		"SELECT modulus, exponent, point, generator FROM keys WHERE id = ?",
-		"SELECT modulus, exponent, point, NULL FROM keys WHERE id = ?",
-	};
 	struct source *src = xcalloc(1, sizeof(*src));
 
 	src->db = db;
-	for (size_t i = 0; i < sizeof(sql) / sizeof(sql[0]) && st->public_get == NULL; i++) {
-		if (sqlite3_prepare_v2(db, sql[i], -1, &src->get, NULL) == SQLITE_OK)
-			st->public_get = source_get;
-	}
+	if (sqlite3_prepare_v2(db,
+		"SELECT modulus, exponent, point, generator FROM keys WHERE id = ?", -1, &src->get,
+		NULL) == SQLITE_OK)
+		st->public_get = source_get;
 	st->public_source = src;
 	st->public_close = source_close;
 }
@@ -256,6 +243,8 @@ read_study(sqlite3 *db, const char *file, unsigned parts, uint32_t cluster)
 	free(r.keys.v);
 	free(r.certs.v);
 	free(r.answers.v);
+	free(r.name_texts.v);
+	free(r.name_number);
 	free(r.clusters.v);
 	free(r.host_number);
 	free(r.key_number);

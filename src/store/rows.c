@@ -401,18 +401,27 @@ read_outcome(struct reading *r, sqlite3_stmt *s)
 }
 
 void
+read_name_text(struct reading *r, sqlite3_stmt *s)
+{
+	ids_add(&r->name_texts, sqlite3_column_int64(s, 0));
+	mem_grow(&r->name_number, &r->cap_names, r->name_texts.n, sizeof(*r->name_number));
+	r->name_number[r->name_texts.n - 1] = text_number(r, s, 1);
+}
+
+void
 read_name(struct reading *r, sqlite3_stmt *s)
 {
-	uint32_t host = host_of(r, s, 0);
+	uint32_t host = host_of(r, s, 0), at;
 	struct study_name n = { .verdict = NAME_NOT_LOOKED_UP };
 	size_t len;
 	const char *t = column_text(s, 1, &len);
 
-	if (host == STUDY_NONE || !study_name_key_parse(t, len, &n)) {
+	at = ids_find(&r->name_texts, sqlite3_column_int64(s, 2));
+	if (host == STUDY_NONE || at == STUDY_NONE || !study_name_key_parse(t, len, &n)) {
 		r->bad++;
 		return;
 	}
-	n.text = text_number(r, s, 2);
+	n.text = r->name_number[at];
 	t = column_text(s, 3, &len);
 	for (int v = 0; v < NAME_NVERDICTS; v++) {
 		const char *word = study_name_verdict((uint8_t)v);

@@ -19,12 +19,12 @@ struct reading {
 	struct study_builder *b;
 	unsigned parts;
 	uint32_t cluster; /* only this one; 0: all */
-	struct ids hosts, keys, certs, answers, clusters;
+	struct ids hosts, keys, certs, answers, clusters, name_texts;
 	uint32_t *host_number; /* of the builder, by place in hosts; likewise below */
-	uint32_t *key_number, *cert_number;
+	uint32_t *key_number, *cert_number, *name_number;
 	uint32_t *first_host; /* by place in clusters: builder's number plus one */
 	uint32_t others; /* place in clusters of the last row of others */
-	size_t cap_hosts, cap_keys, cap_certs, cap_clusters;
+	size_t cap_hosts, cap_keys, cap_certs, cap_clusters, cap_names;
 	uint64_t bad;
 };
 
@@ -42,6 +42,7 @@ void read_key(struct reading *r, sqlite3_stmt *s);
 void read_cert(struct reading *r, sqlite3_stmt *s);
 void read_grab(struct reading *r, sqlite3_stmt *s);
 void read_outcome(struct reading *r, sqlite3_stmt *s);
+void read_name_text(struct reading *r, sqlite3_stmt *s);
 void read_name(struct reading *r, sqlite3_stmt *s);
 void read_cluster(struct reading *r, sqlite3_stmt *s);
 void read_others(struct reading *r, sqlite3_stmt *s);

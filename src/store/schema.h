@@ -33,9 +33,11 @@ static const char store_tables[] =
     "  sha1_only INTEGER, time TEXT);"
     "CREATE TABLE outcomes ("
     "  host INTEGER NOT NULL REFERENCES hosts, port INTEGER NOT NULL, outcome TEXT NOT NULL);"
-    "CREATE TABLE names ("
-    "  host INTEGER NOT NULL REFERENCES hosts, key TEXT NOT NULL, name TEXT NOT NULL,"
-    "  verdict TEXT, address TEXT, answer INTEGER REFERENCES dns, reversed TEXT);"
+    "CREATE TABLE name_texts (id INTEGER PRIMARY KEY, name TEXT NOT NULL, reversed TEXT);"
+    "CREATE TABLE host_names ("
+    "  host INTEGER NOT NULL REFERENCES hosts, key TEXT NOT NULL,"
+    "  name INTEGER NOT NULL REFERENCES name_texts, verdict TEXT, address TEXT,"
+    "  answer INTEGER REFERENCES dns);"
     "CREATE TABLE dns ("
     "  id INTEGER PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, outcome TEXT NOT NULL,"
     "  answers TEXT, at TEXT, ms INTEGER);"
@@ -84,8 +86,11 @@ static const char store_tables[] =
     "  selector INTEGER NOT NULL, matching INTEGER NOT NULL, data TEXT NOT NULL,"
     "  key INTEGER REFERENCES keys);";
 
-/* What people ask.  None of them shows a host that takes no part. */
+/* The names with their texts; and what people ask: of that, nothing shows a host that takes no part. */
 static const char store_views[] =
+    "CREATE VIEW names AS"
+    " SELECT n.host, n.key, t.name, n.verdict, n.address, n.answer, t.reversed"
+    " FROM host_names n JOIN name_texts t ON t.id = n.name;"
     "CREATE VIEW cluster_hosts AS"
     " SELECT h.cluster, c.size, h.id AS host, h.ip, h.asn, h.as_name, h.country, h.rdns,"
     "  h.verdict, h.nrcs"
@@ -102,8 +107,9 @@ static const char store_views[] =
     "  GROUP BY key) AS u ON u.key = k.id"
     " WHERE k.hosts > 1;"
     "CREATE VIEW name_checks AS"
-    " SELECT h.id AS host, h.ip, h.cluster, n.key AS source, n.name, n.verdict, n.address"
-    " FROM names n JOIN hosts h ON h.id = n.host WHERE h.out IS NULL;"
+    " SELECT h.id AS host, h.ip, h.cluster, n.key AS source, t.name, n.verdict, n.address"
+    " FROM host_names n JOIN name_texts t ON t.id = n.name JOIN hosts h ON h.id = n.host"
+    " WHERE h.out IS NULL;"
     "CREATE VIEW port_facts AS"
     " SELECT h.id AS host, h.ip, h.asn, h.as_name, h.cluster, p.port, p.grab, k.id AS key, k.fp,"
     "  k.ssh_fp, k.kind, k.hosts AS key_hosts, p.version, p.cipher_suite, p.key_type, p.key_bits,"
@@ -137,16 +143,14 @@ static const char store_indices[] =
     "CREATE INDEX hosts_asn ON hosts (asn);"
     "CREATE INDEX hosts_cluster ON hosts (cluster);"
     "CREATE INDEX keys_fp ON keys (fp);"
-
     "CREATE INDEX certs_sha256 ON certs (sha256);"
     "CREATE INDEX certs_serial ON certs (serial);"
     "CREATE INDEX host_ports_host ON host_ports (host);"
     "CREATE INDEX host_ports_key ON host_ports (key);"
     "CREATE INDEX outcomes_host ON outcomes (host);"
-    "CREATE INDEX names_host ON names (host);"
-
-    "CREATE INDEX names_reversed ON names (reversed);"
-
+    "CREATE INDEX name_texts_reversed ON name_texts (reversed);"
+    "CREATE INDEX host_names_host ON host_names (host);"
+    "CREATE INDEX host_names_name ON host_names (name);"
     "CREATE INDEX cluster_keys_cluster ON cluster_keys (cluster);"
     "CREATE INDEX cluster_keys_key ON cluster_keys (key);"
     "CREATE INDEX findings_key ON findings (key);"

@@ -314,31 +314,61 @@ deciding_address(const struct study *st, const struct study_host *h, const struc
 	return n->verdict == NAME_GOOD ? &h->ip : study_name_address(st, n);
 }
 
+/*
+ * Each text once, in the order of the names.  Returns by text its id, which the caller frees: the
+ * numbers that texts have in memory depend on how the study came there.
+ */
+static uint32_t *
+put_name_texts(struct insert *r, const struct study *st)
+{
+	uint32_t *ids = xcalloc(st->ntexts / STUDY_TEXT_STEP + 1, sizeof(*ids)), n = 0;
+	char reversed[NAME_SIZE];
+
+	insert_begin(r, "name_texts", 3);
+	for (uint32_t i = 0; i < st->nhosts && !r->failed; i++) {
+		const struct study_span *names = &st->hosts[i].names;
+
+		for (uint32_t k = names->at; k < names->at + names->n; k++) {
+			uint32_t text = st->names[k].text;
+			const char *name = study_text_or_empty(st, text);
+
+			if (ids[text] != 0)
+				continue;
+			ids[text] = ++n;
+			insert_int(r, n);
+			insert_text(r, name);
+			insert_copy(r, reverse_name(name, reversed));
+			insert_row(r);
+		}
+	}
+	insert_end(r);
+	return ids;
+}
+
 static void
 put_names(struct insert *r, const struct study *st)
 {
-	char reversed[NAME_SIZE];
+	uint32_t *ids = put_name_texts(r, st);
 
-	insert_begin(r, "names", 7);
+	insert_begin(r, "host_names", 6);
 	for (uint32_t i = 0; i < st->nhosts && !r->failed; i++) {
 		const struct study_host *h = &st->hosts[i];
 
 		for (uint32_t k = h->names.at; k < h->names.at + h->names.n; k++) {
 			const struct study_name *n = &st->names[k];
-			const char *text = study_text_or_empty(st, n->text);
 
 			put_number(r, i);
 			insert_text(r, study_name_key(n, insert_room(r, HOST_KEY_SIZE)));
-			insert_text(r, text);
+			insert_int(r, ids[n->text]);
 			insert_text(
 			    r, n->verdict < NAME_NVERDICTS ? study_name_verdict(n->verdict) : NULL);
 			put_address(r, deciding_address(st, h, n));
 			put_number(r, n->answer);
-			insert_copy(r, reverse_name(text, reversed));
 			insert_row(r);
 		}
 	}
 	insert_end(r);
+	free(ids);
 }
 
 static void

@@ -702,6 +702,8 @@ def case_database(tmp):
     got = set(db.execute("SELECT ip, key FROM names JOIN hosts ON host = hosts.id "
                          "WHERE names.verdict = 'good' AND out IS NULL"))
     equal("good names", got, {(ip, k) for ip, h in hosts.items() for k in h["analysis"]["nameset"]["besty"]})
+    equal("texts of names", db.execute("SELECT count(*), count(DISTINCT name), count(DISTINCT id) FROM name_texts").fetchone(),
+          db.execute("SELECT count(DISTINCT name), count(DISTINCT name), max(name) FROM host_names").fetchone())
     equal("clusters", db.execute("SELECT id, size FROM clusters ORDER BY id").fetchall(),
           [(c["id"], c["size"]) for c in load(tmp / "out/clusters.json")])
     equal("shared keys", dict(db.execute("SELECT id, shared_keys FROM clusters")),
