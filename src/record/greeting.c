@@ -187,11 +187,15 @@ find_after_host(struct text t, enum protocol protocol, struct greeting *g)
 static bool
 next_line(struct text *rest, struct text *line)
 {
+	const char *end;
+
 	if (rest->s == rest->end)
 		return false;
-	line->s = line->end = rest->s;
-	while (line->end < rest->end && *line->end != '\r' && *line->end != '\n')
-		line->end++;
+	*line = *rest;
+	for (size_t i = 0; i < 2; i++) {
+		if ((end = memchr(line->s, "\n\r"[i], (size_t)(line->end - line->s))) != NULL)
+			line->end = end;
+	}
 	rest->s = line->end;
 	while (rest->s < rest->end && (*rest->s == '\r' || *rest->s == '\n'))
 		rest->s++;
