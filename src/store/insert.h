@@ -42,8 +42,8 @@ void insert_begin(struct insert *r, const char *table, int columns);
 void insert_end(struct insert *r);
 
 /*
- * Column by column, then insert_row().  NULL is SQL's NULL.  insert_text() and
- * insert_blob() borrow until insert_end(); insert_copy() does not.
+ * Column by column, then insert_row().  NULL is SQL's NULL.  insert_text() borrows until
+ * insert_end(); insert_copy() and insert_blob_copy() do not.
  */
 void insert_null(struct insert *r);
 void insert_int(struct insert *r, int64_t v);
