@@ -79,5 +79,10 @@ struct outfile *merge_begin_file(struct merge *m, const char *name);
 const char *merge_records_name(enum merge_records kind);
 /* All runs have records.  Likewise. */
 int merge_records(struct merge *m, char **error);
+/*
+ * Add to n how many bytes those of a source take in the joined file once it is unpacked; reads
+ * all of them.  Returns 0, or -1 with a message in *error.
+ */
+int merge_records_bytes(const struct merge *m, size_t source, uint64_t *n, char **error);
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "survey/dnsfile.h"
@@ -96,12 +95,30 @@ raise_number(struct buf *b, const char *key, uint64_t more)
 	free(tail);
 }
 
+/* How many records are before a source's own in the joined file. */
+struct before {
+	uint64_t lines, bytes; /* unpacked */
+	size_t sources; /* that they are counted of */
+};
+
+/* They must be read for it, so only where a line asks. */
+static int
+count_before(const struct merge *m, size_t source, struct before *b, char **error)
+{
+	for (; b->sources < source; b->sources++) {
+		b->lines += m->sources[b->sources].lines;
+		if (merge_records_bytes(m, b->sources, &b->bytes, error) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 /* Lines of records.bad say where in records.fresh they stand; behind other records that is further on. */
 static int
 join_bad(struct merge *m, char **error)
 {
 	struct outfile *out = merge_begin_file(m, "records.bad");
-	uint64_t lines0 = 0, bytes0 = 0;
+	struct before before = { 0 };
 	char *line = NULL;
 	size_t cap = 0;
 	struct buf b;
@@ -110,31 +127,26 @@ join_bad(struct merge *m, char **error)
 	buf_init(&b);
 	for (size_t i = 0; i < m->nsources && rc == 0; i++) {
 		char *path = path_join(m->sources[i].path, "records.bad");
-		char *records = path_join(
-		    m->sources[i].path, merge_records_name(m->sources[i].records));
 		FILE *f = fopen(path, "re");
-		struct stat st;
 
 		while (f != NULL && rc == 0 && getline(&line, &cap, f) != -1) {
 			buf_clear(&b);
 			buf_adds(&b, line);
 			if (strncmp(line, "{\"stage\":\"analyze\",", 19) == 0) {
-				raise_number(&b, ",\"line\":", lines0);
-				raise_number(&b, ",\"offset\":", bytes0);
+				rc = count_before(m, i, &before, error);
+				raise_number(&b, ",\"line\":", before.lines);
+				raise_number(&b, ",\"offset\":", before.bytes);
 			}
-			rc = fwrite(b.data, 1, b.len, out->f) == b.len ? 0 : -1;
+			if (rc == 0 && fwrite(b.data, 1, b.len, out->f) != b.len)
+				rc = -1;
 		}
 		if (f != NULL)
 			fclose(f);
-		lines0 += m->sources[i].lines;
-		if (m->sources[i].records == RECORDS_PLAIN && stat(records, &st) == 0)
-			bytes0 += (uint64_t)st.st_size;
-		free(records);
 		free(path);
 	}
 	if (rc == 0 && fflush(out->f) != 0)
 		rc = -1;
-	if (rc == -1)
+	if (rc == -1 && *error == NULL)
 		*error = xasprintf("%s/records.bad: %s", m->made, strerror(errno));
 	buf_fini(&b);
 	free(line);

@@ -100,15 +100,23 @@ append(
 }
 
 /* In the same way as all of them are packed, else in zstd. */
-int
-merge_records(struct merge *m, char **error)
+static enum merge_records
+joined_kind(const struct merge *m)
 {
 	enum merge_records kind = m->sources[0].records;
-	struct outfile *out;
-	int rc;
 
 	for (size_t i = 1; i < m->nsources; i++)
 		kind = m->sources[i].records == kind ? kind : RECORDS_ZSTD;
+	return kind;
+}
+
+int
+merge_records(struct merge *m, char **error)
+{
+	enum merge_records kind = joined_kind(m);
+	struct outfile *out;
+	int rc;
+
 	out = merge_begin_file(m, records_name[kind]);
 	rc = out != NULL ? 0 : -1;
 	for (size_t i = 0; i < m->nsources && rc == 0; i++) {
@@ -123,4 +131,49 @@ merge_records(struct merge *m, char **error)
 	if (rc == -1 && *error == NULL)
 		*error = xasprintf("%s/%s: %s", m->made, records_name[kind], strerror(errno));
 	return rc;
+}
+
+/* What append_packed() makes of a line that was being written: bytes, or -1. */
+static int
+torn_bytes(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), n = -1;
+	struct frames_lines l;
+	struct buf torn;
+
+	buf_init(&torn);
+	if (fd != -1 && frames_find_lines(fd, &l, &torn) == 0)
+		n = l.keep == lseek(fd, 0, SEEK_END) ? 0 : torn.len > 0 ? (int)torn.len + 1 : 2;
+	buf_fini(&torn);
+	if (fd != -1)
+		close(fd);
+	return n;
+}
+
+int
+merge_records_bytes(const struct merge *m, size_t source, uint64_t *n, char **error)
+{
+	const struct merge_source *src = &m->sources[source];
+	bool as_is = src->records == joined_kind(m) && src->records != RECORDS_PLAIN;
+	char *path = path_join(src->path, records_name[src->records]), *piece = xmalloc(PIECE);
+	struct source *s = source_open(path, NULL, error);
+	uint64_t all = 0, lines = 0; /* bytes, and those up to the last line feed */
+	long got = s != NULL ? 0 : -1;
+	int torn = 0;
+
+	while (s != NULL && (got = source_read(s, piece, PIECE, error)) > 0) {
+		const char *end = memrchr(piece, '\n', (size_t)got);
+
+		lines = end != NULL ? all + (uint64_t)(end + 1 - piece) : lines;
+		all += (uint64_t)got;
+	}
+	if (got == 0 && as_is && src->records == RECORDS_ZSTD && (torn = torn_bytes(path)) == -1) {
+		*error = xasprintf("%s: %s", path, strerror(errno));
+		got = -1;
+	}
+	*n += torn > 0 ? lines + (uint64_t)torn : all + (!as_is && all > lines);
+	source_close(s);
+	free(piece);
+	free(path);
+	return got == 0 ? 0 : -1;
 }

@@ -120,6 +120,7 @@ def parts():
     cut[0].append(b"{torn\n")
     cut[1].append(b'{torn, too')  # without its newline
     cut[2].append(json.dumps(again).encode() + b"\n")
+    cut[2].insert(7, b"{torn as well\n")
     if keyless:
         cut[0].append(keyless[-1])
     return [b"".join(c) for c in cut]
@@ -170,7 +171,7 @@ def test_packed(tmp):
              "mixed": [(packed(cut[0]), zst), (cut[1], "records.fresh"), (gzip.compress(cut[2]), "records.fresh.gz")],
              "other": [(cut[0], "records.fresh"), (gzip.compress(cut[1]), "records.fresh.gz"), (cut[2], "records.fresh")]}
     for kind, files in kinds.items():
-        runs = [make(tmp / f"{kind}{i}", text, dns[i], shard=i, shards=3, name=name, status=3 if i < 2 else 0)
+        runs = [make(tmp / f"{kind}{i}", text, dns[i], shard=i, shards=3, name=name, status=3)
                 for i, (text, name) in enumerate(files)]
         out = tmp / kind
         survey("merge", "-o", out, *runs, status=3)
@@ -178,8 +179,11 @@ def test_packed(tmp):
             for name in FILES:
                 if name not in ("records.fresh", "records.bad"):
                     equal(f"{kind}, {step}: {name}", (out / name).read_bytes(), (whole / name).read_bytes())
-            bad = [[json.loads(x)["reason"] for x in (d / "records.bad").read_text().splitlines()] for d in (out, whole)]
-            equal(f"{kind}, {step}: lines that could not be read", bad[0], bad[1])
+            bad = [[json.loads(x) for x in (d / "records.bad").read_text().splitlines()] for d in (out, whole)]
+            equal(f"{kind}, {step}: lines that could not be read", *[[x["reason"] for x in b] for b in bad])
+            places = [(x["line"], x["offset"]) for x in bad[0]]
+            equal(f"{kind}, {step}: where they stand", places, found if step else places)
+            found = places
             equal("what is there", sorted(p.name for p in out.glob("records.fresh*")), [zst])
             survey("analyze", out, "-m", STUDY / "mmdb", "--no-weak", status=3)
         # Without somebody's record, and then without all.
