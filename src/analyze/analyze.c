@@ -219,8 +219,9 @@ open_geo(struct analysis *a)
 			 "country are left out",
 		    a->o->mmdb);
 	if (stats.bad > 0)
-		log_warn("%llu rows of the databases could not be read, the first: %s",
-		    (unsigned long long)stats.bad, stats.first_bad);
+		log_warn("%llu %s of the databases could not be read, the first: %s",
+		    (unsigned long long)stats.bad, text_noun(stats.bad, "row", "rows"),
+		    stats.first_bad);
 	free(stats.first_bad);
 	free(error);
 	free(dir);

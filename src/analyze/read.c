@@ -6,6 +6,7 @@
 #include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/text.h"
 
 #include "read.h"
 
@@ -92,9 +93,10 @@ tell_progress(struct record_reading *r, const struct record_line *line)
 	if (now.tv_sec - r->told < PROGRESS_S)
 		return;
 	r->told = now.tv_sec;
-	log_info("%s: %llu lines, %.1f GB, %u hosts so far", r->source,
-	    (unsigned long long)line->number, (double)line->offset / 1e9,
-	    study_builder_nhosts(r->builder));
+	log_info("%s: %llu %s, %.1f GB, %u %s so far", r->source, (unsigned long long)line->number,
+	    text_noun(line->number, "line", "lines"), (double)line->offset / 1e9,
+	    study_builder_nhosts(r->builder),
+	    text_noun(study_builder_nhosts(r->builder), "host", "hosts"));
 }
 
 static int

@@ -10,6 +10,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/rfc3339.h"
+#include "survey/text.h"
 
 #include "analysis.h"
 
@@ -127,14 +128,16 @@ report_refused(const struct analysis *a)
 		refused += c->refused[i];
 	}
 	if (refused > 0)
-		log_warn("%llu of %llu lines could not be read and are left out (%s); they are in "
-			 "%s/records.bad with their places",
-		    (unsigned long long)refused, (unsigned long long)c->lines, reasons.data,
-		    a->dir);
+		log_warn("%llu of %llu lines could not be read and %s left out (%s); %s in "
+			 "%s/records.bad with %s",
+		    (unsigned long long)refused, (unsigned long long)c->lines,
+		    text_noun(refused, "is", "are"), reasons.data,
+		    text_noun(refused, "it is", "they are"), a->dir,
+		    text_noun(refused, "its place", "their places"));
 	if (a->in.bad.over > 0)
-		log_warn(
-		    "records.bad holds no more than 64 MB of them; %llu lines are only counted",
-		    (unsigned long long)a->in.bad.over);
+		log_warn("records.bad holds no more than 64 MB of them; %llu %s only counted",
+		    (unsigned long long)a->in.bad.over,
+		    text_noun(a->in.bad.over, "line is", "lines are"));
 	buf_fini(&reasons);
 }
 
@@ -178,27 +181,33 @@ report_layouts(const struct analysis *a)
 			continue;
 		if (!record_layout_unknown(c, row)) {
 			log_warn(
-			    "%s: %llu of %llu answers hold a key where survey does not look, for "
+			    "%s: %llu of %llu answers %s a key where survey does not look, for "
 			    "example at %s",
 			    port_table[row].name, (unsigned long long)c->unknown_layout[row],
-			    (unsigned long long)c->success[row], c->unknown_example[row]);
+			    (unsigned long long)c->success[row],
+			    text_noun(c->unknown_layout[row], "holds", "hold"),
+			    c->unknown_example[row]);
 			continue;
 		}
 		log_error(
-		    "%s: %llu keys are missing from the results, because survey does not know "
+		    "%s: %llu %s missing from the results, because survey does not know "
 		    "the layout of these records: one key stands at %s. docs/formats.md lists "
 		    "what is read; please report this layout with one of these lines "
 		    "(docs/CONTRIBUTING.md says how)",
 		    port_table[row].name, (unsigned long long)c->unknown_layout[row],
+		    text_noun(c->unknown_layout[row], "key is", "keys are"),
 		    c->unknown_example[row]);
 	}
 	if (record_layout_unknown(c, NPORTS)) {
 		log_error(
-		    "%llu records hold keys but do not say on which port, so these are missing "
+		    "%llu %s not say on which port, so these are missing "
 		    "from the results: one key stands at %s. If this is the output of one "
 		    "ZGrab2 module, name its port with --port N; else please report the layout "
 		    "(docs/CONTRIBUTING.md says how)",
-		    (unsigned long long)c->unknown_layout[NPORTS], c->unknown_example[NPORTS]);
+		    (unsigned long long)c->unknown_layout[NPORTS],
+		    text_noun(c->unknown_layout[NPORTS], "record holds keys but does",
+			"records hold keys but do"),
+		    c->unknown_example[NPORTS]);
 	}
 }
 

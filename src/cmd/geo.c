@@ -247,8 +247,9 @@ say_totals(const struct ipset *s, const char *path)
 	ipset_each_cidr(s, count_prefix, n);
 	buf_init(&v4);
 	text_count(&v4, (unsigned long long)ipset_count(s, 4));
-	log_info("%s: %zu IPv4 prefixes with %s addresses, %zu IPv6 prefixes with %.3g", path, n[0],
-	    v4.data, n[1], ipset_count(s, 6));
+	log_info("%s: %zu %s with %s addresses, %zu %s with %.3g", path, n[0],
+	    text_noun(n[0], "IPv4 prefix", "IPv4 prefixes"), v4.data, n[1],
+	    text_noun(n[1], "IPv6 prefix", "IPv6 prefixes"), ipset_count(s, 6));
 	buf_fini(&v4);
 }
 
@@ -372,8 +373,9 @@ cmd_geo(int argc, char **argv)
 	if (error != NULL)
 		log_error("geo: %s", error);
 	if (stats.bad > 0)
-		log_warn("geo: %llu rows could not be read, the first: %s",
-		    (unsigned long long)stats.bad, stats.first_bad);
+		log_warn("geo: %llu %s could not be read, the first: %s",
+		    (unsigned long long)stats.bad, text_noun(stats.bad, "row", "rows"),
+		    stats.first_bad);
 	status = rc != 0 ? EXIT_FAILED : stats.bad > 0 ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 out:
 	for (size_t i = 0; i < r.ncountries; i++)

@@ -18,6 +18,7 @@
 #include "survey/rundir.h"
 #include "survey/signals.h"
 #include "survey/store.h"
+#include "survey/text.h"
 #include "survey/weakkeys.h"
 
 #include "commands.h"
@@ -265,9 +266,10 @@ purge_all(struct request *r, const struct query_runs *runs)
 
 	for (size_t i = 0; i < runs->n; i++) {
 		if (r->has_days && !has_ended_before(runs->v[i].path, date)) {
-			log_info("%s: not known to have ended more than %lld days ago; it stays as "
+			log_info("%s: not known to have ended more than %lld %s ago; it stays as "
 				 "it is",
-			    runs->v[i].path, r->days);
+			    runs->v[i].path, r->days,
+			    text_noun((unsigned long long)r->days, "day", "days"));
 			t[i].lock = -1;
 		} else if (begin(&t[i], runs->v[i].path) == -1) {
 			status = EXIT_USAGE;

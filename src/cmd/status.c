@@ -137,7 +137,8 @@ print_canaries(const struct manifest_canaries *c)
 	printf("%-12s %u of %u answer", "canaries", c->answering, c->configured);
 	if (c->asked != 0)
 		printf(", asked %s", time_format(c->asked, when));
-	printf("; paused %llu times\n", (unsigned long long)c->pauses);
+	printf("; paused %llu %s\n", (unsigned long long)c->pauses,
+	    text_noun(c->pauses, "time", "times"));
 }
 
 /* Of the scan while it goes on, then of the hosts. */
@@ -185,15 +186,16 @@ print_manifest(const struct manifest *m, const char *directory, bool locked)
 		done += m->shards[i].state == SHARD_DONE;
 	for (int i = 0; i < NSTAGES; i++)
 		print_stage(m, i);
-	printf("%-12s %zu of %zu done, %llu of %llu addresses probed\n", "shards", done, m->nshards,
-	    (unsigned long long)n->probed, (unsigned long long)n->targets_v4);
+	printf("%-12s %zu of %zu done, %llu of %llu %s probed\n", "shards", done, m->nshards,
+	    (unsigned long long)n->probed, (unsigned long long)n->targets_v4,
+	    text_noun(n->targets_v4, "address", "addresses"));
 	print_canaries(&m->canaries);
-	printf("%-12s %llu hits, %llu out of country, %llu opted out\n", "scan",
-	    (unsigned long long)n->hits, (unsigned long long)n->out_of_country,
-	    (unsigned long long)n->opted_out);
-	printf("%-12s %llu records, %llu waiting, %llu given up\n", "grab",
-	    (unsigned long long)n->records, (unsigned long long)n->queued,
-	    (unsigned long long)n->given_up);
+	printf("%-12s %llu %s, %llu out of country, %llu opted out\n", "scan",
+	    (unsigned long long)n->hits, text_noun(n->hits, "hit", "hits"),
+	    (unsigned long long)n->out_of_country, (unsigned long long)n->opted_out);
+	printf("%-12s %llu %s, %llu waiting, %llu given up\n", "grab",
+	    (unsigned long long)n->records, text_noun(n->records, "record", "records"),
+	    (unsigned long long)n->queued, (unsigned long long)n->given_up);
 	printf("%-12s %llu of %llu answered, %llu failed\n", "dns",
 	    (unsigned long long)n->dns_answered, (unsigned long long)n->dns_asked,
 	    (unsigned long long)n->dns_failed);

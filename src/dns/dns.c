@@ -15,6 +15,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/name.h"
+#include "survey/text.h"
 #include "zones.h"
 
 #define FLUSH_MS 200 /* how long an answer may wait for write() */
@@ -462,7 +463,8 @@ summary_text(const struct dns *d, struct buf *out)
 	const struct dns_engine_stats *s = stats_of(d);
 	const struct zone *zone;
 
-	buf_printf(out, "dns: %llu questions:", (unsigned long long)s->questions);
+	buf_printf(out, "dns: %llu %s:", (unsigned long long)s->questions,
+	    text_noun(s->questions, "question", "questions"));
 	for (int i = 0; i < DNS_NOUTCOMES; i++)
 		if (s->outcomes[i] > 0)
 			buf_printf(out, " %llu %s", (unsigned long long)s->outcomes[i],
@@ -470,10 +472,12 @@ summary_text(const struct dns *d, struct buf *out)
 	if (s->bogus > 0)
 		buf_printf(out, " (%llu of them refused by DNSSEC)", (unsigned long long)s->bogus);
 	buf_printf(out,
-	    "\ndns: %llu retries, %llu tries without an answer, %llu over TCP, "
-	    "%llu packets that were no answer\ndns: latency in ms:",
-	    (unsigned long long)s->retries, (unsigned long long)s->timeouts,
-	    (unsigned long long)s->tcp, (unsigned long long)rejected(s));
+	    "\ndns: %llu %s, %llu %s without an answer, %llu over TCP, "
+	    "%llu %s no answer\ndns: latency in ms:",
+	    (unsigned long long)s->retries, text_noun(s->retries, "retry", "retries"),
+	    (unsigned long long)s->timeouts, text_noun(s->timeouts, "try", "tries"),
+	    (unsigned long long)s->tcp, (unsigned long long)rejected(s),
+	    text_noun(rejected(s), "packet that was", "packets that were"));
 	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++)
 		buf_printf(out, " %s %u", share_names[i], latency_at(&s->latency, shares[i]));
 	buf_adds(out, "\n");
@@ -483,8 +487,9 @@ summary_text(const struct dns *d, struct buf *out)
 		    "timed out\n",
 		    (double)s->given_up_ms / 1000);
 	for (size_t i = 0; (zone = zones_slowest(&d->zones, i)) != NULL && i < 5; i++)
-		buf_printf(out, "dns: slow zone %s: %llu questions, %.1f s, %llu failed\n",
-		    zone->name, (unsigned long long)zone->questions, (double)zone->ms / 1000,
+		buf_printf(out, "dns: slow zone %s: %llu %s, %.1f s, %llu failed\n", zone->name,
+		    (unsigned long long)zone->questions,
+		    text_noun(zone->questions, "question", "questions"), (double)zone->ms / 1000,
 		    (unsigned long long)zone->failed);
 }
 

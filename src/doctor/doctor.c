@@ -25,6 +25,7 @@
 #include "survey/outside.h"
 #include "survey/sandbox.h"
 #include "survey/scan.h"
+#include "survey/text.h"
 #include "survey/tool.h"
 #include "survey/toolversion.h"
 #include "survey/trust.h"
@@ -250,8 +251,9 @@ say_database(struct doctor *d, const struct geo_db *db, enum geo_kind kind, cons
 
 	strftime(date, sizeof(date), "%Y-%m-%d", gmtime_r(&built, &tm));
 	doctor_say(d, days > OLD_DATABASE_DAYS ? FINDING_WARN : FINDING_OK, key,
-	    newer_database(path, type), "%s, %s of %s, %ld days old", path, type, date,
-	    days < 0 ? 0 : days);
+	    newer_database(path, type), "%s, %s of %s, %ld %s old", path, type, date,
+	    days < 0 ? 0 : days,
+	    text_noun((unsigned long long)(days < 0 ? 0 : days), "day", "days"));
 }
 
 /* Each country has networks in the database. */
@@ -276,8 +278,9 @@ check_countries(struct doctor *d, const struct geo_source *src)
 			    ipset_count(&s, 4));
 		if (stats.bad > 0)
 			doctor_say(d, FINDING_WARN, "country", "fetch the CSV files again",
-			    "%llu rows could not be read, the first: %s",
-			    (unsigned long long)stats.bad, stats.first_bad);
+			    "%llu %s could not be read, the first: %s",
+			    (unsigned long long)stats.bad, text_noun(stats.bad, "row", "rows"),
+			    stats.first_bad);
 		free(stats.first_bad);
 		free(error);
 		ipset_fini(&s);
@@ -338,8 +341,8 @@ check_databases(struct doctor *d)
 		check_countries(d, &src);
 	else if (stats.bad > 0)
 		doctor_say(d, FINDING_WARN, "databases", "fetch the CSV files again",
-		    "%llu rows could not be read, the first: %s", (unsigned long long)stats.bad,
-		    stats.first_bad);
+		    "%llu %s could not be read, the first: %s", (unsigned long long)stats.bad,
+		    text_noun(stats.bad, "row", "rows"), stats.first_bad);
 	free(stats.first_bad);
 	geo_db_close(db);
 }
@@ -358,8 +361,8 @@ say_list(struct doctor *d, const char *what, const char *path)
 		    bad.n > 0 ? bad.told[0] : error, bad.n > 1 ? "; " : "", bad.n > 1 ? error : "");
 		free(error);
 	} else {
-		doctor_say(
-		    d, FINDING_OK, what, NULL, "%s, %zu range%s", path, s.n, s.n == 1 ? "" : "s");
+		doctor_say(d, FINDING_OK, what, NULL, "%s, %zu %s", path, s.n,
+		    text_noun(s.n, "range", "ranges"));
 	}
 	refusals_fini(&bad);
 	ipset_fini(&s);
@@ -414,11 +417,13 @@ check_scan_list(struct doctor *d, const char *path)
 		    d, FINDING_FAIL, "scan.list", "it holds one address a line", "%s: %m", path);
 	else if (bad.n > 0)
 		doctor_say(d, FINDING_WARN, "scan.list", NULL,
-		    "%s, %.0f addresses; %llu lines are refused, the first: %s", path, n,
-		    (unsigned long long)bad.n, bad.told[0]);
+		    "%s, %.0f %s; %llu %s refused, the first: %s", path, n,
+		    text_noun((unsigned long long)n, "address", "addresses"),
+		    (unsigned long long)bad.n, text_noun(bad.n, "line is", "lines are"),
+		    bad.told[0]);
 	else
-		doctor_say(d, FINDING_OK, "scan.list", NULL, "%s, %.0f address%s", path, n,
-		    n == 1 ? "" : "es");
+		doctor_say(d, FINDING_OK, "scan.list", NULL, "%s, %.0f %s", path, n,
+		    text_noun((unsigned long long)n, "address", "addresses"));
 	refusals_fini(&bad);
 }
 
@@ -577,7 +582,7 @@ check_config(struct doctor *d)
 
 	if (faults > 0)
 		doctor_say(d, FINDING_FAIL, "config", "see the messages above and survey.conf(5)",
-		    "%s: %zu fault%s", d->c->path, faults, faults == 1 ? "" : "s");
+		    "%s: %zu %s", d->c->path, faults, text_noun(faults, "fault", "faults"));
 	else
 		doctor_say(d, FINDING_OK, "config", NULL, "%s", d->c->path);
 	return faults == 0;

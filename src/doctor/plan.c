@@ -40,7 +40,9 @@ say_limits(struct doctor *d, struct survey *s)
 	if (config_is_fast(c) && !lab)
 		doctor_say(d, FINDING_WARN, "rates",
 		    "studies of whole countries took 150 and 10; survey run wants --yes-fast",
-		    "%ld packets and %g hosts a second", c->scan.rate_pps, c->grab.rate_hosts);
+		    "%ld %s and %g %s a second", c->scan.rate_pps,
+		    text_noun((unsigned long long)c->scan.rate_pps, "packet", "packets"),
+		    c->grab.rate_hosts, c->grab.rate_hosts == 1.0 ? "host" : "hosts");
 }
 
 static void
@@ -73,9 +75,10 @@ say_effort(struct doctor *d, double n)
 
 	doctor_say(d, bytes > d->free_bytes && d->free_bytes > 0 ? FINDING_WARN : FINDING_OK,
 	    "effort", "make room, or choose another run.directory",
-	    "%s of scan at %ld packets a second; up to %.0f hosts (one address in %d), %s at %g a "
+	    "%s of scan at %ld %s a second; up to %.0f hosts (one address in %d), %s at %g a "
 	    "second, %.1f GB of records",
-	    text_duration(scan, text[0], sizeof(text[0])), c->scan.rate_pps, hosts,
+	    text_duration(scan, text[0], sizeof(text[0])), c->scan.rate_pps,
+	    text_noun((unsigned long long)c->scan.rate_pps, "packet", "packets"), hosts,
 	    100 / LISTENERS_PERCENT, text_duration(grab, text[1], sizeof(text[1])),
 	    c->grab.rate_hosts, bytes / 1e9);
 }
@@ -93,11 +96,11 @@ say_range(struct doctor *d, struct survey *s, const char *error)
 	}
 	for (int i = 0; i < 2; i++)
 		buf_init(&n[i]);
-	text_count(&n[0], (unsigned long long)before);
+	text_counted(&n[0], (unsigned long long)before, "address", "addresses");
 	text_count(&n[1], (unsigned long long)left);
 	doctor_say(d, left < 1 ? FINDING_FAIL : FINDING_OK, "range",
 	    "scan.block_files, the opt-outs and reserved ranges take all of it away",
-	    "%s addresses, %s of them not blocked", n[0].data, n[1].data);
+	    "%s, %s of them not blocked", n[0].data, n[1].data);
 	for (int i = 0; i < 2; i++)
 		buf_fini(&n[i]);
 	if (left >= 1) {

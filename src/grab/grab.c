@@ -13,6 +13,7 @@
 #include "survey/mem.h"
 #include "survey/ndjson.h"
 #include "survey/simd.h"
+#include "survey/text.h"
 
 #include "flight.h"
 #include "modules.h"
@@ -337,10 +338,10 @@ report_death(const struct grab *g, const struct child *c, const struct child_sta
 			last = p;
 		p += n + (p[n] == '\n');
 	}
-	log_warn("zgrab2: %s%s%.*s; %llu hosts in flight",
+	log_warn("zgrab2: %s%s%.*s; %llu %s in flight",
 	    g->hung ? "hung and was killed" : child_status_text(st, text, sizeof(text)),
 	    *last != '\0' ? ": " : "", (int)strcspn(last, "\n"), last,
-	    (unsigned long long)g->stats.in_flight);
+	    (unsigned long long)g->stats.in_flight, text_noun(g->stats.in_flight, "host", "hosts"));
 }
 
 static void
@@ -366,8 +367,8 @@ finished(struct grab *g)
 static void
 out_of_order(struct grab *g)
 {
-	log_error("zgrab2 died %u times without an answer; is %s a working zgrab2 1.0?",
-	    g->failures, g->o.zgrab2.zgrab2);
+	log_error("zgrab2 died %u %s without an answer; is %s a working zgrab2 1.0?", g->failures,
+	    text_noun(g->failures, "time", "times"), g->o.zgrab2.zgrab2);
 	if (g->error == 0)
 		g->error = ECHILD;
 	g->state = CLOSING;

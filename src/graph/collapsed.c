@@ -144,7 +144,7 @@ group_tip(struct draw_node *n, const struct collapse *x, const struct group *g)
 	struct buf tip;
 
 	buf_init(&tip);
-	buf_printf(&tip, "%u hosts of ", g->nhosts);
+	buf_printf(&tip, "%u %s of ", g->nhosts, text_noun(g->nhosts, "host", "hosts"));
 	if (g->as == STUDY_NONE)
 		buf_adds(&tip, "several ASes");
 	else
@@ -263,7 +263,8 @@ draw_links(struct drawing *d, const struct collapse *x, const struct group *g,
 	struct buf tip;
 
 	buf_init(&tip);
-	buf_printf(&tip, "%u host%s with this key on port ", g->nhosts, g->nhosts == 1 ? "" : "s");
+	buf_printf(
+	    &tip, "%u %s with this key on port ", g->nhosts, text_noun(g->nhosts, "host", "hosts"));
 	for (uint32_t i = 0; i < n; i++) {
 		static const char *const names[NGROUPS] = { "22", "group mail", "group web" };
 
@@ -302,13 +303,14 @@ draw_part(struct drawing *d, struct part *p, uint32_t largest)
 	if (p->nhosts > 0) {
 		n->r = fmax(11, radius(p->nhosts, largest));
 		count_label(n, p->nhosts);
-		n->tip = xasprintf("%u further host%s and %u key%s, not drawn one by one",
-		    p->nhosts, p->nhosts == 1 ? "" : "s", p->nkeys, p->nkeys == 1 ? "" : "s");
+		n->tip = xasprintf("%u further %s and %u %s, not drawn one by one", p->nhosts,
+		    text_noun(p->nhosts, "host", "hosts"), p->nkeys,
+		    text_noun(p->nkeys, "key", "keys"));
 	} else {
 		n->r = 14;
 		count_label(n, p->nkeys);
-		n->tip = xasprintf(
-		    "%u further key%s, not drawn one by one", p->nkeys, p->nkeys == 1 ? "" : "s");
+		n->tip = xasprintf("%u further %s, not drawn one by one", p->nkeys,
+		    text_noun(p->nkeys, "key", "keys"));
 	}
 }
 
@@ -331,8 +333,9 @@ draw_touches(struct drawing *d, const struct collapse *x, const struct rest *r)
 			e->lane += m < i;
 			e->nlanes += m != i;
 		}
-		e->tip = xasprintf("links to %u further host%s and %u key%s", p->nhosts,
-		    p->nhosts == 1 ? "" : "s", p->nkeys, p->nkeys == 1 ? "" : "s");
+		e->tip = xasprintf("links to %u further %s and %u %s", p->nhosts,
+		    text_noun(p->nhosts, "host", "hosts"), p->nkeys,
+		    text_noun(p->nkeys, "key", "keys"));
 	}
 }
 
@@ -387,8 +390,8 @@ draw_with_rest(struct drawing *d, struct collapse *x, uint32_t limit)
 			buf_adds(&b, " and ");
 			text_counted(&b, hidden_keys, "key", "keys");
 		}
-		buf_adds(&b, hidden_hosts + hidden_keys == 1 ? " that is" : " that are");
-		buf_adds(&b, " not drawn one by one.");
+		buf_printf(&b, " that %s not drawn one by one.",
+		    text_noun(hidden_hosts + hidden_keys, "is", "are"));
 		drawing_note(d, "%s", b.data);
 		buf_fini(&b);
 	}

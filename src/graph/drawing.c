@@ -190,8 +190,8 @@ drawing_others(const struct study *st, struct draw_node *n)
 	text_count(&b, o->hosts);
 	snprintf(n->label, sizeof(n->label), "%s", b.data);
 	buf_fini(&b);
-	n->tip = xasprintf("%u other host%s in %u AS%s, which this copy does not name", o->hosts,
-	    o->hosts == 1 ? "" : "s", o->ases, o->ases == 1 ? "" : "es");
+	n->tip = xasprintf("%u other %s in %u %s, which this copy does not name", o->hosts,
+	    text_noun(o->hosts, "host", "hosts"), o->ases, text_noun(o->ases, "AS", "ASes"));
 	return true;
 }
 
@@ -234,7 +234,7 @@ drawing_key_users(struct buf *b, const struct study *st, uint32_t key)
 		      study_stands_for(st, st->uses[k->uses.at + k->uses.n - 1].host) != NULL;
 	uint32_t n = k->nhosts - others;
 
-	buf_printf(b, "%u host%s%s", n, n == 1 ? "" : "s", others ? " and on others" : "");
+	buf_printf(b, "%u %s%s", n, text_noun(n, "host", "hosts"), others ? " and on others" : "");
 }
 
 static void

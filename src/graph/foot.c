@@ -69,8 +69,7 @@ as_row(struct picture *s, const struct study *st, const struct draw_as *a, doubl
 const char *
 page_counted(struct buf *b, unsigned long long n, const char *one, const char *many)
 {
-	text_count(b, n);
-	buf_printf(b, " %s", n == 1 ? one : many);
+	text_counted(b, n, one, many);
 	return b->data;
 }
 

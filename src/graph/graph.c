@@ -15,6 +15,7 @@
 #include "survey/mem.h"
 #include "survey/sandbox.h"
 #include "survey/study.h"
+#include "survey/text.h"
 #include "survey/transform.h"
 
 #include "layout.h"
@@ -229,7 +230,8 @@ tell_progress(void *arg)
 	if (now() - t->progress < PROGRESS_S)
 		return;
 	t->progress = now();
-	log_info("%zu of %zu clusters drawn", t->result.drawn, t->njobs);
+	log_info("%zu of %zu %s drawn", t->result.drawn, t->njobs,
+	    text_noun(t->njobs, "cluster", "clusters"));
 }
 
 /* A failed attempt is followed by a simpler one, down to the one that needs no layout. */

@@ -11,6 +11,7 @@
 #include "survey/mem.h"
 #include "survey/signals.h"
 #include "survey/simd.h"
+#include "survey/text.h"
 
 #define MAX_COLUMNS 64
 
@@ -434,10 +435,10 @@ iplist_read_set(struct ipset *s, const char *path, struct refusals *bad, char **
 	if (read_list(&r) == -1)
 		*error = xasprintf("%s: %m", path);
 	else if (bad->n > before)
-		*error = xasprintf("%s: %llu line%s refused; a list that is half understood blocks "
+		*error = xasprintf("%s: %llu %s refused; a list that is half understood blocks "
 				   "nothing reliably",
 		    path, (unsigned long long)(bad->n - before),
-		    bad->n - before == 1 ? " is" : "s are");
+		    text_noun(bad->n - before, "line is", "lines are"));
 	if (*error == NULL) {
 		ipset_add_set(s, &got);
 		ipset_normalise(s);

@@ -19,6 +19,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/signals.h"
+#include "survey/text.h"
 #include "survey/trust.h"
 
 #include "choose.h"
@@ -521,9 +522,10 @@ find_newest(struct rundir *d, const struct config *c, const struct run_options *
 		d->resumed = g.began;
 		rc = open_run(d, name, id);
 	} else if (rc == 0 && name != NULL && !g.complete) {
-		log_warn("%s/%s is unfinished and older than %ld days (run.max_age_days): not "
+		log_warn("%s/%s is unfinished and older than %ld %s (run.max_age_days): not "
 			 "continued; a new run starts",
-		    c->run.directory, name, c->run.max_age_days);
+		    c->run.directory, name, c->run.max_age_days,
+		    text_noun((unsigned long long)c->run.max_age_days, "day", "days"));
 	}
 	if (rc == 0 && d->path == NULL && unused != NULL) {
 		d->path = path_join(c->run.directory, unused);

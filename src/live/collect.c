@@ -13,6 +13,7 @@
 #include "survey/mem.h"
 #include "survey/outside.h"
 #include "survey/signals.h"
+#include "survey/text.h"
 
 #include "collect.h"
 #include "metrics.h"
@@ -108,8 +109,9 @@ on_shard(const struct scan_shard *shard, void *arg)
 		c->s->incomplete = true;
 	manifest_note_shard(&c->s->m, shard, c->s->zmap_params.rate_pps, &c->s->source);
 	if (ended)
-		log_debug("shard %u done: %llu hits so far", shard->number,
-		    (unsigned long long)c->s->m.counts.hits);
+		log_debug("shard %u done: %llu %s so far", shard->number,
+		    (unsigned long long)c->s->m.counts.hits,
+		    text_noun(c->s->m.counts.hits, "hit", "hits"));
 	/* What the shard found must be on disk before the manifest calls it done. */
 	if (ended && c->error == 0 && spool_sync(&c->hits) == -1)
 		collect_disk_error(c, c->hits.path, errno);
@@ -280,7 +282,8 @@ reread_opt_out(struct collect *c)
 		return;
 	c->opt_out_unknown = targets_read_opt_out(c->s, !was) != 0;
 	if (!c->opt_out_unknown)
-		log_info("%s read again: %zu ranges%s", path, s->opt_out.n,
+		log_info("%s read again: %zu %s%s", path, s->opt_out.n,
+		    text_noun(s->opt_out.n, "range", "ranges"),
 		    was ? "; hosts are asked again" : "");
 	else if (!was)
 		log_error("%s: no host is asked any more until it can be read; mend it, or stop "

@@ -15,6 +15,7 @@
 #include "survey/signals.h"
 #include "survey/simd.h"
 #include "survey/source.h"
+#include "survey/text.h"
 
 #include "collect.h"
 
@@ -383,8 +384,8 @@ read_list(struct collect *c)
 	if (bad.n > 0)
 		c->s->incomplete = true;
 	if (closed > 0)
-		log_info("%s: %llu lines say that the port is closed; they are passed over", path,
-		    (unsigned long long)closed);
+		log_info("%s: %llu %s that the port is closed; they are passed over", path,
+		    (unsigned long long)closed, text_noun(closed, "line says", "lines say"));
 	refusals_fini(&bad);
 	if (rc == -1)
 		return *signals_stop() != 0 ? 0 : -1; /* waiting for input was broken off */

@@ -46,8 +46,8 @@ scan_row(const struct collect *c, struct progress_row *r)
 		now = ", paused: quiet hours";
 	else if (c->scan != NULL && scan_progress(c->scan)->sent_all)
 		now = ", waiting for late answers";
-	snprintf(
-	    r->note, sizeof(r->note), "%llu hits%s", (unsigned long long)s->m.counts.hits, now);
+	snprintf(r->note, sizeof(r->note), "%llu %s%s", (unsigned long long)s->m.counts.hits,
+	    text_noun(s->m.counts.hits, "hit", "hits"), now);
 }
 
 static void
@@ -71,8 +71,8 @@ grab_row(const struct collect *c, struct progress_row *r)
 			n += (size_t)snprintf(r->note + n, sizeof(r->note) - n, " %u=%llu",
 			    port_table[row].port, (unsigned long long)open);
 	}
-	n += (size_t)snprintf(
-	    r->note + n, sizeof(r->note) - n, ", %llu errors", (unsigned long long)errors);
+	n += (size_t)snprintf(r->note + n, sizeof(r->note) - n, ", %llu %s",
+	    (unsigned long long)errors, text_noun(errors, "error", "errors"));
 	if (g->given_up > 0 && n < sizeof(r->note))
 		snprintf(r->note + n, sizeof(r->note) - n, ", %llu given up",
 		    (unsigned long long)g->given_up);

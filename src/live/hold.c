@@ -6,6 +6,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/supervisor.h"
+#include "survey/text.h"
 
 #include "collect.h"
 
@@ -48,8 +49,8 @@ say_resumed(struct collect *c, unsigned answered)
 	if (s->m.canaries.paused_since == 0)
 		log_info("%u of %u canaries answer", answered, s->m.canaries.configured);
 	else
-		log_info("%u of %u canaries answer: going on, %zu shards are left", answered,
-		    s->m.canaries.configured, n);
+		log_info("%u of %u canaries answer: going on, %zu %s left", answered,
+		    s->m.canaries.configured, n, text_noun(n, "shard is", "shards are"));
 	s->m.canaries.paused_since = 0;
 	manifest_set(&s->m.state_text, NULL);
 	supervisor_status(s->supervisor, "");
@@ -121,8 +122,9 @@ none_answered(struct collect *c, enum watch_advice advice)
 	if (advice != WATCH_PAUSE && c->s->m.canaries.paused_since != 0)
 		return; /* told already */
 	why = xasprintf("none of %u canaries answers on port %ld: nothing is sent until one does; "
-			"%zu shards since the last answer are repeated then",
-	    c->s->m.canaries.configured, c->s->c->scan.port, n);
+			"%zu %s repeated then",
+	    c->s->m.canaries.configured, c->s->c->scan.port, n,
+	    text_noun(n, "shard since the last answer is", "shards since the last answer are"));
 	say_paused(c, why);
 	free(why);
 }
@@ -147,7 +149,8 @@ on_asked(unsigned answered, uint64_t mark, void *arg)
 		size_t n = ask_recent_again(c);
 
 		if (n > 0)
-			log_info("%zu hosts are asked again", n);
+			log_info("%zu %s asked again", n,
+			    text_noun((unsigned long long)n, "host is", "hosts are"));
 	}
 	/* Those that are left came after the round had begun. */
 	h->nrecent -= h->nasked;

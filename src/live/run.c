@@ -414,8 +414,9 @@ begin_anew(struct survey *s)
 	if (why != NULL && m->nshards > 0) {
 		log_warn(
 		    "the target lists differ from those that this run began with (%s): all %zu "
-		    "shards begin anew; the %llu known hits stay%s",
+		    "shards begin anew; the %llu known %s%s",
 		    why, m->nshards, (unsigned long long)m->counts.hits,
+		    text_noun(m->counts.hits, "hit stays", "hits stay"),
 		    m->machines > 1 ? "; the other machines need the same lists" : "");
 		for (size_t i = 0; i < m->nshards; i++) {
 			m->shards[i].state = SHARD_TODO;
@@ -494,17 +495,22 @@ print_summary(const struct survey *s, int rc)
 	const struct manifest_counts *n = &s->m.counts;
 	char took[32];
 
-	log_info("%s: %llu addresses in range, %llu hits, %llu records, %llu out of country; %s",
-	    s->dir.shown, (unsigned long long)n->targets_v4, (unsigned long long)n->hits,
-	    (unsigned long long)n->records, (unsigned long long)n->out_of_country,
+	log_info("%s: %llu %s in range, %llu %s, %llu %s, %llu out of country; %s", s->dir.shown,
+	    (unsigned long long)n->targets_v4, text_noun(n->targets_v4, "address", "addresses"),
+	    (unsigned long long)n->hits, text_noun(n->hits, "hit", "hits"),
+	    (unsigned long long)n->records, text_noun(n->records, "record", "records"),
+	    (unsigned long long)n->out_of_country,
 	    text_duration((double)(time(NULL) - s->m.sessions[s->m.nsessions - 1].started), took,
 		sizeof(took)));
 	if (n->given_up > 0)
-		log_warn("%llu hosts have ports that zgrab2 never answered for",
-		    (unsigned long long)n->given_up);
+		log_warn("%llu %s ports that zgrab2 never answered for",
+		    (unsigned long long)n->given_up,
+		    text_noun(n->given_up, "host has", "hosts have"));
 	if (n->second_pass > 0)
-		log_info("second pass: %llu hosts asked again, %llu ports gained",
-		    (unsigned long long)n->second_pass, (unsigned long long)n->second_pass_gained);
+		log_info("second pass: %llu %s asked again, %llu %s gained",
+		    (unsigned long long)n->second_pass, text_noun(n->second_pass, "host", "hosts"),
+		    (unsigned long long)n->second_pass_gained,
+		    text_noun(n->second_pass_gained, "port", "ports"));
 	if (rc != 0)
 		log_info("to continue: survey run %s%s%s", s->c->path,
 		    s->o->directory != NULL ? " --dir " : "",

@@ -10,6 +10,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/signals.h"
+#include "survey/text.h"
 #include "survey/trust.h"
 
 #include "live.h"
@@ -180,8 +181,9 @@ add_database_ranges(struct survey *s, const struct databases *d, struct ipset *s
 		rc = EXIT_USAGE;
 	}
 	if (stats.bad > 0) {
-		log_warn("%llu rows of the databases could not be read, the first: %s",
-		    (unsigned long long)stats.bad, stats.first_bad);
+		log_warn("%llu %s of the databases could not be read, the first: %s",
+		    (unsigned long long)stats.bad, text_noun(stats.bad, "row", "rows"),
+		    stats.first_bad);
 		s->incomplete = true;
 	}
 	free(stats.first_bad);

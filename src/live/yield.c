@@ -4,6 +4,7 @@
 
 #include "survey/binomial.h"
 #include "survey/mem.h"
+#include "survey/text.h"
 
 #include "yield.h"
 
@@ -53,20 +54,20 @@ yield_fault(const struct yield *y)
 
 	if (y->scanned && y->hits == 0)
 		return xasprintf("nothing was found: none of %" PRIu64
-				 " addresses answered on port %ld; " FILTERED,
-		    y->probed, y->port, y->port);
+				 " %s answered on port %ld; " FILTERED,
+		    y->probed, text_noun(y->probed, "address", "addresses"), y->port, y->port);
 	if (!y->scanned && y->hits == 0)
 		return xstrdup("nothing was asked: no address was given that may be");
 	if (y->scanned && (few = too_few(y)) != NULL)
 		return few;
 	if (y->analyzed && y->records == 0)
 		return xasprintf("no host was asked: none of the %" PRIu64
-				 " that were found may be (see the counts of run.json)",
-		    y->hits);
+				 " %s found may be (see the counts of run.json)",
+		    y->hits, text_noun(y->hits, "that was", "that were"));
 	if (y->analyzed && y->keys == 0)
 		return xasprintf("no key was found: none of %" PRIu64
-				 " hosts showed one; are the ports filtered, or is something on "
+				 " %s showed one; are the ports filtered, or is something on "
 				 "the way that answers for all?",
-		    y->records);
+		    y->records, text_noun(y->records, "host", "hosts"));
 	return NULL;
 }

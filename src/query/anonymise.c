@@ -17,6 +17,7 @@
 #include "survey/output.h"
 #include "survey/pseudonym.h"
 #include "survey/rundir.h"
+#include "survey/text.h"
 
 #include "kept.h"
 #include "mask.h"
@@ -119,13 +120,13 @@ tell_trust(const struct study *copy, struct buf *out)
 	for (uint32_t i = 0; i < copy->nhosts; i++)
 		others += copy->hosts[i].ip.family == IP_ALIAS;
 	buf_printf(out,
-	    "--trust: beside the kept hosts the copy has %u host%s of others under pseudonyms: "
+	    "--trust: beside the kept hosts the copy has %u %s of others under pseudonyms: "
 	    "which of them share keys with kept hosts and with each other, on SSH, mail or web, "
 	    "of what kind the keys are, which of them are of one network, and whether their "
 	    "names lead to them. Who looks for the keys of the kept hosts in public scan data "
 	    "finds the addresses of those that show them, and names in shared certificates "
 	    "lead to them by DNS. Give it only to those who may know these addresses.",
-	    others, others == 1 ? "" : "s");
+	    others, text_noun(others, "host", "hosts"));
 }
 
 int

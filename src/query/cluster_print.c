@@ -121,7 +121,9 @@ text_cuts(struct buf *out, const struct study *st, const struct facts *f)
 		buf_adds(out, c->parts.n > NAMES_SHOWN ? " …\n" : "\n");
 	}
 	if (f->cuts.n > shown)
-		buf_printf(out, "and %u more hosts and keys that split it\n", f->cuts.n - shown);
+		buf_printf(out, "and %u more %s it\n", f->cuts.n - shown,
+		    text_noun(
+			f->cuts.n - shown, "host or key that splits", "hosts and keys that split"));
 }
 
 static void
@@ -135,10 +137,10 @@ text_task(struct asking *k, const struct plan *p, const struct task *t)
 	key_text(out, st, t->key);
 	buf_adds(out, " (port ");
 	text_ports(out, ports_of_key(st, t->key));
-	buf_printf(out, ", %u operator%s in all%s) on %u host%s:", p->of_key[t->place],
-	    p->of_key[t->place] == 1 ? "" : "s",
+	buf_printf(out, ", %u %s in all%s) on %u %s:", p->of_key[t->place],
+	    text_noun(p->of_key[t->place], "operator", "operators"),
 	    p->pinned[t->place] ? "; a TLSA record pins it, which changes first" : "", t->n,
-	    t->n == 1 ? "" : "s");
+	    text_noun(t->n, "host", "hosts"));
 	for (uint32_t h = 0; h < t->n && h < NAMES_SHOWN; h++)
 		buf_printf(out, " %s", ip_format(&st->hosts[t->hosts[h]].ip, ip));
 	if (t->n > NAMES_SHOWN)
@@ -155,11 +157,12 @@ text_plan(struct asking *k, const struct facts *f)
 	plan_make(k, f->c, &p);
 	heading(k, "Repair");
 	buf_printf(out,
-	    ": %u shared key%s at %u operator%s, %zu change%s.  Whoever holds a shared key "
+	    ": %u shared %s at %u %s, %zu %s.  Whoever holds a shared key "
 	    "knows the others' secret, so all of them replace it; were one to keep each key, %u "
 	    "would do, and that one would have to be trusted not to use it.\n",
-	    p.keys, p.keys == 1 ? "" : "s", p.nholders, p.nholders == 1 ? "" : "s", p.n,
-	    p.n == 1 ? "" : "s", p.least);
+	    p.keys, text_noun(p.keys, "key", "keys"), p.nholders,
+	    text_noun(p.nholders, "operator", "operators"), p.n,
+	    text_noun(p.n, "change", "changes"), p.least);
 	for (size_t i = 0; i < p.n; i++) {
 		const struct task *t = &p.v[i];
 		const struct holder *o = &p.holders[t->holder];
@@ -168,10 +171,11 @@ text_plan(struct asking *k, const struct facts *f)
 		    p.pinned[t[-1].place] != p.pinned[t->place]) {
 			text_plain(out, o->name, strlen(o->name), 70);
 			buf_printf(out,
-			    ": %u host%s, %u domain%s; alone it frees these and %u of others, %u "
-			    "go on sharing\n",
-			    o->hosts, o->hosts == 1 ? "" : "s", o->domains,
-			    o->domains == 1 ? "" : "s", o->freed, o->left);
+			    ": %u %s, %u %s; alone it frees these and %u of others, %u "
+			    "%s on sharing\n",
+			    o->hosts, text_noun(o->hosts, "host", "hosts"), o->domains,
+			    text_noun(o->domains, "domain", "domains"), o->freed, o->left,
+			    text_noun(o->left, "goes", "go"));
 		}
 		text_task(k, &p, t);
 	}
@@ -223,11 +227,11 @@ text_keys(struct asking *k, const struct study_cluster *c)
 		key_text(out, st, key);
 		buf_printf(out, " %s, port ", key_kind(&st->keys[key]));
 		text_ports(out, ports_of_key(st, key));
-		buf_printf(
-		    out, ": %u hosts, %u AS%s", st->keys[key].nhosts, ases, ases == 1 ? "" : "es");
+		buf_printf(out, ": %u hosts, %u %s", st->keys[key].nhosts, ases,
+		    text_noun(ases, "AS", "ASes"));
 		if (certs > 0)
-			buf_printf(out, ", %s%u certificate%s", certs > 1 ? "under " : "", certs,
-			    certs == 1 ? "" : "s");
+			buf_printf(out, ", %s%u %s", certs > 1 ? "under " : "", certs,
+			    text_noun(certs, "certificate", "certificates"));
 		if (impact_pins(k->impact, key))
 			buf_adds(out, ", pinned by a TLSA record");
 		if (impact_has_domains(k->impact) && k->impact->of_key[key] > 0) {
@@ -280,11 +284,11 @@ text_certs(struct buf *out, const struct facts *f)
 	if (f->certs.n == 1 && f->certs.v[0].hosts == f->c->hosts.n)
 		buf_adds(out, "certificates: one, on every host");
 	else
-		buf_printf(out, "certificates: %zu, the most used one on %u host%s", f->certs.n,
+		buf_printf(out, "certificates: %zu, the most used one on %u %s", f->certs.n,
 		    f->certs.n > 0 ? f->certs.v[0].hosts : 0,
-		    f->certs.n > 0 && f->certs.v[0].hosts == 1 ? "" : "s");
-	buf_printf(out, "; %u host%s with one that browsers trust, %u with a wildcard name\n",
-	    f->trusted, f->trusted == 1 ? "" : "s", f->wildcards);
+		    text_noun(f->certs.n > 0 ? f->certs.v[0].hosts : 0, "host", "hosts"));
+	buf_printf(out, "; %u %s with one that browsers trust, %u with a wildcard name\n",
+	    f->trusted, text_noun(f->trusted, "host", "hosts"), f->wildcards);
 	text_list(out, "wildcard names: ", &f->wildcard_names);
 }
 
@@ -340,9 +344,9 @@ text_impact(struct asking *k, const struct facts *f)
 	}
 	if (pinned > 0)
 		buf_printf(k->out,
-		    "mind: %u shared key%s pinned by TLSA records: publish the record of the new "
+		    "mind: %u shared %s pinned by TLSA records: publish the record of the new "
 		    "key first, or mail to all domains behind the old one is refused\n",
-		    pinned, pinned == 1 ? " is" : "s are");
+		    pinned, text_noun(pinned, "key is", "keys are"));
 	text_mismatch(k, c);
 }
 
@@ -356,8 +360,8 @@ cluster_text(struct asking *k, const struct facts *f)
 
 	snprintf(title, sizeof(title), "Cluster %u", c->id);
 	print_styled(out, k->o->colour, PRINT_BOLD, title);
-	buf_printf(out, ": %u hosts, %u shared key%s, %u AS%s\n", c->hosts.n, c->nshared,
-	    c->nshared == 1 ? "" : "s", c->nases, c->nases == 1 ? "" : "es");
+	buf_printf(out, ": %u hosts, %u shared %s, %u %s\n", c->hosts.n, c->nshared,
+	    text_noun(c->nshared, "key", "keys"), c->nases, text_noun(c->nases, "AS", "ASes"));
 	buf_adds(out, "hosts:");
 	for (uint32_t i = 0; i < c->hosts.n && i < NAMES_SHOWN; i++)
 		buf_printf(out, "%s %s", i > 0 ? "," : "",
@@ -368,20 +372,21 @@ cluster_text(struct asking *k, const struct facts *f)
 	for (size_t i = 0; i < f->ases.n && i < NAMES_SHOWN; i++) {
 		buf_adds(out, "  ");
 		text_as(out, st, f->ases.v[i].number);
-		buf_printf(
-		    out, ": %u host%s\n", f->ases.v[i].hosts, f->ases.v[i].hosts == 1 ? "" : "s");
+		buf_printf(out, ": %u %s\n", f->ases.v[i].hosts,
+		    text_noun(f->ases.v[i].hosts, "host", "hosts"));
 	}
 	if (f->ases.n > NAMES_SHOWN)
-		buf_printf(out, "  and %zu more ASes\n", f->ases.n - NAMES_SHOWN);
+		buf_printf(out, "  and %zu more %s\n", f->ases.n - NAMES_SHOWN,
+		    text_noun(f->ases.n - NAMES_SHOWN, "AS", "ASes"));
 	text_impact(k, f);
 	text_list(out, "countries: ", &f->countries);
 	text_list(out, "domains of its names: ", &f->domains);
 	text_certs(out, f);
 	buf_printf(out,
-	    "of all pairs of hosts %.1f %% share a key; %s shares with %u others; %.0f %% of the "
+	    "of all pairs of hosts %.1f %% share a key; %s shares with %u %s; %.0f %% of the "
 	    "hosts share a key with another AS\n",
 	    100 * f->density, ip_format(&st->hosts[f->hub].ip, ip), st->hosts[f->hub].nrcs,
-	    100.0 * f->across / c->hosts.n);
+	    text_noun(st->hosts[f->hub].nrcs, "other", "others"), 100.0 * f->across / c->hosts.n);
 	text_keys(k, c);
 	text_weak(k, c);
 	text_bridges(k, f);

@@ -8,6 +8,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/report.h"
+#include "survey/text.h"
 
 #include "compare.h"
 
@@ -353,7 +354,8 @@ draw(const struct compare_options *o, struct study *const *studies, const struct
 		if (nids > 0)
 			rc = graph_rundir(&g, &result);
 		if (result.failed > 0)
-			log_warn("%zu pictures of %s could not be drawn", result.failed, g.path);
+			log_warn("%zu %s of %s could not be drawn", result.failed,
+			    text_noun(result.failed, "picture", "pictures"), g.path);
 		free(ids);
 		free(dir);
 	}

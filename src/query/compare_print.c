@@ -252,7 +252,7 @@ text_group(struct buf *out, const struct comparison *c, const struct match_group
 		if (parts[i].n == 0)
 			continue;
 		buf_printf(out, "%s %zu %s", first ? ":" : ",", parts[i].n,
-		    parts[i].n == 1 ? parts[i].one : parts[i].many);
+		    text_noun(parts[i].n, parts[i].one, parts[i].many));
 		first = false;
 	}
 	buf_addc(out, '\n');

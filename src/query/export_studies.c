@@ -21,6 +21,7 @@
 #include "survey/pairs.h"
 #include "survey/pretty.h"
 #include "survey/store.h"
+#include "survey/text.h"
 #include "survey/transform.h"
 
 #include "export.h"
@@ -289,10 +290,10 @@ write_graphs(const struct study *st, const char *dir)
 	}
 	pairs_free(p);
 	if (left > 0)
-		log_info(
-		    "%u clusters of more than %d hosts have no graphN.dot: it would list every "
-		    "pair; survey graph draws them",
-		    left, DOT_HOSTS);
+		log_info("%u %s of more than %d hosts %s no graphN.dot: it would list every "
+			 "pair; survey graph draws them",
+		    left, text_noun(left, "cluster", "clusters"), DOT_HOSTS,
+		    text_noun(left, "has", "have"));
 	return rc;
 }
 

@@ -71,12 +71,16 @@ static const char *const statements[NTELL_STATEMENTS] = {
 		      "tlsa = 'mismatch' LIMIT 20",
 	[TELL_PINNED] = "SELECT 1 FROM tlsa WHERE key = ?1 LIMIT 1",
 };
+/* Those that an older file lacks the tables for: there is nothing to tell then. */
+static const bool may_lack[NTELL_STATEMENTS] = {
+	[TELL_MAIL] = true, [TELL_TLSA] = true, [TELL_PINNED] = true
+};
 #define KEY_COLUMN 21 /* of TELL_PORTS: keys.id */
 
 /*
  * A statement of a run, made when it is first wanted: for 100 hosts to make them would take longer
- * than to run them.  sqlite3_reset() it.  NULL after a message; without one where a file is older
- * than the question about mail domains.
+ * than to run them.  sqlite3_reset() it.  NULL after a message; without one where the file
+ * is older than what the statement asks for.
  */
 static sqlite3_stmt *
 statement(struct finding *f, size_t run, enum tell_statement which)
@@ -86,7 +90,7 @@ statement(struct finding *f, size_t run, enum tell_statement which)
 	if (r->statements[which] == NULL &&
 	    sqlite3_prepare_v3(r->db, statements[which], -1, SQLITE_PREPARE_PERSISTENT,
 		&r->statements[which], NULL) != SQLITE_OK &&
-	    which != TELL_MAIL && which != TELL_TLSA && which != TELL_PINNED)
+	    !may_lack[which])
 		log_error("find: %s", sqlite3_errmsg(r->db));
 	return r->statements[which];
 }
@@ -355,8 +359,8 @@ text_ports(struct finding *f, size_t run, int64_t host)
 			continue; /* open without a key: among the outcomes */
 		buf_printf(out, "  port %-4d %s ", sqlite3_column_int(s, 0),
 		    text_of(s, 3) != NULL ? text_of(s, 3) : text_of(s, 2));
-		buf_printf(out, "(%lld host%s)", (long long)sqlite3_column_int64(s, 5),
-		    sqlite3_column_int64(s, 5) == 1 ? "" : "s");
+		buf_printf(out, "(%lld %s)", (long long)sqlite3_column_int64(s, 5),
+		    text_noun((unsigned long long)sqlite3_column_int64(s, 5), "host", "hosts"));
 		if (grab != NULL && grab[0] != '\0')
 			buf_printf(out, " [%s]", grab);
 		for (int c = 6; c <= 9; c++) {

@@ -196,13 +196,18 @@ json_totals(struct jsonw *w, const struct impact *x, const struct mail_counts *c
 
 /* "12 with MX records"; what is 0 is left out. */
 static void
-add_count(struct buf *b, uint32_t n, const char *what)
+add_counted(struct buf *b, uint32_t n, const char *one, const char *many)
 {
 	if (n == 0)
 		return;
 	buf_adds(b, b->len > 0 ? ", " : "");
-	text_count(b, n);
-	buf_printf(b, " %s", what);
+	text_counted(b, n, one, many);
+}
+
+static void
+add_count(struct buf *b, uint32_t n, const char *what)
+{
+	add_counted(b, n, what, what);
 }
 
 static void
@@ -222,19 +227,21 @@ text_totals(struct print *p, const struct impact *x, const struct mail_counts *c
 	add_count(&b, c->idn, "internationalised");
 	text_field(p, "domains", &b);
 	add_count(&b, c->routes[MAIL_MX], "to MX hosts");
-	add_count(&b, c->routes[MAIL_IMPLICIT], "to their own address (no MX record)");
-	add_count(&b, c->routes[MAIL_NULL], "take none");
+	add_counted(&b, c->routes[MAIL_IMPLICIT], "to its own address (no MX record)",
+	    "to their own address (no MX record)");
+	add_counted(&b, c->routes[MAIL_NULL], "takes none", "take none");
 	add_count(&b, c->routes[MAIL_UNUSABLE], "with MX records that name no host");
-	add_count(&b, c->routes[MAIL_NXDOMAIN], "do not exist");
+	add_counted(&b, c->routes[MAIL_NXDOMAIN], "does not exist", "do not exist");
 	add_count(&b, c->routes[MAIL_UNKNOWN], "unknown");
 	text_field(p, "their mail", &b);
-	add_count(&b, c->self, "domains name themselves");
-	add_count(&b, c->odd, "domains have an MX record that names no host");
+	add_counted(&b, c->self, "domain names itself", "domains name themselves");
+	add_counted(&b, c->odd, "domain has an MX record that names no host",
+	    "domains have an MX record that names no host");
 	if (c->many > 1)
 		buf_printf(&b, "%sat most %u for a domain", b.len > 0 ? ", " : "", c->many);
 	text_field(p, "MX records", &b);
 	add_count(&b, c->hosts, "in all");
-	add_count(&b, c->cnames, "are aliases (CNAME)");
+	add_counted(&b, c->cnames, "is an alias (CNAME)", "are aliases (CNAME)");
 	add_count(&b, c->without_address, "without an address");
 	add_count(&b, c->address_unknown, "whose address is unknown");
 	text_field(p, "MX hosts", &b);
@@ -243,14 +250,14 @@ text_totals(struct print *p, const struct impact *x, const struct mail_counts *c
 	add_count(&b, c->dane[DANE_UNPROVED], "with records that DNSSEC does not prove");
 	add_count(&b, c->dane[DANE_UNKNOWN], "unknown");
 	text_field(p, "DANE", &b);
-	add_count(&b, c->sts[STS_YES], "domains");
+	add_counted(&b, c->sts[STS_YES], "domain", "domains");
 	add_count(&b, c->sts[STS_UNKNOWN], "unknown");
 	text_field(p, "MTA-STS", &b);
 	impact_text(&b, x->in_study);
 	text_field(p, "in this study", &b);
 	if (x->mismatch_hosts > 0) {
-		text_count(&b, x->mismatch_hosts);
-		buf_adds(&b, " MX hosts pin no key that was seen: ");
+		text_counted(&b, x->mismatch_hosts, "MX host pins", "MX hosts pin");
+		buf_adds(&b, " no key that was seen: ");
 		impact_text(&b, x->mismatch_domains);
 		text_field(p, "TLSA", &b);
 	}

@@ -12,6 +12,7 @@
 #include "survey/mem.h"
 #include "survey/rfc3339.h"
 #include "survey/store.h"
+#include "survey/text.h"
 
 #include "merge.h"
 
@@ -229,8 +230,8 @@ check_scan(struct merge *m, uint32_t scan)
 	}
 	if (n > 0)
 		fault(m, xasprintf("%s %s of %u %s missing from the scan of %s",
-			     n == 1 ? "shard" : "shards", missing.data, first->shards,
-			     n == 1 ? "is" : "are", m->sources[first->source].path));
+			     text_noun(n, "shard", "shards"), missing.data, first->shards,
+			     text_noun(n, "is", "are"), m->sources[first->source].path));
 	buf_fini(&missing);
 	free(by_shard);
 }

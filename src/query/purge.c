@@ -20,6 +20,7 @@
 #include "survey/output.h"
 #include "survey/report.h"
 #include "survey/store.h"
+#include "survey/text.h"
 #include "survey/weakkeys.h"
 
 #include "dodgy.h"
@@ -353,14 +354,18 @@ purge(struct purge *p)
 		}
 		p->installed = true;
 		if (p->o->hosts != NULL)
-			log_info("%s: %llu hosts and %llu lines of files are gone", p->dir,
-			    (unsigned long long)p->hosts_gone, (unsigned long long)p->lines_gone);
+			log_info("%s: %llu %s and %llu %s of files are gone", p->dir,
+			    (unsigned long long)p->hosts_gone,
+			    text_noun(p->hosts_gone, "host", "hosts"),
+			    (unsigned long long)p->lines_gone,
+			    text_noun(p->lines_gone, "line", "lines"));
 		else
 			log_info("%s: its %s are gone", p->dir, what_goes(p->o));
 	}
 	if (p->foreign > 0)
-		log_warn("%s: %llu files that survey did not make stay as they were", p->dir,
-		    (unsigned long long)p->foreign);
+		log_warn("%s: %llu %s", p->dir, (unsigned long long)p->foreign,
+		    text_noun(p->foreign, "file that survey did not make stays as it was",
+			"files that survey did not make stay as they were"));
 	name_derived(p);
 	return name_sources(p) ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 }

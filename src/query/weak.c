@@ -18,6 +18,7 @@
 #include "survey/rundir.h"
 #include "survey/store.h"
 #include "survey/study.h"
+#include "survey/text.h"
 #include "survey/weak.h"
 #include "survey/weakkeys.h"
 
@@ -271,7 +272,8 @@ tell_unchecked(const struct findings *all, struct buf *b)
 		between = ", ";
 	}
 	if (all->nskipped > 0)
-		buf_printf(b, "; %zu keys could not be tested, or not in full", all->nskipped);
+		buf_printf(b, "; %zu %s could not be tested, or not in full", all->nskipped,
+		    text_noun(all->nskipped, "key", "keys"));
 }
 
 /* Name the lists and primes that were asked for and could not be read.  Returns an exit_status. */
@@ -285,8 +287,9 @@ report_faults(const struct weak_request *o, const struct findings *all)
 		const struct finding_list *l = &all->lists[i];
 
 		if (l->bad > 0)
-			log_warn("list %s: %llu lines are no fingerprints", l->name,
-			    (unsigned long long)l->bad);
+			log_warn("list %s: %llu %s", l->name, (unsigned long long)l->bad,
+			    text_noun(
+				l->bad, "line is no fingerprint", "lines are no fingerprints"));
 		if (l->error != NULL) {
 			log_warn("list %s is left out: %s", l->name, l->error);
 			status = EXIT_INCOMPLETE;
@@ -314,7 +317,7 @@ report(const struct weak_job *j)
 	for (int i = 0; i < FINDING_NSEVERITIES; i++)
 		buf_printf(&b, "%s %llu %s", i > 0 ? "," : "", (unsigned long long)count[i],
 		    finding_severity_name((enum finding_severity)i));
-	buf_adds(&b, all->nfindings == 1 ? " finding" : " findings");
+	buf_printf(&b, " %s", text_noun(all->nfindings, "finding", "findings"));
 	tell_unchecked(all, &b);
 	if (count[FINDING_CRITICAL] + count[FINDING_HIGH] > 0)
 		log_warn("%s (%s/%s)", b.data, j->o->path, FINDINGS_FILE);

@@ -9,6 +9,7 @@
 #include "survey/mem.h"
 #include "survey/picture.h"
 #include "survey/report.h"
+#include "survey/text.h"
 
 #include "page.h"
 
@@ -190,8 +191,8 @@ list_hosts(const char *what, const struct study *st, const struct match_list *l,
 
 	if (l->n == 0)
 		return;
-	buf_printf(
-	    b, "<dt>%zu host%s %s</dt><dd class=\"mono\">", l->n, l->n == 1 ? "" : "s", what);
+	buf_printf(b, "<dt>%zu %s %s</dt><dd class=\"mono\">", l->n,
+	    text_noun(l->n, "host", "hosts"), what);
 	for (size_t i = 0; i < l->n && i < LISTED; i++)
 		buf_printf(b, "%s%s", i > 0 ? ", " : "", ip_format(&st->hosts[l->v[i]].ip, ip));
 	buf_adds(b, l->n > LISTED ? " …</dd>\n" : "</dd>\n");
@@ -202,8 +203,8 @@ list_keys(const char *what, const struct study *st, const struct match_list *l, 
 {
 	if (l->n == 0)
 		return;
-	buf_printf(b, "<dt>%zu shared key%s %s</dt><dd class=\"mono fp\">", l->n,
-	    l->n == 1 ? "" : "s", what);
+	buf_printf(b, "<dt>%zu shared %s %s</dt><dd class=\"mono fp\">", l->n,
+	    text_noun(l->n, "key", "keys"), what);
 	for (size_t i = 0; i < l->n && i < LISTED; i++) {
 		buf_adds(b, i > 0 ? ", " : "");
 		if (st->keys[l->v[i]].named)

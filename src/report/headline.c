@@ -202,7 +202,7 @@ put_shares(const struct study *st, uint64_t nhosts, struct buf *b)
 		text_counted(b, nhosts, "host with keys", "hosts with keys");
 		buf_printf(b, " (%.0f %%) %s a key with another host.",
 		    100.0 * st->nmembers / (double)(nhosts > 0 ? nhosts : 1),
-		    st->nmembers == 1 ? "shares" : "share");
+		    text_noun(st->nmembers, "shares", "share"));
 	}
 	end(b);
 }

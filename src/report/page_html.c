@@ -188,9 +188,11 @@ put_glance(const struct page *p, struct buf *b)
 			    "is not known.</p>\n");
 	if (p->study->bad > 0)
 		buf_printf(b,
-		    "<p class=\"missing\">%llu entries of the files were not understood and left "
+		    "<p class=\"missing\">%llu %s not understood and left "
 		    "out.</p>\n",
-		    (unsigned long long)p->study->bad);
+		    (unsigned long long)p->study->bad,
+		    text_noun(
+			p->study->bad, "entry of the files was", "entries of the files were"));
 	buf_adds(b, "</section>\n");
 }
 
@@ -406,9 +408,10 @@ put_pictures(const struct page *p, struct buf *b)
 		free(path);
 	}
 	if (others > 0)
-		log_warn("%zu pictures in %s are not of these clusters and were left out: `survey "
-			 "graph` draws them anew",
-		    others, p->graphs);
+		log_warn("%zu %s in %s %s not of these clusters and left out: `survey graph` draws "
+			 "them anew",
+		    others, text_noun(others, "picture", "pictures"), p->graphs,
+		    text_noun(others, "is", "are"));
 }
 
 void

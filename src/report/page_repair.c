@@ -183,7 +183,7 @@ put_plan(struct repair *r, uint32_t number, struct buf *b)
 		buf_adds(b, "; <span class=\"weak\">");
 		text_counted(b, t.pinned, "key", "keys");
 		buf_printf(b, " %s pinned by TLSA records</span>, which change first",
-		    t.pinned == 1 ? "is" : "are");
+		    text_noun(t.pinned, "is", "are"));
 	}
 	for (uint32_t i = 0; i < t.noperators; i++) {
 		buf_adds(b, "<br>");

@@ -120,8 +120,8 @@ page_weak(const struct page *p, struct buf *b)
 	buf_adds(b, "</tbody></table></div>\n");
 	if (shown < all->nfindings) {
 		buf_adds(b, "<p class=\"note\">");
-		text_count(b, all->nfindings - shown);
-		buf_printf(b, " more findings are in %s.</p>\n", FINDINGS_FILE);
+		text_counted(b, all->nfindings - shown, "more finding is", "more findings are");
+		buf_printf(b, " in %s.</p>\n", FINDINGS_FILE);
 	}
 	put_unchecked(all, b);
 	buf_adds(b, "</section>\n");

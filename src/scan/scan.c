@@ -12,6 +12,7 @@
 #include "survey/ndjson.h"
 #include "survey/scan.h"
 #include "survey/spool.h"
+#include "survey/text.h"
 
 #define START_MS 15000
 #define STALL_MS 30000
@@ -242,9 +243,8 @@ retry_later(struct scan *s)
 	uint64_t ms = (uint64_t)BACKOFF_MS << exponent;
 
 	if (++s->failures > s->o.max_failures) {
-		log_error(
-		    "zmap, shard %u: given up after %u attempts; survey run will try it again",
-		    sh->number, sh->attempts);
+		log_error("zmap, shard %u: given up after %u %s; survey run will try it again",
+		    sh->number, sh->attempts, text_noun(sh->attempts, "attempt", "attempts"));
 		sh->state = SHARD_GIVEN_UP;
 		s->failures = 0;
 		if (!s->worked)

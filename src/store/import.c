@@ -18,6 +18,7 @@
 #include "survey/log.h"
 #include "survey/rundir.h"
 #include "survey/store.h"
+#include "survey/text.h"
 
 #include "gather.h"
 #include "connect.h"
@@ -259,11 +260,12 @@ study_import(const char *path)
 	if (rc == 0)
 		st = gather_finish(im);
 	if (st != NULL && st->bad > 0)
-		log_warn("%s: %llu entries were not understood and left out", path,
-		    (unsigned long long)st->bad);
+		log_warn("%s: %llu %s not understood and left out", path,
+		    (unsigned long long)st->bad, text_noun(st->bad, "entry was", "entries were"));
 	if (st != NULL && st->odd_keys > 0)
-		log_info("%s: %llu fingerprints are no SHA-256; these keys have no name", path,
-		    (unsigned long long)st->odd_keys);
+		log_info("%s: %llu %s no name", path, (unsigned long long)st->odd_keys,
+		    text_noun(st->odd_keys, "fingerprint is no SHA-256; this key has",
+			"fingerprints are no SHA-256; these keys have"));
 	gather_free(im);
 	return st;
 }

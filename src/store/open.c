@@ -11,6 +11,7 @@
 #include "survey/publickey.h"
 #include "survey/store.h"
 #include "survey/study_builder.h"
+#include "survey/text.h"
 
 #include "connect.h"
 #include "findings.h"
@@ -236,8 +237,9 @@ read_study(sqlite3 *db, const char *file, unsigned parts, uint32_t cluster)
 			log_warn("%s: mail domains: %s", file, sqlite3_errmsg(db));
 		keep_source(st, db);
 		if (st->bad > 0)
-			log_warn("%s: %llu entries were not understood and left out", file,
-			    (unsigned long long)st->bad);
+			log_warn("%s: %llu %s not understood and left out", file,
+			    (unsigned long long)st->bad,
+			    text_noun(st->bad, "entry was", "entries were"));
 	}
 	free(r.hosts.v);
 	free(r.keys.v);

@@ -8,6 +8,7 @@
 #include "survey/explain.h"
 #include "survey/mem.h"
 #include "survey/study.h"
+#include "survey/text.h"
 
 #define DOMAINS_MANY 5 /* domains of customers that make a platform */
 #define DOMAINS_MAX 64 /* that are counted */
@@ -304,8 +305,8 @@ multihomed(const struct traits *t, struct buf *pro, struct buf *contra)
 	if (score > 0 && !t->same_keys)
 		buf_printf(contra, "They show %u different TLS keys. ", t->tls_keys);
 	if (t->without_ssh > 0 && t->with_ssh > 0)
-		buf_printf(contra, "%u of them show%s no SSH. ", t->without_ssh,
-		    t->without_ssh == 1 ? "s" : "");
+		buf_printf(contra, "%u of them %s no SSH. ", t->without_ssh,
+		    text_noun(t->without_ssh, "shows", "show"));
 	if (t->with_ssh == 0)
 		buf_adds(contra, "None shows SSH, so nothing ties them to one machine. ");
 	if (t->ssh_keys > 1)
@@ -361,8 +362,8 @@ hosting(const struct traits *t, struct buf *pro, struct buf *contra)
 		buf_printf(pro, "Its names are of %s%u domains. ",
 		    t->domains == DOMAINS_MAX ? "at least " : "", t->domains);
 	} else {
-		buf_printf(contra, "Its names are of %u domain%s only. ", t->domains,
-		    t->domains == 1 ? "" : "s");
+		buf_printf(contra, "Its names are of %u %s only. ", t->domains,
+		    text_noun(t->domains, "domain", "domains"));
 	}
 	if (t->nases > 2) {
 		score = score > 10 ? score - 10 : 1;
@@ -391,7 +392,8 @@ vendor(const struct traits *t, struct buf *pro, struct buf *contra)
 		    pro, "%u hosts speak of \"%s\" or the like. ", t->vendor, t->vendor_word);
 	}
 	if (score > 0 && t->trusted > 0)
-		buf_printf(contra, "%u of its certificates are trusted by browsers. ", t->trusted);
+		buf_printf(contra, "%u of its certificates %s trusted by browsers. ", t->trusted,
+		    text_noun(t->trusted, "is", "are"));
 	return score;
 }
 
@@ -550,8 +552,8 @@ why_cluster(const struct study *st, uint32_t cluster, struct buf *out)
 	buf_printf(out, " The studies' own test: it %s be one host with several addresses.",
 	    smelly ? "cannot" : "can");
 	if (cross > 0)
-		buf_printf(out, " Alarm: %u of its keys serve%s both SSH and TLS.", cross,
-		    cross == 1 ? "s" : "");
+		buf_printf(out, " Alarm: %u of its keys %s both SSH and TLS.", cross,
+		    text_noun(cross, "serves", "serve"));
 	explanations_fini(v, n);
 	return kind;
 }

@@ -7,6 +7,7 @@
 
 #include "survey/mem.h"
 #include "survey/parallel.h"
+#include "survey/text.h"
 
 #include "primes.h"
 #include "run.h"
@@ -146,10 +147,9 @@ settle_check(const struct weak_run_state *r, enum finding_check check)
 	if (c->made && c->keys == 0 && n > 0 && check != CHECK_SSH) {
 		c->made = false;
 		free(c->why);
-		c->why = xasprintf(
-		    "only the fingerprints of %zu keys are known, and no other key can be "
-		    "tested",
-		    n);
+		c->why = xasprintf("only the fingerprints of %zu %s known, and no other key can be "
+				   "tested",
+		    n, text_noun((unsigned long long)n, "key is", "keys are"));
 	}
 	if (check == CHECK_SSH && c->keys == 0 && r->unsigned_ssh > 0) {
 		c->made = false;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """documented.py SURVEY SOURCE: the manuals, the example config and formats.md name
-exactly the commands, options, keys and files that the program has."""
+exactly the commands, options, keys and files that the program has; files of the source
+that any document names are there."""
 import pathlib
 import re
 import subprocess
@@ -98,6 +99,37 @@ for line in (source / "docs/formats.md").read_text().split("## run.json")[0].spl
 compare("formats.md", set(told), set(files))
 wrong.extend(f"formats.md: {name}: {told[name]}, but the program says {files[name]}"
              for name in files if told.get(name, files[name]) != files[name])
+
+# Files of the source, by path from its top, from src or from include, or by name; CHANGELOG.md tells of earlier ones.
+tops = ("src", "include", "tests", "config", "docs")
+folders = [p.name for p in (source / "src").iterdir() if p.is_dir()]
+names = {p.name for top in ("src", "include") for p in (source / top).rglob("*") if p.is_file()}
+paths = re.compile(rf"(?<![\w/.-])(?:{'|'.join([*tops, 'survey', *folders])})(?:/[\w.-]+)+")
+
+
+def is_there(path):
+    """NAME is for one of many."""
+    top = path.split("/")[0]
+    at = f"include/{path}" if top == "survey" else f"src/{path}" if top in folders else path
+    return "NAME" in path or (source / at).exists()
+
+
+documents = [source / "README.md", *source.glob("docs/*.md"), *source.glob("tests/**/README.md")]
+found = 0
+for document in documents:
+    if document.name == "CHANGELOG.md":
+        continue
+    text, where = document.read_text(), document.relative_to(source)
+    mentioned = {m[0].rstrip(".") for m in paths.finditer(text)}
+    mentioned = {p for p in mentioned if p.split("/")[0] in tops or re.search(r"\.(c|h|cpp|js|css)$", p)}
+    wrong.extend(f"{where}: {p} does not exist" for p in sorted(mentioned) if not is_there(p))
+    bare = set(re.findall(r"`([\w-]+\.(?:c|h|cpp|js|css))`", text)) if where.parts[0] == "docs" else set()
+    wrong.extend(f"{where}: there is no {n} in src or include" for n in sorted(bare - names))
+    links = set(re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", text))
+    wrong.extend(f"{where}: a link leads to {p}, which does not exist" for p in sorted(links) if not (document.parent / p).exists())
+    found += len(mentioned) + len(bare) + len(links)
+if found < 100:
+    wrong.append(f"only {found} files are named in {len(documents)} documents: are they looked for in the right way?")
 
 print("\n".join(wrong))
 sys.exit(bool(wrong))

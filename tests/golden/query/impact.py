@@ -8,6 +8,7 @@ import hashlib
 import json
 import pathlib
 import re
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -223,6 +224,21 @@ def merged(tmp, run):
     equal("cluster of both", c["mail_domains"], 3)
 
 
+def older(tmp, run):
+    """A survey.db of before mail domains tells nothing of them, and finding a host in it is no fault; other tables must be there."""
+    for lacking, silent in ((("VIEW host_domains", "TABLE tlsa", "TABLE domains"), True), (("TABLE outcomes",), False)):
+        copy = tmp / f"older{silent}"
+        shutil.copytree(run, copy)
+        with sqlite3.connect(copy / "survey.db") as db:
+            for what in lacking:
+                db.execute(f"DROP {what}")
+        for form in ("text", "json"):
+            r = subprocess.run([SURVEY, "find", copy, "192.0.2.1", "-f", form], capture_output=True, text=True, check=False, timeout=120)
+            check(fp("shared") in r.stdout, r.stdout)
+            check(not silent or ("mail of" not in r.stdout and "pinned by" not in r.stdout), r.stdout)
+            check((r.stderr == "") == silent, f"without {lacking}: {r.stderr}")
+
+
 def purged(tmp, run):
     survey("purge", run, "--host", "192.0.2.1,192.0.2.3")
     with sqlite3.connect(f"file:{run}/survey.db?mode=ro&immutable=1", uri=True) as db:
@@ -243,4 +259,5 @@ with tempfile.TemporaryDirectory() as t:
     pinned(top)
     compared(top, made)
     merged(top, made)
+    older(top, made)
     purged(top, made)

@@ -96,7 +96,7 @@ def no_key():
         run.settings["scan"]["list"] = str(listing)
         run.write(run.settings)
         said = run.finish(until="analyze", status=3)
-        need("none of 1 hosts showed one" in said, f"not said:\n{said[-2000:]}")
+        need("none of 1 host showed one" in said, f"not said:\n{said[-2000:]}")
         need(run.manifest()["state"] == "incomplete", "run.json")
         listing.write_text("# nobody\n")
         said = run.finish("--new", until="analyze", status=3)

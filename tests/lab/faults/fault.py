@@ -175,7 +175,7 @@ def opt_out(by_signal=True):
         else:
             subprocess.run([SURVEY, "optout", "-c", str(run.conf), "--who", "them", "--proof", "mail",
                             "add", "198.18.20.0/24"], check=True)
-            wait_for(lambda: "read again: 1 ranges" in run.output(), "the list to be read")
+            wait_for(lambda: "read again: 1 range" in run.output(), "the list to be read")
         said = time.time()
         need(p.wait(120) == 0, f"exit status {p.returncode}\n{run.output()[-2000:]}")
         late = [(round(t - said, 2), dst, port) for t, dst, port in wire.syns()
