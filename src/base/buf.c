@@ -31,40 +31,13 @@ buf_clear(struct buf *b)
 }
 
 void
-buf_reserve(struct buf *b, size_t more)
+buf_grow(struct buf *b, size_t more)
 {
 	char *p = b->cap != 0 ? b->data : NULL;
-	size_t had = b->cap;
 
 	mem_grow(&p, &b->cap, b->len + more + 1, 1);
-	if (had != b->cap)
-		b->data = p;
+	b->data = p;
 	b->data[b->len] = '\0';
-}
-
-void
-buf_add(struct buf *b, const void *data, size_t len)
-{
-	buf_reserve(b, len);
-	if (len > 0)
-		memcpy(b->data + b->len, data, len);
-	b->len += len;
-	b->data[b->len] = '\0';
-}
-
-void
-buf_addc(struct buf *b, char c)
-{
-	if (b->len + 1 >= b->cap)
-		buf_reserve(b, 1);
-	b->data[b->len++] = c;
-	b->data[b->len] = '\0';
-}
-
-void
-buf_adds(struct buf *b, const char *s)
-{
-	buf_add(b, s, strlen(s));
 }
 
 void

@@ -89,10 +89,53 @@ jsonw_end_array(struct jsonw *w)
 	end(w, ']');
 }
 
+/* Is any of eight bytes outside ASCII, a control character, a quote or a backslash? */
+static bool
+any_special(uint64_t v)
+{
+	const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
+	uint64_t quote = v ^ ones * '"', backslash = v ^ ones * '\\';
+
+	return ((v | (v + ones) | ((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) |
+		    ((backslash - ones) & ~backslash)) &
+		   high) != 0;
+}
+
+/* How many bytes at the front of s stand for themselves in a string. */
+static size_t
+plain_length(const char *s, size_t len)
+{
+	size_t n = 0;
+	uint64_t v;
+
+	for (; len - n >= sizeof(v); n += sizeof(v)) {
+		memcpy(&v, s + n, sizeof(v));
+		if (any_special(v))
+			break;
+	}
+	while (n < len && s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+		n++;
+	return n;
+}
+
+static void
+add_string(struct buf *b, const char *s, size_t len)
+{
+	size_t plain = plain_length(s, len);
+
+	buf_reserve(b, len + 2);
+	buf_addc(b, '"');
+	buf_add(b, s, plain);
+	if (plain < len)
+		escape_json(b, s + plain, len - plain);
+	buf_addc(b, '"');
+}
+
 void
 jsonw_key(struct jsonw *w, const char *key)
 {
-	jsonw_string(w, key);
+	separate(w);
+	add_string(&w->out, key, strlen(key));
 	buf_addc(&w->out, ':');
 	w->comma = false;
 }
@@ -106,17 +149,8 @@ jsonw_string(struct jsonw *w, const char *s)
 void
 jsonw_stringn(struct jsonw *w, const char *s, size_t len)
 {
-	size_t plain = 0;
-
 	separate(w);
-	buf_addc(&w->out, '"');
-	while (plain < len && s[plain] >= 0x20 && s[plain] < 0x7f && s[plain] != '"' &&
-	       s[plain] != '\\')
-		plain++;
-	buf_add(&w->out, s, plain);
-	if (plain < len)
-		escape_json(&w->out, s + plain, len - plain);
-	buf_addc(&w->out, '"');
+	add_string(&w->out, s, len);
 }
 
 void
