@@ -8,34 +8,65 @@
 #include "survey/pretty.h"
 
 #define LEVEL_MAX 1024 /* as simdjson, which has read the text */
+#define INDENT 2
 
-struct piece {
-	const char *key, *value; /* key NULL in an array */
-	size_t key_len, value_len;
-	size_t number; /* equal keys stay in order */
+/* A member of an object as it stands in the output: its key, ": " and its value. */
+struct member {
+	size_t at, len, key_len;
 };
+
+struct pretty {
+	struct buf *out;
+	struct member *v; /* of all objects that are open, the outermost first */
+	size_t n, cap;
+	struct buf unsorted; /* members that are being put in order */
+};
+
+static const char *add_value(struct pretty *w, const char *p, const char *end, unsigned level);
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 static const char *
 skip_blanks(const char *p, const char *end)
 {
-	while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
+	while (p < end && is_blank(*p))
 		p++;
 	return p;
 }
 
-/* Behind the value that begins at p. */
+/* Behind the string whose opening quote is at p. */
+static const char *
+skip_string(const char *p, const char *end)
+{
+	const char *text = ++p;
+
+	for (; (p = memchr(p, '"', (size_t)(end - p))) != NULL; p++) {
+		const char *back = p;
+
+		while (back > text && back[-1] == '\\')
+			back--;
+		if ((p - back) % 2 == 0)
+			return p + 1;
+	}
+	return end;
+}
+
+/* Behind the value, or the key, that begins at p. */
 static const char *
 skip_value(const char *p, const char *end)
 {
 	size_t depth = 0;
 
-	for (; p < end; p++) {
+	while (p < end) {
 		if (*p == '"') {
-			for (p++; p < end && *p != '"'; p++) {
-				if (*p == '\\')
-					p++;
-			}
-		} else if (*p == '{' || *p == '[') {
+			p = skip_string(p, end);
+			continue;
+		}
+		if (*p == '{' || *p == '[') {
 			depth++;
 		} else if (*p == '}' || *p == ']') {
 			if (depth == 0)
@@ -44,82 +75,136 @@ skip_value(const char *p, const char *end)
 		} else if (depth == 0 && (*p == ',' || *p == ':')) {
 			return p;
 		}
+		p++;
 	}
 	return end;
 }
 
-static size_t
-without_blanks(const char *from, const char *to)
+/* Copies a value, or a key, as it is; returns what is behind it. */
+static const char *
+add_as_it_is(struct buf *out, const char *p, const char *end)
 {
-	while (to > from && (to[-1] == ' ' || to[-1] == '\t' || to[-1] == '\n' || to[-1] == '\r'))
-		to--;
-	return (size_t)(to - from);
-}
+	const char *to = skip_value(p, end), *last = to;
 
-static int
-by_key(const void *pa, const void *pb)
-{
-	const struct piece *a = pa, *b = pb;
-	size_t n = a->key_len < b->key_len ? a->key_len : b->key_len;
-	int c = memcmp(a->key, b->key, n);
-
-	if (c == 0 && a->key_len != b->key_len)
-		return a->key_len < b->key_len ? -1 : 1;
-	return c != 0 ? c : (a->number < b->number ? -1 : a->number > b->number);
+	while (last > p && is_blank(last[-1]))
+		last--;
+	buf_add(out, p, (size_t)(last - p));
+	return to;
 }
 
 static void
 new_line(struct buf *out, unsigned level)
 {
+	size_t len = (size_t)level * INDENT;
+
+	buf_reserve(out, len + 1);
 	buf_addc(out, '\n');
-	for (unsigned i = 0; i < level; i++)
-		buf_adds(out, "  ");
+	memset(out->data + out->len, ' ', len);
+	out->len += len;
+	out->data[out->len] = '\0';
+}
+
+static int
+compare_keys(const char *text, const struct member *a, const struct member *b)
+{
+	int c = memcmp(
+	    text + a->at, text + b->at, a->key_len < b->key_len ? a->key_len : b->key_len);
+
+	return c != 0 ? c : (a->key_len > b->key_len) - (a->key_len < b->key_len);
+}
+
+/* Equal keys stay in order. */
+static int
+by_key(const void *pa, const void *pb, void *text)
+{
+	const struct member *a = pa, *b = pb;
+	int c = compare_keys(text, a, b);
+
+	return c != 0 ? c : (a->at > b->at) - (a->at < b->at);
+}
+
+/* Puts n members that stand at the end of the output in order. */
+static void
+sort_members(struct pretty *w, struct member *v, size_t n, unsigned level)
+{
+	size_t first = v[0].at;
+
+	qsort_r(v, n, sizeof(*v), by_key, w->out->data);
+	buf_clear(&w->unsorted);
+	buf_add(&w->unsorted, w->out->data + first, w->out->len - first);
+	w->out->len = first;
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0) {
+			buf_addc(w->out, ',');
+			new_line(w->out, level);
+		}
+		buf_add(w->out, w->unsorted.data + v[i].at - first, v[i].len);
+	}
+}
+
+/* The object's member at p; *sorted turns false if its key does not follow the one before. */
+static const char *
+add_member(
+    struct pretty *w, const char *p, const char *end, unsigned level, bool first, bool *sorted)
+{
+	size_t number = w->n++;
+	struct member *m;
+
+	mem_grow(&w->v, &w->cap, w->n, sizeof(*w->v));
+	m = &w->v[number];
+	m->at = w->out->len;
+	p = add_as_it_is(w->out, p, end);
+	m->key_len = w->out->len - m->at;
+	if (!first && compare_keys(w->out->data, m - 1, m) > 0)
+		*sorted = false;
+	buf_add(w->out, ": ", 2);
+	p = add_value(w, skip_blanks(p < end ? p + 1 : end, end), end, level);
+	w->v[number].len = w->out->len - w->v[number].at;
+	return p;
+}
+
+/* The object or array at p; what it contains stands at the level. */
+static const char *
+add_container(struct pretty *w, const char *p, const char *end, unsigned level)
+{
+	bool object = *p == '{', sorted = true;
+	size_t n = 0, had = w->n;
+
+	buf_addc(w->out, *p);
+	for (p = skip_blanks(p + 1, end); p < end && *p != '}' && *p != ']'; n++) {
+		if (n > 0)
+			buf_addc(w->out, ',');
+		new_line(w->out, level);
+		p = object ? add_member(w, p, end, level, n == 0, &sorted)
+			   : add_value(w, p, end, level);
+		p = skip_blanks(p, end);
+		if (p < end && *p != '}' && *p != ']')
+			p = skip_blanks(p + 1, end);
+	}
+	if (!sorted)
+		sort_members(w, &w->v[had], n, level);
+	w->n = had;
+	if (n > 0)
+		new_line(w->out, level - 1);
+	buf_addc(w->out, object ? '}' : ']');
+	return p < end ? p + 1 : end;
+}
+
+static const char *
+add_value(struct pretty *w, const char *p, const char *end, unsigned level)
+{
+	if (p < end && (*p == '{' || *p == '[') && level <= LEVEL_MAX)
+		return add_container(w, p, end, level + 1);
+	return add_as_it_is(w->out, p, end);
 }
 
 void
 json_pretty(struct buf *out, const char *text, size_t len, unsigned level)
 {
-	const char *p = skip_blanks(text, text + len), *end = text + len;
-	bool object = p < end && *p == '{';
-	struct piece *v = NULL;
-	size_t n = 0, cap = 0;
+	struct pretty w = { .out = out };
 
-	if (p == end || (*p != '{' && *p != '[') || level > LEVEL_MAX) {
-		buf_add(out, p, without_blanks(p, end));
-		return;
-	}
-	for (p = skip_blanks(p + 1, end); p < end && *p != '}' && *p != ']';) {
-		struct piece one = { .number = n };
-		const char *to;
-
-		if (object) {
-			to = skip_value(p, end);
-			one.key = p;
-			one.key_len = without_blanks(p, to);
-			p = skip_blanks(to < end ? to + 1 : end, end);
-		}
-		to = skip_value(p, end);
-		one.value = p;
-		one.value_len = without_blanks(p, to);
-		mem_grow(&v, &cap, n + 1, sizeof(*v));
-		v[n++] = one;
-		p = to < end && *to == ',' ? skip_blanks(to + 1, end) : to;
-	}
-	if (object && n > 1)
-		qsort(v, n, sizeof(*v), by_key);
-	buf_addc(out, object ? '{' : '[');
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0)
-			buf_addc(out, ',');
-		new_line(out, level + 1);
-		if (object) {
-			buf_add(out, v[i].key, v[i].key_len);
-			buf_adds(out, ": ");
-		}
-		json_pretty(out, v[i].value, v[i].value_len, level + 1);
-	}
-	if (n > 0)
-		new_line(out, level);
-	buf_addc(out, object ? '}' : ']');
-	free(v);
+	buf_init(&w.unsorted);
+	add_value(&w, skip_blanks(text, text + len), text + len, level);
+	buf_fini(&w.unsorted);
+	free(w.v);
 }
