@@ -40,6 +40,8 @@ void jsonw_bool(struct jsonw *w, bool v);
 void jsonw_null(struct jsonw *w);
 void jsonw_hex(struct jsonw *w, const uint8_t *p, size_t len); /* a string of hex digits */
 void jsonw_raw(struct jsonw *w, const char *json, size_t len); /* a value that is JSON already */
+/* Members or elements that are JSON already: many, with their commas, or a part of their text. */
+void jsonw_part(struct jsonw *w, const char *json, size_t len);
 /* A key with its value; NULL is null. */
 void jsonw_member_string(struct jsonw *w, const char *key, const char *s);
 void jsonw_member_uint(struct jsonw *w, const char *key, uint64_t v);

@@ -6,7 +6,7 @@
 #include "survey/escape.h"
 #include "survey/jsonw.h"
 
-#define FLUSH_AT ((size_t)1 << 16)
+#define FLUSH_AT ((size_t)1 << 17)
 
 void
 jsonw_init(struct jsonw *w, FILE *f)
@@ -23,13 +23,19 @@ jsonw_fini(struct jsonw *w)
 	buf_fini(&w->out);
 }
 
+static void
+put(struct jsonw *w, const char *text, size_t len)
+{
+	errno = 0;
+	if (w->error == 0 && len > 0 && fwrite(text, 1, len, w->f) != len)
+		w->error = errno != 0 ? errno : EIO;
+}
+
 int
 jsonw_flush(struct jsonw *w)
 {
-	if (w->f != NULL && w->out.len > 0) {
-		errno = 0;
-		if (w->error == 0 && fwrite(w->out.data, 1, w->out.len, w->f) != w->out.len)
-			w->error = errno != 0 ? errno : EIO;
+	if (w->f != NULL) {
+		put(w, w->out.data, w->out.len);
 		buf_clear(&w->out);
 	}
 	if (w->error != 0) {
@@ -234,6 +240,17 @@ jsonw_raw(struct jsonw *w, const char *json, size_t len)
 {
 	separate(w);
 	buf_add(&w->out, json, len);
+}
+
+void
+jsonw_part(struct jsonw *w, const char *json, size_t len)
+{
+	if (w->f == NULL || len < FLUSH_AT) {
+		buf_add(&w->out, json, len);
+		return;
+	}
+	jsonw_flush(w);
+	put(w, json, len);
 }
 
 void

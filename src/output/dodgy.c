@@ -98,10 +98,13 @@ dodgy_host(struct writer *o, const struct output_host *oh, char **error)
 	jsonw_key(w, "reason");
 	jsonw_string(w, host_out_name((enum host_out)h->out));
 	jsonw_end_object(w);
-	buf_printf(&o->w.out, "%s  \"%llu\": ", o->n == 0 ? "\n" : ",\n", (unsigned long long)o->n);
+	if (o->n > 0)
+		buf_addc(&o->w.out, ',');
+	jsonw_newline(&o->w);
+	buf_printf(&o->w.out, "  \"%llu\": ", (unsigned long long)o->n);
 	o->n++;
 	json_pretty(&o->w.out, w->out.data, w->out.len, 1);
-	rc = jsonw_flush(&o->w);
+	rc = 0;
 out:
 	buf_fini(&line);
 	return rc;

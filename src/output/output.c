@@ -172,6 +172,8 @@ writers_begin(struct pass *p)
 		free(path);
 		if (rc != 0)
 			return writer_error(o, &p->error);
+		/* The generator's own buffer is enough. */
+		setvbuf(o->out.f, NULL, _IONBF, 0);
 		jsonw_init(&o->w, o->out.f);
 		if (o->kind->begin != NULL && o->kind->begin(o, &p->error) != 0)
 			return p->o->stop != NULL && *p->o->stop ? -1 : writer_error(o, &p->error);

@@ -92,6 +92,7 @@ test_strings(void **state)
 static void
 test_stream(void **state)
 {
+	static char large[1 << 18];
 	char *text = NULL, wide[300];
 	size_t len = 0;
 	FILE *f = open_memstream(&text, &len);
@@ -103,10 +104,20 @@ test_stream(void **state)
 	jsonw_init(&plain, NULL);
 	jsonw_array(&w);
 	jsonw_array(&plain);
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 2000; i++) {
 		jsonw_stringn(&w, wide, sizeof(wide));
 		jsonw_stringn(&plain, wide, sizeof(wide));
-		assert_true(w.out.len < (1 << 17)); /* it does not grow with the document */
+		assert_true(w.out.len < (1 << 18)); /* it does not grow with the document */
+	}
+	/* Parts, short ones and such as are passed on without a copy. */
+	memset(large, '7', sizeof(large));
+	for (size_t part = 1; part <= sizeof(large); part *= 8) {
+		jsonw_raw(&w, "[", 1);
+		jsonw_raw(&plain, "[", 1);
+		jsonw_part(&w, large, part);
+		jsonw_part(&plain, large, part);
+		jsonw_part(&w, "]", 1);
+		jsonw_part(&plain, "]", 1);
 	}
 	jsonw_end_array(&w);
 	jsonw_end_array(&plain);
