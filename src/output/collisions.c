@@ -1,7 +1,8 @@
 /*
- * collisions.json: each host of a cluster with its partners.  At study size it
- * holds millions of pairs, so nearly all of their text is made beforehand: a
- * part for each host and a part for each mask of ports.
+ * collisions.json: each host of a cluster with its partners.  At study size it holds
+ * millions of pairs.  Hosts that show the same shared keys on the same ports have the same
+ * partners, and are one another's: the hosts of such a group that lie in one AS share
+ * one list, in which each of them leaves itself out.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +13,23 @@
 #include "writer.h"
 
 #define TRUNCATED_TO 16
+#define LISTS_MAX ((size_t)32 << 20) /* bytes of lists that are kept for the next host */
 
 /* Of a host as a partner: "975":{ … "ip":"192.0.2.1", */
 struct partner {
 	const char *text;
-	uint32_t number_len, len;
+	size_t own_at; /* of the pair with itself in the list that it shares */
+	uint32_t own_len;
+	uint16_t number_len, len;
+};
+
+/* The pairs of a group's hosts that lie in one AS with all partners, and with themselves. */
+struct list {
+	struct list *next; /* of the group */
+	uint32_t as_name;
+	bool as_own;
+	const char *text;
+	size_t len;
 };
 
 /* Of a mask: "ports":"0x…","str_colls":"…"} */
@@ -31,16 +44,17 @@ struct collisions {
 	uint32_t pairs_up_to; /* of the run being written */
 	struct partner *partner; /* by host of a cluster */
 	uint32_t *by_text; /* like clusters.members, but by ip_record as text */
-	uint32_t
-	    *mask; /* by group: number of the mask that it shares with the host being written */
+	uint32_t *mask; /* by group: number of the mask that it shares with the list being made */
 	uint32_t *stamp; /* by group: mask is for the group of this number plus one */
 	uint32_t *low_first,
 	    *low; /* by key: its lowest hosts on the study's ports, as many as a truncated list may need */
 	struct mask_text *masks;
 	size_t nmasks, cap_masks;
 	struct hashtab mask_numbers;
+	struct list **lists; /* by group: those that are kept */
+	size_t kept; /* their bytes */
 	struct arena a;
-	struct buf rcs, scratch;
+	struct buf made, scratch;
 };
 
 /* As strings the digits of 253 come before those of 89. */
@@ -129,13 +143,14 @@ collisions_begin(struct writer *o, char **error)
 	o->state = c;
 	arena_init(&c->a);
 	hashtab_init(&c->mask_numbers);
-	buf_init(&c->rcs);
+	buf_init(&c->made);
 	buf_init(&c->scratch);
 	c->pairs_up_to = s->runs[s->nruns - 1].pairs_up_to;
 	c->pairs = pairs_new(s);
 	c->partner = xcalloc((size_t)s->nhosts + 1, sizeof(*c->partner));
 	c->mask = xcalloc((size_t)c->pairs->ngroups + 1, sizeof(*c->mask));
 	c->stamp = xcalloc((size_t)c->pairs->ngroups + 1, sizeof(*c->stamp));
+	c->lists = xcalloc((size_t)c->pairs->ngroups + 1, sizeof(struct list *));
 	sort_members(c, s);
 	list_lowest(c, s);
 	return array_begin(o, error);
@@ -156,9 +171,10 @@ collisions_abort(struct writer *o)
 	free(c->low_first);
 	free(c->low);
 	free(c->masks);
+	free(c->lists);
 	arena_fini(&c->a);
 	hashtab_fini(&c->mask_numbers);
-	buf_fini(&c->rcs);
+	buf_fini(&c->made);
 	buf_fini(&c->scratch);
 	free(c);
 	o->state = NULL;
@@ -175,9 +191,9 @@ partner_text(struct collisions *c, const struct study *s, uint32_t i)
 	if (p->text != NULL)
 		return p;
 	n = snprintf(text, sizeof(text), "\"%llu\":{", (unsigned long long)h->record);
-	p->number_len = (uint32_t)n;
+	p->number_len = (uint16_t)n;
 	n += snprintf(text + n, sizeof(text) - (size_t)n, "\"ip\":\"%s\",", ip_format(&h->ip, ip));
-	p->len = (uint32_t)n;
+	p->len = (uint16_t)n;
 	p->text = arena_strndup(&c->a, text, (size_t)n);
 	return p;
 }
@@ -234,12 +250,18 @@ as_write(struct collisions *c, const struct study *s, const struct study_host *m
 		jsonw_string(&w, host_as_name(s, theirs, &b));
 		jsonw_key(&w, "asndec");
 		jsonw_uint(&w, s->ases[theirs->as].asn);
-		buf_add(&c->rcs, w.out.data, w.out.len);
-		buf_addc(&c->rcs, ',');
+		buf_add(&c->made, w.out.data, w.out.len);
+		buf_addc(&c->made, ',');
 		jsonw_fini(&w);
 	}
 	buf_fini(&a);
 	buf_fini(&b);
+}
+
+static bool
+same_as(const struct study_host *a, const struct study_host *b)
+{
+	return a->as_name == b->as_name && a->as_own == b->as_own;
 }
 
 static void
@@ -247,27 +269,17 @@ pair_write(struct collisions *c, const struct study *s, uint32_t me, uint32_t ot
 {
 	const struct partner *p = partner_text(c, s, other);
 	const struct mask_text *m = &c->masks[mask];
-	const struct study_host *mine = &s->hosts[me], *theirs = &s->hosts[other];
-	size_t done = 0;
-	char *to;
 
-	if (c->rcs.len > 1)
-		buf_addc(&c->rcs, ',');
-	if (mine->as_name != theirs->as_name || mine->as_own != theirs->as_own) {
-		done = p->number_len;
-		buf_add(&c->rcs, p->text, done);
-		as_write(c, s, mine, theirs);
-	}
-	/* By hand: a study has millions of pairs. */
-	buf_reserve(&c->rcs, p->len + m->len);
-	to = c->rcs.data + c->rcs.len;
-	memcpy(to, p->text + done, p->len - done);
-	to += p->len - done;
-	memcpy(to, m->text, m->len + 1);
-	c->rcs.len += p->len - done + m->len;
+	if (c->made.len > 0)
+		buf_addc(&c->made, ',');
+	buf_add(&c->made, p->text, p->number_len);
+	if (!same_as(&s->hosts[me], &s->hosts[other]))
+		as_write(c, s, &s->hosts[me], &s->hosts[other]);
+	buf_add(&c->made, p->text + p->number_len, (size_t)p->len - p->number_len);
+	buf_add(&c->made, m->text, m->len);
 }
 
-/* All partners: those members of the cluster whose group has a key of mine. */
+/* All partners: those members of the cluster whose group has a key of mine; I am one of them. */
 static void
 write_all(struct collisions *c, const struct study *s, uint32_t me)
 {
@@ -289,10 +301,55 @@ write_all(struct collisions *c, const struct study *s, uint32_t me)
 	}
 	for (uint32_t i = members->at; i < members->at + members->n; i++) {
 		uint32_t other = c->by_text[i], g = p->group_of[other];
+		size_t at = c->made.len > 0 ? c->made.len + 1 : 0;
 
-		if (other != me && g != GROUP_NONE && c->stamp[g] == group + 1)
-			pair_write(c, s, me, other, c->mask[g]);
+		if (g == GROUP_NONE || c->stamp[g] != group + 1)
+			continue;
+		pair_write(c, s, me, other, c->mask[g]);
+		if (g == group && same_as(&s->hosts[me], &s->hosts[other])) {
+			c->partner[other].own_at = at;
+			c->partner[other].own_len = (uint32_t)(c->made.len - at);
+		}
 	}
+}
+
+/* The list of a host; one that is not kept lasts until the next is made. */
+static struct list
+list_of(struct collisions *c, const struct study *s, uint32_t me)
+{
+	const struct study_host *mine = &s->hosts[me];
+	uint32_t group = c->pairs->group_of[me];
+	struct list *l;
+
+	for (l = c->lists[group]; l != NULL; l = l->next) {
+		if (l->as_name == mine->as_name && l->as_own == mine->as_own)
+			return *l;
+	}
+	buf_clear(&c->made);
+	write_all(c, s, me);
+	if (c->pairs->group_first[group + 1] - c->pairs->group_first[group] == 1 ||
+	    c->made.len > LISTS_MAX - c->kept)
+		return (struct list){ .text = c->made.data, .len = c->made.len };
+	c->kept += c->made.len;
+	l = arena_alloc(&c->a, sizeof(*l));
+	*l = (struct list){ c->lists[group], mine->as_name, mine->as_own,
+		arena_strndup(&c->a, c->made.data, c->made.len), c->made.len };
+	c->lists[group] = l;
+	return *l;
+}
+
+/* The list without the host's own pair, and a comma beside that. */
+static void
+list_write(struct jsonw *w, const struct list *l, size_t at, size_t len)
+{
+	size_t next = at + len;
+
+	if (at > 0)
+		at--;
+	else if (next < l->len)
+		next++;
+	jsonw_part(w, l->text, at);
+	jsonw_part(w, l->text + next, l->len - next);
 }
 
 /* The lowest-numbered partners: the first hosts of each key, merged. */
@@ -352,24 +409,29 @@ static int
 collisions_host(struct writer *o, const struct output_host *h, char **error)
 {
 	struct collisions *c = o->state;
+	const struct partner *p = &c->partner[h->i];
 	bool truncated = false;
 
 	(void)error;
 	if (h->h->cluster == STUDY_NONE)
 		return 0;
-	buf_clear(&c->rcs);
-	buf_addc(&c->rcs, '{');
-	if (c->pairs->group_of[h->i] != GROUP_NONE) {
-		if (lists_all(c, o->st, h->h->cluster)) {
-			write_all(c, o->st, h->i);
-		} else {
-			write_lowest(c, o->st, h->i);
-			truncated = true;
-		}
-	}
-	buf_addc(&c->rcs, '}');
 	array_next(o);
-	host_write(&o->w, o->st, h, FORM_PAIRS, &c->rcs, truncated);
+	host_begin(&o->w, o->st, h, FORM_PAIRS);
+	jsonw_object(&o->w);
+	if (c->pairs->group_of[h->i] == GROUP_NONE) {
+		/* Its key stands on a port that is not one of the studies'. */
+	} else if (lists_all(c, o->st, h->h->cluster)) {
+		struct list l = list_of(c, o->st, h->i);
+
+		list_write(&o->w, &l, p->own_at, p->own_len);
+	} else {
+		buf_clear(&c->made);
+		write_lowest(c, o->st, h->i);
+		jsonw_part(&o->w, c->made.data, c->made.len);
+		truncated = true;
+	}
+	jsonw_end_object(&o->w);
+	host_end(&o->w, o->st, h, truncated);
 	return 0;
 }
 

@@ -250,11 +250,10 @@ write_fprints(struct jsonw *w, const struct study *st, const struct study_host *
 }
 
 void
-host_write(struct jsonw *w, const struct study *st, const struct output_host *oh,
-    enum host_form form, const struct buf *rcs, bool truncated)
+host_begin(
+    struct jsonw *w, const struct study *st, const struct output_host *oh, enum host_form form)
 {
 	const struct study_host *h = oh->h;
-	const char *writer = study_text(st, h->writer);
 	char ip[IP_STRLEN];
 	struct buf scratch;
 
@@ -279,7 +278,14 @@ host_write(struct jsonw *w, const struct study *st, const struct output_host *oh
 	jsonw_key(w, "nrcs");
 	jsonw_uint(w, form == FORM_BEFORE ? 0 : h->nrcs);
 	jsonw_key(w, "rcs");
-	jsonw_raw(w, rcs != NULL ? rcs->data : "{}", rcs != NULL ? rcs->len : 2);
+	buf_fini(&scratch);
+}
+
+void
+host_end(struct jsonw *w, const struct study *st, const struct output_host *oh, bool truncated)
+{
+	const char *writer = study_text(st, oh->h->writer);
+
 	if (truncated) {
 		jsonw_key(w, "rcs_truncated");
 		jsonw_bool(w, true);
@@ -288,5 +294,13 @@ host_write(struct jsonw *w, const struct study *st, const struct output_host *oh
 	buf_addc(&w->out, '\n');
 	jsonw_end_object(w);
 	jsonw_newline(w);
-	buf_fini(&scratch);
+}
+
+void
+host_write(
+    struct jsonw *w, const struct study *st, const struct output_host *oh, enum host_form form)
+{
+	host_begin(w, st, oh, form);
+	jsonw_raw(w, "{}", 2);
+	host_end(w, st, oh, false);
 }

@@ -43,7 +43,7 @@ fingerprints_host(struct writer *o, const struct output_host *h, char **error)
 		return 0;
 	array_next(o);
 	jsonw_init(&w, NULL);
-	host_write(&w, o->st, h, FORM_BEFORE, NULL, false);
+	host_write(&w, o->st, h, FORM_BEFORE);
 	json_pretty(&o->w.out, w.out.data, w.out.len, 0);
 	jsonw_newline(&o->w);
 	jsonw_fini(&w);
@@ -57,7 +57,7 @@ all_keys_host(struct writer *o, const struct output_host *h, char **error)
 	if (h->h->out != OUT_NONE)
 		return 0;
 	array_next(o);
-	host_write(&o->w, o->st, h, FORM_AFTER, NULL, false);
+	host_write(&o->w, o->st, h, FORM_AFTER);
 	return 0;
 }
 
@@ -68,7 +68,7 @@ dogies_host(struct writer *o, const struct output_host *h, char **error)
 	if (h->h->out != OUT_NONE || h->h->verdict != HOST_BAD)
 		return 0;
 	array_next(o);
-	host_write(&o->w, o->st, h, FORM_AFTER, NULL, false);
+	host_write(&o->w, o->st, h, FORM_AFTER);
 	return 0;
 }
 

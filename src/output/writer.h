@@ -59,11 +59,15 @@ void analysis_write(struct jsonw *w, const struct study *st, const struct output
 enum host_form { FORM_BEFORE, FORM_AFTER, FORM_PAIRS };
 
 /*
- * One host object; rcs, with FORM_PAIRS, holds the pairs as JSON text.  Its braces
- * stand on lines of their own: the studies' scripts cut hosts out of a file by such lines.
+ * One host object, without pairs.  Its braces stand on lines of their own: the
+ * studies' scripts cut hosts out of a file by such lines.
  */
-void host_write(struct jsonw *w, const struct study *st, const struct output_host *h,
-    enum host_form form, const struct buf *rcs, bool truncated);
+void host_write(
+    struct jsonw *w, const struct study *st, const struct output_host *h, enum host_form form);
+/* The same in two parts: the caller writes the object of its pairs between them. */
+void host_begin(
+    struct jsonw *w, const struct study *st, const struct output_host *h, enum host_form form);
+void host_end(struct jsonw *w, const struct study *st, const struct output_host *h, bool truncated);
 
 /* An array of such objects: brackets and commas on lines of their own, too. */
 int array_begin(struct writer *o, char **error);
