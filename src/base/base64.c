@@ -33,18 +33,19 @@ base64_fingerprint(struct buf *out, const uint8_t sha256[static 32])
 	out->data[--out->len] = '\0'; /* 32 bytes are padded by one character */
 }
 
-/* Value of a digit; -1 for any other character. */
-static int
-value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+/* By character: the value of a digit plus one; 0 for any other.  A table, as digits come in no order. */
+static const uint8_t values[256] = {
+	/* clang-format off */
+	['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8,
+	['I'] = 9, ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+	['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+	['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+	['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+	['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+	['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+	['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+	/* clang-format on */
+};
 
 bool
 base64_decode(const char *text, size_t len, uint8_t *out, size_t *n)
@@ -60,11 +61,11 @@ base64_decode(const char *text, size_t len, uint8_t *out, size_t *n)
 	if (len % 4 == 1)
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		int v = value(text[i]);
+		uint8_t v = values[(unsigned char)text[i]];
 
-		if (v < 0)
+		if (v == 0)
 			return false;
-		bits = bits << 6 | (uint32_t)v;
+		bits = bits << 6 | (v - 1U);
 		nbits += 6;
 		if (nbits >= 8) {
 			nbits -= 8;

@@ -58,7 +58,7 @@ judge_name(
     const struct answers *t, const char *name, const struct ip *ip, const struct answer **decisive)
 {
 	const struct answer *first = answers_get(t, name, ip->family == 6 ? DNS_AAAA : DNS_A);
-	const struct answer *second = answers_get(t, name, ip->family == 6 ? DNS_A : DNS_AAAA);
+	const struct answer *second;
 
 	*decisive = first;
 	if (has_outcome(first, DNS_NOERROR)) {
@@ -69,6 +69,7 @@ judge_name(
 	}
 	if (has_outcome(first, DNS_NXDOMAIN))
 		return NAME_NXDOMAIN;
+	second = answers_get(t, name, ip->family == 6 ? DNS_A : DNS_AAAA);
 	if (has_outcome(second, DNS_NXDOMAIN)) {
 		*decisive = second;
 		return NAME_NXDOMAIN;
