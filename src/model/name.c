@@ -21,6 +21,7 @@ static const char *const class_names[NAME_NCLASSES] = {
 	[NAME_INVALID] = "invalid",
 };
 
+/* Top-level domains that no resolver of the Internet knows. */
 static const char *const local_zones[] = { "internal", "local", "localdomain", "arpa" };
 
 const char *name_class_name(enum name_class class)
@@ -31,6 +32,13 @@ const char *name_class_name(enum name_class class)
 static bool
 is_ascii(const char *s, size_t len)
 {
+	uint64_t eight;
+
+	for (; len >= sizeof(eight); s += sizeof(eight), len -= sizeof(eight)) {
+		memcpy(&eight, s, sizeof(eight));
+		if ((eight & 0x8080808080808080U) != 0)
+			return false;
+	}
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)s[i] >= 0x80)
 			return false;
@@ -44,25 +52,32 @@ is_label_char(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
-/* name is in lower case.  Every label has 1 to 63 characters and neither begins nor ends with a hyphen. */
+/*
+ * The name in lower case.  False: a label has not 1 to 63 characters, or a hyphen at an end, or a
+ * character that is none of a host's name.  out may be s.
+ */
 static bool
-labels_valid(const char *name)
+lower_labels(const char *s, size_t len, char out[static NAME_SIZE])
 {
-	size_t n = 0;
+	size_t label = 0; /* where it begins */
 
-	for (const char *p = name;; p++) {
-		if (*p == '.' || *p == '\0') {
-			if (n == 0 || n > LABEL_MAX || p[-1] == '-')
+	for (size_t i = 0; i <= len; i++) {
+		char c = i < len ? s[i] : '.';
+
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		out[i] = c;
+		if (c == '.') {
+			if (i == label || i - label > LABEL_MAX || out[label] == '-' ||
+			    out[i - 1] == '-')
 				return false;
-			if (*p == '\0')
-				return true;
-			n = 0;
-			continue;
-		}
-		if (!is_label_char(*p) || (*p == '-' && n == 0))
+			label = i + 1;
+		} else if (!is_label_char(c)) {
 			return false;
-		n++;
+		}
 	}
+	out[len] = '\0';
+	return true;
 }
 
 /*
@@ -107,19 +122,11 @@ name_canonical(const char *s, size_t len, char out[NAME_SIZE])
 		return NAME_EMPTY;
 	if (!is_ascii(s, len)) {
 		class = to_alabels(s, len, out);
-	} else if (len > NAME_MAX_TEXT || memchr(s, '\0', len) != NULL) {
+		s = out;
+		len = strlen(out);
+	}
+	if (class == NAME_OK && (len > NAME_MAX_TEXT || !lower_labels(s, len, out)))
 		class = NAME_INVALID;
-	} else {
-		memcpy(out, s, len);
-		out[len] = '\0';
-	}
-	if (class == NAME_OK) {
-		for (char *p = out; *p != '\0'; p++)
-			if (*p >= 'A' && *p <= 'Z')
-				*p = (char)(*p - 'A' + 'a');
-		if (!labels_valid(out))
-			class = NAME_INVALID;
-	}
 	if (class != NAME_OK)
 		out[0] = '\0';
 	return class;
@@ -133,29 +140,28 @@ name_is_below(const char *name, const char *zone)
 	return n >= z && memcmp(name + n - z, zone, z) == 0 && (n == z || name[n - z - 1] == '.');
 }
 
-/* No top-level domain is numeric (RFC 3696), so such a name can only be an address. */
+/* No top-level domain is numeric (RFC 3696), so a name that ends so can only be an address. */
 static bool
-last_label_is_number(const char *name)
+is_number(const char *label)
 {
-	const char *p = strrchr(name, '.');
-
-	for (p = p == NULL ? name : p + 1; *p != '\0'; p++)
-		if (*p < '0' || *p > '9')
-			return false;
-	return true;
+	while (*label >= '0' && *label <= '9')
+		label++;
+	return *label == '\0';
 }
 
 static enum name_class
 policy_class(const char *name)
 {
-	if (strchr(name, '.') == NULL)
+	const char *last = strrchr(name, '.');
+
+	if (last == NULL)
 		return NAME_NODOT;
-	if (last_label_is_number(name))
+	if (is_number(++last))
 		return NAME_ADDRESS;
 	for (size_t i = 0; i < sizeof(local_zones) / sizeof(local_zones[0]); i++)
-		if (name_is_below(name, local_zones[i]))
+		if (strcmp(last, local_zones[i]) == 0)
 			return NAME_LOCAL;
-	if (name_is_below(name, "example.com"))
+	if (strcmp(last, "com") == 0 && name_is_below(name, "example.com"))
 		return NAME_EXAMPLE;
 	return NAME_OK;
 }

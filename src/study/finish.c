@@ -256,9 +256,10 @@ struct judging {
 	struct study_builder *b;
 	const struct answers *answers;
 	struct verdict verdict;
-	struct name_ref *refs;
-	char (*keys)[HOST_KEY_SIZE];
-	size_t cap_refs, cap_keys;
+	struct name_ref *refs; /* the host's names, each text once */
+	struct study_name *judged; /* what is known of each of them */
+	size_t cap_refs, cap_judged;
+	uint32_t *place; /* by text: where in refs it may stand */
 	struct study_name *names;
 	size_t n, cap;
 };
@@ -276,55 +277,63 @@ answer_number(const struct answer *a)
 	return a != NULL ? a->number : STUDY_NONE;
 }
 
-/*
- * Those judged are the names that can be looked up, in the same order, under
- * the same keys, with the PTR name before them.
- */
+/* The place of a text among refs, of which there are *n: a host's ports mostly give the same names. */
+static uint32_t
+place_of(struct judging *j, uint32_t number, size_t *n)
+{
+	const char *text = study_text_or_empty(j->b->st, number);
+	uint32_t at = j->place[number];
+
+	if (at < *n && j->refs[at].text == text)
+		return at;
+	mem_grow(&j->refs, &j->cap_refs, *n + 1, sizeof(*j->refs));
+	mem_grow(&j->judged, &j->cap_judged, *n + 1, sizeof(*j->judged));
+	j->refs[*n] = (struct name_ref){ NULL, text, strlen(text) };
+	j->judged[*n] = (struct study_name){ .verdict = NAME_NOT_LOOKED_UP, .answer = STUDY_NONE };
+	return j->place[number] = (uint32_t)(*n)++;
+}
+
+static void
+set_verdict(struct study_name *name, const struct verdict_name *v)
+{
+	name->verdict = (uint8_t)v->verdict;
+	name->answer = answer_number(v->answer);
+}
+
+/* The PTR name first, then the names in the order in which the host gave them. */
 static void
 judge_host(struct judging *j, uint32_t host)
 {
 	struct study_builder *b = j->b;
 	struct study *st = b->st;
 	struct study_host *h = &st->hosts[host];
+	struct study_name rdns = {
+		.source = NAME_RDNS, .answer = STUDY_NONE, .verdict = NAME_NOT_LOOKED_UP
+	};
 	struct verdict *v = &j->verdict;
-	size_t n = 0, next = 0;
+	size_t n = 0;
 
-	for (uint32_t k = b->drafts[host].names.first; k != STUDY_NONE; k = b->name_next[k]) {
-		const char *text = study_text_or_empty(st, st->names[k].text);
-
-		mem_grow(&j->refs, &j->cap_refs, n + 1, sizeof(*j->refs));
-		j->refs[n++] = (struct name_ref){ NULL, text, strlen(text) };
-	}
+	for (uint32_t k = b->drafts[host].names.first; k != STUDY_NONE; k = b->name_next[k])
+		place_of(j, st->names[k].text, &n);
 	verdict_host(v, j->answers, &h->ip, j->refs, n);
 	h->verdict = (uint8_t)v->verdict;
 	h->ptr = answer_number(v->ptr);
 	h->rdns = STUDY_NO_TEXT;
-	if (v->rdns != NULL) {
-		struct study_name name = {
-			.source = NAME_RDNS, .answer = STUDY_NONE, .verdict = NAME_NOT_LOOKED_UP
-		};
-
-		h->rdns = name.text = study_builder_text(b, v->rdns, strlen(v->rdns));
-		if (v->n > 0 && v->names[0].ref == VERDICT_RDNS) {
-			name.verdict = (uint8_t)v->names[0].verdict;
-			name.answer = answer_number(v->names[0].answer);
-			next = 1;
-		}
-		put_name(j, &name);
-	}
-	n = 0;
+	for (size_t i = 0; i < v->n; i++)
+		set_verdict(v->names[i].ref == VERDICT_RDNS ? &rdns : &j->judged[v->names[i].ref],
+		    &v->names[i]);
 	for (uint32_t k = b->drafts[host].names.first; k != STUDY_NONE; k = b->name_next[k]) {
-		struct study_name name = st->names[k];
+		const struct study_name *judged = &j->judged[place_of(j, st->names[k].text, &n)];
 
-		name.verdict = NAME_NOT_LOOKED_UP;
-		name.answer = STUDY_NONE;
-		if (next < v->n && v->names[next].ref == n) {
-			name.verdict = (uint8_t)v->names[next].verdict;
-			name.answer = answer_number(v->names[next++].answer);
-		}
-		n++;
-		put_name(j, &name);
+		st->names[k].verdict = judged->verdict;
+		st->names[k].answer = judged->answer;
 	}
+	if (v->rdns != NULL) {
+		h->rdns = rdns.text = study_builder_text(b, v->rdns, strlen(v->rdns));
+		put_name(j, &rdns);
+	}
+	for (uint32_t k = b->drafts[host].names.first; k != STUDY_NONE; k = b->name_next[k])
+		put_name(j, &st->names[k]);
 }
 
 static void
@@ -335,6 +344,8 @@ order_names(struct study_builder *b, const struct answers *answers)
 
 	verdict_init(&j.verdict);
 	mem_grow(&j.names, &j.cap, (size_t)st->nnames + 1, sizeof(*j.names));
+	if (answers != NULL)
+		j.place = xcalloc(st->ntexts / STUDY_TEXT_STEP + 1, sizeof(*j.place));
 	for (uint32_t i = 0; i < st->nhosts; i++) {
 		size_t at = j.n;
 
@@ -353,7 +364,8 @@ order_names(struct study_builder *b, const struct answers *answers)
 	free(b->name_next);
 	b->name_next = NULL;
 	free(j.refs);
-	free(j.keys);
+	free(j.judged);
+	free(j.place);
 	verdict_fini(&j.verdict);
 }
 
