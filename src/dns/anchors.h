@@ -7,6 +7,8 @@
 
 #include "survey/buf.h"
 
+#define ANCHORS_MAX (1 << 20) /* bytes of a file */
+
 /*
  * Append the DS and DNSKEY records of a zone file to out, a line each, with whole names.
  * text need not end with a NUL.  Returns NULL, or what is wrong, which the caller frees: a

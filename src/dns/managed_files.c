@@ -18,7 +18,6 @@
 #define SYSTEM_CAS "/etc/ssl/certs/ca-certificates.crt"
 #define NOBODY 65534
 #define FILE_MAX (16 << 20)
-#define ANCHORS_MAX (1 << 20)
 /* Past about 1,000 questions at a time Stubby loses answers. */
 #define STUBBY_WINDOW 100
 #define STUBBY_OUTSTANDING 450

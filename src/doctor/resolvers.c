@@ -9,6 +9,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/name.h"
+#include "dns/anchors.h"
 #include "dns/resolver.h"
 
 #include "doctor.h"
@@ -36,19 +37,14 @@ keep_message(const char *line, void *arg)
 	buf_printf(b, "%s%s", b->len > 0 ? "; " : "", line);
 }
 
-/*
- * Append the text of the first record of a type at name to out, if there is
- * one.  False when no answer came.
- */
-static bool
-ask(const struct dns_engine_config *cfg, const char *name, ldns_rr_type type, struct buf *out)
+/* The answer to a question with these flags; NULL when none came. */
+static ldns_pkt *
+query(const struct dns_engine_config *cfg, const char *name, ldns_rr_type type, uint16_t flags)
 {
 	char text[IP_STRLEN];
 	ldns_resolver *r = ldns_resolver_new();
 	ldns_rdf *dname = ldns_dname_new_frm_str(name), *server;
 	ldns_pkt *pkt = NULL;
-	ldns_rr_list *list;
-	bool answered;
 
 	ip_format(&cfg->ip, text);
 	server = ldns_rdf_new_frm_str(
@@ -58,10 +54,25 @@ ask(const struct dns_engine_config *cfg, const char *name, ldns_rr_type type, st
 		ldns_resolver_set_timeout(r, (struct timeval){ .tv_sec = ASK_TIMEOUT_S });
 		ldns_resolver_set_retry(r, 2);
 		ldns_resolver_push_nameserver(r, server);
-		pkt = ldns_resolver_query(r, dname, type, LDNS_RR_CLASS_IN, LDNS_RD);
+		pkt = ldns_resolver_query(r, dname, type, LDNS_RR_CLASS_IN, flags);
 	}
-	answered = pkt != NULL;
-	list = answered ? ldns_pkt_rr_list_by_type(pkt, type, LDNS_SECTION_ANSWER) : NULL;
+	ldns_rdf_deep_free(dname);
+	ldns_rdf_deep_free(server);
+	ldns_resolver_deep_free(r);
+	return pkt;
+}
+
+/*
+ * Append the text of the first record of a type at name to out, if there is
+ * one.  False when no answer came.
+ */
+static bool
+ask(const struct dns_engine_config *cfg, const char *name, ldns_rr_type type, struct buf *out)
+{
+	ldns_pkt *pkt = query(cfg, name, type, LDNS_RD);
+	ldns_rr_list *list = pkt != NULL ? ldns_pkt_rr_list_by_type(pkt, type, LDNS_SECTION_ANSWER)
+					 : NULL;
+
 	if (list != NULL && ldns_rr_list_rr_count(list) > 0) {
 		char *rdata = ldns_rdf2str(ldns_rr_rdf(ldns_rr_list_rr(list, 0), 0));
 
@@ -70,10 +81,59 @@ ask(const struct dns_engine_config *cfg, const char *name, ldns_rr_type type, st
 	}
 	ldns_rr_list_deep_free(list);
 	ldns_pkt_free(pkt);
-	ldns_rdf_deep_free(dname);
-	ldns_rdf_deep_free(server);
-	ldns_resolver_deep_free(r);
-	return answered;
+	return pkt != NULL;
+}
+
+/* Do the keys of the zone, which is "" for the root, follow from the trust anchor of that file? */
+static void
+check_anchor(
+    struct doctor *d, const struct dns_engine_config *cfg, const char *zone, const char *path)
+{
+	bool root = zone[0] == '\0';
+	ldns_pkt *pkt = query(cfg, root ? "." : zone, LDNS_RR_TYPE_DNSKEY, LDNS_RD | LDNS_AD);
+
+	if (pkt != NULL && ldns_pkt_ad(pkt))
+		doctor_say(d, FINDING_OK, "DNSSEC", NULL, "%s is proved by %s",
+		    root ? "the root" : zone, path);
+	else
+		doctor_say(d, FINDING_FAIL, "DNSSEC",
+		    "names there fail: take its key as it is now, and look at the clock",
+		    "%s is not proved by %s", root ? "the root" : zone, path);
+	ldns_pkt_free(pkt);
+}
+
+/* Each zone that the file names; those with several keys once, for these stand together. */
+static void
+check_anchors(struct doctor *d, const struct dns_engine_config *cfg, const char *path)
+{
+	char *text = file_read(path, ANCHORS_MAX, NULL), *before = NULL, *zone;
+	struct buf lines;
+
+	buf_init(&lines);
+	if (text != NULL)
+		free(anchors_take(text, strlen(text), &lines)); /* it was well when it started */
+	for (const char *line = lines.data; line != NULL && *line != '\0';) {
+		zone = xstrndup(line, strcspn(line, "\t") - 1); /* without the last dot */
+		if (before == NULL || strcmp(before, zone) != 0)
+			check_anchor(d, cfg, zone, path);
+		free(before);
+		before = zone;
+		line += strcspn(line, "\n");
+		line += *line == '\n';
+	}
+	free(before);
+	free(text);
+	buf_fini(&lines);
+}
+
+static void
+check_dnssec(struct doctor *d, const struct dns_engine_config *cfg)
+{
+	const struct config *c = d->c;
+	bool ours = c->dns.mode != DNS_ADDRESS && c->dns.mode != DNS_SYSTEM;
+
+	for (size_t i = 0; ours && c->dns.validate && i < c->dns.trust_anchors.n; i++)
+		check_anchors(d, cfg, c->dns.trust_anchors.v[i]);
 }
 
 static void
@@ -169,6 +229,7 @@ on_ready(const struct dns_engine_config *cfg, void *arg)
 	t->ready = true;
 	if (ask(cfg, ".", LDNS_RR_TYPE_SOA, &root)) {
 		doctor_say(t->d, FINDING_OK, "resolver", NULL, "%s#%u answers", text, cfg->port);
+		check_dnssec(t->d, cfg);
 		check_identity(t->d, cfg);
 	} else {
 		doctor_say(t->d, FINDING_FAIL, "resolver", "see survey.conf(5), section dns",

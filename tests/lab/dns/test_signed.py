@@ -296,6 +296,29 @@ def case_refused(lab):
     assert [have[z, "MX"][1] for z in ("good.lab", "island.lab", "firm.corp")] == [True, True, False], have
 
 
+def case_doctor(lab):
+    """It says of each zone with an anchor whether the anchor fits, and of a file what is wrong with it."""
+    def doctor(*anchors):
+        config = lab.settings("unbound", *anchors)
+        config.write_text(config.read_text().replace("run { name = x }", "run { name = x\n user = nobody }"))
+        return lab.survey("doctor", config, status=2).stdout  # there is more that a run needs
+
+    good, own = doctor(lab.root, lab.keys["firm.corp"]), f"{lab.dir}/{lab.keys['firm.corp']}.key"
+    assert re.search(rf"(?m)^ok +DNSSEC +the root is proved by {lab.dir}/{re.escape(lab.root)}.key$", good), good
+    assert re.search(rf"(?m)^ok +DNSSEC +firm.corp is proved by {re.escape(own)}$", good), good
+    # A key that the zone had once.
+    old = lab.keygen("firm.corp")
+    bad = doctor(lab.root, old)
+    assert re.search(r"(?m)^ok +DNSSEC +the root ", bad), bad
+    assert re.search(rf"(?m)^fail +DNSSEC +firm.corp is not proved by {lab.dir}/{re.escape(old)}.key", bad), bad
+    (lab.dir / "odd.key").write_text("not a key\n")
+    bad = doctor(lab.root, "odd")
+    assert re.search(rf"(?m)^fail +resolver +.*dns.trust_anchors: {lab.dir}/odd.key: line 1 ", bad), bad
+    (lab.dir / "odd.key").chmod(0o666)
+    bad = doctor(lab.root, "odd")
+    assert re.search(rf"(?m)^warn +trust +{lab.dir}/odd.key: ", bad), bad
+
+
 def case_other_root(lab):
     """The key of another root: everything is bogus, so it does not start, and says what it may be."""
     config = lab.settings("unbound", lab.other)
