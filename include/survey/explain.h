@@ -37,6 +37,17 @@ struct explanation {
  */
 unsigned explain_cluster(
     const struct study *, uint32_t cluster, struct explanation out[NWHYS], bool *smelly);
+
+/*
+ * For threads that ask about the same clusters: what is counted of one is counted once, by
+ * whoever asks first.  The study must outlive it.
+ */
+struct explainer;
+struct explainer *explainer_new(const struct study *);
+void explainer_free(struct explainer *);
+unsigned explainer_cluster(
+    struct explainer *, uint32_t cluster, struct explanation out[NWHYS], bool *smelly);
+
 void explanations_fini(struct explanation *v, unsigned n);
 
 /* "one host, several addresses?", for people; "multi-homed", for files. */

@@ -7,6 +7,7 @@
 
 #include "survey/study.h"
 
+struct explainer;
 struct sqlite3;
 
 #define STORE_FILE "survey.db"
@@ -16,10 +17,10 @@ struct sqlite3;
 /*
  * Write the whole study into an empty file.  Its bytes depend on nothing but the
  * study.  Returns 0; -1 with a message in *error (the caller frees it), NULL when
- * *stop was set.  stop may be NULL.
+ * *stop was set.  stop may be NULL, and so may explainer, which is of the same study.
  */
-int store_write(
-    const struct study *st, const char *path, const volatile sig_atomic_t *stop, char **error);
+int store_write(const struct study *st, struct explainer *explainer, const char *path,
+    const volatile sig_atomic_t *stop, char **error);
 
 /*
  * Open a survey.db of this schema, read only, for SQL.  path is the file or

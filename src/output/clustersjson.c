@@ -57,11 +57,11 @@ write_key(struct jsonw *w, const struct study *st, uint32_t key)
 }
 
 static void
-write_may_be(struct jsonw *w, const struct study *st, uint32_t cluster)
+write_may_be(struct jsonw *w, struct explainer *e, uint32_t cluster)
 {
 	struct explanation v[NWHYS];
 	bool smelly;
-	unsigned n = explain_cluster(st, cluster, v, &smelly);
+	unsigned n = explainer_cluster(e, cluster, v, &smelly);
 
 	explain_members(w, v, n, smelly);
 	explanations_fini(v, n);
@@ -101,7 +101,7 @@ clusters_end(struct writer *o, char **error)
 			}
 		}
 		jsonw_end_array(w);
-		write_may_be(w, st, k);
+		write_may_be(w, o->explainer, k);
 		jsonw_end_object(w);
 		o->n++;
 	}

@@ -12,7 +12,7 @@ db_begin(struct writer *o, char **error)
 		return -1;
 	}
 	/* The empty file under the temporary name becomes the database. */
-	return store_write(o->st, o->out.tmp, o->o->stop, error);
+	return store_write(o->st, o->explainer, o->out.tmp, o->o->stop, error);
 }
 
 const struct output_kind output_db = { .file = STORE_FILE, .in_copy = true, .begin = db_begin };

@@ -304,6 +304,7 @@ output_write(const struct study *st, const char *dir, const struct output_option
 	struct cost costs[NKINDS + 1] = { { .name = "rendering hosts" } };
 	pthread_t thread[NLANES];
 	bool started[NLANES] = { false };
+	struct explainer *explainer = explainer_new(st);
 	struct timespec start;
 	int rc = 0;
 
@@ -314,6 +315,7 @@ output_write(const struct study *st, const char *dir, const struct output_option
 		writers[k].o = o;
 		writers[k].dir = dir;
 		writers[k].kind = kinds[k].kind;
+		writers[k].explainer = explainer;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (int lane = 0; lane < NLANES; lane++) {
@@ -363,6 +365,7 @@ output_write(const struct study *st, const char *dir, const struct output_option
 		jsonw_fini(&writers[k].w);
 		outfile_abort(&writers[k].out);
 	}
+	explainer_free(explainer);
 	return rc;
 }
 

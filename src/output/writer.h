@@ -3,6 +3,7 @@
 #define OUTPUT_WRITER_H
 
 #include "survey/buf.h"
+#include "survey/explain.h"
 #include "survey/file.h"
 #include "survey/jsonw.h"
 #include "survey/output.h"
@@ -31,6 +32,7 @@ struct writer {
 	const struct output_options *o;
 	const char *dir;
 	const struct output_kind *kind;
+	struct explainer *explainer; /* of all writers */
 	struct outfile out;
 	struct jsonw w;
 	void *state; /* the kind's own */

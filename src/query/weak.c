@@ -232,7 +232,7 @@ commit(struct weak_job *j)
 
 	if (outfile_open(&db, db_path) == 0 && outfile_open(&json, json_path) == 0 &&
 	    db.tmp != NULL && weak_json_write(j->st, json.f) == 0 &&
-	    store_write(j->st, db.tmp, j->o->stop, &error) == 0)
+	    store_write(j->st, NULL, db.tmp, j->o->stop, &error) == 0)
 		rc = outfile_commit_all(both, 2);
 	if (rc != 0 && error == NULL)
 		error = xasprintf("%s: %s", dir, strerror(errno));

@@ -408,11 +408,12 @@ put_dns(struct insert *r, const struct study *st)
 
 /* What the cluster may be most likely: the rest of its row. */
 static void
-put_may_be(struct insert *r, const struct study *st, uint32_t cluster)
+put_may_be(struct insert *r, const struct study *st, struct explainer *explainer, uint32_t cluster)
 {
 	struct explanation v[NWHYS];
 	bool smelly;
-	unsigned n = explain_cluster(st, cluster, v, &smelly);
+	unsigned n = explainer != NULL ? explainer_cluster(explainer, cluster, v, &smelly)
+				       : explain_cluster(st, cluster, v, &smelly);
 
 	insert_text(r, why_word(v[0].what));
 	insert_copy(r, v[0].pro);
@@ -422,7 +423,7 @@ put_may_be(struct insert *r, const struct study *st, uint32_t cluster)
 }
 
 static void
-put_clusters(struct insert *r, const struct study *st)
+put_clusters(struct insert *r, const struct study *st, struct explainer *explainer)
 {
 	insert_begin(r, "clusters", 9);
 	for (uint32_t i = 0; i < st->nclusters && !r->failed; i++) {
@@ -433,7 +434,7 @@ put_clusters(struct insert *r, const struct study *st)
 		insert_int(r, c->keys.n);
 		insert_int(r, c->nshared);
 		insert_int(r, c->nases);
-		put_may_be(r, st, i);
+		put_may_be(r, st, explainer, i);
 		insert_row(r);
 	}
 	insert_end(r);
@@ -510,7 +511,8 @@ run_sql(struct insert *r, const char *sql)
 
 /* Everything into an open, empty database. */
 static int
-fill(sqlite3 *db, const struct study *st, const volatile sig_atomic_t *stop)
+fill(sqlite3 *db, const struct study *st, struct explainer *explainer,
+    const volatile sig_atomic_t *stop)
 {
 	const char *file = sqlite3_db_filename(db, "main");
 	char *pragmas = xasprintf("PRAGMA user_version = %d; PRAGMA application_id = %d; COMMIT",
@@ -532,7 +534,7 @@ fill(sqlite3 *db, const struct study *st, const volatile sig_atomic_t *stop)
 	put_outcomes(&r, st);
 	put_names(&r, st);
 	put_dns(&r, st);
-	put_clusters(&r, st);
+	put_clusters(&r, st, explainer);
 	put_others(&r, st);
 	findings_write(&r, st);
 	maildb_write(&r, st);
@@ -555,15 +557,15 @@ set_error(char **error, const char *path, sqlite3 *db)
 }
 
 int
-store_write(
-    const struct study *st, const char *path, const volatile sig_atomic_t *stop, char **error)
+store_write(const struct study *st, struct explainer *explainer, const char *path,
+    const volatile sig_atomic_t *stop, char **error)
 {
 	sqlite3 *db = NULL;
 	int rc = -1;
 
 	*error = NULL;
 	if (store_open_file(path, SQLITE_OPEN_READWRITE, &db) == SQLITE_OK &&
-	    fill(db, st, stop) == 0)
+	    fill(db, st, explainer, stop) == 0)
 		rc = 0;
 	if (rc != 0 && (stop == NULL || *stop == 0))
 		set_error(error, path, db);
@@ -581,7 +583,7 @@ store_memory(const struct study *st, char **error)
 	if (sqlite3_open_v2(":memory:", &db,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 		NULL) == SQLITE_OK &&
-	    fill(db, st, NULL) == 0)
+	    fill(db, st, NULL, NULL) == 0)
 		return db;
 	set_error(error, "a database in memory", db);
 	sqlite3_close(db);

@@ -1,277 +1,17 @@
 /* Pure: rules about clusters, as a table. */
+#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
-#include <strings.h>
 
 #include "survey/buf.h"
-#include "survey/domain.h"
 #include "survey/explain.h"
 #include "survey/mem.h"
 #include "survey/study.h"
 #include "survey/text.h"
 
+#include "traits.h"
+
 #define DOMAINS_MANY 5 /* domains of customers that make a platform */
-#define DOMAINS_MAX 64 /* that are counted */
 #define LARGE 5 /* hosts: a service has no more without saying so */
-
-/* What is counted of a cluster before the rules look at it. */
-struct traits {
-	uint32_t nhosts, nases;
-	uint32_t with_ssh, without_ssh;
-	uint32_t ssh_keys; /* distinct keys on SSH ports */
-	uint32_t ssh_shared; /* hosts of the most used one */
-	uint32_t ssh_top; /* that key, or STUDY_NONE */
-	uint32_t tls_keys, tls_shared, tls_top;
-	uint32_t tls_of_cloned; /* distinct TLS keys on the hosts of ssh_top */
-	uint32_t tls_ports, trusted, self_signed;
-	uint32_t certs; /* distinct certificates */
-	uint32_t cert_hosts; /* hosts of the most used certificate */
-	uint32_t good; /* hosts with a name that leads back to them */
-	uint32_t
-	    domains; /* registrable ones of the names of certificates and banners; at most DOMAINS_MAX */
-	uint32_t wildcards; /* hosts with a wildcard name */
-	uint32_t vendor, filter; /* hosts with such a word */
-	const char *vendor_word, *filter_word; /* one of them */
-	bool same_keys; /* every host shows the same set of keys on the same ports */
-	bool same_net; /* all addresses within one /24 or /64 */
-};
-
-/* Words by which products and their makers name themselves in certificates and banners. */
-static const char *const vendor_words[] = { "localhost", "default", "plesk", "parallels", "cpanel",
-	"webmin", "directadmin", "synology", "qnap", "fortinet", "fortimail", "sonicwall",
-	"barracuda", "sophos", "watchguard", "mikrotik", "ubiquiti", "zimbra", "kerio", "exchange",
-	"icewarp", "mdaemon", "axigen", "hikvision", "draytek", "zyxel", "tp-link", "snakeoil",
-	"example", "dovecot", "imap.example", "internet widgits", "somecity", "vmware", "vmd",
-	"ispconfig", "vestacp", "hestia" };
-
-static const char *const filter_words[] = { "spam", "filter", "relay", "mailgate", "mx-gw",
-	"antispam", "antivirus", "barracuda", "mimecast", "proofpoint", "messagelabs", "mxlogic",
-	"ironport", "fireeye", "spamtitan", "mailcleaner", "smarthost", "gateway" };
-
-static const char *
-word_in(const char *text, const char *const *words, size_t n)
-{
-	for (size_t i = 0; text != NULL && i < n; i++) {
-		if (strcasestr(text, words[i]) != NULL)
-			return words[i];
-	}
-	return NULL;
-}
-
-#define WORD_IN(text, words) word_in(text, words, sizeof(words) / sizeof((words)[0]))
-
-/*
- * The vendor that a server's own words speak of.  Dovecot and Exchange make a key of their own on
- * each machine; only a certificate of theirs may be one that was shipped.
- */
-static const char *
-vendor_of_server(const char *software)
-{
-	const char *word = WORD_IN(software, vendor_words);
-
-	return word != NULL && (strcmp(word, "dovecot") == 0 || strcmp(word, "exchange") == 0)
-		   ? NULL
-		   : word;
-}
-
-/* The registrable domains of names, each once. */
-struct domains {
-	char *v[DOMAINS_MAX];
-	uint32_t n;
-};
-
-static void
-add_domain(struct domains *d, const char *name)
-{
-	char normal[NAME_SIZE];
-	const char *domain;
-
-	if (d->n == DOMAINS_MAX || (domain = domain_of_name(name, normal)) == NULL)
-		return;
-	for (uint32_t i = 0; i < d->n; i++) {
-		if (strcmp(d->v[i], domain) == 0)
-			return;
-	}
-	d->v[d->n++] = xstrdup(domain);
-}
-
-static int
-by_number(const void *pa, const void *pb)
-{
-	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-
-	return a < b ? -1 : a > b;
-}
-
-/* The number that stands most often among n, and how often; *distinct gets how many differ. */
-static uint32_t
-most_frequent(uint32_t *v, uint32_t n, uint32_t *count, uint32_t *distinct)
-{
-	uint32_t best = STUDY_NONE;
-
-	*count = *distinct = 0;
-	if (n > 0)
-		qsort(v, n, sizeof(*v), by_number);
-	for (uint32_t i = 0, k; i < n; i = k) {
-		for (k = i; k < n && v[k] == v[i]; k++)
-			;
-		++*distinct;
-		if (k - i > *count) {
-			*count = k - i;
-			best = v[i];
-		}
-	}
-	return best;
-}
-
-/* Distinct TLS keys on the hosts that show one key. */
-static uint32_t
-tls_keys_beside(const struct study *st, uint32_t key)
-{
-	const struct study_key *k = &st->keys[key];
-	uint32_t *v = NULL, n = 0, most, distinct;
-	size_t cap = 0;
-
-	for (uint32_t i = k->uses.at; i < k->uses.at + k->uses.n; i++) {
-		const struct study_host *h = &st->hosts[st->uses[i].host];
-
-		if (i > k->uses.at && st->uses[i].host == st->uses[i - 1].host)
-			continue;
-		for (uint32_t g = h->grabs.at; g < h->grabs.at + h->grabs.n; g++) {
-			if (st->grabs[g].kind == KEY_SSH_HOST)
-				continue;
-			mem_grow(&v, &cap, (size_t)n + 1, sizeof(*v));
-			v[n++] = st->grabs[g].key;
-		}
-	}
-	most_frequent(v, n, &most, &distinct);
-	free(v);
-	return distinct;
-}
-
-static bool
-same_set(const struct study *st, const struct study_host *a, const struct study_host *b)
-{
-	if (a->grabs.n != b->grabs.n)
-		return false;
-	for (uint32_t i = 0; i < a->grabs.n; i++) {
-		const struct study_grab *x = &st->grabs[a->grabs.at + i],
-					*y = &st->grabs[b->grabs.at + i];
-
-		if (x->key != y->key || x->port != y->port)
-			return false;
-	}
-	return true;
-}
-
-static bool
-same_net(const struct ip *a, const struct ip *b)
-{
-	return a->family == b->family && memcmp(a->a, b->a, a->family == 4 ? 3 : 8) == 0;
-}
-
-/* What one host adds; certs gets its certificates, each once. */
-static void
-add_host(struct traits *t, const struct study *st, const struct study_host *h, struct domains *d,
-    uint32_t **certs, size_t *cap, uint32_t *ncerts)
-{
-	const char *vendor = NULL, *filter = NULL;
-	bool ssh = false, wild = false, good = false;
-	uint32_t before = *ncerts;
-
-	for (uint32_t g = h->grabs.at; g < h->grabs.at + h->grabs.n; g++) {
-		const struct study_grab *grab = &st->grabs[g];
-		const struct study_cert *c = grab->cert != STUDY_NONE ? &st->certs[grab->cert]
-								      : NULL;
-		bool seen = false;
-
-		ssh = ssh || grab->kind == KEY_SSH_HOST;
-		if (vendor == NULL)
-			vendor = vendor_of_server(study_text(st, grab->software));
-		if (grab->kind == KEY_SSH_HOST || !study_first_of_port(st, g))
-			continue;
-		t->tls_ports++;
-		t->trusted += grab->trusted == FACT_YES;
-		if (c == NULL)
-			continue;
-		t->self_signed += c->self_signed == FACT_YES;
-		if (vendor == NULL)
-			vendor = WORD_IN(study_text(st, c->subject), vendor_words);
-		if (vendor == NULL)
-			vendor = WORD_IN(study_text(st, c->issuer), vendor_words);
-		for (uint32_t i = before; i < *ncerts; i++)
-			seen = seen || (*certs)[i] == grab->cert;
-		if (seen)
-			continue;
-		mem_grow(certs, cap, (size_t)*ncerts + 1, sizeof(**certs));
-		(*certs)[(*ncerts)++] = grab->cert;
-	}
-	for (uint32_t i = h->names.at; i < h->names.at + h->names.n; i++) {
-		const struct study_name *n = &st->names[i];
-		const char *text = study_text_or_empty(st, n->text);
-
-		good = good || n->verdict == NAME_GOOD;
-		wild = wild || strncmp(text, "*.", 2) == 0;
-		if (filter == NULL && (n->source == NAME_BANNER || n->source == NAME_RDNS))
-			filter = WORD_IN(text, filter_words);
-		if (n->source != NAME_RDNS)
-			add_domain(d, text);
-	}
-	t->with_ssh += ssh;
-	t->without_ssh += !ssh;
-	t->good += good;
-	t->wildcards += wild;
-	t->vendor += vendor != NULL;
-	t->filter += filter != NULL;
-	t->vendor_word = t->vendor_word != NULL ? t->vendor_word : vendor;
-	t->filter_word = t->filter_word != NULL ? t->filter_word : filter;
-}
-
-static struct traits
-find_traits(const struct study *st, const struct study_cluster *c)
-{
-	struct traits t = { .nhosts = c->hosts.n,
-		.nases = c->nases,
-		.ssh_top = STUDY_NONE,
-		.tls_top = STUDY_NONE,
-		.same_keys = true,
-		.same_net = true };
-	const struct study_host *first = &st->hosts[study_member(st, c, 0)];
-	struct domains d = { .n = 0 };
-	uint32_t *certs = NULL, ncerts = 0;
-	size_t cap = 0;
-
-	for (uint32_t i = 0; i < c->keys.n; i++) {
-		uint32_t key = study_cluster_key(st, c, i);
-		const struct study_key *k = &st->keys[key];
-
-		t.ssh_keys += k->ssh;
-		t.tls_keys += k->tls;
-		if (k->ssh && k->nhosts > t.ssh_shared) {
-			t.ssh_shared = k->nhosts;
-			t.ssh_top = key;
-		}
-		if (k->tls && k->nhosts > t.tls_shared) {
-			t.tls_shared = k->nhosts;
-			t.tls_top = key;
-		}
-	}
-	for (uint32_t i = 0; i < c->hosts.n; i++) {
-		const struct study_host *h = &st->hosts[study_member(st, c, i)];
-
-		t.same_keys = t.same_keys && same_set(st, first, h);
-		t.same_net = t.same_net && same_net(&first->ip, &h->ip);
-		add_host(&t, st, h, &d, &certs, &cap, &ncerts);
-	}
-	t.domains = d.n;
-	most_frequent(certs, ncerts, &t.cert_hosts, &t.certs);
-	if (t.ssh_top != STUDY_NONE && t.ssh_shared > 1)
-		t.tls_of_cloned = tls_keys_beside(st, t.ssh_top);
-	free(certs);
-	for (uint32_t i = 0; i < d.n; i++)
-		free(d.v[i]);
-	return t;
-}
 
 /* A rule appends what speaks for and against it, and returns a score; 0: nothing speaks for it. */
 typedef unsigned (*rule_fn)(const struct traits *t, struct buf *pro, struct buf *contra);
@@ -494,11 +234,10 @@ sentences(struct buf *b)
 	return buf_steal(b);
 }
 
-unsigned
-explain_cluster(
-    const struct study *st, uint32_t cluster, struct explanation out[NWHYS], bool *smelly)
+/* All explanations of a cluster with these traits. */
+static unsigned
+explain(const struct traits *t, struct explanation out[NWHYS], bool *smelly)
 {
-	struct traits t = find_traits(st, &st->clusters[cluster]);
 	unsigned n = 0;
 
 	for (int i = 0; i < NWHYS; i++) {
@@ -510,7 +249,7 @@ explain_cluster(
 		if (i == WHY_MIXED && n > 0)
 			score = 0;
 		else
-			score = rules[i].rule(&t, &pro, &contra);
+			score = rules[i].rule(t, &pro, &contra);
 		if (score > 0)
 			out[n++] = (struct explanation){ (enum why_kind)i,
 				score > 100 ? 100 : score, sentences(&pro), sentences(&contra) };
@@ -519,8 +258,56 @@ explain_cluster(
 	}
 	qsort(out, n, sizeof(*out), by_score);
 	if (smelly != NULL)
-		*smelly = (t.with_ssh > 0 && t.without_ssh > 0) || t.nases > 1 || t.ssh_keys > 1;
+		*smelly = (t->with_ssh > 0 && t->without_ssh > 0) || t->nases > 1 ||
+			  t->ssh_keys > 1;
 	return n;
+}
+
+unsigned
+explain_cluster(
+    const struct study *st, uint32_t cluster, struct explanation out[NWHYS], bool *smelly)
+{
+	struct traits t = find_traits(st, &st->clusters[cluster]);
+
+	return explain(&t, out, smelly);
+}
+
+struct explainer {
+	const struct study *st;
+	pthread_mutex_t lock;
+	struct traits *traits; /* of each cluster; nhosts is 0 before they are found */
+};
+
+struct explainer *
+explainer_new(const struct study *st)
+{
+	struct explainer *e = xcalloc(1, sizeof(*e));
+
+	e->st = st;
+	pthread_mutex_init(&e->lock, NULL);
+	e->traits = xcalloc((size_t)st->nclusters + 1, sizeof(*e->traits));
+	return e;
+}
+
+void
+explainer_free(struct explainer *e)
+{
+	pthread_mutex_destroy(&e->lock);
+	free(e->traits);
+	free(e);
+}
+
+unsigned
+explainer_cluster(
+    struct explainer *e, uint32_t cluster, struct explanation out[NWHYS], bool *smelly)
+{
+	struct traits *t = &e->traits[cluster];
+
+	pthread_mutex_lock(&e->lock);
+	if (t->nhosts == 0)
+		*t = find_traits(e->st, &e->st->clusters[cluster]);
+	pthread_mutex_unlock(&e->lock);
+	return explain(t, out, smelly);
 }
 
 void

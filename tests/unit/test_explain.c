@@ -90,6 +90,29 @@ struct told {
 	bool smelly;
 };
 
+/* Asked for the first time and again, an explainer says the same. */
+static void
+check_explainer(const struct told *t)
+{
+	struct explainer *e = explainer_new(t->st);
+
+	for (int i = 0; i < 2; i++) {
+		struct explanation v[NWHYS];
+		bool smelly;
+
+		assert_int_equal(explainer_cluster(e, 0, v, &smelly), t->n);
+		assert_int_equal(smelly, t->smelly);
+		for (unsigned k = 0; k < t->n; k++) {
+			assert_int_equal(v[k].what, t->v[k].what);
+			assert_int_equal(v[k].score, t->v[k].score);
+			assert_string_equal(v[k].pro, t->v[k].pro);
+			assert_string_equal(v[k].contra, t->v[k].contra);
+		}
+		explanations_fini(v, t->n);
+	}
+	explainer_free(e);
+}
+
 static void
 explain(struct told *t, struct study_builder *b)
 {
@@ -102,6 +125,7 @@ explain(struct told *t, struct study_builder *b)
 		assert_true(i == 0 || t->v[i].score <= t->v[i - 1].score);
 		assert_true(t->v[i].pro[0] != '\0');
 	}
+	check_explainer(t);
 }
 
 static void

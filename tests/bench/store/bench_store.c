@@ -291,7 +291,7 @@ bench_writing(const char *db, const char *out)
 		times_stop(&plain);
 		empty_file(out);
 		times_start(&ours);
-		if (store_write(st, out, NULL, &error) == -1)
+		if (store_write(st, NULL, out, NULL, &error) == -1)
 			fail(out, error);
 		times_stop(&ours);
 	}
