@@ -45,6 +45,7 @@ struct frames_end {
 	off_t whole; /* frames that are whole end here */
 	off_t block; /* the last whole block ends here; whole, unless a frame is open */
 	off_t rest; /* bytes behind that */
+	off_t text_at, text_end; /* the last whole frame that holds text; equal where none does */
 	bool stream; /* what is there of a further frame is a stream's, or too little to tell */
 	bool damaged; /* behind that something stands that is no zstd */
 };
@@ -57,17 +58,22 @@ struct frames_lines {
 	off_t
 	    keep; /* the last whole line ends here, and so does a block; all before can be unpacked */
 	bool open; /* within a frame, which FRAMES_LAST ends there */
+	bool unended; /* the text before keep lacks its last newline, as other packers leave it */
 };
 
 /*
- * The frame that is open is unpacked for it.  What follows the last newline, as far as
- * it can be unpacked, is added to torn, unless that is NULL.  Returns 0, or -1 with errno
- * set: EBADMSG when it is another damage than an end that is missing.
+ * The frame that is open is unpacked for it, or else the last one.  What follows the last
+ * newline in an open frame, as far as it can be unpacked, is added to torn, unless that is
+ * NULL.  Returns 0, or -1 with errno set: EBADMSG when it is another damage than an end that
+ * is missing.
  */
 int frames_find_lines(int fd, struct frames_lines *l, struct buf *torn);
 
 /* What ends a stream's frame after any of its blocks: a last one that is empty. */
 #define FRAMES_LAST "\x01\0\0"
 #define FRAMES_LAST_LEN 3
+/* A frame that holds a newline. */
+#define FRAMES_NEWLINE "\x28\xb5\x2f\xfd\0\x58\x09\0\0\n"
+#define FRAMES_NEWLINE_LEN 10
 
 #endif

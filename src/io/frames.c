@@ -135,6 +135,8 @@ frames_next(struct frames *f)
 int
 frames_find_end(int fd, struct frames_end *e)
 {
+	off_t frame = 0, piece = 0; /* where they begin */
+	bool text = false; /* in this frame */
 	enum frames_piece got;
 	struct frames f;
 	struct stat st;
@@ -143,11 +145,21 @@ frames_find_end(int fd, struct frames_end *e)
 	if (fstat(fd, &st) == -1)
 		return -1;
 	frames_init(&f, fd, 0, st.st_size);
-	while ((got = frames_next(&f)) > FRAMES_CUT) {
-		if (got == FRAMES_BLOCK)
+	for (; (got = frames_next(&f)) > FRAMES_CUT; piece = f.at) {
+		if (got == FRAMES_HEADER) {
+			frame = piece;
+			text = false;
+		} else if (got == FRAMES_BLOCK) {
+			text = text || f.at - piece > BLOCK_HEADER;
 			e->block = f.at;
-		if (!f.within && !f.checksum_due)
-			e->whole = e->block = f.at;
+		}
+		if (f.within || f.checksum_due)
+			continue;
+		e->whole = e->block = f.at;
+		if (text && got != FRAMES_SKIPPED) {
+			e->text_at = frame;
+			e->text_end = f.at;
+		}
 	}
 	e->rest = st.st_size - e->block;
 	e->stream = f.within ? f.stream : got == FRAMES_CUT && !f.checksum_due;
@@ -179,6 +191,27 @@ unpack(ZSTD_DStream *z, int fd, off_t from, off_t to, unsigned char *scratch, st
 	return true;
 }
 
+/* Does the text of the frames that are whole lack its last newline?  Yes if it cannot be unpacked. */
+static bool
+is_unended(int fd, const struct frames_end *e, ZSTD_DStream *z, unsigned char *scratch)
+{
+	bool good = true;
+	char last = '\n';
+	struct frames f;
+	struct buf text;
+
+	buf_init(&text);
+	frames_init(&f, fd, e->text_at, e->text_end);
+	for (off_t from = f.at; good && frames_next(&f) > FRAMES_CUT; from = f.at) {
+		buf_clear(&text);
+		good = unpack(z, fd, from, f.at, scratch, &text);
+		last = text.len > 0 ? text.data[text.len - 1] : last;
+	}
+	buf_fini(&text);
+	ZSTD_DCtx_reset(z, ZSTD_reset_session_only);
+	return !good || last != '\n';
+}
+
 int
 frames_find_lines(int fd, struct frames_lines *l, struct buf *torn)
 {
@@ -197,7 +230,7 @@ frames_find_lines(int fd, struct frames_lines *l, struct buf *torn)
 		errno = EBADMSG;
 		return -1;
 	}
-	if (e.block == e.whole)
+	if (e.block == 0)
 		return 0;
 	if ((z = ZSTD_createDStream()) == NULL) {
 		errno = ENOMEM;
@@ -216,6 +249,7 @@ frames_find_lines(int fd, struct frames_lines *l, struct buf *torn)
 			buf_clear(&text);
 		}
 	}
+	l->unended = !l->open && is_unended(fd, &e, z, scratch);
 	if (torn != NULL)
 		buf_add(torn, text.data, text.len);
 	buf_fini(&text);

@@ -25,11 +25,11 @@ merge_records_name(enum merge_records kind)
 	return records_name[kind];
 }
 
-/* As a frame of its own. */
+/* As a frame or member of its own. */
 static int
-put_frame(int to, const char *text, size_t len)
+put_frame(int to, enum pack_kind kind, const char *text, size_t len)
 {
-	struct packer *p = packer_open(to, PACK_ZSTD);
+	struct packer *p = packer_open(to, kind);
 	int rc = p != NULL ? packer_write(p, text, len) : -1;
 
 	return packer_close(p) == -1 ? -1 : rc;
@@ -49,11 +49,31 @@ append_packed(int from, int to)
 	    file_append(from, to) != -1 && ftruncate(to, at + l.keep) == 0 &&
 	    lseek(to, 0, SEEK_END) != -1)
 		rc = l.open ? file_write_fd(to, FRAMES_LAST, FRAMES_LAST_LEN) : 0;
-	if (rc == 0 && l.keep < end) {
+	if (rc == 0 && l.keep < end)
 		buf_adds(&torn, torn.len > 0 ? "\n" : "{\n");
-		rc = put_frame(to, torn.data, torn.len);
-	}
+	else if (rc == 0 && l.unended)
+		buf_addc(&torn, '\n');
+	if (rc == 0 && torn.len > 0)
+		rc = put_frame(to, PACK_ZSTD, torn.data, torn.len);
 	buf_fini(&torn);
+	return rc;
+}
+
+/* Members follow each other as lines do, too.  They must be unpacked to see how they end. */
+static int
+append_gzip(const char *path, int from, int to, char **error)
+{
+	struct source *s = source_open(path, NULL, error);
+	char *piece = xmalloc(PIECE), last = '\n';
+	long n = -1;
+	int rc = -1;
+
+	while (s != NULL && (n = source_read(s, piece, PIECE, error)) > 0)
+		last = piece[n - 1];
+	if (n == 0 && file_append(from, to) != -1)
+		rc = last != '\n' ? put_frame(to, PACK_GZIP, "\n", 1) : 0;
+	source_close(s);
+	free(piece);
 	return rc;
 }
 
@@ -92,9 +112,12 @@ append(
 		return pack_anew(path, to, error);
 	if ((from = open(path, O_RDONLY | O_CLOEXEC)) == -1)
 		return -1;
-	rc = kind == RECORDS_ZSTD ? append_packed(from, to) : file_append(from, to);
-	if (rc == 1) /* the last line lacks its end, or there is none to be seen */
-		rc = kind == RECORDS_PLAIN ? file_write_fd(to, "\n", 1) : 0;
+	if (kind == RECORDS_ZSTD)
+		rc = append_packed(from, to);
+	else if (kind == RECORDS_GZIP)
+		rc = append_gzip(path, from, to, error);
+	else if ((rc = file_append(from, to)) == 1) /* the last line lacks its end */
+		rc = file_write_fd(to, "\n", 1);
 	close(from);
 	return rc;
 }
@@ -154,7 +177,7 @@ int
 merge_records_bytes(const struct merge *m, size_t source, uint64_t *n, char **error)
 {
 	const struct merge_source *src = &m->sources[source];
-	bool as_is = src->records == joined_kind(m) && src->records != RECORDS_PLAIN;
+	bool as_is = src->records == joined_kind(m);
 	char *path = path_join(src->path, records_name[src->records]), *piece = xmalloc(PIECE);
 	struct source *s = source_open(path, NULL, error);
 	uint64_t all = 0, lines = 0; /* bytes, and those up to the last line feed */
@@ -171,7 +194,7 @@ merge_records_bytes(const struct merge *m, size_t source, uint64_t *n, char **er
 		*error = xasprintf("%s: %s", path, strerror(errno));
 		got = -1;
 	}
-	*n += torn > 0 ? lines + (uint64_t)torn : all + (!as_is && all > lines);
+	*n += torn > 0 ? lines + (uint64_t)torn : all + (all > lines);
 	source_close(s);
 	free(piece);
 	free(path);
