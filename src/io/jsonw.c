@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -95,45 +94,45 @@ jsonw_end_array(struct jsonw *w)
 	end(w, ']');
 }
 
-/* Is any of eight bytes outside ASCII, a control character, a quote or a backslash? */
-static bool
-any_special(uint64_t v)
-{
-	const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
-	uint64_t quote = v ^ ones * '"', backslash = v ^ ones * '\\';
+#define ONES (UINT64_MAX / 255) /* a byte 1 eight times */
 
-	return ((v | (v + ones) | ((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) |
-		    ((backslash - ones) & ~backslash)) &
-		   high) != 0;
+/* Not 0 in the bytes' highest bits if one of eight is no ASCII, a control, a quote or a backslash. */
+static inline uint64_t
+special(uint64_t v)
+{
+	uint64_t quote = v ^ ONES * '"', backslash = v ^ ONES * '\\';
+
+	return v | (v + ONES) | ((v - ONES * 0x20) & ~v) | ((quote - ONES) & ~quote) |
+	       ((backslash - ONES) & ~backslash);
 }
 
-/* How many bytes at the front of s stand for themselves in a string. */
-static size_t
-plain_length(const char *s, size_t len)
+/* Do all characters stand for themselves in a string? */
+static bool
+is_plain(const char *s, size_t len)
 {
-	size_t n = 0;
-	uint64_t v;
+	uint64_t v = ONES * 'x', found = 0;
 
-	for (; len - n >= sizeof(v); n += sizeof(v)) {
+	for (size_t n = 0; len - n >= sizeof(v); n += sizeof(v)) {
 		memcpy(&v, s + n, sizeof(v));
-		if (any_special(v))
-			break;
+		found |= special(v);
 	}
-	while (n < len && s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
-		n++;
-	return n;
+	/* The last eight, some of them for the second time. */
+	if (len >= sizeof(v))
+		memcpy(&v, s + len - sizeof(v), sizeof(v));
+	else
+		memcpy(&v, s, len);
+	return ((found | special(v)) & ONES << 7) == 0;
 }
 
 static void
 add_string(struct buf *b, const char *s, size_t len)
 {
-	size_t plain = plain_length(s, len);
-
 	buf_reserve(b, len + 2);
 	buf_addc(b, '"');
-	buf_add(b, s, plain);
-	if (plain < len)
-		escape_json(b, s + plain, len - plain);
+	if (is_plain(s, len))
+		buf_add(b, s, len);
+	else
+		escape_json(b, s, len);
 	buf_addc(b, '"');
 }
 
@@ -159,24 +158,31 @@ jsonw_stringn(struct jsonw *w, const char *s, size_t len)
 	add_string(&w->out, s, len);
 }
 
-void
-jsonw_int(struct jsonw *w, int64_t v)
+static void
+add_number(struct jsonw *w, bool negative, uint64_t v)
 {
-	separate(w);
-	buf_printf(&w->out, "%" PRId64, v);
-}
-
-void
-jsonw_uint(struct jsonw *w, uint64_t v)
-{
-	char digits[20];
+	char digits[21];
 	size_t n = sizeof(digits);
 
 	separate(w);
 	do
 		digits[--n] = (char)('0' + v % 10);
 	while ((v /= 10) != 0);
+	if (negative)
+		digits[--n] = '-';
 	buf_add(&w->out, digits + n, sizeof(digits) - n);
+}
+
+void
+jsonw_int(struct jsonw *w, int64_t v)
+{
+	add_number(w, v < 0, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
+void
+jsonw_uint(struct jsonw *w, uint64_t v)
+{
+	add_number(w, false, v);
 }
 
 void
@@ -208,13 +214,17 @@ void
 jsonw_hex(struct jsonw *w, const uint8_t *p, size_t len)
 {
 	static const char digit[] = "0123456789abcdef";
+	char *to;
 
 	separate(w);
+	buf_reserve(&w->out, 2 * len + 2);
 	buf_addc(&w->out, '"');
+	to = w->out.data + w->out.len;
 	for (size_t i = 0; i < len; i++) {
-		buf_addc(&w->out, digit[p[i] >> 4]);
-		buf_addc(&w->out, digit[p[i] & 15]);
+		*to++ = digit[p[i] >> 4];
+		*to++ = digit[p[i] & 15];
 	}
+	w->out.len += 2 * len;
 	buf_addc(&w->out, '"');
 }
 

@@ -102,17 +102,18 @@ write_name(struct jsonw *w, const struct study *st, const struct study_name *n)
 	char key[HOST_KEY_SIZE], longer[HOST_KEY_SIZE + 8], ip[IP_STRLEN], time[TIME_SIZE];
 	const char *name = study_name_key(n, key);
 	const struct ip *other = study_name_address(st, n);
+	char *end = stpcpy(longer, name);
 
 	write_text(w, name, study_text_or_empty(st, n->text));
 	if (n->answer == STUDY_NONE)
 		return;
 	if (other != NULL) {
-		snprintf(longer, sizeof(longer), "%s-ip", name);
+		memcpy(end, "-ip", sizeof("-ip"));
 		write_text(w, longer, ip_format(other, ip));
 	}
 	if (st->answers[n->answer].at == TIME_UNKNOWN)
 		return;
-	snprintf(longer, sizeof(longer), "%s-seen", name);
+	memcpy(end, "-seen", sizeof("-seen"));
 	write_text(w, longer, time_format(st->answers[n->answer].at, time));
 }
 

@@ -55,9 +55,20 @@ skip_string(const char *p, const char *end)
 	return end;
 }
 
-/* Behind the value, or the key, that begins at p. */
+/* Behind the string, number or word that begins at p. */
 static const char *
-skip_value(const char *p, const char *end)
+skip_scalar(const char *p, const char *end)
+{
+	if (p < end && *p == '"')
+		return skip_string(p, end);
+	while (p < end && !is_blank(*p) && *p != ',' && *p != ':' && *p != '}' && *p != ']')
+		p++;
+	return p;
+}
+
+/* Behind the object or array that begins at p. */
+static const char *
+skip_container(const char *p, const char *end)
 {
 	size_t depth = 0;
 
@@ -66,29 +77,20 @@ skip_value(const char *p, const char *end)
 			p = skip_string(p, end);
 			continue;
 		}
-		if (*p == '{' || *p == '[') {
-			depth++;
-		} else if (*p == '}' || *p == ']') {
-			if (depth == 0)
-				return p;
-			depth--;
-		} else if (depth == 0 && (*p == ',' || *p == ':')) {
-			return p;
-		}
+		depth += *p == '{' || *p == '[';
+		depth -= *p == '}' || *p == ']';
 		p++;
+		if (depth == 0)
+			break;
 	}
-	return end;
+	return p;
 }
 
-/* Copies a value, or a key, as it is; returns what is behind it. */
+/* Copies the text between two places; returns the second. */
 static const char *
-add_as_it_is(struct buf *out, const char *p, const char *end)
+add_as_it_is(struct buf *out, const char *from, const char *to)
 {
-	const char *to = skip_value(p, end), *last = to;
-
-	while (last > p && is_blank(last[-1]))
-		last--;
-	buf_add(out, p, (size_t)(last - p));
+	buf_add(out, from, (size_t)(to - from));
 	return to;
 }
 
@@ -153,7 +155,7 @@ add_member(
 	mem_grow(&w->v, &w->cap, w->n, sizeof(*w->v));
 	m = &w->v[number];
 	m->at = w->out->len;
-	p = add_as_it_is(w->out, p, end);
+	p = skip_blanks(add_as_it_is(w->out, p, skip_scalar(p, end)), end);
 	m->key_len = w->out->len - m->at;
 	if (!first && compare_keys(w->out->data, m - 1, m) > 0)
 		*sorted = false;
@@ -193,9 +195,11 @@ add_container(struct pretty *w, const char *p, const char *end, unsigned level)
 static const char *
 add_value(struct pretty *w, const char *p, const char *end, unsigned level)
 {
-	if (p < end && (*p == '{' || *p == '[') && level <= LEVEL_MAX)
-		return add_container(w, p, end, level + 1);
-	return add_as_it_is(w->out, p, end);
+	if (p == end || (*p != '{' && *p != '['))
+		return add_as_it_is(w->out, p, skip_scalar(p, end));
+	if (level > LEVEL_MAX)
+		return add_as_it_is(w->out, p, skip_container(p, end));
+	return add_container(w, p, end, level + 1);
 }
 
 void
