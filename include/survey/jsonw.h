@@ -31,6 +31,9 @@ void jsonw_end_object(struct jsonw *w);
 void jsonw_array(struct jsonw *w);
 void jsonw_end_array(struct jsonw *w);
 void jsonw_key(struct jsonw *w, const char *key); /* any text, escaped */
+/* A key that is written in the source and needs no escapes, where there are millions of them. */
+#define JSONW_KEY(w, key) jsonw_made_key(w, "\"" key "\":", sizeof("\"" key "\":") - 1)
+void jsonw_made_key(struct jsonw *w, const char *text, size_t len); /* with its quotes and colon */
 void jsonw_string(struct jsonw *w, const char *s);
 void jsonw_stringn(struct jsonw *w, const char *s, size_t len);
 void jsonw_int(struct jsonw *w, int64_t v);

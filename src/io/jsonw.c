@@ -146,6 +146,14 @@ jsonw_key(struct jsonw *w, const char *key)
 }
 
 void
+jsonw_made_key(struct jsonw *w, const char *text, size_t len)
+{
+	separate(w);
+	buf_add(&w->out, text, len);
+	w->comma = false;
+}
+
+void
 jsonw_string(struct jsonw *w, const char *s)
 {
 	jsonw_stringn(w, s, strlen(s));

@@ -11,19 +11,19 @@ write_hosts(struct jsonw *w, const struct study *st, const struct study_cluster 
 {
 	char ip[IP_STRLEN];
 
-	jsonw_key(w, "hosts");
+	JSONW_KEY(w, "hosts");
 	jsonw_array(w);
 	for (uint32_t i = 0; i < c->hosts.n; i++) {
 		const struct study_host *h = &st->hosts[study_member(st, c, i)];
 
 		jsonw_object(w);
-		jsonw_key(w, "ip");
+		JSONW_KEY(w, "ip");
 		jsonw_string(w, ip_format(&h->ip, ip));
-		jsonw_key(w, "ip_record");
+		JSONW_KEY(w, "ip_record");
 		jsonw_uint(w, h->record);
-		jsonw_key(w, "asn");
+		JSONW_KEY(w, "asn");
 		jsonw_uint(w, st->ases[h->as].asn);
-		jsonw_key(w, "as");
+		JSONW_KEY(w, "as");
 		jsonw_string(w, study_text_or_empty(st, h->as_name));
 		jsonw_end_object(w);
 	}
@@ -37,14 +37,14 @@ write_key(struct jsonw *w, const struct study *st, uint32_t key)
 	char ip[IP_STRLEN];
 
 	jsonw_object(w);
-	jsonw_key(w, "fp");
+	JSONW_KEY(w, "fp");
 	if (k->named)
 		jsonw_hex(w, k->fp, KEY_LEN);
 	else
 		jsonw_null(w);
-	jsonw_key(w, "kind");
+	JSONW_KEY(w, "kind");
 	jsonw_string(w, k->kind == KEY_SSH_HOST ? "ssh" : "tls");
-	jsonw_key(w, "at");
+	JSONW_KEY(w, "at");
 	jsonw_array(w);
 	for (uint32_t i = k->uses.at; i < k->uses.at + k->uses.n; i++) {
 		jsonw_array(w);
@@ -82,12 +82,12 @@ clusters_end(struct writer *o, char **error)
 		buf_adds(&w->out, k == 0 ? "\n" : ",\n");
 		w->comma = false;
 		jsonw_object(w);
-		jsonw_key(w, "id");
+		JSONW_KEY(w, "id");
 		jsonw_uint(w, c->id);
-		jsonw_key(w, "size");
+		JSONW_KEY(w, "size");
 		jsonw_uint(w, c->hosts.n);
 		write_hosts(w, st, c);
-		jsonw_key(w, "keys");
+		JSONW_KEY(w, "keys");
 		jsonw_array(w);
 		for (uint32_t i = 0; i < c->hosts.n; i++) {
 			const struct study_host *h = &st->hosts[study_member(st, c, i)];

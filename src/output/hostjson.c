@@ -56,7 +56,7 @@ write_ssh(struct jsonw *w, const struct study *st, const struct study_grab *g)
 	if (alg != NULL && strcmp(alg, "ssh-rsa") != 0) {
 		write_text(w, "alg", alg);
 	} else if (g->bits >= 0) {
-		jsonw_key(w, "rsalen");
+		JSONW_KEY(w, "rsalen");
 		jsonw_int(w, g->bits);
 	}
 }
@@ -69,13 +69,13 @@ write_tls(struct jsonw *w, const struct study *st, const struct study_grab *g)
 
 	write_fact(w, "browser_trusted", g->trusted);
 	if (g->cipher >= 0) {
-		jsonw_key(w, "cipher_suite");
+		JSONW_KEY(w, "cipher_suite");
 		jsonw_int(w, g->cipher);
 	}
 	if (!rsa && curve != NULL)
 		write_text(w, "ecdsacurve", curve);
 	if (rsa) {
-		jsonw_key(w, "rsalen");
+		JSONW_KEY(w, "rsalen");
 		jsonw_int(w, g->bits);
 	}
 	write_fact(w, "self_signed",
@@ -175,7 +175,7 @@ write_nameset(struct jsonw *w, const struct study *st, const struct output_host 
 	char time[TIME_SIZE];
 
 	jsonw_object(w);
-	jsonw_key(w, "allbad");
+	JSONW_KEY(w, "allbad");
 	jsonw_bool(w, study_all_bad(st, h));
 	if ((n = first_name(st, h, NAME_BANNER)) != NULL)
 		write_name(w, st, n);
@@ -195,7 +195,7 @@ void
 analysis_write(struct jsonw *w, const struct study *st, const struct output_host *oh)
 {
 	jsonw_object(w);
-	jsonw_key(w, "nameset");
+	JSONW_KEY(w, "nameset");
 	write_nameset(w, st, oh);
 	for (int i = 0; i < NPORTS; i++) {
 		uint8_t port = oh->order->ports[i];
@@ -261,24 +261,24 @@ host_begin(
 	buf_init(&scratch);
 	jsonw_object(w);
 	buf_addc(&w->out, '\n');
-	jsonw_key(w, "analysis");
+	JSONW_KEY(w, "analysis");
 	jsonw_raw(w, oh->analysis, oh->analysis_len);
 	write_text(w, "asn", host_as_name(st, h, &scratch));
-	jsonw_key(w, "asndec");
+	JSONW_KEY(w, "asndec");
 	jsonw_uint(w, st->ases[h->as].asn);
-	jsonw_key(w, "clusternum");
+	JSONW_KEY(w, "clusternum");
 	jsonw_uint(w, form == FORM_BEFORE ? 0 : host_cluster_id(st, h));
-	jsonw_key(w, "csize");
+	JSONW_KEY(w, "csize");
 	jsonw_uint(w,
 	    form == FORM_BEFORE || h->cluster == STUDY_NONE ? 1 : st->clusters[h->cluster].hosts.n);
-	jsonw_key(w, "fprints");
+	JSONW_KEY(w, "fprints");
 	write_fprints(w, st, h, oh->order);
 	write_text(w, "ip", ip_format(&h->ip, ip));
-	jsonw_key(w, "ip_record");
+	JSONW_KEY(w, "ip_record");
 	jsonw_uint(w, h->record);
-	jsonw_key(w, "nrcs");
+	JSONW_KEY(w, "nrcs");
 	jsonw_uint(w, form == FORM_BEFORE ? 0 : h->nrcs);
-	jsonw_key(w, "rcs");
+	JSONW_KEY(w, "rcs");
 	buf_fini(&scratch);
 }
 
@@ -288,7 +288,7 @@ host_end(struct jsonw *w, const struct study *st, const struct output_host *oh, 
 	const char *writer = study_text(st, oh->h->writer);
 
 	if (truncated) {
-		jsonw_key(w, "rcs_truncated");
+		JSONW_KEY(w, "rcs_truncated");
 		jsonw_bool(w, true);
 	}
 	write_text(w, "writer", writer != NULL ? writer : "unknown");

@@ -91,7 +91,7 @@ write_addresses(struct jsonw *w, const struct study *st, const struct study_name
 {
 	char ip[IP_STRLEN];
 
-	jsonw_key(w, "addresses");
+	JSONW_KEY(w, "addresses");
 	jsonw_array(w);
 	if (n->answer != STUDY_NONE) {
 		const struct study_span *a = &st->answers[n->answer].addresses;
@@ -109,13 +109,13 @@ output_verdict_line(struct jsonw *w, const struct study *st, uint32_t host)
 	char ip[IP_STRLEN], key[HOST_KEY_SIZE], normal[NAME_SIZE];
 
 	jsonw_object(w);
-	jsonw_key(w, "ip");
+	JSONW_KEY(w, "ip");
 	jsonw_string(w, ip_format(&h->ip, ip));
-	jsonw_key(w, "ip_record");
+	JSONW_KEY(w, "ip_record");
 	jsonw_uint(w, h->record);
-	jsonw_key(w, "verdict");
+	JSONW_KEY(w, "verdict");
 	jsonw_string(w, host_verdict_name((enum host_verdict)h->verdict));
-	jsonw_key(w, "names");
+	JSONW_KEY(w, "names");
 	jsonw_array(w);
 	for (uint32_t i = h->names.at; i < h->names.at + h->names.n; i++) {
 		const struct study_name *n = &st->names[i];
@@ -124,12 +124,12 @@ output_verdict_line(struct jsonw *w, const struct study *st, uint32_t host)
 		if (n->verdict == NAME_NOT_LOOKED_UP)
 			continue;
 		jsonw_object(w);
-		jsonw_key(w, "key");
+		JSONW_KEY(w, "key");
 		jsonw_string(w, study_name_key(n, key));
-		jsonw_key(w, "name");
+		JSONW_KEY(w, "name");
 		jsonw_string(
 		    w, name_normalise(text, strlen(text), normal) == NAME_OK ? normal : text);
-		jsonw_key(w, "verdict");
+		JSONW_KEY(w, "verdict");
 		jsonw_string(w, study_name_verdict(n->verdict));
 		write_addresses(w, st, n);
 		jsonw_end_object(w);

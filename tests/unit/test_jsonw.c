@@ -39,7 +39,7 @@ test_document(void **state)
 	jsonw_hex(&w, bytes, 0);
 	jsonw_raw(&w, "{\"x\":1}", 7);
 	jsonw_end_array(&w);
-	jsonw_key(&w, "o");
+	JSONW_KEY(&w, "o");
 	jsonw_object(&w);
 	jsonw_end_object(&w);
 	jsonw_end_object(&w);
