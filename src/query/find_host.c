@@ -43,6 +43,12 @@ put_number(struct jsonw *w, const char *key, sqlite3_stmt *s, int c)
 		jsonw_int(w, sqlite3_column_int64(s, c));
 }
 
+/* As the view host_domains, which in a database of somebody else may be anything. */
+#define DOMAINS_OF_HOST                                                                   \
+	"FROM hosts h JOIN mx_addresses a ON a.ip = h.ip JOIN mx_hosts m ON m.id = a.mx " \
+	"JOIN domain_mx x ON x.mx = m.id JOIN domains d ON d.id = x.domain "              \
+	"WHERE h.out IS NULL AND h.id = ?1"
+
 static const char *const statements[NTELL_STATEMENTS] = {
 	[TELL_HOST] = "SELECT ip, asn, as_name, country, out, cluster, csize, nrcs, verdict, rdns, "
 		      "time FROM hosts WHERE id = ?1",
@@ -66,21 +72,15 @@ static const char *const statements[NTELL_STATEMENTS] = {
 	    "GROUP BY h.asn, h.as_name ORDER BY n DESC, h.asn",
 	[TELL_CLUSTERED] = "SELECT cluster FROM hosts WHERE ip = ?1",
 	[TELL_MAIL] = "SELECT CASE WHEN EXISTS (SELECT 1 FROM domains) THEN "
-		      "(SELECT count(DISTINCT domain) FROM host_domains WHERE host = ?1) END",
-	[TELL_TLSA] = "SELECT DISTINCT mx_name FROM host_domains WHERE host = ?1 AND "
-		      "tlsa = 'mismatch' LIMIT 20",
+		      "(SELECT count(DISTINCT d.id) " DOMAINS_OF_HOST ") END",
+	[TELL_TLSA] = "SELECT DISTINCT m.name " DOMAINS_OF_HOST " AND m.tlsa = 'mismatch' LIMIT 20",
 	[TELL_PINNED] = "SELECT 1 FROM tlsa WHERE key = ?1 LIMIT 1",
-};
-/* Those that an older file lacks the tables for: there is nothing to tell then. */
-static const bool may_lack[NTELL_STATEMENTS] = {
-	[TELL_MAIL] = true, [TELL_TLSA] = true, [TELL_PINNED] = true
 };
 #define KEY_COLUMN 21 /* of TELL_PORTS: keys.id */
 
 /*
  * A statement of a run, made when it is first wanted: for 100 hosts to make them would take longer
- * than to run them.  sqlite3_reset() it.  NULL after a message; without one where the file
- * is older than what the statement asks for.
+ * than to run them.  sqlite3_reset() it.  NULL after a message.
  */
 static sqlite3_stmt *
 statement(struct finding *f, size_t run, enum tell_statement which)
@@ -89,8 +89,7 @@ statement(struct finding *f, size_t run, enum tell_statement which)
 
 	if (r->statements[which] == NULL &&
 	    sqlite3_prepare_v3(r->db, statements[which], -1, SQLITE_PREPARE_PERSISTENT,
-		&r->statements[which], NULL) != SQLITE_OK &&
-	    !may_lack[which])
+		&r->statements[which], NULL) != SQLITE_OK)
 		log_error("find: %s", sqlite3_errmsg(r->db));
 	return r->statements[which];
 }

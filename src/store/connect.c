@@ -13,6 +13,7 @@
 #include "survey/store.h"
 
 #include "connect.h"
+#include "schema.h"
 
 char *
 store_db_path(const char *path)
@@ -99,7 +100,7 @@ store_connect(const char *file, sqlite3 **db)
 
 	if (rc != SQLITE_OK)
 		return rc;
-	/* What a file has made of our schema is not run: no triggers, views only where we ask. */
+	/* What a file has made of our schema is not run: no triggers, and we ask no views. */
 	sqlite3_db_config(*db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(*db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 	sqlite3_db_config(*db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -110,6 +111,30 @@ store_connect(const char *file, sqlite3 **db)
 	if (getenv("SQLITE_TMPDIR") == NULL)
 		sqlite3_exec(*db, "PRAGMA temp_store = MEMORY", NULL, NULL, NULL);
 	return SQLITE_OK;
+}
+
+/*
+ * Does it have our tables, as we make them?  Columns may have been added at their ends.  A view in
+ * a table's place, or a column that is computed, could go on without end.
+ */
+static bool
+has_our_tables(sqlite3 *db)
+{
+	sqlite3_stmt *s = NULL;
+	bool good = sqlite3_prepare_v2(db,
+			"SELECT count(*) FROM sqlite_master WHERE "
+			"substr(sql, 1, length(?1)) = ?1 AND substr(sql, length(?1) + 1, 1) IN "
+			"(',', ')')",
+			-1, &s, NULL) == SQLITE_OK;
+
+	for (const char *at = store_tables, *end; good && (end = strstr(at, ");")) != NULL;
+	     at = end + 2) {
+		sqlite3_bind_text(s, 1, at, (int)(end - at), SQLITE_STATIC);
+		good = sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int(s, 0) == 1;
+		sqlite3_reset(s);
+	}
+	sqlite3_finalize(s);
+	return good;
 }
 
 int
@@ -128,10 +153,9 @@ store_try_open(const char *file, sqlite3 **db, char **error)
 		return -1;
 	}
 	schema = query_number(*db, "PRAGMA user_version");
-	/* Before 1.1 was complete, its schema had each name in full with each of its hosts. */
+	/* Before 1.1 was complete, its schema lacked tables and columns. */
 	if (schema == STORE_SCHEMA &&
-	    query_number(*db, "PRAGMA application_id") == STORE_APPLICATION &&
-	    query_number(*db, "SELECT count(*) FROM sqlite_master WHERE name = 'name_texts'") == 1)
+	    query_number(*db, "PRAGMA application_id") == STORE_APPLICATION && has_our_tables(*db))
 		return 1;
 	sqlite3_close(*db);
 	*db = NULL;

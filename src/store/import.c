@@ -156,7 +156,7 @@ read_dir(struct gather *im, const char *dir)
 	bool clusters = rc == 1;
 
 	if (rc == 0 && (rc = read_file(im, dir, "collisions.json", gather_collisions)) == 0) {
-		log_error("%s has neither survey.db nor clusters.json nor collisions.json: "
+		log_error("%s has no survey.db of this version, clusters.json or collisions.json: "
 			  "`survey analyze` makes them from records.fresh",
 		    dir);
 		return -1;

@@ -42,21 +42,18 @@ prepare(struct insert *r, int nrows)
 	return s;
 }
 
-static void
+static int
 bind(sqlite3_stmt *s, int at, const struct insert_value *v)
 {
 	switch (v->type) {
 	case SQLITE_INTEGER:
-		sqlite3_bind_int64(s, at, v->number);
-		break;
+		return sqlite3_bind_int64(s, at, v->number);
 	case SQLITE_TEXT:
-		sqlite3_bind_text(s, at, v->data, -1, SQLITE_STATIC);
-		break;
+		return sqlite3_bind_text(s, at, v->data, -1, SQLITE_STATIC);
 	case SQLITE_BLOB:
-		sqlite3_bind_blob64(s, at, v->data, (uint64_t)v->number, SQLITE_STATIC);
-		break;
+		return sqlite3_bind_blob64(s, at, v->data, (uint64_t)v->number, SQLITE_STATIC);
 	default:
-		sqlite3_bind_null(s, at);
+		return sqlite3_bind_null(s, at);
 	}
 }
 
@@ -70,9 +67,10 @@ flush(struct insert *r)
 		s = prepare(r, r->nrows);
 	else if (s == NULL)
 		s = r->many = prepare(r, INSERT_ROWS);
-	for (int i = 0; i < r->nvalues && s != NULL; i++)
-		bind(s, i + 1, &r->values[i]);
-	if (s == NULL || sqlite3_step(s) != SQLITE_DONE)
+	/* One that is too large would leave that of an earlier row, whose text is gone. */
+	for (int i = 0; i < r->nvalues && s != NULL && !r->failed; i++)
+		r->failed = bind(s, i + 1, &r->values[i]) != SQLITE_OK;
+	if (s == NULL || r->failed || sqlite3_step(s) != SQLITE_DONE)
 		r->failed = true;
 	sqlite3_reset(s);
 	if (s != r->many)

@@ -340,10 +340,9 @@ maildb_read(sqlite3 *db, struct study *st)
 	sqlite3_stmt *s = NULL;
 	int rc = SQLITE_DONE;
 
-	/* Of a version before there were such tables: nobody has asked. */
 	if (sqlite3_prepare_v2(db, "SELECT 1 FROM domains UNION ALL SELECT 1 FROM tlsa LIMIT 1", -1,
 		&s, NULL) != SQLITE_OK)
-		return 0;
+		return -1;
 	rc = sqlite3_step(s);
 	sqlite3_finalize(s);
 	if (rc != SQLITE_ROW)

@@ -117,7 +117,7 @@ def queries(tmp):
         out = "(SELECT id FROM hosts WHERE out IS NOT NULL)"
         if part.execute("SELECT count(*) FROM hosts WHERE out IS NOT NULL").fetchone() == (0,):
             fail("all hosts take part")
-        for table in ("host_ports", "outcomes", "names"):
+        for table in ("host_ports", "outcomes", "host_names"):
             part.execute(f"DELETE FROM {table} WHERE host IN {out}")
         part.execute("DELETE FROM hosts WHERE out IS NOT NULL")
         for query in blocks:

@@ -4,6 +4,7 @@ becomes of them in find, cluster, compare, notify, a merge, a purge and a copy.
 
 The resolver says nothing: whoever asked it anything would not end within the limits.
 """
+import contextlib
 import hashlib
 import json
 import pathlib
@@ -224,19 +225,28 @@ def merged(tmp, run):
     equal("cluster of both", c["mail_domains"], 3)
 
 
-def older(tmp, run):
-    """A survey.db of before mail domains tells nothing of them, and finding a host in it is no fault; other tables must be there."""
-    for lacking, silent in ((("VIEW host_domains", "TABLE tlsa", "TABLE domains"), True), (("TABLE outcomes",), False)):
-        copy = tmp / f"older{silent}"
-        shutil.copytree(run, copy)
-        with sqlite3.connect(copy / "survey.db") as db:
-            for what in lacking:
-                db.execute(f"DROP {what}")
-        for form in ("text", "json"):
-            r = subprocess.run([SURVEY, "find", copy, "192.0.2.1", "-f", form], capture_output=True, text=True, check=False, timeout=120)
-            check(fp("shared") in r.stdout, r.stdout)
-            check(not silent or ("mail of" not in r.stdout and "pinned by" not in r.stdout), r.stdout)
-            check((r.stderr == "") == silent, f"without {lacking}: {r.stderr}")
+def foreign(tmp, run):
+    """What somebody else has made of a survey.db: no view of it is run, and what replaced a table is not read."""
+    endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT "
+    told = [survey("find", run, "192.0.2.1", "-f", f) for f in ("text", "json")]
+    for n, (sql, read) in enumerate((
+            ("DROP VIEW names; DROP VIEW host_domains; ALTER TABLE hosts ADD COLUMN note TEXT; CREATE TABLE mine (x); CREATE INDEX i ON hosts (note)", True),
+            (f"DROP VIEW host_domains; CREATE VIEW host_domains AS {endless} x AS host, x AS domain, 'mismatch' AS tlsa, x AS mx_name FROM c", True),
+            (f"DROP TABLE name_texts; CREATE VIEW name_texts AS {endless} x AS id, 'n' || x AS name, NULL AS reversed FROM c", False),
+            ("CREATE TABLE t AS SELECT * FROM name_texts; DROP TABLE name_texts; CREATE TABLE name_texts (id INTEGER PRIMARY KEY, "
+             "name TEXT AS (printf('%.*c', 400000000, 'x')), reversed TEXT); INSERT INTO name_texts (id) SELECT id FROM t", False),
+            ("DROP TABLE tlsa", False))):
+        place = tmp / f"foreign{n}"
+        place.mkdir()
+        shutil.copy(run / "survey.db", place)
+        with contextlib.closing(sqlite3.connect(place / "survey.db")) as db:
+            db.executescript(sql)
+        for form, want in zip(("text", "json"), told):
+            r = subprocess.run([SURVEY, "find", place, "192.0.2.1", "-f", form], capture_output=True, text=True, check=False, timeout=120)
+            if read:
+                equal(f"{sql}: find", (r.stdout.replace(str(place), str(run)), r.stderr), (want, ""))
+            else:
+                check(r.returncode == 1 and "192.0.2.1" not in r.stdout and "no survey.db of this version" in r.stderr, f"{sql}: {r}")
 
 
 def purged(tmp, run):
@@ -259,5 +269,5 @@ with tempfile.TemporaryDirectory() as t:
     pinned(top)
     compared(top, made)
     merged(top, made)
-    older(top, made)
+    foreign(top, made)
     purged(top, made)
