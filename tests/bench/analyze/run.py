@@ -16,6 +16,7 @@ import json
 import math
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -54,7 +55,8 @@ def loads(records):
 
 
 def analyze(survey, records, out, *args):
-    """Wall and CPU seconds, peak memory in MB, cost table."""
+    """Wall and CPU seconds, peak memory in MB, cost table.  The folder is new: to replace results takes longer."""
+    shutil.rmtree(out, ignore_errors=True)
     start = time.monotonic()
     child = subprocess.Popen([survey, "analyze", records, "-o", out, "--scan-date", DATE, "--no-weak",
                               *map(str, args)], stderr=subprocess.PIPE, text=True)
