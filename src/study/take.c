@@ -211,12 +211,20 @@ line_room(const struct host *line)
 	return n;
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
 /* Put down what a host shows, in place of what it showed before. */
 static void
 keep_host(struct study_builder *b, uint32_t host, const struct host *h)
 {
 	struct draft *d = &b->drafts[host];
 	struct study_host *sh = &b->st->hosts[host];
+	const char *before = NULL;
+	uint32_t text = STUDY_NO_TEXT;
 
 	if (d->grabs.first != STUDY_NONE || d->names.first != STUDY_NONE)
 		b->in_order = false; /* the old ones lie in between */
@@ -236,7 +244,9 @@ keep_host(struct study_builder *b, uint32_t host, const struct host *h)
 		study_builder_grab(b, &g);
 	}
 	for (uint32_t i = 0; i < h->nnames; i++) {
-		struct study_name n = { .text = build_text(b, h->names[i].text),
+		const char *name = h->names[i].text; /* mostly that before */
+		struct study_name n = { .text = same_text(name, before) ? text
+									: build_text(b, name),
 			.answer = STUDY_NONE,
 			.san = h->names[i].san,
 			.source = h->names[i].source,
@@ -244,6 +254,8 @@ keep_host(struct study_builder *b, uint32_t host, const struct host *h)
 			.verdict = NAME_NOT_LOOKED_UP };
 
 		study_builder_name(b, host, &n);
+		before = name;
+		text = n.text;
 	}
 	sh->as = h->asn != 0 || (h->as_name != NULL && *h->as_name != '\0')
 		     ? study_builder_as_text(b, h->asn, sh->as_name)
