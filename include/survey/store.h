@@ -8,6 +8,7 @@
 #include "survey/study.h"
 
 struct explainer;
+struct outfile;
 struct sqlite3;
 
 #define STORE_FILE "survey.db"
@@ -15,11 +16,11 @@ struct sqlite3;
 #define STORE_SCHEMA 2 /* PRAGMA user_version */
 
 /*
- * Write the whole study into an empty file.  Its bytes depend on nothing but the
+ * Write the whole study into out, which is open and empty.  Its bytes depend on nothing but the
  * study.  Returns 0; -1 with a message in *error (the caller frees it), NULL when
  * *stop was set.  stop may be NULL, and so may explainer, which is of the same study.
  */
-int store_write(const struct study *st, struct explainer *explainer, const char *path,
+int store_write(const struct study *st, struct explainer *explainer, const struct outfile *out,
     const volatile sig_atomic_t *stop, char **error);
 
 /*

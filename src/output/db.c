@@ -1,5 +1,4 @@
 /* survey.db as one of the result files. */
-#include "survey/mem.h"
 #include "survey/store.h"
 
 #include "writer.h"
@@ -7,12 +6,8 @@
 static int
 db_begin(struct writer *o, char **error)
 {
-	if (o->out.tmp == NULL) {
-		*error = xasprintf("%s is no regular file, which a database needs", o->out.path);
-		return -1;
-	}
 	/* The empty file under the temporary name becomes the database. */
-	return store_write(o->st, o->explainer, o->out.tmp, o->o->stop, error);
+	return store_write(o->st, o->explainer, &o->out, o->o->stop, error);
 }
 
 const struct output_kind output_db = { .file = STORE_FILE, .in_copy = true, .begin = db_begin };

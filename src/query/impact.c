@@ -75,8 +75,8 @@ write_store(const struct impact_options *o, const struct study *st)
 	struct outfile out;
 	int rc = -1;
 
-	if (outfile_open(&out, path) == 0 && out.tmp != NULL) {
-		if (store_write(st, NULL, out.tmp, signals_stop(), &error) == 0)
+	if (outfile_open(&out, path) == 0) {
+		if (store_write(st, NULL, &out, signals_stop(), &error) == 0)
 			rc = outfile_commit(&out);
 		else
 			outfile_abort(&out);

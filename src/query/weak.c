@@ -219,6 +219,12 @@ close_factors(struct weak_job *j, int status)
 
 /* ---- results ---- */
 
+static void
+tell_stopped(const struct weak_request *o)
+{
+	log_warn("stopped; earlier results in %s are as they were", o->path);
+}
+
 /* survey.db and weak.json, both under temporary names, then both under their own. */
 static int
 commit(struct weak_job *j)
@@ -231,12 +237,14 @@ commit(struct weak_job *j)
 	int rc = -1;
 
 	if (outfile_open(&db, db_path) == 0 && outfile_open(&json, json_path) == 0 &&
-	    db.tmp != NULL && weak_json_write(j->st, json.f) == 0 &&
-	    store_write(j->st, NULL, db.tmp, j->o->stop, &error) == 0)
+	    weak_json_write(j->st, json.f) == 0 &&
+	    store_write(j->st, NULL, &db, j->o->stop, &error) == 0)
 		rc = outfile_commit_all(both, 2);
-	if (rc != 0 && error == NULL)
-		error = xasprintf("%s: %s", dir, strerror(errno));
-	if (error != NULL)
+	if (rc != 0 && error == NULL && j->o->stop != NULL && *j->o->stop != 0)
+		tell_stopped(j->o);
+	else if (rc != 0 && error == NULL)
+		log_error("%s: %s", dir, strerror(errno));
+	else if (rc != 0)
 		log_error("%s", error);
 	outfile_abort(&db);
 	outfile_abort(&json);
@@ -431,7 +439,7 @@ test(struct weak_job *j)
 	status = weak_run(j->keys, j->st->nkeys, &w, found, &j->costs, &error);
 	if (status != WEAK_DONE) {
 		if (status == WEAK_STOPPED)
-			log_warn("stopped; earlier results in %s are as they were", o->path);
+			tell_stopped(o);
 		else
 			log_error("weak keys: %s", error);
 		free(error);

@@ -7,6 +7,7 @@
 #include "survey/base64.h"
 #include "survey/buf.h"
 #include "survey/explain.h"
+#include "survey/file.h"
 #include "survey/mem.h"
 #include "survey/name.h"
 #include "survey/publickey.h"
@@ -549,26 +550,34 @@ fill(sqlite3 *db, const struct study *st, struct explainer *explainer,
 static void
 set_error(char **error, const char *path, sqlite3 *db)
 {
-	if (db != NULL && sqlite3_errcode(db) == SQLITE_FULL)
+	int code = db != NULL ? sqlite3_errcode(db) : SQLITE_NOMEM;
+
+	if (code == SQLITE_FULL)
 		*error = xasprintf("%s: %s", path, strerror(ENOSPC));
+	else if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE)
+		*error = xasprintf("%s: a public key cannot be read again", path);
 	else
 		*error = xasprintf(
 		    "%s: SQLite: %s", path, db != NULL ? sqlite3_errmsg(db) : "no memory");
 }
 
 int
-store_write(const struct study *st, struct explainer *explainer, const char *path,
+store_write(const struct study *st, struct explainer *explainer, const struct outfile *out,
     const volatile sig_atomic_t *stop, char **error)
 {
 	sqlite3 *db = NULL;
 	int rc = -1;
 
 	*error = NULL;
-	if (store_open_file(path, SQLITE_OPEN_READWRITE, &db) == SQLITE_OK &&
+	if (out->tmp == NULL) {
+		*error = xasprintf("%s is no regular file, which a database needs", out->path);
+		return -1;
+	}
+	if (store_open_file(out->tmp, SQLITE_OPEN_READWRITE, &db) == SQLITE_OK &&
 	    fill(db, st, explainer, stop) == 0)
 		rc = 0;
 	if (rc != 0 && (stop == NULL || *stop == 0))
-		set_error(error, path, db);
+		set_error(error, out->path, db);
 	if (sqlite3_close(db) != SQLITE_OK)
 		rc = -1;
 	return rc;

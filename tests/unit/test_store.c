@@ -319,6 +319,35 @@ test_public(void **state)
 	assert_int_equal(file_remove_tree(dir), 0);
 }
 
+static int
+get_nothing(const struct study *st, uint32_t key, struct public_key *k, struct buf *scratch)
+{
+	(void)st;
+	(void)key;
+	(void)k;
+	(void)scratch;
+	return -1;
+}
+
+/* Public keys lie on a disk, which may fail: SQLite knows nothing of that. */
+static void
+test_public_gone(void **state)
+{
+	char dir[] = "/tmp/test_store.XXXXXX", *error;
+	struct output_options o = { 0 };
+	struct study *st;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	st = read_study(dir);
+	st->public_get = get_nothing;
+	assert_int_equal(output_write(st, dir, &o, &error), -1);
+	assert_non_null(strstr(error, "survey.db: a public key cannot be read again"));
+	free(error);
+	study_free(st);
+	assert_int_equal(file_remove_tree(dir), 0);
+}
+
 /* What is no survey.db of this schema is told from one. */
 static void
 test_others(void **state)
@@ -355,6 +384,7 @@ main(void)
 		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_public),
+		cmocka_unit_test(test_public_gone),
 		cmocka_unit_test(test_others),
 	};
 

@@ -272,7 +272,7 @@ empty_file(const char *path)
 }
 
 static void
-bench_writing(const char *db, const char *out)
+bench_writing(const char *db, char *out)
 {
 	struct content c = { .tables = NULL };
 	struct times plain = { .n = 0 }, ours = { .n = 0 };
@@ -291,7 +291,8 @@ bench_writing(const char *db, const char *out)
 		times_stop(&plain);
 		empty_file(out);
 		times_start(&ours);
-		if (store_write(st, NULL, out, NULL, &error) == -1)
+		if (store_write(
+			st, NULL, &(struct outfile){ .path = out, .tmp = out }, NULL, &error) == -1)
 			fail(out, error);
 		times_stop(&ours);
 	}

@@ -806,6 +806,49 @@ def case_unheard(tmp):
         equal(f"{args} >/dev/full", (status, said.count("standard output: ")), (1, 1))
 
 
+# ---- the disk is full ----
+
+def case_full_disk(tmp):
+    """Whichever file has no room: one message that names it, and earlier results are as they were."""
+    if os.geteuid() != 0:
+        print("skipped: only root can mount a small disk")
+        sys.exit(77)
+    if "FULL_DISK_IN_OWN_MOUNTS" not in os.environ:
+        done = subprocess.run(["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv],
+                              env=os.environ | {"FULL_DISK_IN_OWN_MOUNTS": "1"})
+        sys.exit(done.returncode)
+    disk = tmp / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "small", disk], check=True)
+    try:
+        fill_disk(disk)
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def fill_disk(disk):
+    run = disk / "out"
+    analyze = ("analyze", STUDY / "records.fresh.gz", "-o", run, "--country", "IE", "-m", STUDY / "mmdb", "--no-weak")
+    survey(*analyze)
+
+    def files():
+        return {p.name: p.read_bytes() for p in run.iterdir() if p.name != "run.json"}
+    before = files()
+    used = sum(map(len, before.values())) // 1024
+    named = set()
+    for command, rooms in ((analyze, (100, used // 4, used // 2, used * 3 // 4)), (("weak", run), (100, 1000))):
+        for room in rooms:
+            subprocess.run(["mount", "-o", f"remount,size={used + room}k", disk], check=True)
+            said = survey(*command, status=1)
+            errors = [x for x in said.splitlines() if "error:" in x]
+            if len(errors) != 1 or not re.fullmatch(rf"survey: error: {run}(/[a-z.-]+)?: No space left on device", errors[0]):
+                fail(f"{command[0]} with {room} kB: {said}")
+            named.add(errors[0].split(": ")[2])
+            equal(f"{command[0]} with {room} kB: results", files() == before, True)
+    if str(run / "survey.db") not in named:
+        fail("the database always fitted", named)
+
+
 # ---- what lies in the directory ----
 
 def case_status(tmp):
