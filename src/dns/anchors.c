@@ -30,17 +30,18 @@ line_at(FILE *f, const struct buf *text)
 	return n;
 }
 
-static char *
-add_record(const ldns_rr *rr, size_t line, struct buf *out)
+/* NULL, or what is wrong with it. */
+static const char *
+add_record(const ldns_rr *rr, struct buf *out)
 {
 	ldns_rr_type type = ldns_rr_get_type(rr);
 	char *text;
 
 	if ((type != LDNS_RR_TYPE_DS && type != LDNS_RR_TYPE_DNSKEY) ||
 	    ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN)
-		return xasprintf("line %zu is neither a DS nor a DNSKEY record", line);
+		return "is neither a DS nor a DNSKEY record";
 	if ((text = ldns_rr2str(rr)) == NULL)
-		return xasprintf("line %zu has no text", line);
+		return "has no text";
 	buf_adds(out, text); /* it ends with a line feed */
 	LDNS_FREE(text);
 	return NULL;
@@ -65,9 +66,11 @@ anchors_take(const char *text, size_t len, struct buf *out)
 	while (f != NULL && wrong == NULL && !feof(f)) {
 		ldns_rr *rr = NULL;
 		ldns_status status = ldns_rr_new_frm_fp_l(&rr, f, &ttl, &origin, &before, NULL);
+		const char *fault;
 
 		if (status == LDNS_STATUS_OK) {
-			wrong = add_record(rr, line_at(f, &lines), out);
+			if ((fault = add_record(rr, out)) != NULL)
+				wrong = xasprintf("line %zu %s", line_at(f, &lines), fault);
 			n++;
 		} else if (!is_directive(status)) {
 			wrong = xasprintf("line %zu is no record of a zone file: %s",
