@@ -279,13 +279,16 @@ pair_write(struct collisions *c, const struct study *s, uint32_t me, uint32_t ot
 	buf_add(&c->made, m->text, m->len);
 }
 
-/* All partners: those members of the cluster whose group has a key of mine; I am one of them. */
-static void
+/*
+ * All partners: those members of the cluster whose group has a key of mine; I am one of them.
+ * Returns how many hosts have this list.
+ */
+static uint32_t
 write_all(struct collisions *c, const struct study *s, uint32_t me)
 {
 	const struct pairs *p = c->pairs;
 	const struct study_span *members = &s->clusters[s->hosts[me].cluster].hosts;
-	uint32_t group = p->group_of[me];
+	uint32_t group = p->group_of[me], sharing = 0;
 
 	for (uint32_t i = p->gkey_first[group]; i < p->gkey_first[group + 1]; i++) {
 		uint32_t key = p->gkeys[i].key;
@@ -309,8 +312,10 @@ write_all(struct collisions *c, const struct study *s, uint32_t me)
 		if (g == group && same_as(&s->hosts[me], &s->hosts[other])) {
 			c->partner[other].own_at = at;
 			c->partner[other].own_len = (uint32_t)(c->made.len - at);
+			sharing++;
 		}
 	}
+	return sharing;
 }
 
 /* The list of a host; one that is not kept lasts until the next is made. */
@@ -326,9 +331,7 @@ list_of(struct collisions *c, const struct study *s, uint32_t me)
 			return *l;
 	}
 	buf_clear(&c->made);
-	write_all(c, s, me);
-	if (c->pairs->group_first[group + 1] - c->pairs->group_first[group] == 1 ||
-	    c->made.len > LISTS_MAX - c->kept)
+	if (write_all(c, s, me) == 1 || c->made.len > LISTS_MAX - c->kept)
 		return (struct list){ .text = c->made.data, .len = c->made.len };
 	c->kept += c->made.len;
 	l = arena_alloc(&c->a, sizeof(*l));
