@@ -98,13 +98,14 @@ begins_with(struct text t, const char *words, struct text *rest)
 		size_t len = strcspn(words, " ");
 		bool last = words[len] == '\0';
 		struct text w = next_word(&t);
-		const char *end = w.s + len;
+		const char *end;
 
 		if (w.s == w.end)
 			return false;
 		if (len != 1 || *words != '*') {
 			if ((size_t)(w.end - w.s) < len || strncasecmp(w.s, words, len) != 0)
 				return false;
+			end = w.s + len;
 			if (last && end < w.end && *end == '/')
 				t.s = end + 1;
 			else if (end < w.end &&
