@@ -72,8 +72,7 @@ int frames_find_lines(int fd, struct frames_lines *l, struct buf *torn);
 /* What ends a stream's frame after any of its blocks: a last one that is empty. */
 #define FRAMES_LAST "\x01\0\0"
 #define FRAMES_LAST_LEN 3
-/* A frame that holds a newline. */
-#define FRAMES_NEWLINE "\x28\xb5\x2f\xfd\0\x58\x09\0\0\n"
-#define FRAMES_NEWLINE_LEN 10
+/* As strerror(3), of what these functions set. */
+const char *frames_strerror(int error);
 
 #endif

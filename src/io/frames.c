@@ -257,3 +257,9 @@ frames_find_lines(int fd, struct frames_lines *l, struct buf *torn)
 	ZSTD_freeDStream(z);
 	return 0;
 }
+
+const char *
+frames_strerror(int error)
+{
+	return error == EBADMSG ? "its zstd data is damaged" : strerror(error);
+}

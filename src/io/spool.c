@@ -103,7 +103,7 @@ undo:
 	return -1;
 }
 
-/* Packed lines; a frame that was left open is ended, and so is a line that others packed without its end. */
+/* Packed lines; a frame that was left open is ended. */
 static int
 cut_torn_packed(struct spool *s, off_t size, struct buf *torn)
 {
@@ -115,8 +115,6 @@ cut_torn_packed(struct spool *s, off_t size, struct buf *torn)
 	s->cut = (uint64_t)(size - l.keep);
 	if (s->cut > 0 && ftruncate(s->fd, l.keep) == -1)
 		return -1;
-	if (l.unended)
-		return write_whole(s, FRAMES_NEWLINE, FRAMES_NEWLINE_LEN);
 	return l.open ? write_whole(s, FRAMES_LAST, FRAMES_LAST_LEN) : 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "survey/buf.h"
 #include "survey/file.h"
+#include "survey/frames.h"
 #include "survey/iplist.h"
 #include "survey/jsonw.h"
 #include "survey/log.h"
@@ -278,7 +279,7 @@ open_spool(struct collect *c, struct spool *sp, const char *name, struct buf *to
 	int rc = spool_open(sp, path, torn);
 
 	if (rc == -1)
-		log_error("%s: %s", path, strerror(errno));
+		log_error("%s: %s", path, frames_strerror(errno));
 	free(path);
 	return rc;
 }

@@ -148,7 +148,7 @@ merge_records(struct merge *m, char **error)
 
 		rc = append(src, kind, path, fileno(out->f), error);
 		if (rc == -1 && *error == NULL)
-			*error = xasprintf("%s: %s", path, strerror(errno));
+			*error = xasprintf("%s: %s", path, frames_strerror(errno));
 		free(path);
 	}
 	if (rc == -1 && *error == NULL)

@@ -288,14 +288,19 @@ test_frames(void **state)
 	assert_text(path, "theirs\nours\n", 12);
 
 	/* Without its last newline, which an empty frame and one that is skipped do not hide. */
-	n = ZSTD_compress(zst, sizeof(zst), "theirs", 6, 19);
-	n += ZSTD_compress(zst + n, sizeof(zst) - n, "", 0, 19);
-	memcpy(zst + n, "\x50\x2a\x4d\x18\1\0\0\0x", 9);
-	put_file(path, zst, n + 9);
-	assert_int_equal(spool_open(&s, path, NULL), 0);
-	assert_int_equal(spool_write(&s, "ours\n", 5), 0);
-	spool_close(&s);
-	assert_text(path, "theirs\nours\n", 12);
+	for (size_t i = 0; i < 2; i++) {
+		struct frames_lines l;
+
+		n = ZSTD_compress(zst, sizeof(zst), "theirs\n", 6 + i, 19);
+		n += ZSTD_compress(zst + n, sizeof(zst) - n, "", 0, 19);
+		memcpy(zst + n, "\x50\x2a\x4d\x18\1\0\0\0x", 9);
+		put_file(path, zst, n + 9);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		assert_int_equal(frames_find_lines(fd, &l, NULL), 0);
+		assert_int_equal(l.keep, n + 9);
+		assert_int_equal(l.unended, i == 0);
+		close(fd);
+	}
 }
 
 /* What is damaged otherwise, or is not ours, is refused and stays as it is. */

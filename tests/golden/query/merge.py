@@ -287,6 +287,17 @@ def test_refusals(tmp):
     equal("nothing is left", sorted(p.name for p in tmp.iterdir() if "survey-" in p.name or p.name == "x"), [])
 
 
+def test_damaged(tmp):
+    """Packed records that are damaged are told of, and nothing stands behind them; the rest can be merged."""
+    zstd = subprocess.run(["zstd", "-qc"], input=record("192.0.2.1", "d") * 9, stdout=subprocess.PIPE, check=True).stdout
+    for pack, data, ending in (("zstd", zstd, ".zst"), ("gzip", gzip.compress(record("192.0.2.1", "d") * 9), ".gz")):
+        runs = [make(tmp / f"{pack}{i}", data, b"", shard=i, shards=2, name="records.fresh" + ending) for i in range(2)]
+        (runs[0] / ("records.fresh" + ending)).write_bytes(data[:-9])
+        has(pack, survey("merge", "-o", tmp / pack, *runs, status=1), f"{runs[0]}/records.fresh{ending}: ", f"{pack} data")
+        equal("nothing is made", (tmp / pack).exists(), False)
+        survey("merge", "-o", tmp / pack, *runs, "--no-records")
+
+
 def test_results(tmp):
     """Directories of analyze -o: no shards, no records."""
     for i in range(2):
@@ -317,7 +328,7 @@ def test_opt_outs(tmp):
 
 
 with tempfile.TemporaryDirectory() as folder:
-    for test in (test_shards, test_packed, test_scans, test_refusals, test_results, test_opt_outs):
+    for test in (test_shards, test_packed, test_scans, test_refusals, test_damaged, test_results, test_opt_outs):
         place = pathlib.Path(folder) / test.__name__
         place.mkdir()
         test(place)
