@@ -11,6 +11,7 @@
 /* A file under a temporary name beside its final one. */
 struct outfile {
 	FILE *f;
+	char *buffer; /* of f */
 	char *path;
 	char *tmp; /* NULL: path is no regular file */
 	int dir; /* the directory of path and tmp; -1 without tmp */

@@ -17,6 +17,7 @@
 
 /* Between a file's name and six random characters: no other program makes such names, no user types them. */
 #define TEMPORARY ".survey-tmp-"
+#define OUTFILE_BUFFER (1 << 16)
 #define COPY_SIZE ((size_t)1 << 20) /* bytes of a step */
 
 /*
@@ -155,7 +156,9 @@ open_at(struct outfile *o, const char *path, bool stream)
 	*o = (struct outfile){ .path = xstrdup(path), .dir = -1 };
 	fd = stream ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : make_temporary(o);
 	if (fd != -1 && (o->f = fdopen(fd, "w")) != NULL) {
-		setvbuf(o->f, NULL, _IOFBF, 1 << 16);
+		/* One of our own: glibc ignores the size where there is none. */
+		o->buffer = xmalloc(OUTFILE_BUFFER);
+		setvbuf(o->f, o->buffer, _IOFBF, OUTFILE_BUFFER);
 		return 0;
 	}
 	saved = errno;
@@ -263,9 +266,11 @@ outfile_abort(struct outfile *o)
 		unlinkat(o->dir, path_last(o->tmp), 0);
 	if (o->path != NULL && o->dir != -1)
 		close(o->dir);
+	free(o->buffer);
 	free(o->tmp);
 	free(o->path);
 	o->f = NULL;
+	o->buffer = NULL;
 	o->path = o->tmp = NULL;
 }
 

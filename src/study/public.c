@@ -10,6 +10,7 @@
 #include "build.h"
 
 #define SPOOL_AT ((size_t)1 << 20)
+#define MOST_KEYS 1024 /* bytes that most keys take: read at once */
 
 static int
 spool_flush(struct study_builder *b)
@@ -55,21 +56,24 @@ spool_put(struct study_builder *b, uint32_t key, const struct public_key *k)
 	return b->spooled.len >= SPOOL_AT ? spool_flush(b) : 0;
 }
 
+/* Append up to len bytes; at the end of the file there are fewer. */
 static int
-read_at(int fd, void *to, size_t len, uint64_t at)
+read_at(int fd, struct buf *to, size_t len, uint64_t at)
 {
-	size_t got = 0;
+	size_t end = to->len + len;
 
-	while (got < len) {
-		ssize_t n = pread(fd, (char *)to + got, len - got, (off_t)(at + got));
+	buf_reserve(to, len);
+	while (to->len < end) {
+		ssize_t n = pread(fd, to->data + to->len, end - to->len, (off_t)at);
 
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			errno = n == 0 ? EIO : errno;
+		if (n == 0)
+			break;
+		if (n == -1 && errno != EINTR)
 			return -1;
+		if (n > 0) {
+			to->len += (size_t)n;
+			at += (uint64_t)n;
 		}
-		got += (size_t)n;
 	}
 	return 0;
 }
@@ -81,21 +85,27 @@ spool_get(const struct study *st, uint32_t key, struct public_key *k, struct buf
 	int fd = *(const int *)st->public_source;
 	struct octets *parts[PUBLIC_PARTS] = { &k->modulus, &k->exponent, &k->point,
 		&k->generator };
-	size_t all, at = 0;
 	uint32_t lens[PUBLIC_PARTS];
+	size_t at = sizeof(lens), all = at;
 
 	*k = (struct public_key){ .type = (enum public_type)sk->type,
 		.bits = sk->bits,
 		.curve = study_text(st, sk->curve) };
-	if (read_at(fd, lens, sizeof(lens), sk->public_at) == -1)
-		return -1;
-	all = 0;
-	for (size_t i = 0; i < PUBLIC_PARTS; i++)
-		all += lens[i];
 	buf_clear(scratch);
-	buf_reserve(scratch, all + 1);
-	if (read_at(fd, scratch->data, all, sk->public_at + sizeof(lens)) == -1)
+	if (read_at(fd, scratch, MOST_KEYS, sk->public_at) == -1)
 		return -1;
+	if (scratch->len >= at) {
+		memcpy(lens, scratch->data, at);
+		for (size_t i = 0; i < PUBLIC_PARTS; i++)
+			all += lens[i];
+		if (all > scratch->len &&
+		    read_at(fd, scratch, all - scratch->len, sk->public_at + scratch->len) == -1)
+			return -1;
+	}
+	if (scratch->len < all) {
+		errno = EIO;
+		return -1;
+	}
 	for (size_t i = 0; i < PUBLIC_PARTS; i++) {
 		*parts[i] = (struct octets){
 			lens[i] > 0 ? (const uint8_t *)scratch->data + at : NULL, lens[i]
