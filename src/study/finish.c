@@ -251,6 +251,8 @@ take_answers(struct study_builder *b, const struct answers *answers)
 	free(all);
 }
 
+#define TEXTS_SEEN 1024
+
 /* The names of hosts with their verdicts, into a new array. */
 struct judging {
 	struct study_builder *b;
@@ -258,8 +260,9 @@ struct judging {
 	struct verdict verdict;
 	struct name_ref *refs; /* the host's names, each text once */
 	struct study_name *judged; /* what is known of each of them */
-	size_t cap_refs, cap_judged;
-	uint32_t *place; /* by text: where in refs it may stand */
+	uint32_t *ref_of; /* by name of the host: its place in refs */
+	size_t cap_refs, cap_judged, cap_ref_of;
+	uint32_t seen[TEXTS_SEEN]; /* by a text's last digits: where in refs it may stand */
 	struct study_name *names;
 	size_t n, cap;
 };
@@ -277,20 +280,23 @@ answer_number(const struct answer *a)
 	return a != NULL ? a->number : STUDY_NONE;
 }
 
-/* The place of a text among refs, of which there are *n: a host's ports mostly give the same names. */
+/*
+ * The place of a text among refs, of which there are *n: a host's ports mostly give the same
+ * names.  One that is no longer known to be there has another place, which does no harm.
+ */
 static uint32_t
 place_of(struct judging *j, uint32_t number, size_t *n)
 {
 	const char *text = study_text_or_empty(j->b->st, number);
-	uint32_t at = j->place[number];
+	uint32_t *seen = &j->seen[number % TEXTS_SEEN];
 
-	if (at < *n && j->refs[at].text == text)
-		return at;
+	if (*seen < *n && j->refs[*seen].text == text)
+		return *seen;
 	mem_grow(&j->refs, &j->cap_refs, *n + 1, sizeof(*j->refs));
 	mem_grow(&j->judged, &j->cap_judged, *n + 1, sizeof(*j->judged));
 	j->refs[*n] = (struct name_ref){ NULL, text, strlen(text) };
 	j->judged[*n] = (struct study_name){ .verdict = NAME_NOT_LOOKED_UP, .answer = STUDY_NONE };
-	return j->place[number] = (uint32_t)(*n)++;
+	return *seen = (uint32_t)(*n)++;
 }
 
 static void
@@ -311,10 +317,12 @@ judge_host(struct judging *j, uint32_t host)
 		.source = NAME_RDNS, .answer = STUDY_NONE, .verdict = NAME_NOT_LOOKED_UP
 	};
 	struct verdict *v = &j->verdict;
-	size_t n = 0;
+	size_t n = 0, nnames = 0;
 
-	for (uint32_t k = b->drafts[host].names.first; k != STUDY_NONE; k = b->name_next[k])
-		place_of(j, st->names[k].text, &n);
+	for (uint32_t k = b->drafts[host].names.first; k != STUDY_NONE; k = b->name_next[k]) {
+		mem_grow(&j->ref_of, &j->cap_ref_of, nnames + 1, sizeof(*j->ref_of));
+		j->ref_of[nnames++] = place_of(j, st->names[k].text, &n);
+	}
 	verdict_host(v, j->answers, &h->ip, j->refs, n);
 	h->verdict = (uint8_t)v->verdict;
 	h->ptr = answer_number(v->ptr);
@@ -322,8 +330,9 @@ judge_host(struct judging *j, uint32_t host)
 	for (size_t i = 0; i < v->n; i++)
 		set_verdict(v->names[i].ref == VERDICT_RDNS ? &rdns : &j->judged[v->names[i].ref],
 		    &v->names[i]);
+	nnames = 0;
 	for (uint32_t k = b->drafts[host].names.first; k != STUDY_NONE; k = b->name_next[k]) {
-		const struct study_name *judged = &j->judged[place_of(j, st->names[k].text, &n)];
+		const struct study_name *judged = &j->judged[j->ref_of[nnames++]];
 
 		st->names[k].verdict = judged->verdict;
 		st->names[k].answer = judged->answer;
@@ -341,11 +350,17 @@ order_names(struct study_builder *b, const struct answers *answers)
 {
 	struct study *st = b->st;
 	struct judging j = { .b = b, .answers = answers };
+	/* Without PTR names each stays where it is. */
+	bool stay = b->in_order && (answers == NULL || answers_count(answers) == 0);
 
 	verdict_init(&j.verdict);
+	if (stay) {
+		j.names = st->names;
+		j.cap = b->cap_names;
+	}
 	mem_grow(&j.names, &j.cap, (size_t)st->nnames + 1, sizeof(*j.names));
-	if (answers != NULL)
-		j.place = xcalloc(st->ntexts / STUDY_TEXT_STEP + 1, sizeof(*j.place));
+	if (stay)
+		st->names = j.names;
 	for (uint32_t i = 0; i < st->nhosts; i++) {
 		size_t at = j.n;
 
@@ -358,14 +373,15 @@ order_names(struct study_builder *b, const struct answers *answers)
 		}
 		st->hosts[i].names = (struct study_span){ (uint32_t)at, (uint32_t)(j.n - at) };
 	}
-	free(st->names);
+	if (!stay)
+		free(st->names);
 	st->names = j.names;
 	st->nnames = (uint32_t)j.n;
 	free(b->name_next);
 	b->name_next = NULL;
 	free(j.refs);
 	free(j.judged);
-	free(j.place);
+	free(j.ref_of);
 	verdict_fini(&j.verdict);
 }
 
