@@ -78,7 +78,7 @@ def generate(survey, folder, hosts, offset, begin=0):
     indices = [r[0] for r in db.execute("SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")]
     for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").fetchall():
         db.execute(f"DROP INDEX {name}")
-    for table in ("hosts", "keys", "host_ports", "names", "clusters", "cluster_keys", "outcomes", "certs", "not_checked"):
+    for table in ("hosts", "keys", "host_ports", "host_names", "name_texts", "clusters", "cluster_keys", "outcomes", "certs", "not_checked"):
         db.execute(f"DELETE FROM {table}")
     number = lambda i: begin + (i if i >= offset else hosts + i)  # hosts below offset are new ones
     shared = lambda i: number(i) // 100 if i % 100 < 10 else None
@@ -96,8 +96,9 @@ def generate(survey, folder, hosts, offset, begin=0):
     rows(db, "keys", keys())
     rows(db, "host_ports", ({"host": i + 1, "port": 22, "grab": "", "key": i - i % 100 + 1 if shared(i) is not None else i + 1,
                              "key_type": "ssh-ed25519"} for i in range(hosts)))
-    rows(db, "names", ({"host": i + 1, "key": "rdns", "name": f"mx{number(i)}.example.ie", "verdict": "good",
-                        "reversed": f"mx{number(i)}.example.ie"[::-1]} for i in range(hosts)))
+    rows(db, "host_names", ({"host": i + 1, "key": "rdns", "name": i + 1, "verdict": "good"} for i in range(hosts)))
+    rows(db, "name_texts", ({"id": i + 1, "name": f"mx{number(i)}.example.ie", "reversed": f"mx{number(i)}.example.ie"[::-1]}
+                            for i in range(hosts)))
     rows(db, "clusters", ({"id": i + 1, "size": 10, "keys": 1, "shared_keys": 1, "ases": 10, "may_be": "service", "evidence_for": "",
                            "evidence_against": "", "smelly": 1} for i in range(hosts // 100)))
     rows(db, "cluster_keys", ({"cluster": i + 1, "key": 100 * i + 1, "hosts": 10} for i in range(hosts // 100)))
