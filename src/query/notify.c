@@ -149,8 +149,10 @@ tell(const struct notifying *x)
 		rows += x->v[i].rows;
 		hosts += x->v[i].nhosts;
 	}
-	log_info("%s: %zu constituencies with %llu hosts and %llu rows; %zu without a contact",
-	    x->o->out->path, told, (unsigned long long)hosts, (unsigned long long)rows, without);
+	log_info("%s: %zu %s with %llu %s and %llu %s; %zu without a contact", x->o->out->path,
+	    told, text_noun(told, "constituency", "constituencies"), (unsigned long long)hosts,
+	    text_noun(hosts, "host", "hosts"), (unsigned long long)rows,
+	    text_noun(rows, "row", "rows"), without);
 	if (x->nleft_alone > 0)
 		log_info("%zu %s in no letter", x->nleft_alone,
 		    text_noun(x->nleft_alone, "host has opted out and is",

@@ -28,12 +28,12 @@ const char *const notify_fields[] = { "constituency", "network", "asn", "as_name
 	"n_other_hosts", "n_other_hosts_is_one", "n_repaired", "n_repaired_is_one", "n_silent",
 	"n_silent_is_one", "repaired_list", "silent_list", "ssh", "openssh", "dropbear", "tls",
 	"mail", "postfix", "exim", "dovecot", "other_mail", "web", "nginx", "apache", "sections",
-	"new", "changed", "open", "host_list", "address", "name", "port_list", "port", "service",
-	"is_ssh", "key_type", "fingerprint", "severity", "severity_text", "first_seen", "last_seen",
-	"n_own_hosts", "n_own_hosts_is_one", "own_shared", "n_other_operators",
-	"n_other_operators_is_one", "finding_list", "weak_list", "kind", "text", "picture_list",
-	"picture", "cluster", "n_mail_domains", "n_mail_domains_is_one", "pinned", "tlsa_mismatch",
-	NULL };
+	"new", "changed", "open", "host_list", "address", "name", "port_list", "key_list", "ports",
+	"ports_is_one", "port", "service", "is_ssh", "key_type", "fingerprint", "severity",
+	"severity_text", "first_seen", "last_seen", "n_own_hosts", "n_own_hosts_is_one",
+	"own_shared", "n_other_operators", "n_other_operators_is_one", "finding_list", "weak_list",
+	"kind", "text", "picture_list", "picture", "cluster", "n_mail_domains",
+	"n_mail_domains_is_one", "pinned", "tlsa_mismatch", NULL };
 
 /* ---- the texts ---- */
 
@@ -266,14 +266,60 @@ port_object(struct notifying *x, const struct notice *row, const struct notice_k
 	return o;
 }
 
-/* A host with its ports of a status; NULL: it has none. */
+/* A key of a host, with the ports that show it. */
+struct host_key {
+	uint32_t key;
+	json_object *o;
+	struct buf ports; /* "25, 143" */
+	unsigned nports;
+	uint8_t last; /* row of port_table: a port may show it in several grabs */
+};
+
+static void
+add_port_of_key(struct notifying *x, const struct notice *row, const struct notice_key *k,
+    struct host_key *keys, size_t *n)
+{
+	struct host_key *one = keys;
+
+	while (one < keys + *n && one->key != k->key)
+		one++;
+	if (one == keys + *n) {
+		*one = (struct host_key){ .key = k->key, .o = port_object(x, row, k) };
+		buf_init(&one->ports);
+		(*n)++;
+	} else if (one->last == row->port) {
+		return;
+	}
+	buf_printf(&one->ports, "%s%u", one->nports++ > 0 ? ", " : "", port_table[row->port].port);
+	one->last = row->port;
+	if (notify_mismatch(x, row))
+		put_flag(one->o, "tlsa_mismatch", true);
+}
+
+static json_object *
+key_list(struct host_key *keys, size_t n)
+{
+	json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < n; i++) {
+		put_buf(keys[i].o, "ports", &keys[i].ports);
+		put_flag(keys[i].o, "ports_is_one", keys[i].nports == 1);
+		json_object_array_add(list, keys[i].o);
+		buf_fini(&keys[i].ports);
+	}
+	return list;
+}
+
+/* A host with its ports, and with its keys, of a status; NULL: it has none. */
 static json_object *
 host_object(struct notifying *x, uint32_t host, enum notice_status status)
 {
 	const struct study *st = x->n.st;
 	struct study_span rows = x->n.of_host[host];
-	json_object *o, *ports = NULL;
+	struct host_key *keys = xcalloc((size_t)st->hosts[host].grabs.n + 1, sizeof(*keys));
+	json_object *o = NULL, *ports = json_object_new_array();
 	char text[IP_STRLEN], name[254];
+	size_t nkeys = 0;
 
 	for (uint32_t r = rows.at; r < rows.at + rows.n; r++) {
 		const struct notice *row = &x->n.v[r];
@@ -281,18 +327,21 @@ host_object(struct notifying *x, uint32_t host, enum notice_status status)
 		for (uint32_t k = row->keys.at; k < row->keys.at + row->keys.n; k++) {
 			if (x->n.keys[k].status != status)
 				continue;
-			if (ports == NULL)
-				ports = json_object_new_array();
 			json_object_array_add(ports, port_object(x, row, &x->n.keys[k]));
+			add_port_of_key(x, row, &x->n.keys[k], keys, &nkeys);
 		}
 	}
-	if (ports == NULL)
-		return NULL;
+	if (nkeys == 0)
+		goto out;
 	o = json_object_new_object();
 	put_text(o, "address", ip_format(&st->hosts[host].ip, text));
 	put_text(o, "name", notify_name(st, host, name));
 	put_count(o, "n_mail_domains", x->impact != NULL ? x->impact->of_host[host] : 0);
-	put(o, "port_list", ports);
+	put(o, "port_list", json_object_get(ports));
+	put(o, "key_list", key_list(keys, nkeys));
+out:
+	json_object_put(ports);
+	free(keys);
 	return o;
 }
 

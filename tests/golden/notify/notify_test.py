@@ -466,7 +466,9 @@ def test_steps(tmp):
              64506: (pair(64506, p25=of["hostile"]), {"other"}),
              64507: (pair(64507, p22=ssh("s", "dropbear_2022.83"), p443=web("w7", "nginx/1.22.1")), {"dropbear", "nginx"}),
              64508: (pair(64508, p22=ssh("s8"), p443=web("w8", "Apache/2.4.62 (Debian)")), {"openssh", "apache"}),
-             64509: (pair(64509, p443=web("w9")), {"nginx", "apache"})}
+             64509: (pair(64509, p443=web("w9")), {"nginx", "apache"}),
+             64510: (pair(64510, p25=tls("many", banner=GREETINGS["postfix"]), p993=tls("many", banner=GREETINGS["dovecot"])),
+                     {"postfix", "dovecot"})}
     hosts = [h for v, _ in cases.values() for h in v]
     # A host of the first network runs Exim, too, with a key that nobody else has.
     hosts.append(Host("192.0.1.3", 64501, p25=tls("alone", banner=GREETINGS["exim"]), p143=of["dovecot"]))
@@ -490,6 +492,10 @@ def test_steps(tmp):
             blocks = [html.unescape(b) for b in re.findall(r"<pre>(.*?)</pre>", page, re.S)]
             equal(f"commands of {lang} AS{asn} as HTML", [line for b in blocks for line in b.splitlines() if "/exim4/" in line or "/dovecot/" in line or "smtpd" in line],
                   [line[4:] for line in raw.splitlines() if line.startswith("    ") and ("/exim4/" in line or "/dovecot/" in line or "smtpd" in line)])
+        # A key that a host shows on several ports stands there once.
+        raw, page = ((out / f"AS64510/letter.{end}").read_text(encoding="utf-8") for end in ("txt", "html"))
+        equal(f"keys of AS64510, {lang}", (len(re.findall("[Pp]orts 25, 993", raw)), raw.count(fp("many")), page.count("<td>25, 993</td>"), page.count(fp("many"))),
+              (2, 2, 2, 2))
 
 
 def words(lang):
