@@ -62,6 +62,12 @@ static const char *const statements[NTELL_STATEMENTS] = {
 	[TELL_NAMES] =
 	    "SELECT n.key, t.name, n.verdict, n.address FROM host_names n JOIN name_texts t "
 	    "ON t.id = n.name WHERE n.host = ?1 ORDER BY n.rowid",
+	/* Each name once, with what gave it. */
+	[TELL_NAME_TEXTS] =
+	    "SELECT name, verdict, address, group_concat(key, ' ') FROM (SELECT t.id, t.name, "
+	    "n.verdict, n.address, n.key, n.rowid AS at FROM host_names n JOIN name_texts t "
+	    "ON t.id = n.name WHERE n.host = ?1 ORDER BY n.rowid) GROUP BY id, verdict, address "
+	    "ORDER BY min(at)",
 	[TELL_OUTCOMES] = "SELECT port, outcome FROM outcomes WHERE host = ?1 AND outcome <> 'key' "
 			  "ORDER BY rowid",
 	/* Hosts that hold a key of this host, by AS. */
@@ -422,6 +428,31 @@ text_mail(struct finding *f, size_t run, int64_t host)
 	sqlite3_reset(s);
 }
 
+static void
+text_names(struct finding *f, size_t run, int64_t host)
+{
+	sqlite3_stmt *s = ask(f, run, TELL_NAME_TEXTS, host);
+	struct buf *out = f->out;
+
+	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
+		const char *verdict = text_of(s, 1), *address = text_of(s, 2);
+
+		buf_adds(out, "    ");
+		plain(out, text_of(s, 0), 90);
+		if (verdict != NULL)
+			buf_printf(out, "  %s", verdict);
+		if (verdict != NULL && address != NULL && strcmp(verdict, "bad") == 0) {
+			buf_adds(out, " (leads to ");
+			plain(out, address, 90);
+			buf_adds(out, ")");
+		}
+		buf_adds(out, ": ");
+		plain(out, text_of(s, 3), 400);
+		buf_adds(out, "\n");
+	}
+	sqlite3_reset(s);
+}
+
 void
 find_text_host(struct finding *f, size_t run, int64_t host)
 {
@@ -458,17 +489,7 @@ find_text_host(struct finding *f, size_t run, int64_t host)
 	text_mail(f, run, host);
 	buf_printf(out, "  names: %s\n", text_of(s, 8));
 	sqlite3_reset(s);
-	s = ask(f, run, TELL_NAMES, host);
-	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
-		buf_printf(out, "    %-10s ", text_of(s, 0));
-		plain(out, text_of(s, 1), 90);
-		if (text_of(s, 2) != NULL)
-			buf_printf(out, "  %s", text_of(s, 2));
-		if (text_of(s, 3) != NULL && strcmp(text_of(s, 2), "bad") == 0)
-			buf_printf(out, " (leads to %s)", text_of(s, 3));
-		buf_adds(out, "\n");
-	}
-	sqlite3_reset(s);
+	text_names(f, run, host);
 	text_ports(f, run, host);
 	s = ask(f, run, TELL_PARTNERS, host);
 	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {

@@ -162,8 +162,10 @@ service(const struct traits *t, struct buf *pro, struct buf *contra)
 	if (t->good * 2 > t->nhosts) {
 		score += 15;
 		buf_printf(pro, "The names of %u lead back to them. ", t->good);
-	} else {
+	} else if (t->good > 0) {
 		buf_printf(contra, "The names of only %u lead back to them. ", t->good);
+	} else {
+		buf_adds(contra, "No name was seen to lead back to its host. ");
 	}
 	if (t->nhosts > 4 * LARGE)
 		score = score > 15 ? score - 15 : 1;

@@ -236,6 +236,8 @@ def test_find(tmp):
     equal("host", (host["cluster"], host["csize"], host["asn"], host["partners"]),
           (1, 2, 64502, [{"asn": 64502, "as_name": "Net 2", "hosts": 1}]))
     equal("ports", [(p["port"], p["key"], p["key_hosts"]) for p in host["ports"]], [(22, fp("k1"), 2), (25, fp("t1"), 1)])
+    equal("a name once", [line for line in survey("find", r, "192.0.2.1").splitlines() if line.startswith("    mx1")],
+          ["    mx1.example.ie  unknown: banner p25dn p25san0"])
     rows = list(csv.DictReader(io.StringIO(survey("find", r, "192.0.2.0/24", "-f", "csv"))))
     equal("a row a host and port", [(x["ip"], x["port"]) for x in rows],
           [("192.0.2.1", "22"), ("192.0.2.1", "25"), ("192.0.2.2", "22"), ("192.0.2.2", "25")])
