@@ -273,13 +273,18 @@ def case_survey_killed(lab):
 def case_upstream_away(lab):
     """The upstream goes and comes back: failures of that time are asked again."""
     names = lab.live()
-    p = lab.start(lab.config("unbound-dot"), names)
-    resolver_pid(lab, "unbound")
-    time.sleep(1)
-    lab.stop(lab.upstream, signal.SIGKILL)
-    time.sleep(1)
-    lab.start_upstream()
-    assert p.wait(200) == 0, p.stderr.read()
+    for _ in range(4):
+        p = lab.start(lab.config("unbound-dot"), names)
+        resolver_pid(lab, "unbound")
+        time.sleep(1)
+        gone = time.monotonic()
+        lab.stop(lab.upstream, signal.SIGKILL)
+        time.sleep(1)
+        lab.start_upstream()
+        away = time.monotonic() - gone
+        assert p.wait(200) == 0, p.stderr.read()
+        if away < 5:  # a busy machine may need longer to start it than failures are asked again for
+            break
     lab.check(names)
 
 
