@@ -1,3 +1,5 @@
+#include <time.h>
+
 #include "survey/rfc3339.h"
 
 /* Days since 1970-01-01 of a date in the proleptic Gregorian calendar; why not timegm() is in docs/design.md. */
@@ -11,23 +13,6 @@ days_from_civil(int64_t y, int m, int d)
 	yoe = y - era * 400;
 	doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
 	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
-/* Its inverse. */
-static void
-civil_from_days(int64_t days, int *y, int *m, int *d)
-{
-	int64_t era, doe, yoe, doy, mp;
-
-	days += 719468;
-	era = (days >= 0 ? days : days - 146096) / 146097;
-	doe = days - era * 146097;
-	yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-	mp = (5 * doy + 2) / 153;
-	*d = (int)(doy - (153 * mp + 2) / 5 + 1);
-	*m = (int)(mp < 10 ? mp + 3 : mp - 9);
-	*y = (int)(yoe + era * 400 + (*m <= 2));
 }
 
 /* The number in exactly n digits at s, or -1. */
@@ -92,22 +77,20 @@ put_digits(char *s, int v, int n)
 const char *
 time_format(int64_t t, char out[static TIME_SIZE])
 {
-	const int64_t first = -62167219200; /* 0000-01-01T00:00:00Z */
-	int y, m, d, second;
+	time_t time = (time_t)t;
+	struct tm tm;
 
 	/* Years 0 to 9999, which is what RFC 3339 can say. */
-	if (t < first || t > 253402300799) {
+	if (t < -62167219200 || t > 253402300799 || gmtime_r(&time, &tm) == NULL) {
 		out[0] = '\0';
 		return out;
 	}
-	second = (int)((t - first) % 86400);
-	civil_from_days((t - second) / 86400, &y, &m, &d);
-	put_digits(out, y, 4);
-	put_digits(out + 5, m, 2);
-	put_digits(out + 8, d, 2);
-	put_digits(out + 11, second / 3600, 2);
-	put_digits(out + 14, second / 60 % 60, 2);
-	put_digits(out + 17, second % 60, 2);
+	put_digits(out, tm.tm_year + 1900, 4);
+	put_digits(out + 5, tm.tm_mon + 1, 2);
+	put_digits(out + 8, tm.tm_mday, 2);
+	put_digits(out + 11, tm.tm_hour, 2);
+	put_digits(out + 14, tm.tm_min, 2);
+	put_digits(out + 17, tm.tm_sec, 2);
 	out[4] = out[7] = '-';
 	out[10] = 'T';
 	out[13] = out[16] = ':';
