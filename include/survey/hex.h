@@ -20,7 +20,9 @@ hex_value(char c)
 
 /* Exactly n bytes of 2 n digits in either case; false when s is anything else, and out is of no use. */
 bool hex_parse(const char *s, size_t len, uint8_t *out, size_t n);
-/* Append n bytes in lower case. */
+/* n bytes as 2 n digits in lower case, and a NUL. */
+void hex_format(const uint8_t *p, size_t n, char *out);
+/* Append them. */
 void hex_add(struct buf *b, const uint8_t *p, size_t n);
 
 #endif

@@ -19,13 +19,21 @@ hex_parse(const char *s, size_t len, uint8_t *out, size_t n)
 }
 
 void
-hex_add(struct buf *b, const uint8_t *p, size_t n)
+hex_format(const uint8_t *p, size_t n, char *out)
 {
 	static const char digits[] = "0123456789abcdef";
 
-	buf_reserve(b, 2 * n);
 	for (size_t i = 0; i < n; i++) {
-		buf_addc(b, digits[p[i] >> 4]);
-		buf_addc(b, digits[p[i] & 15]);
+		*out++ = digits[p[i] >> 4];
+		*out++ = digits[p[i] & 15];
 	}
+	*out = '\0';
+}
+
+void
+hex_add(struct buf *b, const uint8_t *p, size_t n)
+{
+	buf_reserve(b, 2 * n);
+	hex_format(p, n, b->data + b->len);
+	b->len += 2 * n;
 }

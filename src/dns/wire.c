@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "survey/escape.h"
+#include "survey/hex.h"
 #include "survey/mem.h"
 #include "wire.h"
 
@@ -238,7 +239,6 @@ add_mx(struct wire_result *r, const ldns_rr *rr)
 static bool
 add_tlsa(struct wire_result *r, const ldns_rr *rr)
 {
-	static const char digits[] = "0123456789abcdef";
 	const uint8_t *data;
 	size_t len;
 
@@ -252,10 +252,7 @@ add_tlsa(struct wire_result *r, const ldns_rr *rr)
 	}
 	if ((data = field(rr, 3, &len)) == NULL)
 		return false;
-	for (size_t i = 0; i < len; i++) {
-		buf_addc(&r->text, digits[data[i] >> 4]);
-		buf_addc(&r->text, digits[data[i] & 15]);
-	}
+	hex_add(&r->text, data, len);
 	buf_addc(&r->text, '\0');
 	return true;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "survey/escape.h"
+#include "survey/hex.h"
 #include "survey/jsonw.h"
 
 #define FLUSH_AT ((size_t)1 << 17)
@@ -221,18 +222,9 @@ jsonw_null(struct jsonw *w)
 void
 jsonw_hex(struct jsonw *w, const uint8_t *p, size_t len)
 {
-	static const char digit[] = "0123456789abcdef";
-	char *to;
-
 	separate(w);
-	buf_reserve(&w->out, 2 * len + 2);
 	buf_addc(&w->out, '"');
-	to = w->out.data + w->out.len;
-	for (size_t i = 0; i < len; i++) {
-		*to++ = digit[p[i] >> 4];
-		*to++ = digit[p[i] & 15];
-	}
-	w->out.len += 2 * len;
+	hex_add(&w->out, p, len);
 	buf_addc(&w->out, '"');
 }
 

@@ -4,6 +4,7 @@
 
 #include "survey/base64.h"
 #include "survey/buf.h"
+#include "survey/hex.h"
 #include "survey/mem.h"
 #include "survey/name.h"
 #include "survey/transform.h"
@@ -58,15 +59,10 @@ add_names(const struct study *st, struct traces *t, uint32_t host, bool all)
 static void
 add_fingerprint(struct traces *t, const uint8_t fp[32])
 {
-	static const char digits[] = "0123456789abcdef";
 	char hex[65];
 	struct buf b;
 
-	for (size_t i = 0; i < 32; i++) {
-		hex[2 * i] = digits[fp[i] >> 4];
-		hex[2 * i + 1] = digits[fp[i] & 15];
-	}
-	hex[64] = '\0';
+	hex_format(fp, 32, hex);
 	traces_add(t, hex);
 	buf_init(&b);
 	base64_fingerprint(&b, fp);

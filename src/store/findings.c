@@ -26,7 +26,7 @@ put_findings(struct insert *r, const struct study *st)
 		buf_clear(&evidence);
 		study_evidence(st, i, &evidence);
 		insert_int(r, (int64_t)i + 1);
-		insert_int(r, (int64_t)f->key + 1);
+		insert_number(r, f->key);
 		insert_text(r, kind->name);
 		insert_text(r, finding_severity_name(kind->severity));
 		insert_copy(r, evidence.data);
@@ -43,7 +43,7 @@ put_findings(struct insert *r, const struct study *st)
 
 		for (size_t g = 0; g < f->nrefs && !r->failed; g++) {
 			insert_int(r, (int64_t)i + 1);
-			insert_int(r, (int64_t)all->refs[f->refs_at + g] + 1);
+			insert_number(r, all->refs[f->refs_at + g]);
 			insert_row(r);
 		}
 	}
@@ -58,14 +58,14 @@ put_keys(struct insert *r, const struct findings *all)
 	for (size_t g = 0; g < all->ngroups; g++) {
 		for (size_t i = 0; i < all->groups[g].n && !r->failed; i++) {
 			insert_int(r, (int64_t)g + 1);
-			insert_int(r, (int64_t)all->members[all->groups[g].at + i] + 1);
+			insert_number(r, all->members[all->groups[g].at + i]);
 			insert_row(r);
 		}
 	}
 	insert_end(r);
 	insert_begin(r, "not_checked", 2);
 	for (size_t i = 0; i < all->nskipped && !r->failed; i++) {
-		insert_int(r, (int64_t)all->skipped[i].key + 1);
+		insert_number(r, all->skipped[i].key);
 		insert_text(r, finding_skip_name(all->skipped[i].reason));
 		insert_row(r);
 	}

@@ -1,6 +1,8 @@
 #include <string.h>
 
 #include "survey/buf.h"
+#include "survey/hex.h"
+#include "survey/study.h"
 
 #include "insert.h"
 
@@ -134,6 +136,30 @@ insert_blob_copy(struct insert *r, const void *data, size_t len)
 
 	memcpy(copy, data, len);
 	value(r, SQLITE_BLOB, copy, (int64_t)len);
+}
+
+void
+insert_number(struct insert *r, uint32_t number)
+{
+	if (number != STUDY_NONE)
+		insert_int(r, (int64_t)number + 1);
+	else
+		insert_null(r);
+}
+
+void
+insert_address(struct insert *r, const struct ip *ip)
+{
+	insert_text(r, ip != NULL ? ip_format(ip, insert_room(r, IP_STRLEN)) : NULL);
+}
+
+void
+insert_hex(struct insert *r, const uint8_t *p, size_t len)
+{
+	char *text = insert_room(r, 2 * len + 1);
+
+	hex_format(p, len, text);
+	insert_text(r, text);
 }
 
 char *

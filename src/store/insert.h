@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "survey/ip.h"
 #include "survey/mem.h"
 
 #define INSERT_ROWS 16 /* more gain nothing */
@@ -50,6 +51,11 @@ void insert_int(struct insert *r, int64_t v);
 void insert_text(struct insert *r, const char *s);
 void insert_copy(struct insert *r, const char *s);
 void insert_blob_copy(struct insert *r, const void *data, size_t len);
+
+/* A number of something, from 1 in the database; STUDY_NONE and no address are NULL. */
+void insert_number(struct insert *r, uint32_t number);
+void insert_address(struct insert *r, const struct ip *ip);
+void insert_hex(struct insert *r, const uint8_t *p, size_t len);
 
 /* Room for a text of that size, such as insert_text() takes. */
 char *insert_room(struct insert *r, size_t size);

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "survey/buf.h"
 #include "survey/hex.h"
 #include "survey/impact.h"
 #include "survey/mem.h"
@@ -84,7 +83,7 @@ put_domains(struct writing *w)
 	for (uint32_t i = 0; i < m->ndomains && !w->r->failed; i++) {
 		const struct mail_domain *d = &m->domains[i];
 
-		insert_int(w->r, (int64_t)i + 1);
+		insert_number(w->r, i);
 		insert_text(w->r, mail_text(m, d->name));
 		insert_text(w->r, mail_route_name((enum mail_route)d->route));
 		put_outcome(w->r, d->outcome);
@@ -102,7 +101,7 @@ put_domains(struct writing *w)
 		const struct mail_span *s = &m->domains[i].mx;
 
 		for (uint32_t k = s->at; k < s->at + s->n && !w->r->failed; k++) {
-			insert_int(w->r, (int64_t)i + 1);
+			insert_number(w->r, i);
 			insert_int(w->r, w->id[m->mx[k].host]);
 			insert_int(w->r, m->mx[k].preference);
 			insert_row(w->r);
@@ -120,7 +119,7 @@ put_hosts(struct writing *w)
 	for (uint32_t i = 0; i < w->nhosts && !w->r->failed; i++) {
 		const struct mail_host *h = &m->hosts[w->hosts[i]];
 
-		insert_int(w->r, (int64_t)i + 1);
+		insert_number(w->r, i);
 		insert_text(w->r, mail_text(m, h->name));
 		put_outcome(w->r, h->outcome[0]);
 		put_outcome(w->r, h->outcome[1]);
@@ -137,9 +136,8 @@ put_hosts(struct writing *w)
 		const struct mail_span *s = &m->hosts[w->hosts[i]].addresses;
 
 		for (uint32_t k = s->at; k < s->at + s->n && !w->r->failed; k++) {
-			insert_int(w->r, (int64_t)i + 1);
-			insert_text(
-			    w->r, ip_format(&m->addresses[k], insert_room(w->r, IP_STRLEN)));
+			insert_number(w->r, i);
+			insert_address(w->r, &m->addresses[k]);
 			insert_row(w->r);
 		}
 	}
@@ -150,9 +148,7 @@ static void
 put_tlsa(struct writing *w)
 {
 	const struct mail *m = w->m;
-	struct buf hex;
 
-	buf_init(&hex);
 	insert_begin(w->r, "tlsa", 6);
 	for (uint32_t i = 0; i < w->nhosts; i++) {
 		const struct mail_span *s = &m->hosts[w->hosts[i]].tlsa;
@@ -160,22 +156,16 @@ put_tlsa(struct writing *w)
 		for (uint32_t k = s->at; k < s->at + s->n && !w->r->failed; k++) {
 			const struct mail_tlsa *t = &m->tlsa[k];
 
-			buf_clear(&hex);
-			hex_add(&hex, m->blob + t->data, t->len);
-			insert_int(w->r, (int64_t)i + 1);
+			insert_number(w->r, i);
 			insert_int(w->r, t->usage);
 			insert_int(w->r, t->selector);
 			insert_int(w->r, t->matching);
-			insert_copy(w->r, hex.len > 0 ? hex.data : "");
-			if (w->x->record_key[k] != STUDY_NONE)
-				insert_int(w->r, (int64_t)w->x->record_key[k] + 1);
-			else
-				insert_null(w->r);
+			insert_hex(w->r, m->blob + t->data, t->len);
+			insert_number(w->r, w->x->record_key[k]);
 			insert_row(w->r);
 		}
 	}
 	insert_end(w->r);
-	buf_fini(&hex);
 }
 
 void

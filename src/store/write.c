@@ -29,13 +29,6 @@ put_known(struct insert *r, int64_t v)
 		insert_null(r);
 }
 
-/* A number of something, from 1 in the database. */
-static void
-put_number(struct insert *r, uint32_t number)
-{
-	put_known(r, number == STUDY_NONE ? -1 : (int64_t)number + 1);
-}
-
 static void
 put_fact(struct insert *r, uint8_t f)
 {
@@ -46,26 +39,6 @@ static void
 put_time(struct insert *r, int64_t t)
 {
 	insert_text(r, t != TIME_UNKNOWN ? time_format(t, insert_room(r, TIME_SIZE)) : NULL);
-}
-
-static void
-put_address(struct insert *r, const struct ip *ip)
-{
-	insert_text(r, ip != NULL ? ip_format(ip, insert_room(r, IP_STRLEN)) : NULL);
-}
-
-static void
-put_hex(struct insert *r, const uint8_t *p, size_t len)
-{
-	static const char digits[] = "0123456789abcdef";
-	char *text = insert_room(r, 2 * len + 1);
-
-	for (size_t i = 0; i < len; i++) {
-		text[2 * i] = digits[p[i] >> 4];
-		text[2 * i + 1] = digits[p[i] & 15];
-	}
-	text[2 * len] = '\0';
-	insert_text(r, text);
 }
 
 static void
@@ -89,7 +62,7 @@ put_runs(struct insert *r, const struct study *st)
 			hosts += st->hosts[h].run == i;
 			in += st->hosts[h].run == i && st->hosts[h].out == OUT_NONE;
 		}
-		put_number(r, i);
+		insert_number(r, i);
 		insert_text(r, study_text(st, run->name));
 		insert_text(r, study_text(st, run->program));
 		insert_text(r, study_text(st, run->source));
@@ -123,9 +96,9 @@ put_hosts(struct insert *r, const struct study *st)
 									 : NULL;
 		bool in = h->out == OUT_NONE;
 
-		put_number(r, i);
-		put_number(r, h->run);
-		put_address(r, &h->ip);
+		insert_number(r, i);
+		insert_number(r, h->run);
+		insert_address(r, &h->ip);
 		insert_int(r, (int64_t)h->record);
 		insert_text(r, h->country[0] != '\0' ? h->country : NULL);
 		put_known(r, st->ases[h->as].asn > 0 ? (int64_t)st->ases[h->as].asn : -1);
@@ -139,7 +112,7 @@ put_hosts(struct insert *r, const struct study *st)
 		put_known(r, in ? (int64_t)h->nrcs : -1);
 		insert_text(r, host_verdict_name((enum host_verdict)h->verdict));
 		insert_text(r, study_text(st, h->rdns));
-		put_number(r, h->ptr);
+		insert_number(r, h->ptr);
 		insert_row(r);
 	}
 	insert_end(r);
@@ -175,9 +148,9 @@ put_keys(struct insert *r, const struct study *st)
 			r->failed = true;
 			break;
 		}
-		put_number(r, i);
+		insert_number(r, i);
 		if (k->named)
-			put_hex(r, k->fp, KEY_LEN);
+			insert_hex(r, k->fp, KEY_LEN);
 		else
 			insert_null(r);
 		put_ssh_fp(r, &text, k);
@@ -207,12 +180,12 @@ put_certs(struct insert *r, const struct study *st)
 	for (uint32_t i = 0; i < st->ncerts && !r->failed; i++) {
 		const struct study_cert *c = &st->certs[i];
 
-		put_number(r, i);
+		insert_number(r, i);
 		if (c->has_sha256)
-			put_hex(r, c->sha256, sizeof(c->sha256));
+			insert_hex(r, c->sha256, sizeof(c->sha256));
 		else
 			insert_null(r);
-		put_number(r, c->key);
+		insert_number(r, c->key);
 		insert_text(r, study_text(st, c->serial));
 		insert_text(r, study_text(st, c->subject));
 		insert_text(r, study_text(st, c->issuer));
@@ -231,7 +204,7 @@ put_open_ports(struct insert *r, const struct study *st, uint32_t host)
 	for (int port = 0; port < NPORTS; port++) {
 		if (st->hosts[host].outcome[port] != OUTCOME_OPEN)
 			continue;
-		put_number(r, host);
+		insert_number(r, host);
 		insert_int(r, port_table[port].port);
 		insert_text(r, "");
 		insert_row(r);
@@ -248,11 +221,11 @@ put_ports(struct insert *r, const struct study *st)
 		for (uint32_t k = h->grabs.at; k < h->grabs.at + h->grabs.n; k++) {
 			const struct study_grab *g = &st->grabs[k];
 
-			put_number(r, i);
+			insert_number(r, i);
 			insert_int(r, port_table[g->port].port);
 			insert_text(r, study_text_or_empty(st, g->grab));
-			put_number(r, g->key);
-			put_number(r, g->cert);
+			insert_number(r, g->key);
+			insert_number(r, g->cert);
 			insert_text(r, study_text(st, g->version));
 			put_known(r, g->cipher);
 			insert_text(r, study_text(st, g->alg));
@@ -281,7 +254,7 @@ put_outcomes(struct insert *r, const struct study *st)
 
 			if (outcome == OUTCOME_NOT_ASKED)
 				continue;
-			put_number(r, i);
+			insert_number(r, i);
 			insert_int(r, port_table[port].port);
 			insert_text(r, port_outcome_name((enum port_outcome)outcome));
 			insert_row(r);
@@ -358,13 +331,13 @@ put_names(struct insert *r, const struct study *st)
 		for (uint32_t k = h->names.at; k < h->names.at + h->names.n; k++) {
 			const struct study_name *n = &st->names[k];
 
-			put_number(r, i);
+			insert_number(r, i);
 			insert_text(r, study_name_key(n, insert_room(r, HOST_KEY_SIZE)));
 			insert_int(r, ids[n->text]);
 			insert_text(
 			    r, n->verdict < NAME_NVERDICTS ? study_name_verdict(n->verdict) : NULL);
-			put_address(r, deciding_address(st, h, n));
-			put_number(r, n->answer);
+			insert_address(r, deciding_address(st, h, n));
+			insert_number(r, n->answer);
 			insert_row(r);
 		}
 	}
@@ -394,7 +367,7 @@ put_dns(struct insert *r, const struct study *st)
 				buf_addc(&b, '\n');
 			buf_adds(&b, study_text_or_empty(st, st->targets[a->targets.at + k]));
 		}
-		put_number(r, i);
+		insert_number(r, i);
 		insert_text(r, study_text_or_empty(st, a->name));
 		insert_text(r, dns_type_name((enum dns_type)a->type));
 		insert_text(r, dns_outcome_name((enum dns_outcome)a->outcome));
@@ -447,7 +420,7 @@ put_clusters(struct insert *r, const struct study *st, struct explainer *explain
 			uint32_t key = study_cluster_key(st, c, k);
 
 			insert_int(r, c->id);
-			put_number(r, key);
+			insert_number(r, key);
 			insert_int(r, st->keys[key].nhosts);
 			insert_row(r);
 		}
@@ -495,7 +468,7 @@ put_others(struct insert *r, const struct study *st)
 
 		for (uint32_t k = o->keys.at; k < o->keys.at + o->keys.n; k++) {
 			insert_int(r, st->clusters[o->cluster].id);
-			put_number(r, st->others_keys[k].key);
+			insert_number(r, st->others_keys[k].key);
 			insert_int(r, port_table[st->others_keys[k].port].port);
 			insert_row(r);
 		}
