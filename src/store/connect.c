@@ -25,7 +25,7 @@ store_db_path(const char *path)
 }
 
 static int
-query_number(sqlite3 *db, const char *sql)
+pragma_number(sqlite3 *db, const char *sql)
 {
 	sqlite3_stmt *s = NULL;
 	int n = -1;
@@ -152,10 +152,10 @@ store_try_open(const char *file, sqlite3 **db, char **error)
 		*db = NULL;
 		return -1;
 	}
-	schema = query_number(*db, "PRAGMA user_version");
+	schema = pragma_number(*db, "PRAGMA user_version");
 	/* Before 1.1 was complete, its schema lacked tables and columns. */
 	if (schema == STORE_SCHEMA &&
-	    query_number(*db, "PRAGMA application_id") == STORE_APPLICATION && has_our_tables(*db))
+	    pragma_number(*db, "PRAGMA application_id") == STORE_APPLICATION && has_our_tables(*db))
 		return 1;
 	sqlite3_close(*db);
 	*db = NULL;

@@ -357,10 +357,9 @@ order_names(struct study_builder *b, const struct answers *answers)
 	if (stay) {
 		j.names = st->names;
 		j.cap = b->cap_names;
+	} else {
+		mem_grow(&j.names, &j.cap, (size_t)st->nnames + 1, sizeof(*j.names));
 	}
-	mem_grow(&j.names, &j.cap, (size_t)st->nnames + 1, sizeof(*j.names));
-	if (stay)
-		st->names = j.names;
 	for (uint32_t i = 0; i < st->nhosts; i++) {
 		size_t at = j.n;
 
