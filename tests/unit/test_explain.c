@@ -43,19 +43,11 @@ add_key(struct study_builder *b, uint32_t host, unsigned port, const char *word,
     const struct shown *cert, const char *software)
 {
 	uint8_t row = (uint8_t)port_index(port), fp[KEY_LEN] = { 0 };
-	struct study_grab g = { .host = host,
-		.cert = STUDY_NONE,
-		.bits = -1,
-		.cipher = -1,
-		.at = TIME_UNKNOWN,
-		.port = row,
-		.kind = (uint8_t)port_table[row].kind,
-		.trusted = FACT_UNKNOWN,
-		.timely = FACT_UNKNOWN,
-		.software = text(b, software) };
+	struct study_grab g;
 
 	snprintf((char *)fp, sizeof(fp), "%s", word);
-	g.key = study_builder_key(b, fp, g.kind);
+	g = study_grab_plain(host, row, study_builder_key(b, fp, port_table[row].kind));
+	g.software = text(b, software);
 	if (cert != NULL && cert->subject != NULL) {
 		struct study_cert c = { .key = g.key,
 			.self_signed = cert->self_signed ? FACT_YES : FACT_NO,
