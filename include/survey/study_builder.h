@@ -93,9 +93,9 @@ uint32_t study_builder_as_text(struct study_builder *b, uint32_t asn, uint32_t n
 /* A text by its number, NULL for none; until the next text is taken up. */
 const char *study_builder_text_of(const struct study_builder *b, uint32_t text);
 /* The key of that fingerprint. */
-uint32_t study_builder_key(struct study_builder *b, const uint8_t fp[KEY_LEN], uint8_t kind);
+uint32_t study_builder_key(struct study_builder *b, const uint8_t fp[KEY_LEN], enum key_kind kind);
 /* One more key that has no fingerprint. */
-uint32_t study_builder_unnamed_key(struct study_builder *b, uint8_t kind);
+uint32_t study_builder_unnamed_key(struct study_builder *b, enum key_kind kind);
 /* A key's plain members (type, bits, …) where they came without the key itself; until the next key. */
 struct study_key *study_builder_key_facts(struct study_builder *b, uint32_t key);
 /* The certificate with these members; key is its key's number. */

@@ -308,8 +308,7 @@ put_port(struct gather *im, uint32_t from, uint32_t host, int row, uint32_t at)
 		n++;
 	}
 	if (n == 0 && s->odd) /* nobody says who else has it */
-		put_grab(im, host, row,
-		    study_builder_unnamed_key(im->b, (uint8_t)port_table[row].kind), f);
+		put_grab(im, host, row, study_builder_unnamed_key(im->b, port_table[row].kind), f);
 	return at;
 }
 

@@ -151,8 +151,8 @@ read_key(struct gather *im, struct simd_node key)
 {
 	struct simd_text fp = simd_string(simd_get(key, "fp"));
 	struct simd_iter it = simd_iterate(simd_get(key, "at"));
-	uint8_t kind = text_is(simd_string(simd_get(key, "kind")), "ssh") ? KEY_SSH_HOST
-									  : KEY_TLS_SPKI;
+	enum key_kind kind = text_is(simd_string(simd_get(key, "kind")), "ssh") ? KEY_SSH_HOST
+										: KEY_TLS_SPKI;
 	uint8_t bytes[KEY_LEN];
 	struct simd_node node;
 	uint32_t number;
@@ -405,7 +405,7 @@ read_fingerprint(struct gather *im, uint32_t host, int row, struct simd_text fp)
 	uint8_t bytes[KEY_LEN];
 
 	if (hex_parse(fp.s, fp.len, bytes, KEY_LEN)) {
-		s->key = study_builder_key(im->b, bytes, (uint8_t)port_table[row].kind);
+		s->key = study_builder_key(im->b, bytes, port_table[row].kind);
 	} else if (!s->odd) {
 		s->odd = true;
 		im->odd_keys++;
@@ -567,8 +567,7 @@ take_links(struct gather *im)
 		if (count[root] < 2)
 			continue;
 		if (root == i)
-			key[i] = study_builder_unnamed_key(
-			    im->b, (uint8_t)port_table[i % NPORTS].kind);
+			key[i] = study_builder_unnamed_key(im->b, port_table[i % NPORTS].kind);
 		gather_use(im, i / NPORTS, (int)(i % NPORTS), key[root]);
 	}
 	free(count);

@@ -245,17 +245,18 @@ study_builder_as_text(struct study_builder *b, uint32_t asn, uint32_t text)
 }
 
 static uint32_t
-new_key(struct study_builder *b, uint8_t kind)
+new_key(struct study_builder *b, enum key_kind kind)
 {
 	struct study *st = b->st;
 
 	mem_grow(&st->keys, &b->cap_keys, (size_t)st->nkeys + 1, sizeof(*st->keys));
-	st->keys[st->nkeys] = (struct study_key){ .kind = kind, .public_key = PUBLIC_ABSENT };
+	st->keys[st->nkeys] = (struct study_key){ .kind = (uint8_t)kind,
+		.public_key = PUBLIC_ABSENT };
 	return st->nkeys++;
 }
 
 uint32_t
-study_builder_key(struct study_builder *b, const uint8_t fp[KEY_LEN], uint8_t kind)
+study_builder_key(struct study_builder *b, const uint8_t fp[KEY_LEN], enum key_kind kind)
 {
 	uint32_t h = hashtab_hash(&b->keys, fp, KEY_LEN), i;
 	size_t at;
@@ -273,7 +274,7 @@ study_builder_key(struct study_builder *b, const uint8_t fp[KEY_LEN], uint8_t ki
 }
 
 uint32_t
-study_builder_unnamed_key(struct study_builder *b, uint8_t kind)
+study_builder_unnamed_key(struct study_builder *b, enum key_kind kind)
 {
 	return new_key(b, kind);
 }
