@@ -53,7 +53,6 @@ enum tell_statement {
 	TELL_PORTS,
 	TELL_WEAK, /* findings of a key */
 	TELL_NAMES,
-	TELL_NAME_TEXTS,
 	TELL_OUTCOMES,
 	TELL_PARTNERS,
 	TELL_CLUSTERED, /* takes an address */

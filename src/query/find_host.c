@@ -33,6 +33,22 @@ put_text(struct jsonw *w, const char *key, sqlite3_stmt *s, int c)
 		jsonw_string(w, t);
 }
 
+/* The words of a text as an array. */
+static void
+put_words(struct jsonw *w, const char *key, sqlite3_stmt *s, int c)
+{
+	const char *t = text_of(s, c);
+	size_t len;
+
+	jsonw_key(w, key);
+	jsonw_array(w);
+	for (; t != NULL && *t != '\0'; t += len + (t[len] == ' ')) {
+		len = strcspn(t, " ");
+		jsonw_stringn(w, t, len);
+	}
+	jsonw_end_array(w);
+}
+
 static void
 put_number(struct jsonw *w, const char *key, sqlite3_stmt *s, int c)
 {
@@ -60,14 +76,8 @@ static const char *const statements[NTELL_STATEMENTS] = {
 	    "WHERE p.host = ?1 ORDER BY p.rowid",
 	[TELL_WEAK] = "SELECT kind, severity, evidence FROM findings WHERE key = ?1 ORDER BY id",
 	[TELL_NAMES] =
-	    "SELECT n.key, t.name, n.verdict, n.address FROM host_names n JOIN name_texts t "
+	    "SELECT t.name, n.verdict, n.address, n.sources FROM host_names n JOIN name_texts t "
 	    "ON t.id = n.name WHERE n.host = ?1 ORDER BY n.rowid",
-	/* Each name once, with what gave it. */
-	[TELL_NAME_TEXTS] =
-	    "SELECT name, verdict, address, group_concat(key, ' ') FROM (SELECT t.id, t.name, "
-	    "n.verdict, n.address, n.key, n.rowid AS at FROM host_names n JOIN name_texts t "
-	    "ON t.id = n.name WHERE n.host = ?1 ORDER BY n.rowid) GROUP BY id, verdict, address "
-	    "ORDER BY min(at)",
 	[TELL_OUTCOMES] = "SELECT port, outcome FROM outcomes WHERE host = ?1 AND outcome <> 'key' "
 			  "ORDER BY rowid",
 	/* Hosts that hold a key of this host, by AS. */
@@ -307,10 +317,10 @@ find_json_host(struct finding *f, size_t run, int64_t host)
 	jsonw_array(w);
 	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
 		jsonw_object(w);
-		put_text(w, "source", s, 0);
-		put_text(w, "name", s, 1);
-		put_text(w, "verdict", s, 2);
-		put_text(w, "address", s, 3);
+		put_text(w, "name", s, 0);
+		put_text(w, "verdict", s, 1);
+		put_text(w, "address", s, 2);
+		put_words(w, "sources", s, 3);
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
@@ -431,7 +441,7 @@ text_mail(struct finding *f, size_t run, int64_t host)
 static void
 text_names(struct finding *f, size_t run, int64_t host)
 {
-	sqlite3_stmt *s = ask(f, run, TELL_NAME_TEXTS, host);
+	sqlite3_stmt *s = ask(f, run, TELL_NAMES, host);
 	struct buf *out = f->out;
 
 	while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {

@@ -29,7 +29,7 @@
 	"host, port, grab, key, cert, version, cipher_suite, key_type, key_bits, p.curve, " \
 	"browser_trusted, timely, software, kex, sha1_only, time FROM host_ports p "
 #define GRAB_COLUMNS "host, port, grab, key FROM host_ports p "
-#define NAME_COLUMNS "host, key, name, verdict, answer FROM host_names "
+#define NAME_COLUMNS "host, name, sources, verdict, answer FROM host_names "
 #define DNS_COLUMNS "id, name, type, outcome, at, ms, answers FROM dns "
 
 /* What a part of the hosts needs.  ?1 is the cluster's id. */

@@ -414,10 +414,10 @@ read_name(struct reading *r, sqlite3_stmt *s)
 	uint32_t host = host_of(r, s, 0), at;
 	struct study_name n = { .verdict = NAME_NOT_LOOKED_UP };
 	size_t len;
-	const char *t = column_text(s, 1, &len);
+	const char *t, *end;
 
-	at = ids_find(&r->name_texts, sqlite3_column_int64(s, 2));
-	if (host == STUDY_NONE || at == STUDY_NONE || !study_name_key_parse(t, len, &n)) {
+	at = ids_find(&r->name_texts, sqlite3_column_int64(s, 1));
+	if (host == STUDY_NONE || at == STUDY_NONE) {
 		r->bad++;
 		return;
 	}
@@ -430,7 +430,18 @@ read_name(struct reading *r, sqlite3_stmt *s)
 			n.verdict = (uint8_t)v;
 	}
 	n.answer = ids_find(&r->answers, sqlite3_column_int64(s, 4));
-	study_builder_name(r->b, host, &n);
+	t = column_text(s, 2, &len);
+	end = t + len;
+	do {
+		const char *blank = memchr(t, ' ', (size_t)(end - t));
+
+		len = (size_t)((blank != NULL ? blank : end) - t);
+		if (study_name_key_parse(t, len, &n))
+			study_builder_name(r->b, host, &n);
+		else
+			r->bad++;
+		t += len + 1;
+	} while (t <= end);
 }
 
 void

@@ -319,21 +319,70 @@ put_name_texts(struct insert *r, const struct study *st)
 	return ids;
 }
 
+/* A host's names that are one name. */
+struct same_names {
+	const struct study *st;
+	uint32_t *first; /* by text: the number of the last host's first name with it, from 1 */
+	/* By place among the host's names: the next of the same name; of the first one, the last. */
+	uint32_t *next, *last;
+	size_t cap_next, cap_last;
+};
+
+/* Link each name to those that it repeats: next is 0 at the last, last 0 at all but the first. */
+static void
+link_names(struct same_names *same, const struct study_host *h)
+{
+	const struct study_name *names = same->st->names;
+	uint32_t at = h->names.at;
+
+	mem_grow(&same->next, &same->cap_next, h->names.n, sizeof(*same->next));
+	mem_grow(&same->last, &same->cap_last, h->names.n, sizeof(*same->last));
+	for (uint32_t k = 0; k < h->names.n; k++) {
+		const struct study_name *n = &names[at + k];
+		uint32_t first = same->first[n->text];
+
+		same->next[k] = same->last[k] = 0;
+		if (first > at && names[first - 1].verdict == n->verdict &&
+		    names[first - 1].answer == n->answer) {
+			first -= at + 1;
+			same->next[same->last[first] - 1] = k;
+			same->last[first] = k + 1;
+		} else {
+			same->first[n->text] = at + k + 1;
+			same->last[k] = k + 1;
+		}
+	}
+}
+
 static void
 put_names(struct insert *r, const struct study *st)
 {
 	uint32_t *ids = put_name_texts(r, st);
+	struct same_names same = { .st = st,
+		.first = xcalloc(st->ntexts / STUDY_TEXT_STEP + 1, sizeof(*same.first)) };
+	char key[HOST_KEY_SIZE];
+	struct buf sources;
 
+	buf_init(&sources);
 	insert_begin(r, "host_names", 6);
 	for (uint32_t i = 0; i < st->nhosts && !r->failed; i++) {
 		const struct study_host *h = &st->hosts[i];
 
-		for (uint32_t k = h->names.at; k < h->names.at + h->names.n; k++) {
-			const struct study_name *n = &st->names[k];
+		link_names(&same, h);
+		for (uint32_t k = 0; k < h->names.n; k++) {
+			const struct study_name *n = &st->names[h->names.at + k];
 
+			if (same.last[k] == 0)
+				continue;
+			buf_clear(&sources);
+			buf_adds(&sources, study_name_key(n, key));
+			for (uint32_t next = same.next[k]; next != 0; next = same.next[next]) {
+				buf_addc(&sources, ' ');
+				buf_adds(&sources, study_name_key(n + (next - k), key));
+			}
 			insert_number(r, i);
-			insert_text(r, study_name_key(n, insert_room(r, HOST_KEY_SIZE)));
 			insert_int(r, ids[n->text]);
+			insert_copy(r, sources.data);
 			insert_text(
 			    r, n->verdict < NAME_NVERDICTS ? study_name_verdict(n->verdict) : NULL);
 			insert_address(r, deciding_address(st, h, n));
@@ -342,6 +391,10 @@ put_names(struct insert *r, const struct study *st)
 		}
 	}
 	insert_end(r);
+	buf_fini(&sources);
+	free(same.first);
+	free(same.next);
+	free(same.last);
 	free(ids);
 }
 

@@ -345,6 +345,35 @@ judge_host(struct judging *j, uint32_t host)
 		put_name(j, &st->names[k]);
 }
 
+/* The PTR name, then by port, source and number: the order in which a host's record gives them. */
+static uint32_t
+name_rank(const struct study_name *n)
+{
+	return n->source == NAME_RDNS
+		   ? 0
+		   : 1 + ((uint32_t)n->port << 18 | (uint32_t)n->source << 16 | n->san);
+}
+
+static int
+cmp_names(const void *a, const void *b)
+{
+	uint32_t x = name_rank(a), y = name_rank(b);
+
+	return x < y ? -1 : x > y;
+}
+
+/* Records give them in order, survey.db by name. */
+static void
+sort_names(struct study_name *names, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (cmp_names(&names[i - 1], &names[i]) > 0) {
+			qsort(names, n, sizeof(*names), cmp_names);
+			return;
+		}
+	}
+}
+
 static void
 order_names(struct study_builder *b, const struct answers *answers)
 {
@@ -369,6 +398,7 @@ order_names(struct study_builder *b, const struct answers *answers)
 			for (uint32_t k = b->drafts[i].names.first; k != STUDY_NONE;
 			     k = b->name_next[k])
 				put_name(&j, &st->names[k]);
+			sort_names(j.names + at, j.n - at);
 		}
 		st->hosts[i].names = (struct study_span){ (uint32_t)at, (uint32_t)(j.n - at) };
 	}

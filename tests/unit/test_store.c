@@ -348,6 +348,87 @@ test_public_gone(void **state)
 	assert_int_equal(file_remove_tree(dir), 0);
 }
 
+static void
+put_name(struct study_builder *b, uint32_t host, const char *key, const char *text)
+{
+	struct study_name n = { .answer = STUDY_NONE, .verdict = NAME_NOT_LOOKED_UP };
+
+	assert_true(study_name_key_parse(key, strlen(key), &n));
+	n.text = study_builder_text(b, text, strlen(text));
+	study_builder_name(b, host, &n);
+}
+
+/* The names' texts and sources, as "name: source source; ". */
+static char *
+names_in(const char *dir)
+{
+	char *path = path_join(dir, "survey.db"), *said;
+	sqlite3 *db;
+	sqlite3_stmt *s;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_prepare_v2(
+		db, "SELECT group_concat(name || ': ' || sources, '; ') FROM names", -1, &s, NULL),
+	    SQLITE_OK);
+	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+	said = xstrdup((const char *)sqlite3_column_text(s, 0));
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+	free(path);
+	return said;
+}
+
+/* On disk a host's name is one row with its sources; in memory names are in the order of the ports. */
+static void
+test_names(void **state)
+{
+	static const char *const keys[] = { "rdns", "p25dn", "p25san0", "p25san10", "p443dn" };
+	char dir[] = "/tmp/test_store.XXXXXX", *path, *said, key[HOST_KEY_SIZE];
+	struct study_builder *b = study_builder_new();
+	struct study *st;
+	struct ip ip = ip_from_v4(0xc6121401);
+	uint32_t host = study_builder_address(b, &ip);
+	sqlite3 *db;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	path = path_join(dir, "survey.db");
+	put_name(b, host, "p443dn", "a.example");
+	put_name(b, host, "p25san10", "b.example");
+	put_name(b, host, "p25san0", "c.example");
+	put_name(b, host, "rdns", "b.example");
+	put_name(b, host, "p25dn", "a.example");
+	st = study_builder_finish(b, NULL);
+	write_study(st, dir);
+	study_free(st);
+	said = names_in(dir);
+	assert_string_equal(
+	    said, "b.example: rdns p25san10; a.example: p25dn p443dn; c.example: p25san0");
+	free(said);
+	st = study_open(dir, STUDY_ALL, 0);
+	assert_int_equal(st->hosts[0].names.n, 5);
+	for (int i = 0; i < 5; i++)
+		assert_string_equal(study_name_key(&st->names[i], key), keys[i]);
+	study_free(st);
+
+	/* What is no source is counted; the others stay. */
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+			     "UPDATE host_names SET sources = 'p25dn  p26dn p25san0 ' WHERE "
+			     "sources = 'p25san0'; UPDATE host_names SET sources = '' WHERE "
+			     "sources = 'p25dn p443dn'",
+			     NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(db);
+	st = study_open(dir, STUDY_ALL, 0);
+	assert_int_equal(st->hosts[0].names.n, 4);
+	assert_int_equal(st->bad, 4);
+	study_free(st);
+	free(path);
+	assert_int_equal(file_remove_tree(dir), 0);
+}
+
 /* What is no survey.db of this schema is told from one. */
 static void
 test_others(void **state)
@@ -385,6 +466,7 @@ main(void)
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_public),
 		cmocka_unit_test(test_public_gone),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_others),
 	};
 

@@ -96,7 +96,7 @@ def generate(survey, folder, hosts, offset, begin=0):
     rows(db, "keys", keys())
     rows(db, "host_ports", ({"host": i + 1, "port": 22, "grab": "", "key": i - i % 100 + 1 if shared(i) is not None else i + 1,
                              "key_type": "ssh-ed25519"} for i in range(hosts)))
-    rows(db, "host_names", ({"host": i + 1, "key": "rdns", "name": i + 1, "verdict": "good"} for i in range(hosts)))
+    rows(db, "host_names", ({"host": i + 1, "name": i + 1, "sources": "rdns", "verdict": "good"} for i in range(hosts)))
     rows(db, "name_texts", ({"id": i + 1, "name": f"mx{number(i)}.example.ie", "reversed": f"mx{number(i)}.example.ie"[::-1]}
                             for i in range(hosts)))
     rows(db, "clusters", ({"id": i + 1, "size": 10, "keys": 1, "shared_keys": 1, "ases": 10, "may_be": "service", "evidence_for": "",

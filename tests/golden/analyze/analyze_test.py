@@ -699,8 +699,9 @@ def case_database(tmp):
             "WHERE out IS NULL AND grab = ''"):
         got.setdefault(ip, {})[f"p{port}"] = print_
     equal("keys", got, {ip: h["fprints"] for ip, h in hosts.items()})
-    got = set(db.execute("SELECT ip, key FROM names JOIN hosts ON host = hosts.id "
-                         "WHERE names.verdict = 'good' AND out IS NULL"))
+    got = {(ip, source) for ip, sources in db.execute(
+        "SELECT ip, sources FROM names JOIN hosts ON host = hosts.id WHERE names.verdict = 'good' AND out IS NULL")
+           for source in sources.split(" ")}
     equal("good names", got, {(ip, k) for ip, h in hosts.items() for k in h["analysis"]["nameset"]["besty"]})
     equal("texts of names", db.execute("SELECT count(*), count(DISTINCT name), count(DISTINCT id) FROM name_texts").fetchone(),
           db.execute("SELECT count(DISTINCT name), count(DISTINCT name), max(name) FROM host_names").fetchone())
