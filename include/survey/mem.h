@@ -6,6 +6,8 @@
 
 void *xmalloc(size_t size);
 void *xcalloc(size_t n, size_t size);
+/* The same for what is read before it is written: pages are written at once, not mapped twice. */
+void *xcleared(size_t n, size_t size);
 void *xreallocarray(void *p, size_t n, size_t size);
 void *xaligned(size_t size); /* to 64 bytes; free() as usual */
 char *xstrdup(const char *s);

@@ -12,7 +12,7 @@ hashtab_init(struct hashtab *t)
 {
 	t->nslots = FIRST_SLOTS;
 	t->n = 0;
-	t->slots = xcalloc(t->nslots, sizeof(*t->slots));
+	t->slots = xcleared(t->nslots, sizeof(*t->slots));
 	hash_key_make(&t->key);
 }
 
@@ -43,7 +43,7 @@ static void
 grow(struct hashtab *t)
 {
 	size_t nslots = t->nslots * 2;
-	struct hashtab_slot *slots = xcalloc(nslots, sizeof(*slots));
+	struct hashtab_slot *slots = xcleared(nslots, sizeof(*slots));
 
 	for (size_t i = 0; i < t->nslots; i++) {
 		if (t->slots[i].number != 0)

@@ -39,6 +39,15 @@ xcalloc(size_t n, size_t size)
 }
 
 void *
+xcleared(size_t n, size_t size)
+{
+	void *p = xreallocarray(NULL, n, size);
+
+	memset(p, 0, n * size);
+	return p;
+}
+
+void *
 xreallocarray(void *p, size_t n, size_t size)
 {
 	if (n == 0 || size == 0)

@@ -88,12 +88,6 @@ plain_string(struct simd_node v)
 	return t.s != NULL && memchr(t.s, '\0', t.len) == NULL ? t.s : NULL;
 }
 
-static const char *
-get_text(struct simd_node o, const char *key)
-{
-	return plain_string(simd_get(o, key));
-}
-
 static int
 ip_cmp_void(const void *a, const void *b)
 {
@@ -106,12 +100,12 @@ string_cmp_void(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The strings of a member that is an array, borrowed, at text[*n] and on; false when one is no plain string. */
+/* The strings of an array, borrowed, at text[*n] and on; false when one is no plain string. */
 static bool
-get_strings(struct simd_node o, const char *key, const char ***text, size_t *cap, size_t *n)
+get_strings(struct simd_node array, const char ***text, size_t *cap, size_t *n)
 {
-	struct simd_node array = simd_get(o, key), v;
 	struct simd_iter it = simd_iterate(array);
+	struct simd_node v;
 
 	if (simd_type(array) != SIMD_ARRAY)
 		return true;
@@ -141,12 +135,24 @@ parse_addrs(const char **text, size_t n, struct answer *a, struct ip *addrs)
 	return true;
 }
 
+/* The members of a line, in the order in which we write them. */
+enum { OF_NAME, TYPE, OUTCOME, ANSWERS, CNAME, AD, AT, MS, EDE, EDE_TEXT, NMEMBERS };
+static const struct simd_key member[NMEMBERS] = { [OF_NAME] = SIMD_KEY("name"),
+	[TYPE] = SIMD_KEY("type"),
+	[OUTCOME] = SIMD_KEY("outcome"),
+	[ANSWERS] = SIMD_KEY("answers"),
+	[CNAME] = SIMD_KEY("cname"),
+	[AD] = SIMD_KEY("ad"),
+	[AT] = SIMD_KEY("at"),
+	[MS] = SIMD_KEY("ms"),
+	[EDE] = SIMD_KEY("ede"),
+	[EDE_TEXT] = SIMD_KEY("ede_text") };
+
 static bool
-parse_object(struct simd_node o, struct answer *a, char name[NAME_SIZE])
+parse_members(const struct simd_node m[NMEMBERS], struct answer *a, char name[NAME_SIZE])
 {
-	const char *s = get_text(o, "name");
-	struct simd_text type = simd_string(simd_get(o, "type"));
-	struct simd_text outcome = simd_string(simd_get(o, "outcome"));
+	const char *s = plain_string(m[OF_NAME]);
+	struct simd_text type = simd_string(m[TYPE]), outcome = simd_string(m[OUTCOME]);
 	int64_t n;
 	int i;
 
@@ -159,15 +165,15 @@ parse_object(struct simd_node o, struct answer *a, char name[NAME_SIZE])
 	if (outcome.s == NULL || (i = dns_outcome_from(outcome.s, outcome.len)) == -1)
 		return false;
 	a->outcome = (enum dns_outcome)i;
-	s = get_text(o, "at");
+	s = plain_string(m[AT]);
 	a->at = s == NULL ? TIME_UNKNOWN : time_parse(s, strlen(s));
-	if (simd_int(simd_get(o, "ms"), &n))
+	if (simd_int(m[MS], &n))
 		a->ms = n < 0 ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 	a->ede = DNS_EDE_NONE;
-	if (simd_int(simd_get(o, "ede"), &n) && n >= INT32_MIN && n <= INT32_MAX)
+	if (simd_int(m[EDE], &n) && n >= INT32_MIN && n <= INT32_MAX)
 		a->ede = (int)n;
-	a->ede_text = get_text(o, "ede_text");
-	if (!simd_bool(simd_get(o, "ad"), &a->ad))
+	a->ede_text = plain_string(m[EDE_TEXT]);
+	if (!simd_bool(m[AD], &a->ad))
 		a->ad = false;
 	return true;
 }
@@ -199,16 +205,17 @@ line_parser_fini(struct line_parser *p)
 static bool
 parse_line(struct line_parser *p, const char *line, size_t len, struct answer *a)
 {
-	struct simd_node o;
+	struct simd_node o, m[NMEMBERS];
 	size_t n = 0, all;
 
 	*a = (struct answer){ 0 };
-	if (len > LINE_MAX_BYTES || simd_parse_copy(p->simd, line, len, &o) != SIMD_OK ||
-	    simd_type(o) != SIMD_OBJECT || !parse_object(o, a, p->name) ||
-	    !get_strings(o, "answers", &p->text, &p->cap_text, &n))
+	if (len > LINE_MAX_BYTES || simd_parse_copy(p->simd, line, len, &o) != SIMD_OK)
+		return false;
+	simd_get_all(o, member, NMEMBERS, m);
+	if (!parse_members(m, a, p->name) || !get_strings(m[ANSWERS], &p->text, &p->cap_text, &n))
 		return false;
 	all = n;
-	if (!get_strings(o, "cname", &p->text, &p->cap_text, &all))
+	if (!get_strings(m[CNAME], &p->text, &p->cap_text, &all))
 		return false;
 	a->cnames = p->text + n;
 	a->ncnames = all - n;

@@ -102,12 +102,30 @@ write_addresses(struct jsonw *w, const struct study *st, const struct study_name
 	jsonw_end_array(w);
 }
 
+/* The members behind a name's key, and the comma before them. */
+static void
+write_verdict(struct jsonw *w, const struct study *st, const struct study_name *n)
+{
+	const char *text = study_text_or_empty(st, n->text);
+	char normal[NAME_SIZE];
+
+	w->comma = true;
+	JSONW_KEY(w, "name");
+	jsonw_string(w, name_normalise(text, strlen(text), normal) == NAME_OK ? normal : text);
+	JSONW_KEY(w, "verdict");
+	jsonw_string(w, study_name_verdict(n->verdict));
+	write_addresses(w, st, n);
+}
+
 void
 output_verdict_line(struct jsonw *w, const struct study *st, uint32_t host)
 {
 	const struct study_host *h = &st->hosts[host];
-	char ip[IP_STRLEN], key[HOST_KEY_SIZE], normal[NAME_SIZE];
+	const struct study_name *told = NULL; /* of which rest tells */
+	char ip[IP_STRLEN], key[HOST_KEY_SIZE];
+	struct jsonw rest;
 
+	jsonw_init(&rest, NULL);
 	jsonw_object(w);
 	JSONW_KEY(w, "ip");
 	jsonw_string(w, ip_format(&h->ip, ip));
@@ -119,24 +137,26 @@ output_verdict_line(struct jsonw *w, const struct study *st, uint32_t host)
 	jsonw_array(w);
 	for (uint32_t i = h->names.at; i < h->names.at + h->names.n; i++) {
 		const struct study_name *n = &st->names[i];
-		const char *text = study_text_or_empty(st, n->text);
 
 		if (n->verdict == NAME_NOT_LOOKED_UP)
 			continue;
+		/* Ports mostly give the name that the one before gave. */
+		if (told == NULL || told->text != n->text || told->verdict != n->verdict ||
+		    told->answer != n->answer) {
+			buf_clear(&rest.out);
+			write_verdict(&rest, st, n);
+			told = n;
+		}
 		jsonw_object(w);
 		JSONW_KEY(w, "key");
 		jsonw_string(w, study_name_key(n, key));
-		JSONW_KEY(w, "name");
-		jsonw_string(
-		    w, name_normalise(text, strlen(text), normal) == NAME_OK ? normal : text);
-		JSONW_KEY(w, "verdict");
-		jsonw_string(w, study_name_verdict(n->verdict));
-		write_addresses(w, st, n);
+		jsonw_part(w, rest.out.data, rest.out.len);
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
 	jsonw_end_object(w);
 	jsonw_newline(w);
+	jsonw_fini(&rest);
 }
 
 static int

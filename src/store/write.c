@@ -295,7 +295,7 @@ deciding_address(const struct study *st, const struct study_host *h, const struc
 static uint32_t *
 put_name_texts(struct insert *r, const struct study *st)
 {
-	uint32_t *ids = xcalloc(st->ntexts / STUDY_TEXT_STEP + 1, sizeof(*ids)), n = 0;
+	uint32_t *ids = xcleared(st->ntexts / STUDY_TEXT_STEP + 1, sizeof(*ids)), n = 0;
 	char reversed[NAME_SIZE];
 
 	insert_begin(r, "name_texts", 3);
@@ -359,7 +359,7 @@ put_names(struct insert *r, const struct study *st)
 {
 	uint32_t *ids = put_name_texts(r, st);
 	struct same_names same = { .st = st,
-		.first = xcalloc(st->ntexts / STUDY_TEXT_STEP + 1, sizeof(*same.first)) };
+		.first = xcleared(st->ntexts / STUDY_TEXT_STEP + 1, sizeof(*same.first)) };
 	char key[HOST_KEY_SIZE];
 	struct buf sources;
 
