@@ -112,6 +112,12 @@ insert_null(struct insert *r)
 }
 
 void
+insert_id(struct insert *r)
+{
+	insert_null(r);
+}
+
+void
 insert_int(struct insert *r, int64_t v)
 {
 	value(r, SQLITE_INTEGER, NULL, v);

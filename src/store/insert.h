@@ -47,6 +47,8 @@ void insert_end(struct insert *r);
  * insert_end(); insert_copy() and insert_blob_copy() do not.
  */
 void insert_null(struct insert *r);
+/* The row's own number, which is that of the row before and 1: SQLite need not search its place. */
+void insert_id(struct insert *r);
 void insert_int(struct insert *r, int64_t v);
 void insert_text(struct insert *r, const char *s);
 void insert_copy(struct insert *r, const char *s);

@@ -96,7 +96,7 @@ put_hosts(struct insert *r, const struct study *st)
 									 : NULL;
 		bool in = h->out == OUT_NONE;
 
-		insert_number(r, i);
+		insert_id(r);
 		insert_number(r, h->run);
 		insert_address(r, &h->ip);
 		insert_int(r, (int64_t)h->record);
@@ -148,7 +148,7 @@ put_keys(struct insert *r, const struct study *st)
 			r->failed = true;
 			break;
 		}
-		insert_number(r, i);
+		insert_id(r);
 		if (k->named)
 			insert_hex(r, k->fp, KEY_LEN);
 		else
@@ -180,7 +180,7 @@ put_certs(struct insert *r, const struct study *st)
 	for (uint32_t i = 0; i < st->ncerts && !r->failed; i++) {
 		const struct study_cert *c = &st->certs[i];
 
-		insert_number(r, i);
+		insert_id(r);
 		if (c->has_sha256)
 			insert_hex(r, c->sha256, sizeof(c->sha256));
 		else
@@ -309,7 +309,7 @@ put_name_texts(struct insert *r, const struct study *st)
 			if (ids[text] != 0)
 				continue;
 			ids[text] = ++n;
-			insert_int(r, n);
+			insert_id(r);
 			insert_text(r, name);
 			insert_copy(r, reverse_name(name, reversed));
 			insert_row(r);
@@ -420,7 +420,7 @@ put_dns(struct insert *r, const struct study *st)
 				buf_addc(&b, '\n');
 			buf_adds(&b, study_text_or_empty(st, st->targets[a->targets.at + k]));
 		}
-		insert_number(r, i);
+		insert_id(r);
 		insert_text(r, study_text_or_empty(st, a->name));
 		insert_text(r, dns_type_name((enum dns_type)a->type));
 		insert_text(r, dns_outcome_name((enum dns_outcome)a->outcome));
