@@ -13,6 +13,7 @@
 #ifndef SURVEY_TEMPLATE_H
 #define SURVEY_TEMPLATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct buf;
@@ -31,6 +32,9 @@ enum template_form {
 struct template *template_new(
     const char *text, size_t len, enum template_form form, const char *const *names, char **error);
 void template_free(struct template *t);
+
+/* Does that name stand in it? */
+bool template_uses(const struct template *t, const char *name);
 
 /* Append the text with its gaps filled. */
 void template_render(const struct template *t, struct json_object *data, struct buf *out);

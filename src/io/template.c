@@ -407,6 +407,18 @@ wrap(const char *s, struct buf *out)
 	end_paragraph(&p);
 }
 
+bool
+template_uses(const struct template *t, const char *name)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct token *k = &t->tokens[i];
+
+		if (k->kind != TOKEN_TEXT && k->kind != TOKEN_REMARK && strcmp(k->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 template_render(const struct template *t, struct json_object *data, struct buf *out)
 {

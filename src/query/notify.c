@@ -237,6 +237,7 @@ query_notify(const struct notify_options *o)
 	template_free(x.text);
 	template_free(x.html);
 	notify_words_fini(&x.words);
+	free(x.key_place);
 	query_runs_fini(&runs);
 	study_free(st);
 	study_free(before);

@@ -136,6 +136,7 @@ struct notifying {
 	int64_t since; /* when the last host of --since was grabbed */
 	struct template *text, *html;
 	struct notify_words words;
+	uint32_t *key_place; /* by key: notify_sections()'s, or NULL */
 };
 
 /* In the output directory: who was told of which hosts; `survey recheck --since-notify` reads it. */

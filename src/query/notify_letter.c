@@ -17,6 +17,7 @@
 #include "survey/text.h"
 
 #include "notify.h"
+#include "notify_json.h"
 #include "notify_templates.h"
 
 #define TEMPLATE_MAX (1 << 20) /* bytes */
@@ -28,12 +29,14 @@ const char *const notify_fields[] = { "constituency", "network", "asn", "as_name
 	"n_other_hosts", "n_other_hosts_is_one", "n_repaired", "n_repaired_is_one", "n_silent",
 	"n_silent_is_one", "repaired_list", "silent_list", "ssh", "openssh", "dropbear", "tls",
 	"mail", "postfix", "exim", "dovecot", "other_mail", "web", "nginx", "apache", "sections",
-	"new", "changed", "open", "host_list", "address", "name", "port_list", "key_list", "ports",
-	"ports_is_one", "port", "service", "is_ssh", "key_type", "fingerprint", "severity",
-	"severity_text", "first_seen", "last_seen", "n_own_hosts", "n_own_hosts_is_one",
-	"own_shared", "n_other_operators", "n_other_operators_is_one", "finding_list", "weak_list",
-	"kind", "text", "picture_list", "picture", "cluster", "n_mail_domains",
-	"n_mail_domains_is_one", "pinned", "tlsa_mismatch", NULL };
+	"new", "changed", "open", "host_list", "address", "name", "port_list", "key_list",
+	"n_more_keys", "n_more_keys_is_one", "place_list", "n_more_hosts", "n_more_hosts_is_one",
+	"name_fits", "n_pictures", "n_pictures_is_one", "ports", "ports_is_one", "port", "service",
+	"is_ssh", "key_type", "fingerprint", "severity", "severity_text", "first_seen", "last_seen",
+	"n_own_hosts", "n_own_hosts_is_one", "own_shared", "n_other_operators",
+	"n_other_operators_is_one", "finding_list", "weak_list", "kind", "text", "picture_list",
+	"picture", "cluster", "n_mail_domains", "n_mail_domains_is_one", "pinned", "tlsa_mismatch",
+	NULL };
 
 /* ---- the texts ---- */
 
@@ -147,231 +150,52 @@ notify_templates(struct notifying *x)
 
 /* ---- what they are filled with ---- */
 
-static void
-put(json_object *o, const char *name, json_object *v)
+void
+letter_put(json_object *o, const char *name, json_object *v)
 {
 	json_object_object_add(o, name, v);
 }
 
-/* NULL and "" are no text. */
-static void
-put_text(json_object *o, const char *name, const char *s)
+void
+letter_text(json_object *o, const char *name, const char *s)
 {
-	put(o, name, s != NULL && s[0] != '\0' ? json_object_new_string(s) : NULL);
+	letter_put(o, name, s != NULL && s[0] != '\0' ? json_object_new_string(s) : NULL);
 }
 
-static void
-put_count(json_object *o, const char *name, uint64_t n)
+void
+letter_count(json_object *o, const char *name, uint64_t n)
 {
 	char *one = xasprintf("%s_is_one", name);
 
-	put(o, name, json_object_new_int64((int64_t)n));
-	put(o, one, json_object_new_boolean(n == 1));
+	letter_put(o, name, json_object_new_int64((int64_t)n));
+	letter_put(o, one, json_object_new_boolean(n == 1));
 	free(one);
 }
 
-static void
-put_flag(json_object *o, const char *name, bool yes)
+void
+letter_flag(json_object *o, const char *name, bool yes)
 {
-	put(o, name, json_object_new_boolean(yes));
+	letter_put(o, name, json_object_new_boolean(yes));
 }
 
-static void
-put_day(json_object *o, const char *name, int64_t t)
+void
+letter_day(json_object *o, const char *name, int64_t t)
 {
 	char text[TIME_SIZE];
 
 	if (t == TIME_UNKNOWN) {
-		put(o, name, NULL);
+		letter_put(o, name, NULL);
 		return;
 	}
 	time_format(t, text);
 	text[strcspn(text, "T")] = '\0';
-	put_text(o, name, text);
+	letter_text(o, name, text);
 }
 
-static void
-put_buf(json_object *o, const char *name, const struct buf *b)
+void
+letter_buf(json_object *o, const char *name, const struct buf *b)
 {
-	put(o, name, json_object_new_string_len(b->data, (int)b->len));
-}
-
-static void
-add_kind(const struct notifying *x, unsigned kind, json_object *list)
-{
-	json_object *o = json_object_new_object();
-
-	put_text(o, "kind", finding_kinds[kind].name);
-	put_text(o, "text", notify_word(&x->words, WORD_KIND + kind));
-	json_object_array_add(list, o);
-}
-
-static json_object *
-finding_list(const struct notifying *x, uint32_t first)
-{
-	json_object *list = json_object_new_array();
-
-	for (uint32_t i = first; i != STUDY_NONE; i = x->n.next_finding[i])
-		add_kind(x, x->n.st->findings->findings[i].kind, list);
-	return list;
-}
-
-/* The kinds that occur in the constituency's keys, each once, the worst first. */
-static json_object *
-weak_list(const struct notifying *x)
-{
-	json_object *list = json_object_new_array();
-	bool occurs[FINDING_NKINDS] = { false };
-
-	for (uint32_t k = 0; k < x->view.nkeys; k++)
-		for (uint32_t i = x->n.worst[x->view.keys[k]]; i != STUDY_NONE;
-		     i = x->n.next_finding[i])
-			occurs[x->n.st->findings->findings[i].kind] = true;
-	for (unsigned kind = 0; kind < FINDING_NKINDS; kind++)
-		if (occurs[kind])
-			add_kind(x, kind, list);
-	return list;
-}
-
-static json_object *
-port_object(struct notifying *x, const struct notice *row, const struct notice_key *k)
-{
-	const struct study *st = x->n.st;
-	const struct study_grab *g = &st->grabs[k->grab];
-	struct share s = view_key(&x->view, k->key);
-	json_object *o = json_object_new_object();
-	struct buf b;
-
-	buf_init(&b);
-	put(o, "port", json_object_new_int(port_table[row->port].port));
-	put_text(o, "service", notify_service(row->port));
-	put_flag(o, "is_ssh", g->kind == KEY_SSH_HOST);
-	notify_key_type(st, g, &b);
-	put_buf(o, "key_type", &b);
-	buf_clear(&b);
-	notify_fingerprint(st, g, &b);
-	put_buf(o, "fingerprint", &b);
-	put_text(o, "severity", finding_severity_name((enum finding_severity)k->severity));
-	put_text(o, "severity_text", notify_word(&x->words, WORD_SEVERITY + k->severity));
-	put_day(o, "first_seen", k->first);
-	put_day(o, "last_seen", k->last);
-	put_count(o, "n_own_hosts", s.own_hosts);
-	put_flag(o, "own_shared", s.own_hosts > 1);
-	put_count(o, "n_other_hosts", s.other_hosts);
-	put_count(o, "n_other_operators", s.other_operators);
-	put_flag(o, "pinned", impact_pins(x->impact, k->key));
-	put_flag(o, "tlsa_mismatch", notify_mismatch(x, row));
-	put(o, "finding_list", k->finding != STUDY_NONE ? finding_list(x, k->finding) : NULL);
-	buf_fini(&b);
-	return o;
-}
-
-/* A key of a host, with the ports that show it. */
-struct host_key {
-	uint32_t key;
-	json_object *o;
-	struct buf ports; /* "25, 143" */
-	unsigned nports;
-	uint8_t last; /* row of port_table: a port may show it in several grabs */
-};
-
-static void
-add_port_of_key(struct notifying *x, const struct notice *row, const struct notice_key *k,
-    struct host_key *keys, size_t *n)
-{
-	struct host_key *one = keys;
-
-	while (one < keys + *n && one->key != k->key)
-		one++;
-	if (one == keys + *n) {
-		*one = (struct host_key){ .key = k->key, .o = port_object(x, row, k) };
-		buf_init(&one->ports);
-		(*n)++;
-	} else if (one->last == row->port) {
-		return;
-	}
-	buf_printf(&one->ports, "%s%u", one->nports++ > 0 ? ", " : "", port_table[row->port].port);
-	one->last = row->port;
-	if (notify_mismatch(x, row))
-		put_flag(one->o, "tlsa_mismatch", true);
-}
-
-static json_object *
-key_list(struct host_key *keys, size_t n)
-{
-	json_object *list = json_object_new_array();
-
-	for (size_t i = 0; i < n; i++) {
-		put_buf(keys[i].o, "ports", &keys[i].ports);
-		put_flag(keys[i].o, "ports_is_one", keys[i].nports == 1);
-		json_object_array_add(list, keys[i].o);
-		buf_fini(&keys[i].ports);
-	}
-	return list;
-}
-
-/* A host with its ports, and with its keys, of a status; NULL: it has none. */
-static json_object *
-host_object(struct notifying *x, uint32_t host, enum notice_status status)
-{
-	const struct study *st = x->n.st;
-	struct study_span rows = x->n.of_host[host];
-	struct host_key *keys = xcalloc((size_t)st->hosts[host].grabs.n + 1, sizeof(*keys));
-	json_object *o = NULL, *ports = json_object_new_array();
-	char text[IP_STRLEN], name[254];
-	size_t nkeys = 0;
-
-	for (uint32_t r = rows.at; r < rows.at + rows.n; r++) {
-		const struct notice *row = &x->n.v[r];
-
-		for (uint32_t k = row->keys.at; k < row->keys.at + row->keys.n; k++) {
-			if (x->n.keys[k].status != status)
-				continue;
-			json_object_array_add(ports, port_object(x, row, &x->n.keys[k]));
-			add_port_of_key(x, row, &x->n.keys[k], keys, &nkeys);
-		}
-	}
-	if (nkeys == 0)
-		goto out;
-	o = json_object_new_object();
-	put_text(o, "address", ip_format(&st->hosts[host].ip, text));
-	put_text(o, "name", notify_name(st, host, name));
-	put_count(o, "n_mail_domains", x->impact != NULL ? x->impact->of_host[host] : 0);
-	put(o, "port_list", json_object_get(ports));
-	put(o, "key_list", key_list(keys, nkeys));
-out:
-	json_object_put(ports);
-	free(keys);
-	return o;
-}
-
-/* One section without --since, else one for each status that occurs. */
-static json_object *
-sections(struct notifying *x)
-{
-	const struct constituency *c = x->view.c;
-	json_object *list = json_object_new_array();
-
-	for (int status = 0; status < NOTICE_NSTATUS; status++) {
-		json_object *hosts = json_object_new_array(), *o;
-
-		for (size_t i = 0; i < c->nhosts; i++) {
-			json_object *host = host_object(x, c->hosts[i], (enum notice_status)status);
-
-			if (host != NULL)
-				json_object_array_add(hosts, host);
-		}
-		if (json_object_array_length(hosts) == 0) {
-			json_object_put(hosts);
-			continue;
-		}
-		o = json_object_new_object();
-		for (int s = 0; s < NOTICE_NSTATUS; s++)
-			put_flag(o, notice_status_words[s], x->n.before != NULL && s == status);
-		put(o, "host_list", hosts);
-		json_object_array_add(list, o);
-	}
-	return list;
+	letter_put(o, name, json_object_new_string_len(b->data, (int)b->len));
 }
 
 static json_object *
@@ -383,7 +207,7 @@ address_objects(const struct address_list *l)
 	for (size_t i = 0; i < l->n; i++) {
 		json_object *o = json_object_new_object();
 
-		put_text(o, "address", ip_format(&l->v[i], text));
+		letter_text(o, "address", ip_format(&l->v[i], text));
 		json_object_array_add(list, o);
 	}
 	return list;
@@ -401,11 +225,11 @@ pictures(struct notifying *x, uint32_t *others)
 		json_object *o = json_object_new_object();
 		char *file = xasprintf("cluster-%u.svg", id);
 
-		put_text(o, "picture", file);
-		put(o, "cluster", json_object_new_int64(id));
-		put_count(o, "n_own_hosts", s.own_hosts);
-		put_count(o, "n_other_hosts", s.other_hosts);
-		put_count(o, "n_other_operators", s.other_operators);
+		letter_text(o, "picture", file);
+		letter_put(o, "cluster", json_object_new_int64(id));
+		letter_count(o, "n_own_hosts", s.own_hosts);
+		letter_count(o, "n_other_hosts", s.other_hosts);
+		letter_count(o, "n_other_operators", s.other_operators);
 		json_object_array_add(list, o);
 		*others += s.other_hosts;
 		free(file);
@@ -491,18 +315,18 @@ put_kinds(json_object *o, const struct notifying *x)
 		for (uint32_t r = rows.at; r < rows.at + rows.n; r++)
 			add_port(&k, x, &x->n.v[r]);
 	}
-	put_flag(o, "ssh", k.ssh);
-	put_flag(o, "tls", k.tls);
-	put_flag(o, "mail", k.mail);
-	put_flag(o, "web", k.web);
-	put_flag(o, "openssh", k.openssh);
-	put_flag(o, "dropbear", k.dropbear);
-	put_flag(o, "postfix", k.postfix);
-	put_flag(o, "exim", k.exim);
-	put_flag(o, "dovecot", k.dovecot);
-	put_flag(o, "other_mail", k.other_mail);
-	put_flag(o, "nginx", k.nginx);
-	put_flag(o, "apache", k.apache);
+	letter_flag(o, "ssh", k.ssh);
+	letter_flag(o, "tls", k.tls);
+	letter_flag(o, "mail", k.mail);
+	letter_flag(o, "web", k.web);
+	letter_flag(o, "openssh", k.openssh);
+	letter_flag(o, "dropbear", k.dropbear);
+	letter_flag(o, "postfix", k.postfix);
+	letter_flag(o, "exim", k.exim);
+	letter_flag(o, "dovecot", k.dovecot);
+	letter_flag(o, "other_mail", k.other_mail);
+	letter_flag(o, "nginx", k.nginx);
+	letter_flag(o, "apache", k.apache);
 }
 
 static void
@@ -525,17 +349,18 @@ put_constituency(json_object *o, const struct notifying *x)
 		buf_adds(&network, notify_word(&x->words, WORD_YOUR_NETWORKS));
 	else
 		buf_printf(&network, "%s%s%s", c->name, as.len > 0 ? " " : "", as.data);
-	put_text(o, "constituency", c->kind == BY_AS && c->asn == 0 ? unknown : c->name);
-	put_buf(o, "network", &network);
-	put(o, "asn", c->kind == BY_AS && c->asn != 0 ? json_object_new_int64(c->asn) : NULL);
-	put_text(o, "as_name", as.data);
-	put_text(o, "contact", c->mails);
+	letter_text(o, "constituency", c->kind == BY_AS && c->asn == 0 ? unknown : c->name);
+	letter_buf(o, "network", &network);
+	letter_put(
+	    o, "asn", c->kind == BY_AS && c->asn != 0 ? json_object_new_int64(c->asn) : NULL);
+	letter_text(o, "as_name", as.data);
+	letter_text(o, "contact", c->mails);
 	buf_fini(&as);
 	buf_fini(&network);
 }
 
 static json_object *
-letter_object(struct notifying *x)
+letter_object(struct notifying *x, bool by_host)
 {
 	const struct constituency *c = x->view.c;
 	json_object *o = json_object_new_object(), *list;
@@ -546,27 +371,28 @@ letter_object(struct notifying *x)
 	for (uint32_t i = 0; i < x->view.nkeys; i++)
 		weak += x->n.worst[x->view.keys[i]] != STUDY_NONE;
 	put_constituency(o, x);
-	put_text(o, "reply_to", x->o->reply_to);
-	put_text(o, "opt_out", x->o->opt_out);
-	put_text(o, "run", x->run);
-	put_day(o, "first_day", x->began);
-	put_day(o, "last_day", x->ended);
-	put_day(o, "since", x->since);
-	put_count(o, "n_hosts", c->nhosts);
-	put_count(o, "n_keys", x->view.nkeys);
-	put_count(o, "n_shared", shared);
-	put_count(o, "n_weak", weak);
-	put_count(o, "n_mail_domains", notify_domains(x, c));
-	put_count(o, "n_repaired", c->repaired.n);
-	put_count(o, "n_silent", c->silent.n);
-	put(o, "repaired_list", address_objects(&c->repaired));
-	put(o, "silent_list", address_objects(&c->silent));
+	letter_text(o, "reply_to", x->o->reply_to);
+	letter_text(o, "opt_out", x->o->opt_out);
+	letter_text(o, "run", x->run);
+	letter_day(o, "first_day", x->began);
+	letter_day(o, "last_day", x->ended);
+	letter_day(o, "since", x->since);
+	letter_count(o, "n_hosts", c->nhosts);
+	letter_count(o, "n_keys", x->view.nkeys);
+	letter_count(o, "n_shared", shared);
+	letter_count(o, "n_weak", weak);
+	letter_count(o, "n_mail_domains", notify_domains(x, c));
+	letter_count(o, "n_repaired", c->repaired.n);
+	letter_count(o, "n_silent", c->silent.n);
+	letter_put(o, "repaired_list", address_objects(&c->repaired));
+	letter_put(o, "silent_list", address_objects(&c->silent));
 	put_kinds(o, x);
-	put(o, "sections", sections(x));
-	put(o, "weak_list", weak_list(x));
+	letter_put(o, "sections", notify_sections(x, by_host));
+	letter_put(o, "weak_list", notify_weak_list(x));
 	list = pictures(x, &others);
-	put(o, "picture_list", list);
-	put_count(o, "n_other_hosts", others);
+	letter_count(o, "n_pictures", json_object_array_length(list));
+	letter_put(o, "picture_list", list);
+	letter_count(o, "n_other_hosts", others);
 	return o;
 }
 
@@ -588,7 +414,8 @@ write_letter(struct notifying *x, const struct template *t, json_object *data, c
 int
 notify_letters(struct notifying *x)
 {
-	json_object *data = letter_object(x);
+	bool by_host = template_uses(x->text, "host_list") || template_uses(x->html, "host_list");
+	json_object *data = letter_object(x, by_host);
 	int rc = write_letter(x, x->text, data, "letter.txt");
 
 	if (rc == 0)

@@ -389,7 +389,7 @@ def test_letters(tmp):
         check("{{" not in raw and "{{" not in (folder / "letter.html").read_text(encoding="utf-8"), "a gap was left")
     text = mail(out / "AS64501/letter.txt").get_content()
     ours = base64_of(fp("s1"))
-    for s in ("192.0.2.1\n", "one.example.ie", f"SHA256:{ours}", "also on 2 hosts of 2 other operators", fp("t2"), "ssh-keygen -A",
+    for s in ("192.0.2.1: 22", "one.example.ie", f"SHA256:{ours}", "also on 2 hosts of 2 other operators", fp("t2"), "ssh-keygen -A",
               "ssh_deletekeys", "smtpd_tls_chain_files", "TLSA", "abuse@example.ie", "https://example.ie/no", "from 2026-06-15 to 2026-06-15"):
         check(s in text, f"letter.txt lacks {s!r}: {text}")
     check("nginx" not in text, "steps for what was not seen")
@@ -492,10 +492,34 @@ def test_steps(tmp):
             blocks = [html.unescape(b) for b in re.findall(r"<pre>(.*?)</pre>", page, re.S)]
             equal(f"commands of {lang} AS{asn} as HTML", [line for b in blocks for line in b.splitlines() if "/exim4/" in line or "/dovecot/" in line or "smtpd" in line],
                   [line[4:] for line in raw.splitlines() if line.startswith("    ") and ("/exim4/" in line or "/dovecot/" in line or "smtpd" in line)])
-        # A key that a host shows on several ports stands there once.
+        # A key stands there once, and so does each of its hosts.
         raw, page = ((out / f"AS64510/letter.{end}").read_text(encoding="utf-8") for end in ("txt", "html"))
-        equal(f"keys of AS64510, {lang}", (len(re.findall("[Pp]orts 25, 993", raw)), raw.count(fp("many")), page.count("<td>25, 993</td>"), page.count(fp("many"))),
-              (2, 2, 2, 2))
+        equal(f"keys of AS64510, {lang}", (len(re.findall(r"192\.0\.10\.[12]: 25 993$", raw, re.M)), raw.count(fp("many")),
+                                               len(re.findall(r"<code>192\.0\.10\.[12]</code> ?: 25 993", page)), page.count(fp("many"))),
+              (2, 1, 2, 1))
+
+
+def test_large(tmp):
+    """A letter tells 20 keys, the worst first, and 20 hosts of each, and how many more there are."""
+    every = {f"p{port}": tls("most") for port in (25, 110, 143, 587, 993)} | {"p443": web("most")}
+    hosts = [Host(f"2001:db8:1111:2222:3333:4444:5555:{0x1000 + i:x}", 64501, ptr=f"mail{i}.example.ie", **every) for i in range(41)]
+    for i in range(30):
+        hosts += [Host(f"192.0.2.{2 * i + k}", 64501, p22=ssh(f"few{i}")) for k in (0, 1)]
+    hosts += [Host("198.51.100.1", 64501, p22=ssh("two")), Host("198.51.100.2", 64502, p22=ssh("two"))]
+    r = run(tmp / "run", hosts)
+    for lang, more in (("en", ("and 21 more", "12 more keys")), ("de", ("und 21 weitere", "12 weitere Schlüssel")), ("fr", ("et 21 autres", "12 autres clés"))):
+        out = tmp / lang
+        survey("notify", r, "-o", out, "--lang", lang, "--draft")
+        raw, page = ((out / f"AS64501/letter.{end}").read_text(encoding="utf-8") for end in ("txt", "html"))
+        listed = raw.split("\n\n    openssl genpkey")[0].split("\n")
+        ours = [line for line in listed if re.match(r"    (SHA256:|[0-9a-f]{64})", line)]
+        equal(f"keys in {lang}", ours[:2], [f"    SHA256:{base64_of(fp('two'))}", f"    {fp('most')}"])
+        equal(f"numbers in {lang}", (len(ours), len(set(ours)), sum("2001:db8:" in line for line in listed), page.count("<code>2001:db8:")), (20, 20, 20, 20))
+        check("      2001:db8:1111:2222:3333:4444:5555:1000: 25 110 143 443 587 993" in listed, f"a host with its ports: {raw[:2000]}")
+        wide = [line for line in raw.splitlines() if len(line) > 72]
+        check(not wide and all(m in raw and m in page for m in more), f"{lang}: {wide} {raw[:3000]}")
+        equal("rows", len(rows(out / "AS64501/events.csv")), 41 * 6 + 61)
+        Page(page)
 
 
 def words(lang):
