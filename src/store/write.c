@@ -290,10 +290,10 @@ deciding_address(const struct study *st, const struct study_host *h, const struc
 
 /*
  * Each text once, in the order of the names.  Returns by text its id, which the caller frees: the
- * numbers that texts have in memory depend on how the study came there.
+ * numbers that texts have in memory depend on how the study came there.  *nids: how many there are.
  */
 static uint32_t *
-put_name_texts(struct insert *r, const struct study *st)
+put_name_texts(struct insert *r, const struct study *st, uint32_t *nids)
 {
 	uint32_t *ids = xcleared(st->ntexts / STUDY_TEXT_STEP + 1, sizeof(*ids)), n = 0;
 	char reversed[NAME_SIZE];
@@ -316,13 +316,15 @@ put_name_texts(struct insert *r, const struct study *st)
 		}
 	}
 	insert_end(r);
+	*nids = n;
 	return ids;
 }
 
 /* A host's names that are one name. */
 struct same_names {
 	const struct study *st;
-	uint32_t *first; /* by text: the number of the last host's first name with it, from 1 */
+	const uint32_t *ids; /* by text */
+	uint32_t *first; /* by id: the number of the last host's first name with it, from 1 */
 	/* By place among the host's names: the next of the same name; of the first one, the last. */
 	uint32_t *next, *last;
 	size_t cap_next, cap_last;
@@ -339,7 +341,7 @@ link_names(struct same_names *same, const struct study_host *h)
 	mem_grow(&same->last, &same->cap_last, h->names.n, sizeof(*same->last));
 	for (uint32_t k = 0; k < h->names.n; k++) {
 		const struct study_name *n = &names[at + k];
-		uint32_t first = same->first[n->text];
+		uint32_t *at_id = &same->first[same->ids[n->text]], first = *at_id;
 
 		same->next[k] = same->last[k] = 0;
 		if (first > at && names[first - 1].verdict == n->verdict &&
@@ -348,7 +350,7 @@ link_names(struct same_names *same, const struct study_host *h)
 			same->next[same->last[first] - 1] = k;
 			same->last[first] = k + 1;
 		} else {
-			same->first[n->text] = at + k + 1;
+			*at_id = at + k + 1;
 			same->last[k] = k + 1;
 		}
 	}
@@ -357,9 +359,10 @@ link_names(struct same_names *same, const struct study_host *h)
 static void
 put_names(struct insert *r, const struct study *st)
 {
-	uint32_t *ids = put_name_texts(r, st);
-	struct same_names same = { .st = st,
-		.first = xcleared(st->ntexts / STUDY_TEXT_STEP + 1, sizeof(*same.first)) };
+	uint32_t nids, *ids = put_name_texts(r, st, &nids);
+	struct same_names same = {
+		.st = st, .ids = ids, .first = xcleared((size_t)nids + 1, sizeof(*same.first))
+	};
 	char key[HOST_KEY_SIZE];
 	struct buf sources;
 
