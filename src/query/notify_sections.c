@@ -15,8 +15,8 @@
 /* A letter is to be read: events.csv has the rest. */
 #define KEYS_MAX 20 /* of a section */
 #define HOSTS_MAX 20 /* of a key */
-#define COLUMNS_MAX \
-	62 /* of an address, its ports and its name in a line of a mail, which has ten more */
+/* Of an address, its ports and its name in a line of a mail, which has ten more. */
+#define COLUMNS_MAX 62
 
 /* A key of the constituency in a section, and the last of its hosts that is being told. */
 struct told_key {
@@ -134,7 +134,7 @@ host_object(const struct notifying *x, uint32_t host)
 /* ---- by key ---- */
 
 static void
-add_key(struct section *s, uint32_t host, const struct notice_key *k)
+add_key(struct section *s, const struct notice *row, const struct notice_key *k)
 {
 	uint32_t *place = &s->x->key_place[k->key];
 	struct told_key *t;
@@ -151,8 +151,8 @@ add_key(struct section *s, uint32_t host, const struct notice_key *k)
 		*place = (uint32_t)++s->n;
 	}
 	t = &s->v[*place - 1];
-	t->nhosts += t->host != host;
-	t->host = host;
+	t->nhosts += t->host != row->host;
+	t->host = row->host;
 	if (k->severity < t->severity)
 		t->severity = k->severity;
 	if (k->first != TIME_UNKNOWN && (t->first == TIME_UNKNOWN || k->first < t->first))
@@ -239,12 +239,6 @@ each_key(struct section *s,
 					fn(s, &n->v[r], &n->keys[k]);
 		}
 	}
-}
-
-static void
-count_key(struct section *s, const struct notice *row, const struct notice_key *k)
-{
-	add_key(s, row->host, k);
 }
 
 static json_object *
@@ -343,7 +337,7 @@ notify_sections(struct notifying *x, bool by_host)
 		struct section s = { .x = x, .status = (enum notice_status)status };
 		json_object *o;
 
-		each_key(&s, count_key);
+		each_key(&s, add_key);
 		if (s.n == 0)
 			continue;
 		o = json_object_new_object();
