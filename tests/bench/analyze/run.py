@@ -137,8 +137,10 @@ def large(survey, folder):
         (folder / str(hosts) / "dns.ndjson").unlink(missing_ok=True)  # clustering is what grows here
         records = folder / str(hosts) / "records.fresh"
         base = loads(records)[1]
-        wall, user, system, peak, costs = analyze(
-            survey, records, folder / f"{hosts}.out", "--country", "IE", "--pairs-up-to", 100)
+        # The median of three where it is short: how the costs grow is told from it.
+        rounds = sorted((analyze(survey, records, folder / f"{hosts}.out", "--country", "IE", "--pairs-up-to", 100)
+                         for _ in range(3 if hosts == 100000 else 1)), key=lambda r: r[1])
+        wall, user, system, peak, costs = rounds[len(rounds) // 2]
         check(folder / f"{hosts}.out", truth)
         table(costs)
         print(f"{hosts} hosts: {wall:.1f} s, {user + system:.1f} CPU s, survey.db {costs['survey.db']['cpu_s']:.1f} of them; "
