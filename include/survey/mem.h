@@ -14,14 +14,8 @@ char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t len);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-void mem_grow_now(void *p, size_t *cap, size_t need, size_t size);
 /* Grow the array *p of elements of size bytes so that it holds at least need; *cap is its room. */
-static inline void
-mem_grow(void *p, size_t *cap, size_t need, size_t size)
-{
-	if (need > *cap)
-		mem_grow_now(p, cap, need, size);
-}
+void mem_grow(void *p, size_t *cap, size_t need, size_t size);
 
 /*
  * A region of memory that is freed as a whole.  Strings and arrays that live

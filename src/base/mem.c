@@ -97,11 +97,13 @@ xasprintf(const char *fmt, ...)
 }
 
 void
-mem_grow_now(void *p, size_t *cap, size_t need, size_t size)
+mem_grow(void *p, size_t *cap, size_t need, size_t size)
 {
 	void **array = p;
 	size_t room = *cap;
 
+	if (need <= room)
+		return;
 	if (room < 8)
 		room = 8;
 	while (room < need) {
