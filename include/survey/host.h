@@ -80,6 +80,13 @@ struct host_name {
 	uint16_t san; /* number of the SAN */
 };
 
+/* Where a name stands among those of its host: by port, banner, DN, SANs. */
+static inline uint32_t
+host_name_rank(uint8_t port, uint8_t source, uint16_t san)
+{
+	return (uint32_t)port << 18 | (uint32_t)source << 16 | san;
+}
+
 /* Why a host takes no part in the clustering; it takes part with OUT_NONE. */
 enum host_out { OUT_NONE, OUT_NO_KEY, OUT_WRONG_COUNTRY, OUT_NO_COUNTRY, HOST_NOUTS };
 

@@ -81,14 +81,10 @@ host_put_grab(struct host *h, const struct host_grab *g, struct arena *a)
 	return false;
 }
 
-static int
-name_cmp(const struct host_name *a, const struct host_name *b)
+static uint32_t
+rank(const struct host_name *n)
 {
-	if (a->port != b->port)
-		return a->port < b->port ? -1 : 1;
-	if (a->source != b->source)
-		return a->source < b->source ? -1 : 1;
-	return a->san < b->san ? -1 : a->san > b->san;
+	return host_name_rank(n->port, n->source, n->san);
 }
 
 void
@@ -96,9 +92,9 @@ host_put_name(struct host *h, const struct host_name *n, struct arena *a)
 {
 	uint32_t at = h->nnames;
 
-	while (at > 0 && name_cmp(&h->names[at - 1], n) > 0)
+	while (at > 0 && rank(&h->names[at - 1]) > rank(n))
 		at--;
-	if (at > 0 && name_cmp(&h->names[at - 1], n) == 0) {
+	if (at > 0 && rank(&h->names[at - 1]) == rank(n)) {
 		h->names[at - 1] = *n;
 		return;
 	}

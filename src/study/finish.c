@@ -345,13 +345,11 @@ judge_host(struct judging *j, uint32_t host)
 		put_name(j, &st->names[k]);
 }
 
-/* The PTR name, then by port, source and number: the order in which a host's record gives them. */
+/* The PTR name, then the others as a host's record gives them. */
 static uint32_t
 name_rank(const struct study_name *n)
 {
-	return n->source == NAME_RDNS
-		   ? 0
-		   : 1 + ((uint32_t)n->port << 18 | (uint32_t)n->source << 16 | n->san);
+	return n->source == NAME_RDNS ? 0 : 1 + host_name_rank(n->port, n->source, n->san);
 }
 
 static int
