@@ -25,7 +25,7 @@ put_findings(struct insert *r, const struct study *st)
 
 		buf_clear(&evidence);
 		study_evidence(st, i, &evidence);
-		insert_int(r, (int64_t)i + 1);
+		insert_id(r);
 		insert_number(r, f->key);
 		insert_text(r, kind->name);
 		insert_text(r, finding_severity_name(kind->severity));
@@ -93,7 +93,7 @@ put_lists(struct insert *r, const struct findings *all)
 	for (size_t i = 0; i < all->nlists && !r->failed; i++) {
 		const struct finding_list *l = &all->lists[i];
 
-		insert_int(r, (int64_t)i + 1);
+		insert_id(r);
 		insert_text(r, l->name);
 		insert_text(r, l->note);
 		insert_int(r, (int64_t)l->rows);

@@ -83,7 +83,7 @@ put_domains(struct writing *w)
 	for (uint32_t i = 0; i < m->ndomains && !w->r->failed; i++) {
 		const struct mail_domain *d = &m->domains[i];
 
-		insert_number(w->r, i);
+		insert_id(w->r);
 		insert_text(w->r, mail_text(m, d->name));
 		insert_text(w->r, mail_route_name((enum mail_route)d->route));
 		put_outcome(w->r, d->outcome);
@@ -119,7 +119,7 @@ put_hosts(struct writing *w)
 	for (uint32_t i = 0; i < w->nhosts && !w->r->failed; i++) {
 		const struct mail_host *h = &m->hosts[w->hosts[i]];
 
-		insert_number(w->r, i);
+		insert_id(w->r);
 		insert_text(w->r, mail_text(m, h->name));
 		put_outcome(w->r, h->outcome[0]);
 		put_outcome(w->r, h->outcome[1]);

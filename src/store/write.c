@@ -62,7 +62,7 @@ put_runs(struct insert *r, const struct study *st)
 			hosts += st->hosts[h].run == i;
 			in += st->hosts[h].run == i && st->hosts[h].out == OUT_NONE;
 		}
-		insert_number(r, i);
+		insert_id(r);
 		insert_text(r, study_text(st, run->name));
 		insert_text(r, study_text(st, run->program));
 		insert_text(r, study_text(st, run->source));
