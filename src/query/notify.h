@@ -17,6 +17,7 @@
 #include "contacts.h"
 #include "notify_words.h"
 
+struct json_object;
 struct template;
 
 /* Against the run of --since. */
@@ -177,6 +178,11 @@ void notify_fingerprint(const struct study *st, const struct study_grab *g, stru
 int notify_events(struct notifying *x);
 int notify_letters(struct notifying *x);
 int notify_pictures(struct notifying *x);
+
+/* Parts of a letter: one section without --since, else one for each status that occurs; with by_host also by host. */
+struct json_object *notify_sections(struct notifying *x, bool by_host);
+/* The kinds of findings in the constituency's keys, each once, the worst first. */
+struct json_object *notify_weak_list(const struct notifying *x);
 
 /* The config of IntelMQ's parser_csv for events.csv. */
 void notify_intelmq_config(struct buf *out);

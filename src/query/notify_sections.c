@@ -8,6 +8,7 @@
 #include "survey/impact.h"
 #include "survey/ip.h"
 #include "survey/mem.h"
+#include "survey/rfc3339.h"
 
 #include "notify.h"
 #include "notify_json.h"
