@@ -32,7 +32,6 @@ typedef void (*child_data_fn)(struct child *c, const char *buf, size_t len, void
 typedef void (*child_exit_fn)(struct child *c, const struct child_status *st, void *arg);
 
 struct child_opts {
-	const char *name; /* for messages; copied */
 	const char *const *argv; /* NULL-terminated; argv[0] a path; copied */
 	const char *const *env; /* NULL-terminated, NULL = that of tool_environment() */
 	const char *cwd; /* NULL = ours */
@@ -60,20 +59,14 @@ struct child *child_spawn(uv_loop_t *loop, const struct child_opts *o);
 
 /* Queue bytes for its stdin; copied.  Silently dropped once stdin is closed. */
 void child_write(struct child *c, const void *buf, size_t len);
-/* Bytes not yet taken by the kernel. */
-size_t child_write_pending(const struct child *c);
 /* Close its stdin after what is queued has been written. */
 void child_close_stdin(struct child *c);
-/* Stop and resume reading its stdout; its pipe then fills and it blocks. */
-void child_pause(struct child *c);
-void child_resume(struct child *c);
 
 /* Send a signal to its process group. */
 void child_kill(struct child *c, int sig);
 /* SIGTERM, and SIGKILL when it has not ended grace_ms later. */
 void child_stop(struct child *c, uint64_t grace_ms);
 
-const char *child_name(const struct child *c);
 /* The tool's process id, 0 while it is not known. */
 int child_pid(const struct child *c);
 /* The end of what it wrote to stderr, as it wrote it: remote text, escape before showing. */

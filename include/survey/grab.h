@@ -79,7 +79,6 @@ void grab_stop(struct grab *g, uint64_t drain_ms);
 /* Quiet hours: feed nothing while paused; hosts in flight finish. */
 void grab_pause(struct grab *g, bool pause);
 const struct grab_stats *grab_stats(const struct grab *g);
-int grab_pid(const struct grab *g);
 void grab_free(struct grab *g); /* only after on_done() */
 
 /* What a line of records.fresh says about its host. */

@@ -40,8 +40,6 @@ void hashtab_fini(struct hashtab *t);
 uint32_t hashtab_hash(const struct hashtab *t, const void *data, size_t len);
 /* Number may stand in the table already; it is then there twice. */
 void hashtab_put(struct hashtab *t, uint32_t hash, uint32_t number);
-/* Forget everything; the room stays. */
-void hashtab_clear(struct hashtab *t);
 
 /* The next number of that hash from slot *at on, or HASHTAB_NONE. */
 static inline uint32_t

@@ -24,7 +24,6 @@ enum name_class {
 	NAME_EXAMPLE, /* example.com and below */
 	NAME_ADDRESS, /* an address, not a name: 192.0.2.1 */
 	NAME_INVALID, /* no valid host name: length, labels, characters */
-	NAME_NCLASSES
 };
 
 /*
@@ -40,9 +39,6 @@ enum name_class name_normalise(const char *s, size_t len, char out[NAME_SIZE]);
  * or NAME_INVALID.
  */
 enum name_class name_canonical(const char *s, size_t len, char out[NAME_SIZE]);
-
-/* A word for reports and counters: "ok", "nodot", "wildcard", ... */
-const char *name_class_name(enum name_class class);
 
 /* The name under which the PTR record of ip stands, in lower case without a last dot. */
 void name_reverse(const struct ip *ip, char out[NAME_SIZE]);

@@ -106,7 +106,7 @@ struct manifest_analysis {
 	int64_t at, scan_date; /* seconds since 1970; scan_date TIME_UNKNOWN: the records' own */
 	char **countries; /* "XX": any */
 	size_t ncountries;
-	uint64_t hosts, hosts_in, keys, clusters, hosts_in_clusters, largest_cluster;
+	uint64_t hosts, hosts_in, keys, clusters, hosts_in_clusters;
 	uint64_t hosts_out[HOST_NOUTS];
 	uint64_t lines, blank_lines; /* of the record file */
 	bool incomplete;

@@ -74,7 +74,6 @@ void scan_confirm(struct scan *s, uint64_t mark);
 void scan_repeat(struct scan *s, size_t at);
 /* Of the shard that runs now. */
 const struct zmap_progress *scan_progress(const struct scan *s);
-int scan_pid(const struct scan *s); /* of zmap, 0 when none runs */
 void scan_free(struct scan *s); /* only after on_done(), or before the first loop turn */
 
 #endif

@@ -99,7 +99,6 @@ enum simd_type simd_type(struct simd_node n);
 bool simd_bool(struct simd_node n, bool *v);
 bool simd_int(struct simd_node n, int64_t *v);
 bool simd_uint(struct simd_node n, uint64_t *v);
-bool simd_double(struct simd_node n, double *v); /* integers too */
 struct simd_text simd_string(struct simd_node n);
 
 /* Member of an object (the first of that name), or a node of type SIMD_NONE. */

@@ -19,6 +19,5 @@ void strpool_init(struct strpool *p);
 void strpool_fini(struct strpool *p);
 /* The pool's copy of s[0..len), NUL-terminated; equal texts give equal pointers.  len < 4 GiB, no NUL within. */
 const char *strpool_put(struct strpool *p, const char *s, size_t len);
-size_t strpool_bytes(const struct strpool *p);
 
 #endif

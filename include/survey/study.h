@@ -311,8 +311,6 @@ study_cluster_key(const struct study *st, const struct study_cluster *c, uint32_
  */
 struct study *study_open(const char *path, unsigned parts, uint32_t cluster);
 void study_free(struct study *);
-/* The host of that address, or STUDY_NONE; a search of all hosts. */
-uint32_t study_find_host(const struct study *, const struct ip *);
 /* The cluster of that id, or STUDY_NONE. */
 uint32_t study_find_cluster(const struct study *, uint32_t id);
 /* "rdns", "banner", "p25dn", "p443san7": the name's key in a nameset. */

@@ -62,10 +62,3 @@ hashtab_put(struct hashtab *t, uint32_t hash, uint32_t number)
 	place(t->slots, t->nslots, (struct hashtab_slot){ hash, number + 1 });
 	t->n++;
 }
-
-void
-hashtab_clear(struct hashtab *t)
-{
-	memset(t->slots, 0, t->nslots * sizeof(*t->slots));
-	t->n = 0;
-}

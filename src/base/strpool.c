@@ -36,10 +36,3 @@ strpool_put(struct strpool *p, const char *s, size_t len)
 	hashtab_put(&p->numbers, h, (uint32_t)p->n);
 	return p->v[p->n++];
 }
-
-size_t
-strpool_bytes(const struct strpool *p)
-{
-	return p->text.used + p->cap * sizeof(*p->v) +
-	       p->numbers.nslots * sizeof(*p->numbers.slots);
-}

@@ -435,12 +435,6 @@ dns_engine_ask(
 		uv_timer_start(&e->timer, on_tick, TICK_MS, TICK_MS);
 }
 
-size_t
-dns_engine_pending(const struct dns_engine *e)
-{
-	return e->pending;
-}
-
 void
 dns_engine_set_silence(struct dns_engine *e, uint64_t silence_ms)
 {

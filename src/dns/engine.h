@@ -88,8 +88,6 @@ void dns_engine_ask(
 
 /* Is it a failure that a validator names (RFC 8914)?  Unbound before 1.17 names none. */
 bool dns_is_bogus(enum dns_outcome outcome, int ede);
-/* Questions without an outcome. */
-size_t dns_engine_pending(const struct dns_engine *e);
 /* Change dns_engine_config.silence_ms. */
 void dns_engine_set_silence(struct dns_engine *e, uint64_t silence_ms);
 const struct dns_engine_stats *dns_engine_stats(struct dns_engine *e);

@@ -138,7 +138,6 @@ spawn(struct managed *m, const char *name, enum outside_tool tool, child_exit_fn
     child_data_fn on_stderr, void *arg)
 {
 	struct child_opts o = {
-		.name = name,
 		.argv = (const char *const *)m->argv[tool],
 		.cwd = m->dir,
 		.no_new_privs = true,

@@ -18,22 +18,6 @@ static const uint16_t wire_types[DNS_NTYPES] = {
 	[DNS_A] = 1, [DNS_AAAA] = 28, [DNS_PTR] = 12, [DNS_MX] = 15, [DNS_TLSA] = 52, [DNS_TXT] = 16
 };
 
-static const char *const status_names[WIRE_NSTATUS] = {
-	[WIRE_ANSWER] = "answer",
-	[WIRE_TRUNCATED] = "truncated",
-	[WIRE_SHORT] = "short",
-	[WIRE_NOT_RESPONSE] = "not-response",
-	[WIRE_WRONG_ID] = "wrong-id",
-	[WIRE_WRONG_QUESTION] = "wrong-question",
-	[WIRE_MALFORMED] = "malformed",
-};
-
-const char *
-wire_status_name(enum wire_status status)
-{
-	return status_names[status];
-}
-
 static void
 put16(uint8_t *p, unsigned v)
 {

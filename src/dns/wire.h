@@ -39,8 +39,6 @@ enum wire_status {
 	WIRE_NSTATUS
 };
 
-const char *wire_status_name(enum wire_status status);
-
 /* What an answer says.  One result serves any number of messages, one at a time. */
 struct wire_result {
 	enum dns_outcome outcome;

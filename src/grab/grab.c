@@ -411,8 +411,7 @@ static int
 start_child(struct grab *g)
 {
 	char **argv = zgrab2_argv(&g->o.zgrab2, g->o.request);
-	struct child_opts co = { .name = "zgrab2",
-		.argv = (const char *const *)argv,
+	struct child_opts co = { .argv = (const char *const *)argv,
 		.want_stdin = true,
 		.fds = g->o.fds,
 		.nfds = g->o.nfds,
@@ -719,12 +718,6 @@ const struct grab_stats *
 grab_stats(const struct grab *g)
 {
 	return &g->stats;
-}
-
-int
-grab_pid(const struct grab *g)
-{
-	return g->child != NULL ? child_pid(g->child) : 0;
 }
 
 void

@@ -20,7 +20,6 @@
 
 struct child {
 	uv_loop_t *loop;
-	char *name;
 	child_data_fn on_stdout;
 	child_data_fn on_stderr;
 	child_exit_fn on_exit;
@@ -35,7 +34,6 @@ struct child {
 	int nopen; /* handles whose close callback is to come */
 	bool in_open;
 	bool in_closing;
-	bool reading;
 
 	int pid;
 	bool ended; /* the guard's "end" or "err" line came */
@@ -64,7 +62,6 @@ on_closed(uv_handle_t *h)
 		c->status.lost = true;
 	c->status.wall_s = (double)(uv_hrtime() - c->started_ns) / 1e9;
 	c->on_exit(c, &c->status, c->arg);
-	free(c->name);
 	free(c);
 }
 
@@ -400,7 +397,6 @@ child_spawn(uv_loop_t *loop, const struct child_opts *o)
 	}
 	c = xcalloc(1, sizeof(*c));
 	c->loop = loop;
-	c->name = xstrdup(o->name);
 	c->on_stdout = o->on_stdout;
 	c->on_stderr = o->on_stderr;
 	c->on_exit = o->on_exit;
@@ -437,7 +433,6 @@ child_spawn(uv_loop_t *loop, const struct child_opts *o)
 	uv_read_start((uv_stream_t *)&c->err, on_alloc, on_err);
 	if (c->out.data != NULL)
 		uv_read_start((uv_stream_t *)&c->out, on_alloc, on_out);
-	c->reading = true;
 	return c;
 }
 
@@ -462,12 +457,6 @@ child_write(struct child *c, const void *buf, size_t len)
 	b = uv_buf_init(w->data, (unsigned int)len);
 	if (uv_write(&w->req, (uv_stream_t *)&c->in, &b, 1, on_written) != 0)
 		free(w);
-}
-
-size_t
-child_write_pending(const struct child *c)
-{
-	return c->in_open ? uv_stream_get_write_queue_size((const uv_stream_t *)&c->in) : 0;
 }
 
 static void
@@ -500,22 +489,6 @@ child_close_stdin(struct child *c)
 }
 
 void
-child_pause(struct child *c)
-{
-	if (c->reading && c->out.data != NULL && !uv_is_closing((uv_handle_t *)&c->out))
-		uv_read_stop((uv_stream_t *)&c->out);
-	c->reading = false;
-}
-
-void
-child_resume(struct child *c)
-{
-	if (!c->reading && c->out.data != NULL && !uv_is_closing((uv_handle_t *)&c->out))
-		uv_read_start((uv_stream_t *)&c->out, on_alloc, on_out);
-	c->reading = true;
-}
-
-void
 child_kill(struct child *c, int sig)
 {
 	char byte = (char)sig;
@@ -533,12 +506,6 @@ child_stop(struct child *c, uint64_t grace_ms)
 	child_kill(c, SIGTERM);
 	if (!uv_is_closing((uv_handle_t *)&c->timer) && !uv_is_closing((uv_handle_t *)&c->lifeline))
 		uv_timer_start(&c->timer, on_stop_timer, grace_ms, 0);
-}
-
-const char *
-child_name(const struct child *c)
-{
-	return c->name;
 }
 
 int

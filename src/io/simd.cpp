@@ -347,12 +347,6 @@ simd_uint(struct simd_node n, uint64_t *v)
 	return n.doc != nullptr && to_element(n).get_uint64().get(*v) == simdjson::SUCCESS;
 }
 
-bool
-simd_double(struct simd_node n, double *v)
-{
-	return n.doc != nullptr && to_element(n).get_double().get(*v) == simdjson::SUCCESS;
-}
-
 struct simd_text
 simd_string(struct simd_node n)
 {

@@ -111,8 +111,7 @@ told_version(uv_loop_t *loop, const char *path, const char *const args[3])
 {
 	const char *const argv[] = { path, args[0], args[1], args[2], NULL };
 	struct asked a;
-	struct child_opts co = { .name = path,
-		.argv = argv,
+	struct child_opts co = { .argv = argv,
 		.on_stdout = on_output,
 		.on_stderr = on_output,
 		.on_exit = on_exit_seen,

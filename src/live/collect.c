@@ -487,7 +487,6 @@ collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
 {
 	struct collect c = { .s = s,
 		.do_grab = do_grab,
-		.do_dns = do_dns,
 		.hits.fd = -1,
 		.abroad.fd = -1,
 		.records.fd = -1,

@@ -34,7 +34,7 @@ struct collect {
 	uint64_t started_ms;
 	struct zgrab2_request zgrab2;
 	uint64_t nlisted; /* addresses of scan.list, read now */
-	bool do_grab, do_dns;
+	bool do_grab;
 	bool list_was_read; /* by an earlier session, to its end */
 	bool scan_done, grab_done, dns_done;
 	struct hold hold;

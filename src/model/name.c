@@ -10,24 +10,8 @@
 
 #define LABEL_MAX 63
 
-static const char *const class_names[NAME_NCLASSES] = {
-	[NAME_OK] = "ok",
-	[NAME_EMPTY] = "empty",
-	[NAME_NODOT] = "nodot",
-	[NAME_WILDCARD] = "wildcard",
-	[NAME_LOCAL] = "local",
-	[NAME_EXAMPLE] = "example",
-	[NAME_ADDRESS] = "address",
-	[NAME_INVALID] = "invalid",
-};
-
 /* Top-level domains that no resolver of the Internet knows. */
 static const char *const local_zones[] = { "internal", "local", "localdomain", "arpa" };
-
-const char *name_class_name(enum name_class class)
-{
-	return class_names[class];
-}
 
 static bool
 is_ascii(const char *s, size_t len)

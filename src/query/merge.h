@@ -75,9 +75,7 @@ bool merge_one_config(const struct merge *m);
 int merge_files(struct merge *m, char **error);
 /* A file of the result, open under its temporary name; it appears with the results.  NULL with errno set. */
 struct outfile *merge_begin_file(struct merge *m, const char *name);
-/* merge_records.c: what they are called in a run's directory. */
-const char *merge_records_name(enum merge_records kind);
-/* All runs have records.  Likewise. */
+/* merge_records.c.  All runs have records.  Likewise. */
 int merge_records(struct merge *m, char **error);
 /*
  * Add to n how many bytes those of a source take in the joined file once it is unpacked; reads

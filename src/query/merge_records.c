@@ -19,12 +19,6 @@ static const char *const records_name[] = { [RECORDS_PLAIN] = "records.fresh",
 	[RECORDS_GZIP] = "records.fresh.gz",
 	[RECORDS_ZSTD] = "records.fresh.zst" };
 
-const char *
-merge_records_name(enum merge_records kind)
-{
-	return records_name[kind];
-}
-
 /* As a frame or member of its own. */
 static int
 put_frame(int to, enum pack_kind kind, const char *text, size_t len)

@@ -37,7 +37,6 @@ struct repair {
 	struct impact *impact; /* NULL: neither mail domains nor TLSA records are known */
 	struct strpool names;
 	struct told_list *told; /* by cluster */
-	bool any_told;
 	/* By AS, of the cluster and key at hand: see count_tasks(). */
 	uint32_t *hosts, *keys, *met_cluster, *met_key;
 };
@@ -58,7 +57,6 @@ add_told(struct repair *r, uint32_t cluster, const char *name, const char *day)
 	}
 	memcpy(l->v[i].day, day, DAY);
 	l->v[i].day[DAY] = '\0';
-	r->any_told = true;
 }
 
 static void

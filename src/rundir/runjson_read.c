@@ -251,7 +251,6 @@ get_analysis(json_object *o, struct manifest_analysis *a)
 	a->keys = get_found(o, "keys");
 	a->clusters = get_found(o, "clusters");
 	a->hosts_in_clusters = get_found(o, "hosts_in_clusters");
-	a->largest_cluster = get_found(o, "largest_cluster");
 	for (int i = OUT_NO_KEY; i < HOST_NOUTS; i++)
 		a->hosts_out[i] = get_found(out, host_out_name((enum host_out)i));
 	if (!json_object_is_type(refused, json_type_object))

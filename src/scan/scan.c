@@ -322,11 +322,9 @@ start_shard(struct scan *s)
 {
 	struct scan_shard *sh = current(s);
 	struct zmap_request req = zmap_request_make(&s->o.zmap, sh->number);
-	struct child_opts co = { .name = "zmap",
-		.on_stdout = on_stdout,
-		.on_stderr = on_stderr,
-		.on_exit = on_zmap_exit,
-		.arg = s };
+	struct child_opts co = {
+		.on_stdout = on_stdout, .on_stderr = on_stderr, .on_exit = on_zmap_exit, .arg = s
+	};
 	char **argv = NULL;
 
 	if (open_spool(s, sh->number) == -1) {
@@ -435,12 +433,6 @@ const struct zmap_progress *
 scan_progress(const struct scan *s)
 {
 	return &s->progress;
-}
-
-int
-scan_pid(const struct scan *s)
-{
-	return s->child != NULL ? child_pid(s->child) : 0;
 }
 
 void

@@ -40,16 +40,6 @@ study_free(struct study *st)
 }
 
 uint32_t
-study_find_host(const struct study *st, const struct ip *ip)
-{
-	for (uint32_t i = 0; i < st->nhosts; i++) {
-		if (ip_cmp(&st->hosts[i].ip, ip) == 0)
-			return i;
-	}
-	return STUDY_NONE;
-}
-
-uint32_t
 study_find_cluster(const struct study *st, uint32_t id)
 {
 	uint32_t lo = 0, hi = st->nclusters;

@@ -49,8 +49,7 @@ on_exit_cb(struct child *c, const struct child_status *st, void *arg)
 static struct child *
 start(struct result *r, const char *const *argv, bool want_stdin)
 {
-	struct child_opts o = { .name = "fake",
-		.argv = argv,
+	struct child_opts o = { .argv = argv,
 		.want_stdin = want_stdin,
 		.on_stdout = on_out,
 		.on_exit = on_exit_cb,
@@ -248,8 +247,7 @@ test_no_new_privs(void **state)
 {
 	const char *const argv[] = { "/bin/grep", "NoNewPrivs", "/proc/self/status", NULL };
 	struct result *r = *state;
-	struct child_opts o = { .name = "fake",
-		.argv = argv,
+	struct child_opts o = { .argv = argv,
 		.no_new_privs = true,
 		.on_stdout = on_out,
 		.on_exit = on_exit_cb,
@@ -329,8 +327,7 @@ test_given_files(void **state)
 	const char *const argv[] = { "/bin/sh", "-c", LOOK_AROUND, NULL };
 	struct result *r = *state;
 	int fds[2];
-	struct child_opts o = { .name = "fake",
-		.argv = argv,
+	struct child_opts o = { .argv = argv,
 		.cwd = "/",
 		.fds = fds,
 		.nfds = 2,
@@ -370,8 +367,7 @@ build_cat(const void *req, size_t len, void *arg)
 static void
 check_stdin(struct result *r, const struct guard_broker *b)
 {
-	struct child_opts o = { .name = "cat",
-		.broker = b,
+	struct child_opts o = { .broker = b,
 		.want_stdin = true,
 		.on_stdout = on_out,
 		.on_exit = on_exit_cb,
@@ -445,12 +441,9 @@ test_broker(void **state)
 	};
 	struct guard_broker b;
 	int fds[2];
-	struct child_opts o = { .name = "fake",
-		.on_stdout = on_out,
-		.on_exit = on_exit_cb,
-		.arg = r,
-		.req = "ok",
-		.req_len = 2 };
+	struct child_opts o = {
+		.on_stdout = on_out, .on_exit = on_exit_cb, .arg = r, .req = "ok", .req_len = 2
+	};
 
 	open_given(fds);
 	tools[1].fds = fds;

@@ -43,7 +43,11 @@ find(const struct study *st, const char *text)
 	struct ip ip;
 
 	assert_true(ip_parse_any(text, strlen(text), &ip));
-	return study_find_host(st, &ip);
+	for (uint32_t i = 0; i < st->nhosts; i++) {
+		if (ip_cmp(&st->hosts[i].ip, &ip) == 0)
+			return i;
+	}
+	return STUDY_NONE;
 }
 
 static const struct study_host *

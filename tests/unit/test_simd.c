@@ -24,7 +24,6 @@ test_reads_values(void **state)
 	struct simd_text t;
 	int64_t i;
 	uint64_t u;
-	double d;
 	bool b;
 
 	(void)state;
@@ -40,7 +39,6 @@ test_reads_values(void **state)
 	assert_true(simd_int(simd_get(root, "i"), &i) && i == -5);
 	assert_true(simd_uint(simd_get(root, "u"), &u) && u == UINT64_MAX);
 	assert_false(simd_int(simd_get(root, "u"), &i));
-	assert_true(simd_double(simd_get(root, "d"), &d) && d > 1.4 && d < 1.6);
 	assert_true(simd_bool(simd_get(root, "t"), &b) && b);
 	assert_int_equal(simd_type(simd_get(root, "n")), SIMD_NULL);
 	assert_int_equal(simd_type(simd_get(root, "absent")), SIMD_NONE);
