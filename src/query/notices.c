@@ -272,6 +272,8 @@ leave(struct view *v)
 {
 	for (size_t i = 0; v->c != NULL && i < v->c->nhosts; i++)
 		v->own[v->c->hosts[i]] = false;
+	for (size_t i = 0; v->c != NULL && i < v->c->napart; i++)
+		v->own[v->c->apart[i]] = false;
 	for (uint32_t i = 0; i < v->nkeys; i++)
 		v->own_of_key[v->keys[i]] = v->last_host[v->keys[i]] = 0;
 	for (uint32_t i = 0; i < v->nclusters; i++)
@@ -308,6 +310,31 @@ enter_host(struct view *v, uint32_t host)
 	}
 }
 
+/* A host that nobody is told of: it counts for keys and clusters that other own hosts have. */
+static void
+enter_apart(struct view *v, uint32_t host)
+{
+	const struct notices *n = v->n;
+	uint32_t cluster = n->st->hosts[host].cluster;
+	struct study_span rows = n->of_host[host];
+
+	v->own[host] = true;
+	if (cluster != STUDY_NONE && v->own_of_cluster[cluster] > 0)
+		v->own_of_cluster[cluster]++;
+	for (uint32_t r = rows.at; r < rows.at + rows.n; r++) {
+		struct study_span keys = n->v[r].keys;
+
+		for (uint32_t k = keys.at; k < keys.at + keys.n; k++) {
+			uint32_t key = n->keys[k].key;
+
+			if (v->own_of_key[key] == 0 || v->last_host[key] == host + 1)
+				continue;
+			v->last_host[key] = host + 1;
+			v->own_of_key[key]++;
+		}
+	}
+}
+
 static int
 by_number(const void *pa, const void *pb)
 {
@@ -323,6 +350,8 @@ view_of(struct view *v, struct constituency *c)
 	v->c = c;
 	for (size_t i = 0; i < c->nhosts; i++)
 		enter_host(v, c->hosts[i]);
+	for (size_t i = 0; i < c->napart; i++)
+		enter_apart(v, c->apart[i]);
 	if (v->nclusters > 1)
 		qsort(v->clusters, v->nclusters, sizeof(*v->clusters), by_number);
 }

@@ -84,6 +84,9 @@ struct constituency {
 	char *folder; /* safe as a name of a directory */
 	uint32_t *hosts; /* with notices, ascending */
 	size_t nhosts, cap;
+	uint32_t *
+	    apart; /* own hosts that have opted out: nobody is told of them, but they are not others' */
+	size_t napart, cap_apart;
 	struct address_list repaired, silent; /* since the run of --since */
 	/* Known once it is written. */
 	char *mails;

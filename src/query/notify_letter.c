@@ -23,14 +23,16 @@
 
 const char *const notify_fields[] = { "constituency", "network", "asn", "as_name", "contact",
 	"reply_to", "opt_out", "run", "first_day", "last_day", "since", "n_hosts", "n_hosts_is_one",
-	"n_keys", "n_keys_is_one", "n_shared", "n_shared_is_one", "n_weak", "n_weak_is_one",
-	"n_other_hosts", "n_other_hosts_is_one", "n_repaired", "n_repaired_is_one", "n_silent",
-	"n_silent_is_one", "repaired_list", "silent_list", "ssh", "openssh", "dropbear", "tls",
-	"mail", "postfix", "exim", "dovecot", "other_mail", "web", "nginx", "apache", "sections",
-	"new", "changed", "open", "host_list", "address", "name", "port_list", "key_list",
-	"n_more_keys", "n_more_keys_is_one", "place_list", "n_more_hosts", "n_more_hosts_is_one",
-	"name_fits", "n_pictures", "n_pictures_is_one", "ports", "ports_is_one", "port", "service",
-	"is_ssh", "key_type", "fingerprint", "severity", "severity_text", "first_seen", "last_seen",
+	"n_hosts_sharing", "n_hosts_sharing_is_one", "n_hosts_sharing_with_others",
+	"n_hosts_sharing_with_others_is_one", "n_hosts_weak", "n_hosts_weak_is_one", "n_keys",
+	"n_keys_is_one", "n_shared", "n_shared_is_one", "n_weak", "n_weak_is_one", "n_other_hosts",
+	"n_other_hosts_is_one", "n_repaired", "n_repaired_is_one", "n_silent", "n_silent_is_one",
+	"repaired_list", "silent_list", "ssh", "openssh", "dropbear", "tls", "mail", "postfix",
+	"exim", "dovecot", "other_mail", "web", "nginx", "apache", "sections", "new", "changed",
+	"open", "host_list", "address", "name", "port_list", "key_list", "n_more_keys",
+	"n_more_keys_is_one", "place_list", "n_more_hosts", "n_more_hosts_is_one", "name_fits",
+	"n_pictures", "n_pictures_is_one", "ports", "ports_is_one", "port", "service", "is_ssh",
+	"key_type", "fingerprint", "severity", "severity_text", "first_seen", "last_seen",
 	"n_own_hosts", "n_own_hosts_is_one", "own_shared", "n_other_operators",
 	"n_other_operators_is_one", "finding_list", "weak_list", "kind", "text", "picture_list",
 	"picture", "cluster", "n_mail_domains", "n_mail_domains_is_one", "pinned", "tlsa_mismatch",
@@ -309,6 +311,47 @@ put_constituency(json_object *o, const struct notifying *x)
 	buf_fini(&network);
 }
 
+/* What of its keys concerns a host: the numbers of hosts by that. */
+struct host_kinds {
+	uint32_t sharing, with_others, weak;
+};
+
+static void
+add_host(struct host_kinds *k, struct notifying *x, uint32_t host)
+{
+	struct study_span rows = x->n.of_host[host];
+	bool sharing = false, with_others = false, weak = false;
+
+	for (uint32_t r = rows.at; r < rows.at + rows.n; r++) {
+		struct study_span keys = x->n.v[r].keys;
+
+		for (uint32_t i = keys.at; i < keys.at + keys.n; i++) {
+			uint32_t key = x->n.keys[i].key;
+
+			sharing = sharing || x->n.st->keys[key].nhosts > 1;
+			with_others = with_others || view_key(&x->view, key).other_operators > 0;
+			weak = weak || x->n.worst[key] != STUDY_NONE;
+		}
+	}
+	k->sharing += sharing;
+	k->with_others += with_others;
+	k->weak += weak;
+}
+
+static void
+put_hosts(json_object *o, struct notifying *x)
+{
+	const struct constituency *c = x->view.c;
+	struct host_kinds k = { 0 };
+
+	for (size_t i = 0; i < c->nhosts; i++)
+		add_host(&k, x, c->hosts[i]);
+	letter_count(o, "n_hosts", c->nhosts);
+	letter_count(o, "n_hosts_sharing", k.sharing);
+	letter_count(o, "n_hosts_sharing_with_others", k.with_others);
+	letter_count(o, "n_hosts_weak", k.weak);
+}
+
 static json_object *
 letter_object(struct notifying *x, bool by_host)
 {
@@ -327,7 +370,7 @@ letter_object(struct notifying *x, bool by_host)
 	letter_day(o, "first_day", x->began);
 	letter_day(o, "last_day", x->ended);
 	letter_day(o, "since", x->since);
-	letter_count(o, "n_hosts", c->nhosts);
+	put_hosts(o, x);
 	letter_count(o, "n_keys", x->view.nkeys);
 	letter_count(o, "n_shared", shared);
 	letter_count(o, "n_weak", weak);

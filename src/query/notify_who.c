@@ -130,6 +130,14 @@ put_host(struct constituency *c, const struct study *st, uint32_t host)
 }
 
 static void
+put_apart(struct constituency *c, const struct study *st, uint32_t host)
+{
+	(void)st;
+	mem_grow(&c->apart, &c->cap_apart, c->napart + 1, sizeof(*c->apart));
+	c->apart[c->napart++] = host;
+}
+
+static void
 put_address(struct address_list *l, const struct ip *ip)
 {
 	mem_grow(&l->v, &l->cap, l->n + 1, sizeof(*l->v));
@@ -208,9 +216,9 @@ notify_constituencies(struct notifying *x)
 		add(x, BY_DOMAIN, pattern, folder_of(x, pattern));
 	}
 	for (uint32_t i = 0; i < n->st->nhosts; i++) {
-		if (n->of_host[i].n > 0 && !leaves_alone(x, &n->st->hosts[i].ip))
-			each_constituency(
-			    x, n->st, i, n->st->ases[n->st->hosts[i].as].asn, put_host);
+		if (n->of_host[i].n > 0)
+			each_constituency(x, n->st, i, n->st->ases[n->st->hosts[i].as].asn,
+			    leaves_alone(x, &n->st->hosts[i].ip) ? put_apart : put_host);
 	}
 	for (uint32_t i = 0; n->before != NULL && i < n->before->nhosts; i++) {
 		uint32_t now = n->m.host_b[i];
@@ -233,6 +241,7 @@ notify_free_constituencies(struct notifying *x)
 		free(x->v[i].name);
 		free(x->v[i].folder);
 		free(x->v[i].hosts);
+		free(x->v[i].apart);
 		free(x->v[i].repaired.v);
 		free(x->v[i].silent.v);
 		free(x->v[i].mails);

@@ -221,6 +221,13 @@ def test_opt_outs(tmp):
     events = rows(tmp / "opted-out/AS64501/events.csv")
     equal("hosts", {e["source.ip"] for e in events}, {"192.0.2.2"})
     check("1 host has opted out" in said, f"not said: {said}")
+    # They are their operator's as before: to the others of its hosts they are no other operator's.
+    listed.write_text("192.0.2.5\n", encoding="utf-8")
+    survey("notify", r, "-o", tmp / "opted-out")
+    equal("a key of hosts of one AS, of which one has opted out", [(e["source.ip"], e["severity"], extra(e)["hosts_with_key"], extra(e)["other_hosts"],
+          extra(e)["other_operators"]) for e in rows(tmp / "opted-out/AS64503/events.csv")], [("192.0.2.6", "medium", 2, 0, 0)])
+    text = " ".join(mail(tmp / "opted-out/AS64503/letter.txt").get_content().split())
+    check("other operator" not in text and "192.0.2.5" not in text and "on 2 of your hosts" in text, f"letter: {text}")
     listed.unlink()
     said = survey("notify", r, "-o", tmp / "opted-out")
     check("nobody is left out" in said, f"not said: {said}")
@@ -372,6 +379,67 @@ def test_private(tmp):
             others = [h for h in holders if h.asn != by_ip[ip].asn]
             equal(f"others with the key of {ip}:{port}", (e["hosts_with_key"], e["other_hosts"], e["other_operators"]),
                   (len(holders), len(others), len({h.asn for h in others})))
+
+
+NUMBERS = ("n_hosts", "n_hosts_sharing", "n_hosts_sharing_with_others", "n_hosts_weak")
+# By language, for one host and for several: who shares, who shares with others, and who has one weak key.
+SENTENCES = {
+    "en": (("1 host in your network uses SSH or TLS keys that other machines use, too.", "{} hosts in your network use SSH or TLS keys that other machines use, too."),
+           ("1 of these hosts shares a key with machines of other operators.", "{} of these hosts share a key with machines of other operators."),
+           "Machines of other operators are among them.", "1 key on {} of your hosts is weak."),
+    "de": (("1 Host in Ihrem Netz verwendet SSH- oder TLS-Schlüssel, die auch auf anderen Rechnern liegen.",
+            "{} Hosts in Ihrem Netz verwenden SSH- oder TLS-Schlüssel, die auch auf anderen Rechnern liegen."),
+           ("1 dieser Hosts hat einen Schlüssel mit Rechnern anderer Betreiber gemeinsam.",
+            "{} dieser Hosts haben einen Schlüssel mit Rechnern anderer Betreiber gemeinsam."),
+           "Darunter sind Rechner anderer Betreiber.", "1 Schlüssel auf {} Ihrer Hosts ist schwach."),
+    "fr": (("1 machine de votre réseau utilise des clés SSH ou TLS que d’autres machines utilisent aussi.",
+            "{} machines de votre réseau utilisent des clés SSH ou TLS que d’autres machines utilisent aussi."),
+           ("1 de ces machines a une clé en commun avec des machines d’autres exploitants.",
+            "{} de ces machines ont une clé en commun avec des machines d’autres exploitants."),
+           "Des machines d’autres exploitants en font partie.", "1 clé sur {} de vos machines est faible.")}
+
+
+def test_numbers(tmp):
+    """Whom a letter accuses of what: its numbers of hosts are counted here from the records."""
+    def weak(asn):      # a key that anybody can sign for
+        key = made_weak.ssh(made_weak.prime(f"p{asn}", 1024) * made_weak.prime("q", 1024), 1)
+        return {"data": {"ssh": {"status": "success", "result": {"key_exchange": {"server_host_key": key}}}}}
+
+    hosts = [Host(f"192.0.2.{i}", 64501, p22=ssh("in")) for i in range(1, 5)]       # within the AS
+    hosts += [Host("192.0.2.5", 64501, p22=ssh("in"), p25=tls("out")), Host("192.0.2.6", 64502, p25=tls("out"))]
+    hosts += [Host("192.0.2.7", 64501, p22=weak(64501)), Host("192.0.2.8", 64501, p25=tls("alone"))]
+    hosts += [Host(f"192.0.3.{i}", 64503, p22=weak(64503), p25=tls("out")) for i in (1, 2)]
+    hosts += [Host(f"192.0.4.{i}", 64504, p22=ssh("all")) for i in (1, 2)]
+    r, out, t = run(tmp / "run", hosts), tmp / "out", tmp / "templates"
+    t.mkdir()
+    fields = " ".join(f"{{{{{n}}}}}" for n in NUMBERS)
+    (t / "letter.ga.txt").write_text(f"Subject: x\n\n{fields}\n", encoding="utf-8")
+    (t / "letter.ga.html").write_text(fields, encoding="utf-8")
+    holders = {}
+    for h in hosts:
+        for port in h.ports:
+            holders.setdefault(json.dumps(h.ports[port]), set()).add(h)
+    shows = {h: [holders[json.dumps(v)] for v in h.ports.values()] for h in hosts}
+    want = {}
+    for asn in {h.asn for h in hosts}:
+        own = [h for h in hosts if h.asn == asn]
+        sharing = {h for h in own for k in shows[h] if len(k) > 1}
+        bad = {h for h in own if asn in (64501, 64503) and h.ports.get("p22") == weak(asn)}
+        want[f"AS{asn}"] = (len(sharing | bad), len(sharing), len({h for h in own for k in shows[h] if {x.asn for x in k} != {asn}}), len(bad))
+    equal("what is counted", want, {"AS64501": (6, 5, 1, 1), "AS64502": (1, 1, 1, 0), "AS64503": (2, 2, 2, 2), "AS64504": (2, 2, 0, 0)})
+    survey("notify", r, "-o", out, "--lang", "ga", "--templates", t, "--draft")
+    for ending in ("txt", "html"):
+        equal(f"numbers of letter.{ending}", {p.parent.name: tuple(map(int, p.read_text(encoding="utf-8").split()[-4:])) for p in out.glob(f"*/letter.{ending}")}, want)
+    for lang, (uses, share, among, weak_keys) in SENTENCES.items():
+        survey("notify", r, "-o", out, "--lang", lang, "--draft")
+        every = {w.format(n) for n in range(1, 7) for w in (*uses, *share, among, weak_keys)}
+        for folder, (_, sharing, others, bad) in want.items():
+            said = {uses[sharing > 1].format(sharing)} | ({weak_keys.format(bad)} if bad else set())
+            if others:
+                said.add(share[others > 1].format(others) if sharing > 1 else among)
+            for ending in ("txt", "html"):
+                text = " ".join(re.sub("<[^>]*>", "", (out / folder / f"letter.{ending}").read_text(encoding="utf-8")).split())
+                equal(f"{lang} {folder}/letter.{ending}", {sentence for sentence in every if sentence in text}, said)
 
 
 def documented_fields():

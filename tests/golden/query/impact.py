@@ -127,7 +127,7 @@ def one_run(tmp):
     check("publish the record of the new key first" in survey("cluster", run, "1"), "cluster warns")
     survey("notify", run, "-o", tmp / "told", "--draft")
     text = " ".join((tmp / "told/AS64500/letter.txt").read_text(encoding="utf-8").split())
-    check("The mail of 2 domains goes to these hosts." in text and "a TLSA record (DANE) pins this key" in text, f"letter: {text}")
+    check("The mail of 2 domains goes to the hosts of this letter." in text and "a TLSA record (DANE) pins this key" in text, f"letter: {text}")
     check('""mail_domains"":2,' in (tmp / "told/AS64500/events.csv").read_text(encoding="utf-8"), "events.csv")
     check((tmp / "told/index.csv").read_text(encoding="utf-8").splitlines()[1].endswith(",2"), "index.csv")
     # The report: what hangs on a cluster, its repair, and who was told when.
