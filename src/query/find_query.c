@@ -16,7 +16,8 @@
 
 #include "find.h"
 
-#define SERIAL_DIGITS 80 /* of 64 hexadecimal digits */
+#define HEX_DIGITS 64 /* of a fingerprint, and of a serial number in hexadecimal, at most */
+#define SERIAL_DIGITS 80 /* of HEX_DIGITS in decimal: 78 and the NUL */
 
 static const char *const kind_names[] = { "address", "network", "as", "cluster", "key", "serial",
 	"name", "name", "as" };
@@ -44,7 +45,7 @@ without_label(const char *s)
 static char *
 fingerprint_digits(const char *s)
 {
-	char digits[65];
+	char digits[HEX_DIGITS + 1];
 	size_t n = 0;
 
 	if (strncasecmp(s, "0x", 2) == 0)
@@ -52,7 +53,7 @@ fingerprint_digits(const char *s)
 	for (; *s != '\0'; s++) {
 		if (*s == ':' && n > 0 && n % 2 == 0)
 			continue;
-		if (!isxdigit((unsigned char)*s) || n == 64)
+		if (!isxdigit((unsigned char)*s) || n == HEX_DIGITS)
 			return NULL;
 		digits[n++] = (char)tolower((unsigned char)*s);
 	}
@@ -244,7 +245,7 @@ like_text(const char *s)
 	return t;
 }
 
-/* The decimal text of a hexadecimal number of at most 64 digits: serial numbers are kept so. */
+/* The decimal text of a hexadecimal number of at most HEX_DIGITS: serial numbers are kept so. */
 static void
 decimal_of_hex(const char *hex, char out[static SERIAL_DIGITS])
 {
@@ -411,8 +412,10 @@ bind_values(sqlite3_stmt *s, const struct find_query *q)
 		text = xasprintf("%sg", q->value); /* behind all other digits */
 		bind_text(s, ":above", text);
 		free(text);
-		decimal_of_hex(q->value, serial);
-		bind_text(s, ":serial", serial);
+		if (strlen(q->value) <= HEX_DIGITS) { /* else NULL, which equals nothing */
+			decimal_of_hex(q->value, serial);
+			bind_text(s, ":serial", serial);
+		}
 		break;
 	case FIND_GLOB:
 		bind_text(s, ":value", q->value);

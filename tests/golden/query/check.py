@@ -57,8 +57,8 @@ def ssh(word, algorithm="ssh-ed25519"):
         "algorithm": algorithm, "fingerprint_sha256": fp(word)}}}}}}
 
 
-def tls(word, cn="mx.example.ie"):
-    cert = {"subject_dn": f"CN={cn}", "issuer_dn": "CN=ca", "serial_number": "12345678901", "fingerprint_sha256": fp(f"c{word}"),
+def tls(word, cn="mx.example.ie", serial="12345678901"):
+    cert = {"subject_dn": f"CN={cn}", "issuer_dn": "CN=ca", "serial_number": serial, "fingerprint_sha256": fp(f"c{word}"),
             "subject_key_info": {"fingerprint_sha256": fp(word), "key_algorithm": {"name": "RSA"}},
             "extensions": {"subject_alt_name": {"dns_names": [cn]}}}
     return {"data": {"smtp": {"status": "success", "result": {"banner": f"220 {cn} ESMTP", "tls": {"handshake_log": {
@@ -232,6 +232,7 @@ def test_find(tmp):
         equal(f"find {query}", sorted(int(ip.split(".")[3]) for ip in found(query)), want)
     for query in ("192.0.2.3", "*.nowhere.example", "AS1", "cluster:9", "feedfacefeedface"):
         equal(query, found(query, status=1), [])
+    check_serials(tmp)
     host = ask("find", r, "192.0.2.1")[0]["hosts"][0]
     equal("host", (host["cluster"], host["csize"], host["asn"], host["partners"]),
           (1, 2, 64502, [{"asn": 64502, "as_name": "Net 2", "hosts": 1}]))
@@ -246,6 +247,21 @@ def test_find(tmp):
     # Behind "--" stand queries, whatever lies in the working directory.
     equal("behind --", [q["query"] for q in json.loads(survey("find", "-f", "json", r, "--", "192.0.2.1"))], ["192.0.2.1"])
     survey("find", tmp / "nowhere", "192.0.2.1", status=2)
+
+
+def check_serials(tmp):
+    """Serial numbers of every length: RFC 5280 has 20 bytes at most, whoever makes a certificate has not."""
+    serials = [str(2 ** 256 - 1), "9" * 67, "9" * 100]
+    r = run(tmp / "serials", {f"192.0.2.{i}": {"p25": tls(f"s{i}", serial=s)} for i, s in enumerate(serials, 1)})
+
+    def found(query):
+        out = survey("find", r, "-i", "-", "-f", "json", text=query + "\n")
+        return [int(h["ip"].split(".")[3]) for q in json.loads(out) for h in q["hosts"]]
+    for i, s in enumerate(serials, 1):
+        equal(f"serial {s}", found(s), [i])
+    equal("in hexadecimal", found("f" * 64), [1])
+    for n in (64, 65, 66, 68, 80, 1000, 100000):
+        survey("find", r, "-i", "-", text="9" * n + "\n", status=1)
 
 
 def test_compare(tmp):
