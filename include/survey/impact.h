@@ -20,8 +20,8 @@
 enum impact_tlsa {
 	TLSA_NONE, /* there are none, or none that DANE for SMTP uses (RFC 7672, 3.1) */
 	TLSA_MATCHES,
-	TLSA_MISMATCH, /* each usable record pins one key or certificate, and none was seen: mail is
-			  refused, or travels without protection */
+	TLSA_MISMATCH, /* each usable record pins one key or certificate, and none was seen at some
+			  address of it: mail is refused there, or travels without protection */
 	TLSA_UNKNOWN, /* no key was seen, or a record pins an issuer or a SHA-512 */
 	IMPACT_NTLSA
 };
@@ -64,8 +64,8 @@ impact_pins(const struct impact *x, uint32_t key)
 }
 
 /*
- * An MX host with the host's address and TLSA_MISMATCH, the first of them; MAIL_NONE: there is none,
- * or x is NULL.
+ * An MX host with the host's address whose records pin none of the keys that this very host showed
+ * on port 25, the first of them; MAIL_NONE: there is none, or x is NULL.
  */
 uint32_t impact_mismatch(const struct impact *x, uint32_t host);
 

@@ -65,6 +65,18 @@ put_number(struct jsonw *w, const char *key, sqlite3_stmt *s, int c)
 	"JOIN domain_mx x ON x.mx = m.id JOIN domains d ON d.id = x.domain "              \
 	"WHERE h.out IS NULL AND h.id = ?1"
 
+/*
+ * As impact_mismatch(): the host shows keys on port 25, none of them is pinned, and each can be
+ * compared.  Where one of the MX host's records pins what cannot be judged, it is no mismatch anyhow.
+ */
+#define NOTHING_MATCHES                                                                           \
+	"m.tlsa = 'mismatch' AND EXISTS (SELECT 1 FROM host_ports p JOIN keys k ON k.id = p.key " \
+	"WHERE p.host = h.id AND p.port = 25 AND k.fp IS NOT NULL) AND NOT EXISTS (SELECT 1 "     \
+	"FROM host_ports p JOIN tlsa t ON t.mx = m.id LEFT JOIN certs c ON c.id = p.cert "        \
+	"WHERE p.host = h.id AND p.port = 25 AND t.usage = 3 AND CASE t.selector WHEN 1 "         \
+	"THEN t.key = p.key ELSE c.sha256 IS NULL OR c.sha256 = t.data OR "                       \
+	"(t.matching = 0 AND t.key = p.key) END)"
+
 static const char *const statements[NTELL_STATEMENTS] = {
 	[TELL_HOST] = "SELECT ip, asn, as_name, country, out, cluster, csize, nrcs, verdict, rdns, "
 		      "time FROM hosts WHERE id = ?1",
@@ -89,7 +101,7 @@ static const char *const statements[NTELL_STATEMENTS] = {
 	[TELL_CLUSTERED] = "SELECT cluster FROM hosts WHERE ip = ?1",
 	[TELL_MAIL] = "SELECT CASE WHEN EXISTS (SELECT 1 FROM domains) THEN "
 		      "(SELECT count(DISTINCT d.id) " DOMAINS_OF_HOST ") END",
-	[TELL_TLSA] = "SELECT DISTINCT m.name " DOMAINS_OF_HOST " AND m.tlsa = 'mismatch' LIMIT 20",
+	[TELL_TLSA] = "SELECT DISTINCT m.name " DOMAINS_OF_HOST " AND " NOTHING_MATCHES " LIMIT 20",
 	[TELL_PINNED] = "SELECT 1 FROM tlsa WHERE key = ?1 LIMIT 1",
 };
 #define KEY_COLUMN 21 /* of TELL_PORTS: keys.id */
@@ -416,7 +428,7 @@ text_ports(struct finding *f, size_t run, int64_t host)
 	sqlite3_reset(s);
 }
 
-/* MX hosts at this one whose TLSA records pin no key that was seen: told in a line each. */
+/* MX hosts at this one whose TLSA records pin no key that it showed: told in a line each. */
 static void
 text_mail(struct finding *f, size_t run, int64_t host)
 {

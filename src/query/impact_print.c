@@ -115,7 +115,7 @@ tell_keys(struct print *p, struct impact *x)
 	free(r.v);
 }
 
-/* MX hosts whose TLSA records pin no key that was seen there. */
+/* MX hosts whose TLSA records pin no key that was seen at some address of theirs. */
 static void
 tell_mismatches(struct print *p, const struct impact *x)
 {
@@ -124,7 +124,7 @@ tell_mismatches(struct print *p, const struct impact *x)
 	uint32_t n = 0;
 
 	if (x->mismatch_hosts > 0)
-		print_heading(p, "TLSA records that pin no key seen on port 25");
+		print_heading(p, "TLSA records that pin no key seen on port 25 of some address");
 	print_table(p, "tlsa_mismatch", columns);
 	for (uint32_t i = 0; i < x->m->nhosts; i++) {
 		bool proved = mail_host_dane(x->m, i) == DANE_YES;

@@ -272,9 +272,11 @@ put_impact(const struct impact *x, struct buf *b)
 	if (x->mismatch_hosts > 0) {
 		buf_adds(b, " The TLSA records of <span class=\"weak\">");
 		text_counted(b, x->mismatch_hosts, "MX host", "MX hosts");
-		buf_adds(b, "</span> pin no key that was seen there: the ");
+		buf_adds(b,
+		    "</span> pin no key that was seen there, or at one of several addresses: "
+		    "the ");
 		impact_text(b, x->mismatch_domains);
-		buf_adds(b, " is refused by senders that use DANE, or travels unprotected.");
+		buf_adds(b, " is refused there by senders that use DANE, or travels unprotected.");
 	}
 	buf_adds(b, "</p>\n");
 }

@@ -244,7 +244,7 @@ judge_record(const struct study *st, const struct mail *m, const struct mail_tls
 
 /* The records of an MX host, and one of its addresses. */
 static enum impact_tlsa
-judge_host(struct impact *x, uint32_t mx, uint32_t host)
+judge_host(const struct impact *x, uint32_t mx, uint32_t host)
 {
 	const struct mail_span *s = &x->m->hosts[mx].tlsa;
 	uint32_t n[IMPACT_NTLSA] = { 0 };
@@ -297,8 +297,11 @@ impact_mismatch(const struct impact *x, uint32_t host)
 	if (x == NULL)
 		return MAIL_NONE;
 	for (uint32_t i = x->mx_at[host]; i < x->mx_at[host + 1]; i++) {
-		if (x->tlsa[x->mx[i]] == TLSA_MISMATCH)
-			return x->mx[i];
+		uint32_t mx = x->mx[i];
+
+		/* Another address of it may be the one that does not match. */
+		if (x->tlsa[mx] == TLSA_MISMATCH && judge_host(x, mx, host) == TLSA_MISMATCH)
+			return mx;
 	}
 	return MAIL_NONE;
 }

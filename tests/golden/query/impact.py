@@ -5,6 +5,7 @@ becomes of them in find, cluster, compare, notify, a merge, a purge and a copy.
 The resolver says nothing: whoever asked it anything would not end within the limits.
 """
 import contextlib
+import csv
 import hashlib
 import json
 import pathlib
@@ -213,6 +214,22 @@ def compared(tmp, run):
     check('""tlsa_mismatch"":true' in (tmp / "later.told/AS64500/events.csv").read_text(encoding="utf-8"), "events.csv tells a mismatch")
 
 
+def one_address(tmp):
+    """An MX host with two addresses, whose record pins the key, or the certificate, of the first: only the second is warned of."""
+    for word, record_ in (("key", "3 1 1 " + fp("shared")), ("certificate", "3 0 1 " + fp("certshared"))):
+        half = make(tmp / word, {"192.0.2.1": ("s1", "shared"), "192.0.2.2": ("s2", "new"), "192.0.2.3": ("s3", "shared"), "192.0.2.4": ("s4", "new")},
+                    domain("a.example.ie", "10 mx.example.ie") + host("mx.example.ie", "192.0.2.1", "192.0.2.2", tlsa=[record_]), "a.example.ie\n")
+        equal(f"{word}: find", ["pin no key" in survey("find", half, f"192.0.2.{i}") for i in (1, 2, 3)], [False, True, False])
+        equal(f"{word}: clusters", [json.loads(survey("cluster", half, n, "-f", "json"))["hosts_with_tlsa_mismatch"] for n in (1, 2)], [0, 1])
+        survey("notify", half, "-o", tmp / f"{word}.told", "--draft")
+        rows = list(csv.DictReader((tmp / f"{word}.told/AS64500/events.csv").open(encoding="utf-8")))
+        equal(f"{word}: rows", {r["source.ip"][-1]: (json.loads(r["extra"]).get("tlsa"), json.loads(r["extra"]).get("tlsa_mismatch")) for r in rows},
+              {"1": (True, None), "2": (None, True), "3": (True, None), "4": (None, None)})
+        letter = (tmp / f"{word}.told/AS64500/letter.txt").read_text(encoding="utf-8")
+        check(re.search(r"192\.0\.2\.2: 25\n +the TLSA records", letter) and letter.count("match no key that we saw") == 1, f"{word}: {letter}")
+        equal(f"{word}: the MX host", [m["mx"] for m in json.loads(survey("impact", half, *ASK, "-f", "json"))["tlsa_mismatch"]], ["mx.example.ie"])
+
+
 def merged(tmp, run):
     other = make(tmp / "other", {"192.0.2.9": ("s9", "shared")}, domain("h.example.ie", "10 mx9.example.ie") + host("mx9.example.ie", "192.0.2.9"),
                  "h.example.ie\n")
@@ -268,6 +285,7 @@ with tempfile.TemporaryDirectory() as t:
     made = one_run(top)
     pinned(top)
     compared(top, made)
+    one_address(top)
     merged(top, made)
     foreign(top, made)
     purged(top, made)
