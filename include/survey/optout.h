@@ -27,7 +27,7 @@ struct optout_note {
 int optout_add(const char *path, const struct ip_range *r, size_t n, const struct optout_note *note,
     char **error);
 
-/* The whole list, normalised.  A file that is not there is empty.  Returns 0, or -1 as above. */
+/* The whole list, normalised.  Returns 0, or -1 as above, when there is no such file, too. */
 int optout_read(const char *path, struct ipset *s, char **error);
 
 /* The last request in the log for exactly this range, if the log can be read: its time, else 0; *who is freed by the caller. */

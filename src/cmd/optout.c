@@ -40,11 +40,10 @@ const struct command command_optout = {
 	.name = "optout",
 	.summary = "Keep the list of those who asked to be left alone",
 	.detail =
-	    "add writes addresses, prefixes or ranges into the list; surveys that run see it "
-	    "within\n"
-	    "seconds.  Who asked, when, and the proof of ownership go into a log of its own, "
-	    "FILE.log,\n"
-	    "which only its owner can read.  list prints the list.  check says of each address\n"
+	    "add writes addresses, prefixes or ranges into the list; surveys that run and whose\n"
+	    "scan.opt_out_file it is see it within seconds.  Who asked, when, and the proof of\n"
+	    "ownership go into a log of its own, FILE.log, which only its owner can read.  list "
+	    "prints the list.  check says of each address\n"
 	    "whether it is in it; exit status 1 when one is not.",
 	.operands = { { "add|list|check", ARG_WORD, 1, 1, actions }, { "ADDR", ARG_TEXT, 0, 0 } },
 	.options = options,
@@ -126,7 +125,9 @@ add(const struct request *r)
 		return EXIT_FAILED;
 	}
 	printf("%s: %s\n", r->path,
-	    n > 0 ? "added; surveys that run see it within seconds" : "it was there already");
+	    n > 0 ? "added; surveys that run and whose scan.opt_out_file this is see it within "
+		    "seconds"
+		  : "it was there already");
 	if (r->note.who == NULL || r->note.proof == NULL)
 		log_warn("optout: the log does not say %s: give --who and --proof",
 		    r->note.who == NULL ? "who asked" : "why the addresses are theirs");
@@ -214,6 +215,19 @@ do_action(struct request *r, int action)
 	return rc;
 }
 
+/* The list, or for add, which makes it, its directory. */
+static bool
+is_there(const struct request *r, int action)
+{
+	char *path = action == ADD ? path_dir(r->path) : xstrdup(r->path);
+	bool there = access(path, F_OK) == 0;
+
+	if (!there)
+		log_error("optout: %s: %s", path, strerror(errno));
+	free(path);
+	return there;
+}
+
 /* Who types, also behind sudo(8). */
 static const char *
 caller(void)
@@ -269,7 +283,7 @@ cmd_optout(int argc, char **argv)
 	if (rc == 0)
 		rc = choose_file(&r, config, file);
 	if (rc == 0)
-		rc = do_action(&r, action);
+		rc = is_there(&r, action) ? do_action(&r, action) : EXIT_USAGE;
 	config_free(r.config);
 	free(r.path);
 	free(r.ranges);

@@ -357,8 +357,11 @@ say_list(struct doctor *d, const char *what, const char *path)
 	ipset_init(&s);
 	if (iplist_read_set(&s, path, &bad, &error) == -1) {
 		doctor_say(d, FINDING_FAIL, what,
-		    "one address, prefix or range a line; # starts a comment", "%s%s%s",
-		    bad.n > 0 ? bad.told[0] : error, bad.n > 1 ? "; " : "", bad.n > 1 ? error : "");
+		    access(path, F_OK) == -1
+			? "make it: one address, prefix or range a line, or none at first"
+			: "one address, prefix or range a line; # starts a comment",
+		    "%s%s%s", bad.n > 0 ? bad.told[0] : error, bad.n > 1 ? "; " : "",
+		    bad.n > 1 ? error : "");
 		free(error);
 	} else {
 		doctor_say(d, FINDING_OK, what, NULL, "%s, %zu %s", path, s.n,
@@ -437,6 +440,10 @@ check_lists(struct doctor *d)
 	if (c->scan.opt_out_file[0] != '\0') {
 		say_list(d, "opt-outs", c->scan.opt_out_file);
 		check_rereading(d);
+	} else {
+		doctor_say(d, FINDING_WARN, "opt-outs",
+		    "set scan.opt_out_file, into which survey optout writes",
+		    "none: a run reads no list of people who ask to be left alone");
 	}
 	for (size_t i = 0; i < c->run.target_files.n; i++)
 		say_list(d, "targets", c->run.target_files.v[i]);

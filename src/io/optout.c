@@ -29,12 +29,9 @@ int
 optout_read(const char *path, struct ipset *s, char **error)
 {
 	struct refusals bad = { 0 };
-	struct stat st;
 	int rc;
 
 	*error = NULL;
-	if (stat(path, &st) == -1 && errno == ENOENT)
-		return 0;
 	if ((rc = iplist_read_set(s, path, &bad, error)) == -1 && bad.n > 0) {
 		char *both = xasprintf("%s; the first: %s", *error, bad.told[0]);
 
@@ -150,6 +147,7 @@ optout_add(const char *path, const struct ip_range *r, size_t n, const struct op
     char **error)
 {
 	struct ipset have, asked, fresh;
+	struct stat st;
 	int fd, added = 0;
 
 	if ((fd = open_log(path, error)) == -1)
@@ -160,7 +158,7 @@ optout_add(const char *path, const struct ip_range *r, size_t n, const struct op
 	for (size_t i = 0; i < n; i++)
 		ipset_add_range(&asked, &r[i].lo, &r[i].hi);
 	ipset_normalise(&asked);
-	if (optout_read(path, &have, error) == -1) {
+	if ((stat(path, &st) == 0 || errno != ENOENT) && optout_read(path, &have, error) == -1) {
 		added = -1;
 		goto out;
 	}

@@ -179,6 +179,7 @@ def main():
                         r'^(ok|warn) +country database .*GeoLite2-Country of 2026-01-01',
                         r'^(ok|warn) +AS database .*GeoLite2-ASN',
                         r'^ok +country +IE has \d+ IPv4 addresses', r'^ok +block list',
+                        r'^warn +opt-outs +none: .*; set scan\.opt_out_file',
                         r'^ok +run directory .*/runs will be made', r'^ok +disk space',
                         rf'^ok +resolver +127\.0\.0\.1#{dns_port} answers',
                         r'^warn +port 25 +outgoing: not checked'], **dns)
@@ -189,6 +190,8 @@ def main():
         doctor(tmp, 2, [r'^fail +port 25 .*Connection refused; many providers'], **dns,
                doctor__smtp_probe=f'"127.0.0.1#{closed_port}"')
         probing(tmp)
+        doctor(tmp, 0, [r'^ok +opt-outs .*/block, 0 ranges'], **dns, scan__opt_out_file='"block"')
+        doctor(tmp, 2, [r'^fail +opt-outs .*/nowhere: No such file.*; make it'], **dns, scan__opt_out_file='"nowhere"')
         doctor(tmp, 2, [r'^fail +contact +research\.example is nobody'], **dns,
                grab__user_agent='"survey/1.0 (+https://research.example/scan)"')
         doctor(tmp, 0, [r'^warn +rates +20000 packets and 10 hosts.*--yes-fast'], **dns,

@@ -22,11 +22,19 @@ def main():
         top = pathlib.Path(name)
         listed, log = top / 'opt-out.conf', top / 'opt-out.conf.log'
         where = '--file', listed
+        # A list that is not there is no list of nobody; nor is one that a config does not name.
+        for action in (('check', '192.0.2.1'), ('list',)):
+            assert 'opt-out.conf: No such file' in optout(*where, *action, status=2)
+        assert 'nodir: No such file' in optout('--file', top / 'nodir/x', 'add', '192.0.2.1', status=2)
+        (top / 'none.conf').write_text('')
+        assert 'sets no scan.opt_out_file' in optout('-c', top / 'none.conf', 'add', '192.0.2.1', status=2)
+        listed.touch()
         assert 'not opted out' in optout(*where, 'check', '192.0.2.1', status=1)
+        listed.unlink()
 
         said = optout(*where, '--who', 'A. \x1b[31mNother', '--proof', 'mail from the WHOIS contact',
                       'add', '192.0.2.0/25', '198.51.100.7-198.51.100.8')
-        assert 'added' in said and 'survey purge --host 192.0.2.0/25 --host' in said, said
+        assert 'added; surveys that run and whose scan.opt_out_file this is' in said and 'survey purge --host 192.0.2.0/25 --host' in said, said
         assert oct(listed.stat().st_mode & 0o777) == '0o644'
         assert oct(log.stat().st_mode & 0o777) == '0o600'
         request = json.loads(log.read_text())
