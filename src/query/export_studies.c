@@ -20,12 +20,15 @@
 #include "survey/output.h"
 #include "survey/pairs.h"
 #include "survey/pretty.h"
-#include "survey/store.h"
+#include "survey/rundir.h"
 #include "survey/text.h"
 #include "survey/transform.h"
 
 #include "export.h"
 
+#define MARKER "EXPORTED"
+#define MARKER_TEXT \
+	"survey export --studies has made this directory, and may write over its files.\n"
 #define DOT_HOSTS 500 /* of a cluster whose pairs are drawn one by one */
 
 static const char *const their_files[] = { "fingerprints.json", "all-key-fingerprints.json",
@@ -412,43 +415,61 @@ number_of(const char *name)
 	return 0;
 }
 
-/*
- * A run's own files are not written over, and what an export of other clusters has left would
- * be counted by the scripts.
- */
-static int
-check_directory(const struct study *st, const char *dir)
+/* Is dir the directory that the study is, or lies in? */
+static bool
+is_own(const char *study, const char *dir)
 {
-	static const char *const of_runs[] = { "run.json", STORE_FILE };
-	struct dirent *e;
-	DIR *d;
-	int rc = 0;
+	char *above = path_dir(study);
+	struct stat a, b;
+	bool own = stat(study, &a) == 0 && (S_ISDIR(a.st_mode) || stat(above, &a) == 0) &&
+		   stat(dir, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 
-	for (size_t i = 0; i < sizeof(of_runs) / sizeof(of_runs[0]); i++) {
-		char *path = path_join(dir, of_runs[i]);
-		bool there = access(path, F_OK) == 0;
+	free(above);
+	return own;
+}
 
-		free(path);
-		if (there) {
-			log_error("%s holds a study: its files would be written over; name a new "
-				  "directory",
-			    dir);
-			return EXPORT_REFUSED;
-		}
+/* Files of an earlier export may be written over, but scripts would count those of other clusters. */
+static bool
+may_stay(const struct study *st, const char *dir, const char *name, bool exported)
+{
+	uint32_t n = number_of(name);
+
+	if (!exported && (n != 0 || rundir_file_of(name) != NULL)) {
+		log_error("%s holds %s, which no export has made; name a new directory", dir, name);
+		return false;
 	}
-	if ((d = file_opendir(dir)) == NULL)
-		return failed(dir);
-	while ((e = readdir(d)) != NULL && rc == 0) {
-		uint32_t n = number_of(e->d_name);
-
-		if (n == 0 || study_find_cluster(st, n) != STUDY_NONE)
-			continue;
+	if (n != 0 && study_find_cluster(st, n) == STUDY_NONE) {
 		log_error("%s holds %s of another study, which scripts would count; name a new "
 			  "directory",
-		    dir, e->d_name);
-		rc = EXPORT_REFUSED;
+		    dir, name);
+		return false;
 	}
-	closedir(d);
+	return true;
+}
+
+/* Only an export's own files may be written over: it makes a marker before it makes anything else. */
+static int
+take_directory(const struct exporting *x, const char *dir)
+{
+	char *marker = path_join(dir, MARKER);
+	bool exported = access(marker, F_OK) == 0;
+	const struct dirent *e;
+	DIR *d = NULL;
+	int rc = 0;
+
+	if (is_own(x->o->path, dir)) {
+		log_error("%s is where the study is: name a new directory", dir);
+		rc = EXPORT_REFUSED;
+	} else if ((d = file_opendir(dir)) == NULL) {
+		rc = failed(dir);
+	}
+	while (rc == 0 && (e = readdir(d)) != NULL)
+		rc = may_stay(x->st, dir, e->d_name, exported) ? 0 : EXPORT_REFUSED;
+	if (d != NULL)
+		closedir(d);
+	if (rc == 0 && file_write(marker, MARKER_TEXT, strlen(MARKER_TEXT)) == -1)
+		rc = failed(marker);
+	free(marker);
 	return rc;
 }
 
@@ -492,7 +513,7 @@ export_studies(const struct exporting *x)
 	if (file_mkdirs(dir, 0700) == -1)
 		rc = failed(dir);
 	else
-		rc = check_directory(part.st, dir);
+		rc = take_directory(&part, dir);
 	if (rc == 0)
 		rc = export_records(&part, dir, &records);
 	if (rc == 0)

@@ -383,6 +383,7 @@ def test_export(tmp):
     equal("a second export", {p.name: p.read_bytes() for p in (tmp / "studies").iterdir()}, first)
     survey("export", tmp / "a", "--studies", tmp / "a", status=2)
     survey("export", tmp / "a", "--studies", tmp / "studies", "--cluster", 2, status=2)
+    check_places(tmp)
     # A part of it is a study of its own.
     survey("export", tmp / "a", "--studies", tmp / "two", "--cluster", "2,5")
     equal("files of two clusters", sorted(p.name for p in (tmp / "two").glob("cluster*.json")), ["cluster2.json", "cluster5.json"])
@@ -418,6 +419,42 @@ def test_export(tmp):
     survey("export", tmp / "a", status=2)
     survey("export", tmp / "a", "--csv", "-", status=2)
     survey("export", tmp / "a", "--csv", "-", "--graphml", "-", status=2)
+
+
+def check_places(tmp):
+    """Nothing that no export has made is written over: not an earlier program's study, not one file of it."""
+    studies = tmp / "studies"
+    exported = {p.name: p.read_bytes() for p in studies.iterdir()}
+
+    def refused(study, where):
+        before = {p.name: p.read_bytes() for p in where.iterdir()}
+        text = said("export", study, "--studies", where, status=2)
+        if "name a new directory" not in text:
+            sys.exit(f"export into {sorted(before)}: {text}")
+        equal(f"export into {sorted(before)}", {p.name: p.read_bytes() for p in where.iterdir()}, before)
+    old = tmp / "old"
+    old.mkdir()
+    for name in ("collisions.json", "fingerprints.json", "all-key-fingerprints.json", "dodgy.json", "records.fresh"):
+        (old / name).write_bytes(exported[name])
+    refused(old, old)
+    refused(tmp / "a", old)
+    refused(old / "collisions.json", old)
+    refused(studies, studies)
+    refused(studies / "collisions.json", studies)
+    (tmp / "link").symlink_to(studies)
+    refused(studies, tmp / "link")
+    for name in [n for n in exported if n != "EXPORTED"] + ["records.fresh.gz", "records.fresh.zst", "run.json", "survey.db", "dns.ndjson"]:
+        if not name.startswith(("cluster", "graph")) or name in ("cluster1.json", "graph1.dot"):
+            where = tmp / f"has {name}"
+            where.mkdir()
+            (where / name).write_text("precious")
+            refused(tmp / "a", where)
+    # What an export does not write may be there: the scripts themselves.
+    where = tmp / "scripts"
+    where.mkdir()
+    (where / "clusters.py").write_text("pass")
+    survey("export", tmp / "a", "--studies", where)
+    equal("scripts", (where / "clusters.py").read_text(), "pass")
 
 
 def check_studies(study, out, clusters):
