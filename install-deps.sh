@@ -47,7 +47,7 @@ lab_packages=(
 	tcpdump
 )
 test_packages=(
-	apparmor chromium chromium-driver debootstrap faketime fish git jq lintian munge prometheus python3-selenium python3-venv
+	apparmor chromium chromium-driver debootstrap dropbear-bin faketime fish git jq lintian munge prometheus python3-selenium python3-venv
 	r-base-core slurm-wlm texlive-latex-base tidy zsh zstd
 )
 
