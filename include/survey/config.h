@@ -128,6 +128,9 @@ struct config *config_parse(const char *text, size_t len, const char *path);
 size_t config_check(const struct config *c);
 /* Line at which a key is set; 0 when it has its default. */
 int config_line(const struct config *c, const char *section, const char *name);
+/* Log what is wrong with the value of a key, with file, line (if it is set) and name before it. */
+void config_fault(const struct config *c, const char *section, const char *name, const char *fmt,
+    ...) __attribute__((format(printf, 4, 5)));
 /*
  * SHA-256 of the values, defaults among them, that say what is surveyed and how: the same on all
  * machines that share a survey.  Left out are paths, programs, scan.interface, scan.source_ip and

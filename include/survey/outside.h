@@ -73,4 +73,10 @@ uint16_t outside_free_port(const struct outside *o);
 /* The address from which the kernel would send to target.  False when there is no route. */
 bool outside_source(const struct outside *o, const struct ip *target, struct ip *source);
 
+/*
+ * Is this one host's address and ours, one that bind(2) takes?  False with errno set when not.  Asked before
+ * the sandbox is entered: ZMap does not ask, and forges the sender.
+ */
+bool outside_is_own(const struct ip *ip);
+
 #endif

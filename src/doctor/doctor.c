@@ -150,15 +150,29 @@ check_tools(struct doctor *d)
 		free(say_tool(d, "stubby", c->dns.stubby));
 }
 
+/* scan.source_ip becomes d->source.  Returns false, after a finding, when it is another's. */
+static bool
+take_source(struct doctor *d)
+{
+	const char *mine = d->c->scan.source_ip;
+
+	if (ip_parse(mine, strlen(mine), &d->source) && outside_is_own(&d->source))
+		return true;
+	doctor_say(d, FINDING_FAIL, "source address",
+	    "`ip addr` shows the addresses of this machine", "scan.source_ip is %s: %m", mine);
+	return false;
+}
+
 /* A list needs neither gateway nor interface of its own; its hosts see an address all the same. */
 static void
 check_source(struct doctor *d, const struct ip *target)
 {
-	const char *mine = d->c->scan.source_ip;
+	bool chosen = d->c->scan.source_ip[0] != '\0';
 	char text[IP_STRLEN];
 
-	if ((mine[0] == '\0' || !ip_parse(mine, strlen(mine), &d->source)) &&
-	    !outside_source(NULL, target, &d->source))
+	if (chosen && !take_source(d))
+		return;
+	if (!chosen && !outside_source(NULL, target, &d->source))
 		doctor_say(
 		    d, FINDING_WARN, "source address", "is there a default route?", "none: %m");
 	else
@@ -194,7 +208,7 @@ check_network(struct doctor *d)
 	}
 	d->source = g.source;
 	if (c->scan.source_ip[0] != '\0')
-		ip_parse(c->scan.source_ip, strlen(c->scan.source_ip), &d->source);
+		(void)take_source(d);
 	if (getifaddrs(&list) == 0) {
 		for (a = list; a != NULL; a = a->ifa_next)
 			up |= strcmp(a->ifa_name, g.interface) == 0 && (a->ifa_flags & IFF_UP) != 0;

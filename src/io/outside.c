@@ -107,6 +107,28 @@ find_source(const struct ip *target, struct ip *source)
 	return rc;
 }
 
+bool
+outside_is_own(const struct ip *ip)
+{
+	union address a, peer;
+	socklen_t len = to_sockaddr(ip, 0, &a);
+	int fd = socket(a.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), saved;
+	bool own = fd != -1 && bind(fd, &a.sa, len) == 0;
+
+	/* bind() takes these, too: all of ours, many, and with connect() a network's broadcast. */
+	if (own && ip->family == 4 && (ip->a[0] == 0 || ip->a[0] >= 224)) {
+		errno = EADDRNOTAVAIL;
+		own = false;
+	}
+	to_sockaddr(ip, DISCARD_PORT, &peer);
+	own = own && connect(fd, &peer.sa, len) == 0;
+	saved = errno;
+	if (fd != -1)
+		close(fd);
+	errno = saved;
+	return own;
+}
+
 /* ---- in the process outside ---- */
 
 static bool

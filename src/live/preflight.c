@@ -155,13 +155,25 @@ check_scan(struct survey *s)
 		free(error);
 		return EXIT_USAGE;
 	}
-	s->source = s->gateway.source;
-	if (c->scan.source_ip[0] != '\0' &&
-	    !ip_parse(c->scan.source_ip, strlen(c->scan.source_ip), &s->source)) {
-		log_error("scan.source_ip: %s is no address", c->scan.source_ip);
-		rc = EXIT_USAGE;
-	}
 	return rc;
+}
+
+/* With an address that is another's, ZMap would forge senders, and ZGrab2 reach nobody. */
+static int
+check_source(struct survey *s)
+{
+	const struct config *c = s->c;
+
+	s->source = s->gateway.source;
+	if (c->scan.source_ip[0] == '\0')
+		return 0;
+	if (ip_parse(c->scan.source_ip, strlen(c->scan.source_ip), &s->source) &&
+	    outside_is_own(&s->source))
+		return 0;
+	config_fault(c, "scan", "source_ip",
+	    "%s is no address of this machine (%s); `ip addr` shows which are", c->scan.source_ip,
+	    strerror(errno));
+	return EXIT_USAGE;
 }
 
 /* Its folder is written to as run.user. */
@@ -248,5 +260,7 @@ preflight_check(struct survey *s)
 	rc |= check_shard(s);
 	if (survey_scans(s) && s->until >= STAGE_SCAN)
 		rc |= check_scan(s);
+	if (s->until >= STAGE_SCAN)
+		rc |= check_source(s);
 	return rc != 0 ? EXIT_USAGE : 0;
 }

@@ -8,8 +8,8 @@
 #include "survey/config.h"
 #include "survey/log.h"
 
-static void __attribute__((format(printf, 4, 5)))
-fault(const struct config *c, const char *section, const char *name, const char *fmt, ...)
+void
+config_fault(const struct config *c, const char *section, const char *name, const char *fmt, ...)
 {
 	int line = config_line(c, section, name);
 	struct buf msg;
@@ -81,29 +81,30 @@ check_targets(const struct config *c)
 	size_t faults = 0;
 
 	if (c->run.countries.n == 0) {
-		fault(c, "run", "countries",
+		config_fault(c, "run", "countries",
 		    "no country: name one as in {\"IE\"}, or {\"XX\"} to "
 		    "take hosts of any country");
 		faults++;
 	}
 	for (size_t i = 0; !any && i < c->run.countries.n; i++) {
 		if (strcmp(c->run.countries.v[i], "XX") == 0) {
-			fault(c, "run", "countries", "XX is any country and stands alone");
+			config_fault(c, "run", "countries", "XX is any country and stands alone");
 			faults++;
 		}
 	}
 	if (any && extra == 0 && c->scan.mode == SCAN_ZMAP) {
-		fault(c, "run", "countries",
+		config_fault(c, "run", "countries",
 		    "XX alone would be the whole Internet; say what to scan in targets, "
 		    "target_files or asns");
 		faults++;
 	}
 	if (!any && c->run.countries.n > 0 && c->geo.country_mmdb[0] == '\0' && !csv) {
-		fault(c, "geo", "country_mmdb", "not set, and the countries need it (or geo.csv)");
+		config_fault(
+		    c, "geo", "country_mmdb", "not set, and the countries need it (or geo.csv)");
 		faults++;
 	}
 	if (c->run.asns.n > 0 && c->geo.asn_mmdb[0] == '\0' && !csv) {
-		fault(c, "geo", "asn_mmdb", "not set, and run.asns need it (or geo.csv)");
+		config_fault(c, "geo", "asn_mmdb", "not set, and run.asns need it (or geo.csv)");
 		faults++;
 	}
 	return faults;
@@ -115,19 +116,20 @@ check_scan(const struct config *c)
 	size_t faults = 0;
 
 	if (c->scan.block_files.n == 0) {
-		fault(c, "scan", "block_files",
+		config_fault(c, "scan", "block_files",
 		    "no block list, no scan: name a file of addresses that are never probed");
 		faults++;
 	}
 	if (c->scan.canaries.n == 1 || c->scan.canaries.n > CANARIES_MAX) {
-		fault(c, "scan", "canaries",
+		config_fault(c, "scan", "canaries",
 		    "%zu of them: name at least two, so that one that is down is no outage, and at "
 		    "most %d",
 		    c->scan.canaries.n, CANARIES_MAX);
 		faults++;
 	}
 	if (c->scan.mode == SCAN_LIST && c->scan.list[0] == '\0') {
-		fault(c, "scan", "list", "not set, and mode = list reads its addresses from it");
+		config_fault(
+		    c, "scan", "list", "not set, and mode = list reads its addresses from it");
 		faults++;
 	}
 	return faults;
@@ -139,13 +141,13 @@ check_grab(const struct config *c)
 	size_t faults = 0;
 
 	if (c->grab.user_agent[0] == '\0') {
-		fault(c, "grab", "user_agent",
+		config_fault(c, "grab", "user_agent",
 		    "not set: tell the hosts who asks, with a contact URL, as in "
 		    "\"survey (+https://survey.example.ie/)\"");
 		faults++;
 	}
 	if (c->grab.ports.n == 0) {
-		fault(c, "grab", "ports", "no port to look at");
+		config_fault(c, "grab", "ports", "no port to look at");
 		faults++;
 	}
 	return faults;
@@ -157,19 +159,19 @@ check_dns(const struct config *c)
 	size_t faults = 0;
 
 	if (c->dns.mode == DNS_ADDRESS && c->dns.address[0] == '\0') {
-		fault(c, "dns", "address", "not set, and mode = address asks it");
+		config_fault(c, "dns", "address", "not set, and mode = address asks it");
 		faults++;
 	}
 	if ((c->dns.mode == DNS_MANAGED || c->dns.mode == DNS_UNBOUND_DOT) &&
 	    c->dns.nupstreams == 0) {
-		fault(c, "dns", "mode",
+		config_fault(c, "dns", "mode",
 		    "no upstream, and this mode forwards to one: add an upstream section with "
 		    "address and hostname");
 		faults++;
 	}
 	if (c->dns.validate && c->dns.trust_anchors.n == 0 && c->dns.mode != DNS_ADDRESS &&
 	    c->dns.mode != DNS_SYSTEM) {
-		fault(c, "dns", "trust_anchors",
+		config_fault(c, "dns", "trust_anchors",
 		    "no file, so nothing could be validated: take the key out, or set validate = "
 		    "false");
 		faults++;
@@ -178,11 +180,11 @@ check_dns(const struct config *c)
 		const struct config_upstream *u = &c->dns.upstreams[i];
 
 		if (u->address[0] == '\0') {
-			fault(c, "dns", "upstream", "number %zu has no address", i + 1);
+			config_fault(c, "dns", "upstream", "number %zu has no address", i + 1);
 			faults++;
 		}
 		if (u->hostname[0] == '\0' && u->pin[0] == '\0') {
-			fault(c, "dns", "upstream",
+			config_fault(c, "dns", "upstream",
 			    "%s has neither hostname nor pin, so it could not be authenticated",
 			    u->address);
 			faults++;

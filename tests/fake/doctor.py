@@ -192,6 +192,9 @@ def main():
         probing(tmp)
         doctor(tmp, 0, [r'^ok +opt-outs .*/block, 0 ranges'], **dns, scan__opt_out_file='"block"')
         doctor(tmp, 2, [r'^fail +opt-outs .*/nowhere: No such file.*; make it'], **dns, scan__opt_out_file='"nowhere"')
+        for forged in ('203.0.113.77', '0.0.0.0', '224.0.0.1', '127.255.255.255'):
+            doctor(tmp, 2, [rf'^fail +source address .*{re.escape(forged)}: (Cannot assign|Permission)'], **dns,
+                   scan__source_ip=f'"{forged}"')
         doctor(tmp, 2, [r'^fail +contact +research\.example is nobody'], **dns,
                grab__user_agent='"survey/1.0 (+https://research.example/scan)"')
         doctor(tmp, 0, [r'^warn +rates +20000 packets and 10 hosts.*--yes-fast'], **dns,

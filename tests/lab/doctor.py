@@ -87,6 +87,10 @@ def main():
         doctor(tmp, "hours", 2, [r"^fail +quiet hours +they leave 5m00s a day, and one of"],
                address.replace("scan {", 'scan {\n\tquiet_hours = "00:05-24:00"').replace("cooldown_s = 3", "cooldown_s = 600"))
 
+        # ZMap would send with it all the same, and forge its sender.
+        doctor(tmp, "forged", 2, [r"^fail +source address +scan\.source_ip is 203\.0\.113\.77: Cannot assign"],
+               address.replace("scan {", 'scan {\n\tsource_ip = "203.0.113.77"'))
+
         # Root with nobody to become: no tool is started.
         doctor(tmp, "rootless", 2, [
             r"^fail +run\.user +not set", r"^ok +unbound .*not asked for its version as root",

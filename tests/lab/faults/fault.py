@@ -333,6 +333,10 @@ def preflight():
         ({"scan": {"block_files": []}}, "scan.block_files"),
         ({"scan": {"block_files": ["/nonexistent/block"]}}, "/nonexistent/block"),
         ({"scan": {"interface": "nosuch0"}}, "interface nosuch0 does not exist"),
+        # ZMap would send with it all the same, and forge its sender.
+        ({"scan": {"source_ip": "203.0.113.77"}}, "scan.source_ip: 203.0.113.77 is no address of this machine"),
+        ({"scan": {"source_ip": "203.0.113.77", "mode": "list", "list": str(LAB / "expected.json")}},
+         "scan.source_ip: 203.0.113.77 is no address of this machine"),
         ({"geo": {"country_mmdb": "/nonexistent/c.mmdb"}}, "/nonexistent/c.mmdb"),
         ({"run": {"countries": []}}, "run.countries"),
         ({"run": {"user": ""}}, "run.user"),
