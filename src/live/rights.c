@@ -131,17 +131,29 @@ add_tools(struct survey *s, struct outside_options *o)
 		    o, &s->canaries[i], (uint16_t)s->c->scan.port, SOCK_STREAM, &from);
 }
 
+/* The folder of a file: what takes the file's place is read, too. */
+static void
+add_folder(struct argv *read, const char *path)
+{
+	char *dir = path_dir(path);
+
+	argv_add(read, dir, NULL);
+	free(dir);
+}
+
 /* What is read outside the run directory from here on. */
 static void
 add_reads(const struct config *c, struct argv *read)
 {
 	struct weak_request weak = { .path = NULL };
-	char *opt_outs = path_dir(c->scan.opt_out_file);
+	char *opt_outs = realpath(c->scan.opt_out_file, NULL);
 
 	if (c->scan.list[0] != '\0')
 		argv_add(read, c->scan.list, NULL);
 	if (c->scan.opt_out_file[0] != '\0')
-		argv_add(read, opt_outs, NULL); /* SIGHUP reads what has taken the file's place */
+		add_folder(read, c->scan.opt_out_file);
+	if (opt_outs != NULL)
+		add_folder(read, opt_outs); /* it may be a link into another one */
 	weak_configure(&weak, c);
 	weak_reads(&weak, read);
 	free(opt_outs);

@@ -162,15 +162,22 @@ def trickling():
 def opt_out(by_signal=True):
     """A network that asks to be left alone while we run is left alone from then on."""
     with Run(grab={"rate_hosts": 4, "in_flight": 4}) as run, Wire() as wire:
-        listed = run.top / "opt-out"
+        listed = named = run.top / "opt-out"
+        if by_signal:  # a list that others keep is often a link into their folder
+            listed, named = run.top / "real/opt-out", run.top / "link/opt-out"
+            for f in (listed, named):
+                f.parent.mkdir(mode=0o755)
+            named.symlink_to("../real/opt-out")
         listed.write_text("# nobody yet\n")
         listed.chmod(0o644)
-        run.settings["scan"]["opt_out_file"] = str(listed)
+        run.settings["scan"]["opt_out_file"] = str(named)
         run.write(run.settings)
         p = run.start()
         wait_for(lambda: records_now(run) >= 4, "some records")
-        if by_signal:
-            listed.write_text("198.18.20.0/24 # by mail\n")
+        if by_signal:  # as editors do it
+            listed.with_suffix(".new").write_text("198.18.20.0/24 # by mail\n")
+            listed.with_suffix(".new").chmod(0o644)
+            listed.with_suffix(".new").rename(listed)
             p.send_signal(signal.SIGHUP)
         else:
             subprocess.run([SURVEY, "optout", "-c", str(run.conf), "--who", "them", "--proof", "mail",
