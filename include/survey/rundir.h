@@ -151,6 +151,7 @@ struct manifest {
 	int pid; /* of the survey that runs it */
 	unsigned machine, machines;
 	uint64_t seed;
+	unsigned port; /* for which the shards are scanned; 0: not told */
 	char *interface, *source_ip, *gateway_ip, *gateway_mac;
 	char *lists_digest; /* SHA-256 of the target lists that the shards' states belong to */
 	double rate_pps, rate_hosts; /* of this machine */

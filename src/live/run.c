@@ -427,23 +427,38 @@ begin_anew(struct survey *s)
 	manifest_set(&m->lists_digest, s->lists.digest);
 }
 
+/* What the run says of itself, and what of it no config changes. */
 static int
-open_manifest(struct survey *s, const char *digest)
+read_manifest(struct survey *s)
 {
-	char text[IP_STRLEN];
 	struct manifest *m = &s->m;
 
 	if (s->dir.resumed && manifest_read(m, s->dir.path) == -1) {
 		log_error("%s/run.json: %s", s->dir.path, strerror(errno));
 		return EXIT_FAILED;
 	}
-	if (m->created == 0)
-		m->created = time(NULL);
 	if (m->nshards > 0 && (m->machine != s->o->machine || m->machines != s->o->machines)) {
 		log_error("this run is shard %u/%u of its survey; give --shard %u/%u or --new",
 		    m->machine, m->machines, m->machine, m->machines);
 		return EXIT_USAGE;
 	}
+	if (survey_scans(s) && m->nshards > 0 && m->port != 0 &&
+	    m->port != (unsigned)s->c->scan.port) {
+		log_error("%s began with scan.port = %u; %ld needs a run of its own: --new",
+		    s->dir.shown, m->port, s->c->scan.port);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+static int
+open_manifest(struct survey *s, const char *digest)
+{
+	char text[IP_STRLEN];
+	struct manifest *m = &s->m;
+
+	if (m->created == 0)
+		m->created = time(NULL);
 	manifest_set(&m->name, s->c->run.name);
 	manifest_set(&m->config_path, s->c->path);
 	manifest_set(&m->config_digest, digest);
@@ -548,7 +563,8 @@ run_in_directory(struct survey *s)
 	if ((rc = run_directory_lock(&s->dir)) != 0)
 		return rc;
 	open_log(s);
-	if ((rc = rundir_config(&s->dir, s->c, s->o->force, digest)) != 0)
+	if ((rc = read_manifest(s)) != 0 ||
+	    (rc = rundir_config(&s->dir, s->c, s->o->force, digest)) != 0)
 		return rc;
 	find_source(s);
 	if ((rc = open_manifest(s, digest)) != 0)

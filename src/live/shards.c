@@ -61,5 +61,6 @@ plan_shards(struct survey *s)
 {
 	if (s->m.nshards == 0)
 		make_shards(s);
+	s->m.port = (unsigned)s->c->scan.port;
 	return check_window(s);
 }

@@ -120,6 +120,7 @@ get_scan(json_object *o, struct manifest *m)
 	m->has_scan = o != NULL;
 
 	m->seed = get_uint(o, "seed");
+	m->port = (unsigned)get_uint(o, "port");
 	m->machine = (unsigned)get_uint(o, "machine");
 	m->machines = (unsigned)get_uint(o, "machines");
 	m->shards_total = (unsigned)get_uint(o, "shards_total");

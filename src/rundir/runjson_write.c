@@ -165,6 +165,8 @@ put_scan(struct jsonw *w, const struct manifest *m)
 		return;
 	}
 	jsonw_member_uint(w, "seed", m->seed);
+	if (m->port != 0)
+		jsonw_member_uint(w, "port", m->port);
 	jsonw_member_uint(w, "machine", m->machine);
 	jsonw_member_uint(w, "machines", m->machines);
 	jsonw_member_uint(w, "shards_total", m->shards_total);

@@ -192,6 +192,15 @@ def config():
         run.write(run.settings)
         text = run.finish(status=2)
         need("-\trate_hosts = 10" in text and "+\trate_hosts = 40" in text, "no diff is shown")
+        # Shards that are done would count as done for a port that nobody was asked for.
+        kept = (run.dir / "survey.conf").read_text()
+        run.settings["scan"]["port"] = 443
+        run.write(run.settings)
+        text = run.finish("--force", status=2)
+        need("began with scan.port = 25; 443 needs a run of its own: --new" in text, f"not said:\n{text[-2000:]}")
+        need((run.dir / "survey.conf").read_text() == kept, "the run has the config that it refused")
+        del run.settings["scan"]["port"]
+        run.write(run.settings)
         run.finish("--force")
         need(run.dir == first, "--force did not continue the run")
         check_complete(run)
