@@ -60,6 +60,11 @@ struct grab_opts {
 	void (*on_garbage)(const char *reason, const char *line, size_t len, void *arg);
 	/* Last word on a host about to be asked, or asked again or for more: may it be? */
 	bool (*allowed)(const struct ip *ip, void *arg);
+	/*
+	 * All hosts have been asked: may it end, or begin the second pass?  If not, it is asked
+	 * again when the caller adds hosts or ends a pause, and a few times a second.  NULL: it may.
+	 */
+	bool (*may_end)(void *arg);
 	/* All is over.  error: 0, an errno, or ECHILD when zgrab2 could not be kept running. */
 	void (*on_done)(int error, void *arg);
 	void *arg;
@@ -70,6 +75,10 @@ struct grab;
 struct grab *grab_new(uv_loop_t *loop, const struct grab_opts *o);
 /* Queue a host. */
 void grab_add(struct grab *g, const struct ip *ip);
+/* Those that zgrab2 has now are queued once more when their records have been written. */
+void grab_repeat_flights(struct grab *g);
+/* When the first of those was asked that have no record yet; 0: there are none. */
+int64_t grab_oldest(const struct grab *g);
 /* Queue some ports of a host for the second pass. */
 void grab_add_second(struct grab *g, const struct ip *ip, uint32_t ports);
 /* No more hosts will come: on_done() when all have been grabbed. */
@@ -87,6 +96,7 @@ struct grab_seen {
 	uint32_t ports; /* bit = row of port_table: has an entry */
 	uint32_t retry; /* those that the second pass would ask again */
 	bool second; /* is a record of the second pass */
+	int64_t time; /* when it was asked, or TIME_UNKNOWN */
 	uint8_t end[NPORTS]; /* enum grab_end of those with an entry */
 };
 

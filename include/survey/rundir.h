@@ -57,6 +57,13 @@ struct manifest_attempt {
 	struct ip source;
 };
 
+/* A time of which nobody knows whether packets arrived. */
+struct manifest_span {
+	int64_t from, to; /* seconds of the epoch, both included; to 0: it goes on */
+};
+
+#define UNHEARD_MAX 64
+
 /* What is known of the listeners of one's own that are asked whether packets arrive. */
 struct manifest_canaries {
 	unsigned configured; /* 0: none */
@@ -66,6 +73,9 @@ struct manifest_canaries {
 	uint64_t rounds, failed; /* how often all were asked, and none answered */
 	uint64_t pauses;
 	int64_t paused_since; /* 0: not paused */
+	/* Records of hosts that were asked then count for nothing: no canary has answered afterwards. */
+	struct manifest_span unheard[UNHEARD_MAX];
+	unsigned nunheard;
 };
 
 /* How far a survey is that runs now, or how far it came. */

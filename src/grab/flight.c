@@ -135,6 +135,20 @@ flights_lone(const struct flights *fs)
 	return NULL;
 }
 
+int64_t
+flights_oldest(const struct flights *fs)
+{
+	int64_t oldest = 0;
+
+	for (size_t i = 0; i < FLIGHT_BUCKETS; i++) {
+		for (const struct flight *f = fs->bucket[i]; f != NULL; f = f->next) {
+			if (oldest == 0 || f->time < oldest)
+				oldest = f->time;
+		}
+	}
+	return oldest;
+}
+
 void
 flights_each_in_air(struct flights *fs, void (*fn)(struct flight *, void *arg), void *arg)
 {

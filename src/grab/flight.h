@@ -21,6 +21,7 @@ struct flight {
 	unsigned tries;
 	unsigned undialed; /* results without a packet that were asked for once more */
 	bool second;
+	bool repeat; /* queue it once more when it has landed */
 	bool waiting; /* zgrab2 does not have it now */
 	uint32_t wanted; /* modules asked or to be asked */
 	uint32_t have; /* modules that answered */
@@ -59,6 +60,8 @@ void flights_drop_waiting(struct flights *fs);
 uint64_t flights_in_air(const struct flights *fs);
 /* The one that zgrab2 has; NULL when it has none or several. */
 const struct flight *flights_lone(const struct flights *fs);
+/* When the first of all was fed; 0: there is none. */
+int64_t flights_oldest(const struct flights *fs);
 /* Call fn with each one that zgrab2 has; fn may drop it or put it into a list. */
 void flights_each_in_air(struct flights *fs, void (*fn)(struct flight *, void *arg), void *arg);
 

@@ -149,6 +149,24 @@ write_record(struct grab *g, const struct flight *f)
 	}
 }
 
+/* Of an address, if that matters to the rate. */
+static uint32_t
+asn_of(const struct grab *g, const struct ip *ip)
+{
+	struct geo_info info = { .asn = 0 };
+
+	if (g->o.geo != NULL && g->o.config->grab.rate_per_as > 0)
+		(void)geo_db_lookup(g->o.geo, ip, &info);
+	return info.asn;
+}
+
+static void
+queue(struct grab *g, const struct ip *ip, uint32_t tag)
+{
+	pacer_add(g->pacer, ip, asn_of(g, ip), tag);
+	g->stats.queued = pacer_queued(g->pacer);
+}
+
 static void
 remember_second(struct grab *g, const struct ip *ip, uint32_t ports)
 {
@@ -179,7 +197,8 @@ ports_to_retry(const struct grab *g, const struct flight *f)
 static void
 land(struct grab *g, struct flight *f)
 {
-	bool gave_up = f->wanted != f->have;
+	bool gave_up = f->wanted != f->have, repeat = f->repeat && g->state == RUNNING;
+	struct ip ip = f->ip;
 
 	if (g->error != 0) { /* nowhere to write it: the next run asks again */
 		drop(g, f);
@@ -194,7 +213,7 @@ land(struct grab *g, struct flight *f)
 	if (g->error == 0) {
 		uint32_t retry = ports_to_retry(g, f);
 
-		if (g->o.config->grab.second_pass && !f->second && retry != 0)
+		if (g->o.config->grab.second_pass && !f->second && !repeat && retry != 0)
 			remember_second(g, &f->ip, retry);
 		g->stats.given_up += gave_up;
 		if (f->second)
@@ -203,6 +222,8 @@ land(struct grab *g, struct flight *f)
 			g->stats.done++;
 	}
 	drop(g, f);
+	if (repeat)
+		queue(g, &ip, 0);
 }
 
 static void
@@ -459,17 +480,6 @@ in_flight_limit(const struct grab *g)
 	return limit;
 }
 
-/* Of an address, if that matters to the rate. */
-static uint32_t
-asn_of(const struct grab *g, const struct ip *ip)
-{
-	struct geo_info info = { .asn = 0 };
-
-	if (g->o.geo != NULL && g->o.config->grab.rate_per_as > 0)
-		(void)geo_db_lookup(g->o.geo, ip, &info);
-	return info.asn;
-}
-
 static bool
 feed_again(struct grab *g, uint64_t now)
 {
@@ -523,10 +533,8 @@ static void
 start_second_pass(struct grab *g)
 {
 	for (size_t i = 0; i < g->nsecond; i++)
-		pacer_add(g->pacer, &g->second[i].ip, asn_of(g, &g->second[i].ip),
-		    TAG_SECOND | g->second[i].ports);
+		queue(g, &g->second[i].ip, TAG_SECOND | g->second[i].ports);
 	g->nsecond = 0;
-	g->stats.queued = pacer_queued(g->pacer);
 }
 
 /* Nothing is queued and nothing flies: the end, or the second pass. */
@@ -542,7 +550,7 @@ maybe_finish(struct grab *g)
 		return;
 	}
 	land_suspects(g);
-	if (g->state != RUNNING)
+	if (g->state != RUNNING || (g->o.may_end != NULL && !g->o.may_end(g->o.arg)))
 		return;
 	if (g->nsecond > 0) {
 		start_second_pass(g);
@@ -671,9 +679,27 @@ grab_new(uv_loop_t *loop, const struct grab_opts *o)
 void
 grab_add(struct grab *g, const struct ip *ip)
 {
-	pacer_add(g->pacer, ip, asn_of(g, ip), 0);
-	g->stats.queued = pacer_queued(g->pacer);
+	queue(g, ip, 0);
 	pump(g);
+}
+
+static void
+repeat_one(struct flight *f, void *arg)
+{
+	(void)arg;
+	f->repeat = true;
+}
+
+void
+grab_repeat_flights(struct grab *g)
+{
+	flights_each_in_air(&g->flights, repeat_one, NULL);
+}
+
+int64_t
+grab_oldest(const struct grab *g)
+{
+	return flights_oldest(&g->flights);
 }
 
 void

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "survey/mem.h"
+#include "survey/rfc3339.h"
 
 #include "result.h"
 
@@ -144,7 +145,7 @@ bool
 grab_read_record(struct simd_parser *p, const char *line, size_t len, struct grab_seen *seen)
 {
 	struct simd_node root, port;
-	struct simd_text ip, key;
+	struct simd_text ip, key, when;
 	struct simd_iter it;
 	int64_t pass;
 
@@ -155,6 +156,8 @@ grab_read_record(struct simd_parser *p, const char *line, size_t len, struct gra
 	if (ip.s == NULL || !ip_parse(ip.s, ip.len, &seen->ip))
 		return false;
 	seen->second = simd_int(simd_get(root, "pass"), &pass) && pass == 2;
+	when = simd_string(simd_get(root, "time"));
+	seen->time = when.s != NULL ? time_parse(when.s, when.len) : TIME_UNKNOWN;
 	it = simd_iterate(root);
 	while (simd_next(&it, &key, &port)) {
 		int row = port_index_by_name(key.s, key.len);

@@ -211,6 +211,7 @@ on_grab_done(int error, void *arg)
 	struct stage_record *r = &c->s->m.stages[STAGE_GRAB];
 	const struct grab_stats *g = grab_stats(c->grab);
 	uint64_t given_up;
+	bool all;
 
 	c->grab_done = true;
 	if (error == ECHILD)
@@ -220,7 +221,10 @@ on_grab_done(int error, void *arg)
 	given_up = c->before.given_up + g->given_up;
 	if (given_up > 0)
 		c->s->incomplete = true;
-	stage_end(c, STAGE_GRAB, error == 0 && given_up == 0 && !over(c));
+	all = c->error == 0 && !c->s->failed && !over(c);
+	if (all) /* a canary has answered since */
+		c->s->m.canaries.nunheard = 0;
+	stage_end(c, STAGE_GRAB, all && given_up == 0);
 	r->cpu_s += g->user_s + g->sys_s;
 	if (g->maxrss_kb > r->maxrss_kb)
 		r->maxrss_kb = g->maxrss_kb;
@@ -476,6 +480,7 @@ make_grab(struct collect *c, const char *smtp_name)
 		.on_record = on_record,
 		.on_garbage = on_garbage,
 		.allowed = on_allowed,
+		.may_end = hold_confirmed,
 		.on_done = on_grab_done,
 		.arg = c };
 
@@ -524,6 +529,7 @@ collect(struct survey *s, bool do_scan, bool do_grab, bool do_dns)
 	stage_begin(&c, STAGE_SCAN);
 	if (do_grab)
 		stage_begin(&c, STAGE_GRAB);
+	hold_know_unheard(&c);
 	if (collect_load(&c) == -1 && c.error == 0)
 		c.error = EIO;
 	choose_local_addresses(&c);

@@ -19,6 +19,7 @@
 #include "survey/text.h"
 
 #include "collect.h"
+#include "unheard.h"
 
 #define READ_BYTES ((size_t)256 << 10)
 #define BAD_TEXT 4096 /* of a line that could not be read, this much is kept */
@@ -215,6 +216,8 @@ known_record(const char *line, size_t len, void *arg)
 		return 0; /* analyze reports it */
 	if (!seen.second && (seen.ports & k->wanted) != k->wanted)
 		return 0; /* not all that is configured now: asked again */
+	if (unheard_at(&c->s->m.canaries, seen.time))
+		return 0; /* perhaps nobody was reached: asked again */
 	if (c->resolve != NULL)
 		resolve_record(c->resolve, line, len);
 	id = iptab_add(&c->hosts, &seen.ip, &is_new);

@@ -9,6 +9,7 @@
 #include "survey/text.h"
 
 #include "collect.h"
+#include "unheard.h"
 
 void
 hold_apply(struct collect *c)
@@ -88,16 +89,27 @@ repeat_fallen(struct collect *c)
 	}
 }
 
-/* Hosts whose ports may have seemed closed are asked once more. */
+static bool
+grabbing(const struct collect *c)
+{
+	return c->grab != NULL && !c->grab_done;
+}
+
+/* Hosts whose ports may have seemed closed are asked once more, those in flight when they have landed. */
 static size_t
 ask_recent_again(struct collect *c)
 {
 	struct hold *h = &c->hold;
-	size_t n = c->grab != NULL && !c->grab_done ? h->nrecent : 0;
+	size_t n = grabbing(c) ? h->nrecent : 0;
 
+	unheard_until(&c->s->m.canaries, c->s->m.canaries.paused_since);
+	h->nrecent = h->nasked = 0;
+	if (!grabbing(c))
+		return 0;
+	h->asked_since = time(NULL);
+	grab_repeat_flights(c->grab);
 	for (size_t i = 0; i < n; i++)
 		grab_add(c->grab, &c->hosts.ip[h->recent[i]]);
-	h->nrecent = h->nasked = 0;
 	return n;
 }
 
@@ -107,7 +119,9 @@ on_asking(void *arg)
 	struct collect *c = arg;
 
 	c->hold.nasked = c->hold.nrecent;
-	c->s->m.canaries.asked = time(NULL);
+	c->s->m.canaries.asked = c->hold.asked_since = time(NULL);
+	if (grabbing(c) && grab_oldest(c->grab) != 0)
+		c->hold.asked_since = grab_oldest(c->grab);
 	return c->scan != NULL ? scan_mark(c->scan) : 0;
 }
 
@@ -140,6 +154,7 @@ on_asked(unsigned answered, uint64_t mark, void *arg)
 
 	m->rounds++;
 	m->answering = answered;
+	h->confirming = false;
 	if (answered == 0) {
 		none_answered(c, advice);
 		return;
@@ -157,6 +172,8 @@ on_asked(unsigned answered, uint64_t mark, void *arg)
 	if (h->nrecent > 0)
 		memmove(h->recent, h->recent + h->nasked, h->nrecent * sizeof(*h->recent));
 	h->nasked = 0;
+	if (grabbing(c))
+		unheard_since(m, h->asked_since);
 	if (advice == WATCH_RESUME)
 		say_resumed(c, answered);
 	if (c->scan != NULL && !c->scan_done)
@@ -245,6 +262,26 @@ hold_unconfirmed(void *arg)
 	canaries_ask(c->hold.canaries);
 }
 
+bool
+hold_confirmed(void *arg)
+{
+	struct collect *c = arg;
+	struct hold *h = &c->hold;
+
+	if (h->nrecent == 0)
+		return true;
+	if (!h->watch.paused && !h->confirming)
+		canaries_ask(h->canaries);
+	h->confirming = true;
+	return false;
+}
+
+void
+hold_know_unheard(struct collect *c)
+{
+	unheard_until(&c->s->m.canaries, time(NULL));
+}
+
 /* Shards of earlier sessions, in the order in which they ended. */
 static void
 know_shards(struct collect *c)
@@ -279,17 +316,20 @@ hold_start(struct collect *c)
 	m->configured = s->ncanaries;
 	m->answering = 0;
 	m->paused_since = 0;
-	if (s->ncanaries > 0)
-		c->hold.canaries = canaries_new(
-		    &s->loop, &(struct canaries_options){ .ip = s->canaries,
-				  .n = s->ncanaries,
-				  .port = (uint16_t)s->c->scan.port,
-				  .source = survey_source(s),
-				  .outside = s->outside,
-				  .interval_ms = (uint64_t)s->c->scan.canary_interval_s * 1000,
-				  .on_asking = on_asking,
-				  .on_asked = on_asked,
-				  .arg = c });
+	if (s->ncanaries == 0)
+		return;
+	if (grabbing(c))
+		unheard_since(m, time(NULL));
+	c->hold.canaries = canaries_new(
+	    &s->loop, &(struct canaries_options){ .ip = s->canaries,
+			  .n = s->ncanaries,
+			  .port = (uint16_t)s->c->scan.port,
+			  .source = survey_source(s),
+			  .outside = s->outside,
+			  .interval_ms = (uint64_t)s->c->scan.canary_interval_s * 1000,
+			  .on_asking = on_asking,
+			  .on_asked = on_asked,
+			  .arg = c });
 }
 
 void

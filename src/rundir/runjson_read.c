@@ -92,6 +92,9 @@ get_progress(json_object *o, struct manifest_progress *p)
 static void
 get_canaries(json_object *o, struct manifest_canaries *c)
 {
+	size_t n;
+	json_object *list = get_array(o, "unheard", &n);
+
 	c->configured = (unsigned)get_uint(o, "configured");
 	c->answering = (unsigned)get_uint(o, "answering");
 	c->asked = get_time(o, "asked");
@@ -100,6 +103,12 @@ get_canaries(json_object *o, struct manifest_canaries *c)
 	c->failed = get_uint(o, "failed");
 	c->pauses = get_uint(o, "pauses");
 	c->paused_since = get_time(o, "paused_since");
+	for (size_t i = 0; i < n && c->nunheard < UNHEARD_MAX; i++) {
+		json_object *span = json_object_array_get_idx(list, i);
+
+		c->unheard[c->nunheard++] = (struct manifest_span){ get_time(span, "from"),
+			get_time(span, "to") };
+	}
 }
 
 static void

@@ -122,7 +122,7 @@ put_progress(struct jsonw *w, const struct manifest_progress *p)
 static void
 put_canaries(struct jsonw *w, const struct manifest_canaries *c)
 {
-	if (c->configured == 0)
+	if (c->configured == 0 && c->nunheard == 0)
 		return;
 	jsonw_key(w, "canaries");
 	jsonw_object(w);
@@ -134,6 +134,15 @@ put_canaries(struct jsonw *w, const struct manifest_canaries *c)
 	jsonw_member_uint(w, "failed", c->failed);
 	jsonw_member_uint(w, "pauses", c->pauses);
 	put_time(w, "paused_since", c->paused_since);
+	jsonw_key(w, "unheard");
+	jsonw_array(w);
+	for (unsigned i = 0; i < c->nunheard; i++) {
+		jsonw_object(w);
+		put_time(w, "from", c->unheard[i].from);
+		put_time(w, "to", c->unheard[i].to);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
 	jsonw_end_object(w);
 }
 

@@ -34,6 +34,9 @@ struct result {
 	unsigned late_host; /* on_allowed() says no to it from the second time on */
 	unsigned late_calls;
 	unsigned garbage;
+	unsigned repeat_at,
+	    flying; /* at this record those in flight are to be repeated; so many were */
+	unsigned not_yet; /* so often on_may_end() says no */
 	int done, error;
 };
 
@@ -57,6 +60,10 @@ on_record(const struct ip *ip, const char *line, size_t len, void *arg)
 	assert_int_equal(seen.ports, 0x7f);
 	r->records[ip_to_v4(ip) & 0xff]++;
 	r->whole += strstr(line, "no answer") == NULL;
+	if (r->total + 1 == r->repeat_at) {
+		r->flying = (unsigned)grab_stats(r->grab)->in_flight - 1; /* but for this one */
+		grab_repeat_flights(r->grab);
+	}
 	return ++r->total == r->fail_at ? ENOSPC : 0;
 }
 
@@ -77,6 +84,18 @@ on_allowed(const struct ip *ip, void *arg)
 	if ((ip_to_v4(ip) & 0xff) == r->late_host)
 		return r->late_calls++ == 0;
 	return (ip_to_v4(ip) & 0xff) != r->refused_host;
+}
+
+static bool
+on_may_end(void *arg)
+{
+	struct result *r = arg;
+
+	assert_true(r->total >= HOSTS);
+	if (r->not_yet == 0)
+		return true;
+	r->not_yet--;
+	return false;
 }
 
 static void
@@ -154,6 +173,7 @@ start(struct result *r, const char *fake)
 		.on_record = on_record,
 		.on_garbage = on_garbage,
 		.allowed = on_allowed,
+		.may_end = r->not_yet > 0 ? on_may_end : NULL,
 		.on_done = on_done,
 		.arg = r };
 
@@ -321,6 +341,25 @@ test_opts_out_in_flight(void **state)
 	grab_free(r->grab);
 }
 
+/* Those in flight that may have been asked in vain come again, and the end waits for leave. */
+static void
+test_repeats_flights(void **state)
+{
+	struct result *r = *state;
+
+	r->repeat_at = 2;
+	r->not_yet = 2;
+	run(r, "split");
+	assert_int_equal(r->error, 0);
+	assert_int_equal(r->not_yet, 0);
+	assert_true(r->flying > 0);
+	assert_int_equal(r->total, HOSTS + r->flying);
+	for (unsigned i = 1; i <= HOSTS; i++)
+		assert_in_range(r->records[i], 1, 2);
+	assert_int_equal(grab_oldest(r->grab), 0);
+	grab_free(r->grab);
+}
+
 static void
 on_stop_timer(uv_timer_t *t)
 {
@@ -383,6 +422,7 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_disk_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_allowed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_opts_out_in_flight, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_repeats_flights, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
 	};

@@ -75,6 +75,7 @@ test_lists(void **state)
 
 		f[i] = flights_add(&fs, &ip);
 		f[i]->tries = i;
+		f[i]->time = 104 - i;
 	}
 	assert_null(flights_next(&fs));
 	assert_null(flights_next_suspect(&fs));
@@ -84,6 +85,7 @@ test_lists(void **state)
 	flights_suspect(&fs, f[0]);
 	flights_suspect(&fs, f[4]);
 	assert_int_equal(flights_in_air(&fs), 1);
+	assert_int_equal(flights_oldest(&fs), 100);
 	assert_ptr_equal(flights_lone(&fs), f[2]);
 	flights_each_in_air(&fs, count, &seen);
 	assert_int_equal(seen, 2);
@@ -103,6 +105,7 @@ test_lists(void **state)
 	assert_int_equal(flights_in_air(&fs), 3);
 	flights_each_in_air(&fs, drop, &fs);
 	assert_int_equal(fs.n, 0);
+	assert_int_equal(flights_oldest(&fs), 0);
 	flights_fini(&fs);
 }
 

@@ -353,6 +353,7 @@ test_read_record(void **state)
 	struct grab_seen seen;
 	static const char line[] =
 	    "{\"ip\":\"198.18.1.1\",\"writer\":\"survey\",\"version\":1,"
+	    "\"time\":\"2026-06-15T12:00:01Z\","
 	    "\"p22\":{\"data\":{\"ssh\":{\"status\":\"success\"}}},"
 	    "\"p25\":{\"data\":{\"smtp\":{\"status\":\"x\",\"error\":\"i/o timeout\"}}},"
 	    "\"p443\":{\"data\":{\"http\":{\"status\":\"x\",\"error\":\"tls handshake\"},"
@@ -360,6 +361,7 @@ test_read_record(void **state)
 
 	(void)state;
 	assert_true(grab_read_record(p, line, strlen(line), &seen));
+	assert_int_equal(seen.time, 1781524801);
 	assert_int_equal(seen.ports, 1 << port_index(22) | 1 << port_index(25) |
 					 1 << port_index(443) | 1 << port_index(110));
 	assert_int_equal(seen.retry, 1 << port_index(25));

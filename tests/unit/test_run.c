@@ -116,7 +116,9 @@ test_manifest(void **state)
 		.rounds = 9,
 		.failed = 2,
 		.pauses = 1,
-		.paused_since = 1781526010 };
+		.paused_since = 1781526010,
+		.unheard = { { 1781520000, 1781520300 }, { 1781525690, 0 } },
+		.nunheard = 2 };
 	m.progress = (struct manifest_progress){
 		.percent = 12.5, .left_s = 900, .scan_rate = 149.5, .grab_rate = 2
 	};

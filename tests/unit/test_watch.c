@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include "survey/binomial.h"
+#include "survey/rfc3339.h"
+#include "live/unheard.h"
 #include "live/watch.h"
 #include "live/yield.h"
 
@@ -222,6 +224,42 @@ test_sample(void **state)
 	assert_fault(&y, "none of 10000000");
 }
 
+/* Which records count when a run goes on. */
+static void
+test_unheard(void **state)
+{
+	struct manifest_canaries c = { .nunheard = 0 };
+
+	(void)state;
+	unheard_until(&c, 5);
+	assert_false(unheard_at(&c, 5));
+	unheard_since(&c, 10);
+	unheard_since(&c, 20); /* a canary has answered */
+	assert_false(unheard_at(&c, 19));
+	assert_true(unheard_at(&c, 20) && unheard_at(&c, 1000));
+	assert_false(unheard_at(&c, TIME_UNKNOWN));
+	unheard_until(&c, 30);
+	unheard_until(&c, 50); /* nothing goes on */
+	assert_true(unheard_at(&c, 30));
+	assert_false(unheard_at(&c, 31));
+	unheard_since(&c, 40);
+	assert_false(unheard_at(&c, 39));
+	assert_true(unheard_at(&c, 25) && unheard_at(&c, 40));
+	unheard_until(&c, 39); /* the clock was put back */
+	assert_true(unheard_at(&c, 40));
+	assert_false(unheard_at(&c, 41));
+	/* When there is no room, too many are in doubt rather than too few. */
+	for (int64_t i = 1; i <= UNHEARD_MAX; i++) {
+		unheard_since(&c, i * 100);
+		unheard_until(&c, i * 100 + 9);
+	}
+	assert_int_equal(c.nunheard, UNHEARD_MAX);
+	for (int64_t i = 1; i <= UNHEARD_MAX; i++)
+		assert_true(unheard_at(&c, i * 100 + 5));
+	assert_true(unheard_at(&c, 25) && unheard_at(&c, 35));
+	assert_false(unheard_at(&c, 350));
+}
+
 int
 main(void)
 {
@@ -235,6 +273,7 @@ main(void)
 		cmocka_unit_test(test_collapse_with_canaries),
 		cmocka_unit_test(test_yield),
 		cmocka_unit_test(test_sample),
+		cmocka_unit_test(test_unheard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

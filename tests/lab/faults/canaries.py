@@ -178,6 +178,54 @@ def middle():
         os.waitpid(canaries, 0)
 
 
+def unheard(run):
+    """Hosts by their last line, and those of them for which nobody answered on port 25."""
+    path = run.dir / "records.fresh"
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    last = {r["ip"]: r["p25"]["data"]["smtp"]["status"] for r in map(json.loads, lines)}
+    return sorted(last), sorted(ip for ip, ended in last.items() if ended == "connection-timeout")
+
+
+def tail(stop=False):
+    """Port 25 is filtered while the last hosts are asked: the run does not end before they are asked again."""
+    canaries = in_tgt(greet)
+    try:
+        with Run(scan={"mode": "list", "canaries": CANARIES, "canary_interval_s": 3,
+                       "source_ip": "198.19.0.2"}) as run:
+            listing = run.top / "list"
+            listing.write_text("".join(f"{ip}\n" for ip in TARGETS))
+            listing.chmod(0o644)
+            run.settings["scan"]["list"] = str(listing)
+            run.write(run.settings)
+            p = run.start()
+            wait_for(lambda: len(unheard(run)[0]) > 3, "some records")
+            with Filtered() as filtered:
+                wait_for(lambda: status(run)[0] == 3 or p.poll() is not None, "the run to pause")
+                need(p.poll() is None, f"it ended with {p.returncode}, and nobody on port 25 of {unheard(run)[1]}")
+                wait_for(lambda: unheard(run)[1], "hosts to be lost: else this shows nothing")
+                if stop:
+                    p.terminate()
+                    need(p.wait(60) == 130, f"exit status {p.returncode}")
+                filtered.end()
+            if stop:
+                p = run.start()
+            need(p.wait(120) == 0, f"exit status {p.returncode}\n{run.output()[-2000:]}")
+            need(unheard(run) == (TARGETS, []), f"not asked again: {unheard(run)}")
+            m = run.manifest()
+            need(m["state_text"] is None and m["scan"]["canaries"]["pauses"] > 0, f"{m}")
+            lines = len(run.records())
+            run.finish("--force")
+            need(len(run.records()) == lines, "hosts were asked again although a canary had answered")
+    finally:
+        os.kill(canaries, signal.SIGKILL)
+        os.waitpid(canaries, 0)
+
+
+def tail_stopped():
+    """So is one that was stopped while it was paused: it asks them when it goes on."""
+    tail(stop=True)
+
+
 def collapse():
     """Without canaries a collapse of the hit rate stops the run; the next one repeats what was lost."""
     with Run(scan={"shards": 2, "cooldown_s": 6}) as run, Wire() as wire:
@@ -257,7 +305,7 @@ def metrics():
         os.waitpid(canaries, 0)
 
 
-CASES = {f.__name__: f for f in (silent, fewer, no_key, middle, collapse, blocked, metrics)}
+CASES = {f.__name__: f for f in (silent, fewer, no_key, middle, tail, tail_stopped, collapse, blocked, metrics)}
 
 CASES[sys.argv[2]]()
 print("as it should be")
