@@ -126,7 +126,7 @@ void command_usage(const struct command *c, FILE *out);
 /* Index of a word in a list that ends with NULL, whatever the case of its letters; -1: it is none. */
 int command_word(const char *const *words, const char *word, size_t len);
 
-/* A number with its bounds; prints a message that names the option and returns -1 when it is none. */
+/* A number with its bounds; prints a message that names the option, or the operand, and returns -1 when it is none. */
 int command_number(const struct command *c, const char *option, const char *text, long long min,
     long long max, long long *value);
 

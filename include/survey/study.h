@@ -313,6 +313,8 @@ struct study *study_open(const char *path, unsigned parts, uint32_t cluster);
 void study_free(struct study *);
 /* The cluster of that id, or STUDY_NONE. */
 uint32_t study_find_cluster(const struct study *, uint32_t id);
+/* Is any host in the AS? */
+bool study_has_as(const struct study *, uint32_t asn);
 /* "rdns", "banner", "p25dn", "p443san7": the name's key in a nameset. */
 const char *study_name_key(const struct study_name *, char key[static HOST_KEY_SIZE]);
 /* The reverse: source, port and san of n.  False when key is none. */

@@ -450,6 +450,16 @@ command_usage(const struct command *c, FILE *out)
 	buf_fini(&b);
 }
 
+static bool
+is_option(const struct command *c, const char *name)
+{
+	for (const struct command_option *o = c->options; o != NULL && o->name != NULL; o++) {
+		if (strcmp(o->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 int
 command_number(const struct command *c, const char *option, const char *text, long long min,
     long long max, long long *value)
@@ -460,8 +470,8 @@ command_number(const struct command *c, const char *option, const char *text, lo
 	*value = strtoll(text, &end, 10);
 	if (errno == 0 && end != text && *end == '\0' && *value >= min && *value <= max)
 		return 0;
-	log_error("%s: --%s wants a number from %lld to %lld, not \"%s\"", c->name, option, min,
-	    max, text);
+	log_error("%s: %s%s wants a number from %lld to %lld, not \"%s\"", c->name,
+	    is_option(c, option) ? "--" : "", option, min, max, text);
 	return -1;
 }
 

@@ -49,7 +49,7 @@ add_id(const char *item, void *arg)
 	struct ids *ids = arg;
 	long long n;
 
-	if (command_number(&command_cluster, "cluster", item, 1, UINT32_MAX - 1, &n) == -1)
+	if (command_number(&command_cluster, "N", item, 1, UINT32_MAX - 1, &n) == -1)
 		return -1;
 	mem_grow(&ids->v, &ids->cap, ids->n + 1, sizeof(*ids->v));
 	ids->v[ids->n++] = (uint32_t)n;

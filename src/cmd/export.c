@@ -152,7 +152,8 @@ cmd_export(int argc, char **argv)
 	if (give_up_rights(&o, graphml, &file, no_sandbox) == -1)
 		goto out;
 	status = query_export(&o, &out);
-	if (status == EXIT_COMPLETE && write_out(&out, graphml, &file) == -1)
+	if ((status == EXIT_COMPLETE || status == EXIT_INCOMPLETE) &&
+	    write_out(&out, graphml, &file) == -1)
 		status = EXIT_FAILED;
 out:
 	outfile_abort(&file);

@@ -46,6 +46,34 @@ choose(struct exporting *x)
 	}
 }
 
+/* Name what was asked for and is not there, or selects nothing.  Returns whether there is any. */
+static bool
+lacks(const struct exporting *x)
+{
+	const struct export_options *o = x->o;
+	bool lacking = false, any = false;
+
+	for (size_t i = 0; i < o->nclusters; i++) {
+		if (study_find_cluster(x->st, o->clusters[i]) != STUDY_NONE)
+			continue;
+		log_warn("there is no cluster %u", o->clusters[i]);
+		lacking = true;
+	}
+	for (size_t i = 0; i < o->nasns; i++) {
+		if (study_has_as(x->st, o->asns[i]))
+			continue;
+		log_warn("no host is in AS%u", o->asns[i]);
+		lacking = true;
+	}
+	for (uint32_t i = 0; i < x->st->nhosts && !any; i++)
+		any = x->host[i];
+	if (!any && !lacking && o->nclusters > 0) {
+		log_warn("no host is in one of these clusters and in one of these ASes");
+		lacking = true;
+	}
+	return lacking;
+}
+
 /* --- GraphML: hosts and keys, never pairs ------------------------------------ */
 
 static void
@@ -141,12 +169,14 @@ query_export(const struct export_options *o, struct buf *out)
 {
 	struct exporting x = { .o = o };
 	struct study *st = study_open(o->path, STUDY_ALL, 0);
+	bool lacking;
 	int rc;
 
 	if (st == NULL)
 		return EXIT_FAILED;
 	x.st = st;
 	choose(&x);
+	lacking = lacks(&x);
 	rc = o->csv != NULL ? export_csv(&x, out)
 	     : o->graphml   ? export_graphml(&x, out)
 			    : export_studies(&x);
@@ -154,5 +184,7 @@ query_export(const struct export_options *o, struct buf *out)
 	free(x.key);
 	free(x.cert);
 	study_free(st);
-	return rc == 0 ? EXIT_COMPLETE : rc == EXPORT_REFUSED ? EXIT_USAGE : EXIT_FAILED;
+	if (rc != 0)
+		return rc == EXPORT_REFUSED ? EXIT_USAGE : EXIT_FAILED;
+	return lacking ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 }

@@ -137,6 +137,22 @@ read_contacts(struct notifying *x)
 	return 0;
 }
 
+/* An AS without any host is a slip; one whose keys concern nobody has nothing to be told. */
+static bool
+lacks_as(const struct notifying *x)
+{
+	bool lacking = false;
+
+	for (size_t i = 0; i < x->o->nasns; i++) {
+		if (study_has_as(x->n.st, x->o->asns[i]) ||
+		    (x->n.before != NULL && study_has_as(x->n.before, x->o->asns[i])))
+			continue;
+		log_warn("no host is in AS%u", x->o->asns[i]);
+		lacking = true;
+	}
+	return lacking;
+}
+
 static void
 tell(const struct notifying *x)
 {
@@ -164,6 +180,7 @@ notify(struct notifying *x)
 {
 	int64_t now = time(NULL), unused;
 	int notes = -1, rc;
+	bool lacking;
 
 	find_times(x->n.st, &x->began, &x->ended);
 	x->since = TIME_UNKNOWN;
@@ -172,6 +189,7 @@ notify(struct notifying *x)
 	if ((rc = notify_constituencies(x)) != 0)
 		return rc;
 	rc = EXIT_FAILED;
+	lacking = lacks_as(x);
 	if (!x->o->draft && (notes = notify_open_notes(x->o->path)) == -1)
 		return rc;
 	if (write_all(x, now) == 0 && newdir_commit(x->o->out) == 0 &&
@@ -179,7 +197,7 @@ notify(struct notifying *x)
 		if (!x->o->draft)
 			rundir_note_derived(x->o->path, "notify", x->o->out->path);
 		tell(x);
-		rc = x->contacts.bad.n > 0 ? EXIT_INCOMPLETE : EXIT_COMPLETE;
+		rc = x->contacts.bad.n > 0 || lacking ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 	}
 	if (notes != -1)
 		close(notes);

@@ -55,6 +55,16 @@ study_find_cluster(const struct study *st, uint32_t id)
 	return lo < st->nclusters && st->clusters[lo].id == id ? lo : STUDY_NONE;
 }
 
+bool
+study_has_as(const struct study *st, uint32_t asn)
+{
+	for (uint32_t i = 0; i < st->nhosts; i++) {
+		if (st->ases[st->hosts[i].as].asn == asn)
+			return true;
+	}
+	return false;
+}
+
 const char *
 study_name_key(const struct study_name *n, char key[static HOST_KEY_SIZE])
 {

@@ -189,6 +189,7 @@ def test_folders(tmp):
     # A directory of ours is replaced as a whole; a draft leaves no note.
     (out / "AS64501/extra").write_text("old", encoding="utf-8")
     survey("notify", r, "-o", out, "--asn", "AS64502,64504", "--draft")
+    check("no host is in AS1\n" in survey("notify", r, "-o", tmp / "slip", "--asn", "AS64502,1", "--draft", status=3), "an AS that is not there")
     equal("only an AS", sorted(p.name for p in out.iterdir() if p.is_dir()), ["AS64502"])
     equal("notes after a draft", len((r / "notified.ndjson").read_text(encoding="utf-8").splitlines()), 4)
     # Other constituencies.

@@ -130,6 +130,9 @@ def test_cluster(tmp):
     equal("parts", {x.get("host") or x["key"]: x["parts"] for x in c["cuts"]}, {"192.0.2.2": [1, 1], fp("k1"): [2, 1]})
     survey("cluster", r, 7, status=2)
     survey("cluster", r, status=2)
+    equal("what is no number", said("cluster", r, "abc", status=2), 'survey: error: cluster: N wants a number from 1 to 4294967294, not "abc"\n')
+    equal("what is no number of an option", said("export", r, "--csv", "-", "-t", "keys", "-c", "abc", status=2),
+          'survey: error: export: --cluster wants a number from 1 to 4294967294, not "abc"\n')
     plan = ask("cluster", r, 1, "--repair")["repair"]
     equal("one operator changes each shared key", (plan["keys"], plan["operators"], plan["least"]), (3, 1, 0))
     rows = list(csv.DictReader(io.StringIO(survey("cluster", r, 1, "--repair", "-f", "csv"))))
@@ -367,6 +370,16 @@ def test_export(tmp):
     for one in {h["asn"] for c in clusters for h in c["hosts"]} - {None}:
         shown = {k["key"] for k in table("keys", "--asn", one)}
         equal("cluster keys that the AS does not show", {k["key"] for k in table("cluster_keys", "--asn", one)} - shown, set())
+    # What is not there is named, whatever is written; the rest is.
+    one, other = next((c["id"], h["asn"]) for c in clusters for h in table("hosts") if h["asn"] and h["asn"] not in {str(x["asn"]) for x in c["hosts"]})
+    for only, faults in ((["-c", "999,1"], ["there is no cluster 999"]), (["--asn", "1"], ["no host is in AS1"]),
+                         (["-c", "999", "--asn", f"{asn},1"], ["there is no cluster 999", "no host is in AS1"]),
+                         (["-c", one, "--asn", other], ["no host is in one of these clusters and in one of these ASes"])):
+        for to in (["--csv", "-", "-t", "hosts"], ["--graphml", "-"], ["--studies", tmp / f"lacking{only}"]):
+            warnings = [line.split("warning: ")[1] for line in said("export", tmp / "a", *to, *only, status=3).splitlines() if "warning: " in line]
+            equal(f"what {only} lacks, {to}", warnings, faults)
+    equal("hosts of the cluster that is there", survey("export", tmp / "a", "--csv", "-", "-t", "hosts", "-c", "999,1", status=3),
+          survey("export", tmp / "a", "--csv", "-", "-t", "hosts", "-c", 1))
     survey("export", tmp / "a", "--csv", tmp / "csv")
     for name in sorted(p.stem for p in (tmp / "csv").glob("*.csv")):
         equal(f"{name} to the directory and to the standard output", list(csv.DictReader(open(tmp / "csv" / f"{name}.csv", newline=""))),
