@@ -107,6 +107,35 @@ test_manual(void **state)
 	assert_true(shown >= 2);
 }
 
+/* Every value that survey.conf(5) gives as an example is one. */
+static void
+test_manual_values(void **state)
+{
+	FILE *in = fopen(MANUAL, "r");
+	char line[512], section[32] = "", key[32] = "", value[64], text[160];
+	bool example = false;
+	int tried = 0;
+
+	(void)state;
+	assert_non_null(in);
+	while (fgets(line, sizeof(line), in) != NULL) {
+		(void)sscanf(line, ".Ss %31[a-z]", section);
+		(void)sscanf(line, ".It Ic %31[a-z0-9_]", key);
+		if (example && sscanf(line, ".Qq %63[^ \n]", value) == 1) {
+			struct config *c;
+
+			snprintf(text, sizeof(text), "%s { %s = \"%s\" }\n", section, key, value);
+			c = config_parse(text, strlen(text), MANUAL);
+			assert_non_null(c);
+			config_free(c);
+			tried++;
+		}
+		example = strstr(line, "such as\n") != NULL;
+	}
+	fclose(in);
+	assert_true(tried >= 3);
+}
+
 static void
 test_placeholder(void **state)
 {
@@ -148,6 +177,7 @@ main(void)
 		cmocka_unit_test(test_is_read),
 		cmocka_unit_test(test_uncommented),
 		cmocka_unit_test(test_manual),
+		cmocka_unit_test(test_manual_values),
 		cmocka_unit_test(test_placeholder),
 	};
 
