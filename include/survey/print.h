@@ -86,6 +86,7 @@ void print_text(struct print *p, const char *s, size_t len);
 void print_string(struct print *p, const char *s); /* NULL: as print_none() */
 void print_hex(struct print *p, const uint8_t *bytes, size_t len);
 void print_uint(struct print *p, uint64_t n);
+void print_known(struct print *p, uint64_t n); /* 0: as print_none() */
 void print_double(struct print *p, double v, int decimals);
 void print_bool(struct print *p, bool yes);
 void print_none(struct print *p); /* not known: a dash, null, nothing */

@@ -113,6 +113,7 @@ struct study_key {
 	uint32_t bits; /* of the public key; 0 unknown */
 	uint32_t curve; /* text */
 	uint32_t nhosts; /* that take part and show it */
+	bool of_others; /* hosts that a copy leaves out show it, too */
 	struct study_span uses; /* in uses, of hosts that take part */
 	uint64_t public_at; /* private to the source of public keys */
 };
@@ -148,8 +149,10 @@ struct study_use {
 
 struct study_cluster {
 	uint32_t id;
-	uint32_t nshared; /* keys on two or more hosts */
-	uint32_t nases;
+	uint32_t nshared; /* keys that study_key_shared() */
+	uint32_t nases; /* that are known, those of others included */
+	uint32_t nin_no_as; /* hosts, others included, of which no AS is known */
+	uint32_t nothers; /* hosts that a copy leaves out: see struct study_others */
 	struct study_span hosts; /* in members */
 	struct study_span keys; /* in cluster_keys */
 };
@@ -242,6 +245,20 @@ struct study {
 };
 
 #define STUDY_TEXT_STEP 8
+
+/* Do several hosts show the key, those that a copy leaves out included? */
+static inline bool
+study_key_shared(const struct study_key *k)
+{
+	return k->nhosts > 1 || k->of_others;
+}
+
+/* Hosts whose AS nobody told have one of no number and no name. */
+static inline bool
+study_as_known(const struct study *st, uint32_t as)
+{
+	return st->ases[as].asn != 0 || st->ases[as].name != STUDY_NO_TEXT;
+}
 
 /* The text of that number, NULL for STUDY_NO_TEXT. */
 static inline const char *

@@ -24,6 +24,10 @@ void text_count(struct buf *out, unsigned long long n);
 /* "1 host", "12,345 hosts": the number, and the word for one or for many. */
 void text_counted(struct buf *out, unsigned long long n, const char *one, const char *many);
 
+/* The same; with more, of which nobody knows how many: "at least 3 ASes", "unknown ASes". */
+void text_known(
+    struct buf *out, unsigned long long n, bool more, const char *one, const char *many);
+
 /* The word for one or for many: "host", "hosts". */
 const char *text_noun(unsigned long long n, const char *one, const char *many);
 

@@ -69,6 +69,18 @@ text_counted(struct buf *out, unsigned long long n, const char *one, const char 
 	buf_printf(out, " %s", text_noun(n, one, many));
 }
 
+void
+text_known(struct buf *out, unsigned long long n, bool more, const char *one, const char *many)
+{
+	if (n == 0 && more) {
+		buf_printf(out, "unknown %s", many);
+		return;
+	}
+	if (more)
+		buf_adds(out, "at least ");
+	text_counted(out, n, one, many);
+}
+
 const char *
 text_noun(unsigned long long n, const char *one, const char *many)
 {

@@ -292,6 +292,15 @@ print_uint(struct print *p, uint64_t n)
 }
 
 void
+print_known(struct print *p, uint64_t n)
+{
+	if (n > 0)
+		print_uint(p, n);
+	else
+		print_none(p);
+}
+
+void
 print_double(struct print *p, double v, int decimals)
 {
 	char digits[400];

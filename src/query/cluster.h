@@ -70,13 +70,13 @@ struct facts {
 	uint32_t hub; /* host with the most partners */
 	struct bridge *bridges; /* by number of ASes, the most first */
 	size_t nbridges;
-	uint32_t across; /* hosts that share a key with a host of another AS */
+	uint32_t across; /* hosts that share a key with a host of another AS, both known */
 	double density; /* pairs that share a key, of all pairs */
 };
 
 void facts_find(struct asking *k, uint32_t cluster, struct facts *f);
 void facts_fini(struct facts *f);
-/* How many ASes, and how many certificates, a key has. */
+/* How many known ASes, and how many certificates, a key has. */
 uint32_t count_ases(struct asking *k, uint32_t key);
 uint32_t count_certs(struct asking *k, uint32_t key);
 /* Hosts of a cluster whose TLSA records match none of their keys; in *mx one that they are of. */
@@ -113,14 +113,20 @@ struct plan {
 	size_t n, cap;
 	struct holder *holders;
 	uint32_t nholders;
+	uint32_t
+	    nobody; /* the holder of the hosts of which none is known; nholders: there is none */
+	bool
+	    more; /* operators that nobody knows: of such hosts, or of those that a copy leaves out */
 	uint32_t keys; /* shared ones */
-	uint32_t least; /* tasks that would do if one holder kept each key */
-	uint32_t *of_key; /* by place: how many holders the key has */
+	uint32_t least; /* tasks that would do if one holder kept each key; not with more */
+	uint32_t *of_key; /* by place: how many known holders the key has */
+	bool *more_of_key; /* by place: and some that nobody knows */
 	bool *pinned; /* by place: a TLSA record pins it */
 };
 
 void plan_make(struct asking *k, const struct study_cluster *c, struct plan *p);
 void plan_fini(struct plan *p);
+uint32_t plan_operators(const struct plan *p); /* that are known */
 
 /* --- cluster_json.c --- */
 void cluster_json(struct asking *k, const struct facts *f);

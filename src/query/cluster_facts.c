@@ -103,7 +103,7 @@ count_ases(struct asking *k, uint32_t key)
 	for (uint32_t u = uses->at; u < uses->at + uses->n; u++) {
 		uint32_t as = st->hosts[st->uses[u].host].as;
 
-		n += k->as_met[as] != k->count;
+		n += study_as_known(st, as) && k->as_met[as] != k->count;
 		k->as_met[as] = k->count;
 	}
 	return n;
@@ -242,7 +242,8 @@ find_bridges(struct asking *k, struct facts *f)
 		for (uint32_t u = uses->at; u < uses->at + uses->n; u++) {
 			uint32_t host = st->uses[u].host;
 
-			if (u > uses->at && st->uses[u - 1].host == host)
+			if ((u > uses->at && st->uses[u - 1].host == host) ||
+			    !study_as_known(st, st->hosts[host].as))
 				continue;
 			tally(&b->ases, NULL, st->hosts[host].as);
 			across[st->place[host] - f->c->hosts.at] = true;

@@ -195,7 +195,18 @@ json_cuts(struct asking *k, const struct facts *f)
 }
 
 static void
-json_holders(struct jsonw *w, const struct plan *p)
+json_known(struct jsonw *w, const char *key, uint64_t n, bool known)
+{
+	jsonw_key(w, key);
+	if (known)
+		jsonw_uint(w, n);
+	else
+		jsonw_null(w);
+}
+
+/* copy: hosts are left out, of which nobody knows here when they share nothing any more. */
+static void
+json_holders(struct jsonw *w, const struct plan *p, bool copy)
 {
 	jsonw_key(w, "alone");
 	jsonw_array(w);
@@ -206,8 +217,8 @@ json_holders(struct jsonw *w, const struct plan *p)
 		jsonw_member_string(w, "operator", o->name);
 		jsonw_member_uint(w, "hosts", o->hosts);
 		jsonw_member_uint(w, "domains", o->domains);
-		jsonw_member_uint(w, "others_freed", o->freed);
-		jsonw_member_uint(w, "still_sharing", o->left);
+		json_known(w, "others_freed", o->freed, i != p->nobody);
+		json_known(w, "still_sharing", o->left, i != p->nobody && !copy);
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
@@ -225,9 +236,11 @@ json_plan(struct asking *k, const struct facts *f)
 	jsonw_key(w, "repair");
 	jsonw_object(w);
 	jsonw_member_uint(w, "keys", p.keys);
-	jsonw_member_uint(w, "operators", p.nholders);
+	jsonw_member_uint(w, "operators", plan_operators(&p));
+	jsonw_key(w, "more_operators");
+	jsonw_bool(w, p.more);
 	jsonw_member_uint(w, "changes", p.n);
-	jsonw_member_uint(w, "least", p.least);
+	json_known(w, "least", p.least, !p.more);
 	jsonw_key(w, "tasks");
 	jsonw_array(w);
 	for (size_t i = 0; i < p.n; i++) {
@@ -239,6 +252,8 @@ json_plan(struct asking *k, const struct facts *f)
 		jsonw_key(w, "pinned");
 		jsonw_bool(w, p.pinned[t->place]);
 		jsonw_member_uint(w, "operators_of_key", p.of_key[t->place]);
+		jsonw_key(w, "more_operators_of_key");
+		jsonw_bool(w, p.more_of_key[t->place]);
 		json_ports(w, ports_of_key(st, t->key));
 		jsonw_key(w, "hosts");
 		jsonw_array(w);
@@ -248,7 +263,7 @@ json_plan(struct asking *k, const struct facts *f)
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
-	json_holders(w, &p);
+	json_holders(w, &p, f->c->nothers > 0);
 	jsonw_end_object(w);
 	plan_fini(&p);
 }
@@ -279,6 +294,7 @@ cluster_json(struct asking *k, const struct facts *f)
 	jsonw_object(w);
 	jsonw_member_uint(w, "id", c->id);
 	jsonw_member_uint(w, "size", c->hosts.n);
+	jsonw_member_uint(w, "hosts_not_in_copy", c->nothers);
 	jsonw_member_uint(w, "shared_keys", c->nshared);
 	json_domains(k, impact_has_domains(k->impact) ? k->impact->of_cluster : NULL, f->number);
 	jsonw_key(w, "hosts_with_tlsa_mismatch");
@@ -306,7 +322,10 @@ cluster_json(struct asking *k, const struct facts *f)
 	jsonw_key(w, "density");
 	jsonw_double(w, f->density, 4);
 	jsonw_key(w, "share_across_ases");
-	jsonw_double(w, (double)f->across / c->hosts.n, 4);
+	if (c->nin_no_as == 0 && c->nothers == 0)
+		jsonw_double(w, (double)f->across / c->hosts.n, 4);
+	else
+		jsonw_null(w);
 	jsonw_key(w, "hub");
 	jsonw_object(w);
 	jsonw_member_string(w, "ip", ip_format(&st->hosts[f->hub].ip, ip));

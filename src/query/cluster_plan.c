@@ -10,23 +10,25 @@
 
 #define DOMAINS_OF_HOST 64
 
+/* *known: false when it stands for all hosts of which nobody knows the operator. */
 static const char *
-holder_of(struct asking *k, uint32_t host)
+holder_of(struct asking *k, uint32_t host, bool *known)
 {
 	const struct study_host *h = &k->st->hosts[host];
 	const struct study_as *as = &k->st->ases[h->as];
 	const char *domains[1], *name = study_text_or_empty(k->st, as->name);
 	struct buf b;
 
+	*known = k->o->by_domain ? host_domains(k, h, domains, 1) == 1
+				 : study_as_known(k->st, h->as);
 	if (k->o->by_domain)
-		return host_domains(k, h, domains, 1) == 1
-			   ? domains[0]
-			   : strpool_put(&k->texts, "no domain", strlen("no domain"));
+		return *known ? domains[0]
+			      : strpool_put(&k->texts, "no domain", strlen("no domain"));
 	buf_init(&b);
 	if (as->asn != 0)
 		buf_printf(&b, "AS%u ", as->asn);
 	text_plain(&b, name, strlen(name), 60);
-	if (b.len == 0)
+	if (!*known)
 		buf_adds(&b, "AS unknown");
 	name = strpool_put(&k->texts, b.data, b.len);
 	buf_fini(&b);
@@ -39,16 +41,22 @@ list_holders(struct asking *k, const struct study_cluster *c, struct plan *p, ui
 {
 	const char *domains[DOMAINS_OF_HOST];
 	struct tallies holders, pairs;
+	uint32_t nobody = STUDY_NONE;
 
 	tallies_init(&holders);
 	tallies_init(&pairs);
 	for (uint32_t i = 0; i < c->hosts.n; i++) {
 		uint32_t host = study_member(k->st, c, i);
+		bool known;
 
-		of_host[i] = (uint32_t)tallies_find(&holders, holder_of(k, host), 0);
+		of_host[i] = (uint32_t)tallies_find(&holders, holder_of(k, host, &known), 0);
 		holders.v[of_host[i]].hosts++;
+		if (!known)
+			nobody = of_host[i];
 	}
 	p->nholders = (uint32_t)holders.n;
+	p->nobody = nobody != STUDY_NONE ? nobody : p->nholders;
+	p->more = nobody != STUDY_NONE || c->nothers > 0;
 	p->holders = xcalloc(holders.n + 1, sizeof(*p->holders));
 	for (uint32_t i = 0; i < p->nholders; i++)
 		p->holders[i] = (struct holder){ holders.v[i].text, holders.v[i].hosts, 0, 0, 0 };
@@ -95,6 +103,11 @@ add_key(struct plan *p, const struct study *st, const struct study_cluster *c, u
 	}
 	p->of_key[place] = (uint32_t)(p->n - from);
 	p->least += p->of_key[place] - 1;
+	p->more_of_key[place] = st->keys[key].of_others;
+	if (p->nobody < p->nholders && task_of[p->nobody] != 0) {
+		p->of_key[place]--;
+		p->more_of_key[place] = true;
+	}
 	for (size_t i = from; i < p->n; i++)
 		task_of[p->v[i].holder] = 0;
 }
@@ -116,7 +129,7 @@ only_other_host(const struct study *st, const struct study_cluster *c, const str
 {
 	const struct study_span *u = &st->keys[t->key].uses;
 
-	if (st->keys[t->key].nhosts != t->n + 1)
+	if (st->keys[t->key].nhosts != t->n + 1 || st->keys[t->key].of_others)
 		return STUDY_NONE;
 	for (uint32_t at = u->at; at < u->at + u->n; at++) {
 		uint32_t host = st->uses[at].host;
@@ -195,6 +208,7 @@ plan_make(struct asking *k, const struct study_cluster *c, struct plan *p)
 
 	*p = (struct plan){ .keys = c->nshared };
 	p->of_key = xcalloc((size_t)c->nshared + 1, sizeof(*p->of_key));
+	p->more_of_key = xcalloc((size_t)c->nshared + 1, sizeof(*p->more_of_key));
 	p->pinned = xcalloc((size_t)c->nshared + 1, sizeof(*p->pinned));
 	list_holders(k, c, p, of_host);
 	task_of = xcalloc((size_t)p->nholders + 1, sizeof(*task_of));
@@ -217,5 +231,12 @@ plan_fini(struct plan *p)
 	free(p->v);
 	free(p->holders);
 	free(p->of_key);
+	free(p->more_of_key);
 	free(p->pinned);
+}
+
+uint32_t
+plan_operators(const struct plan *p)
+{
+	return p->nholders - (p->nobody < p->nholders);
 }

@@ -137,8 +137,13 @@ text_task(struct asking *k, const struct plan *p, const struct task *t)
 	key_text(out, st, t->key);
 	buf_adds(out, " (port ");
 	text_ports(out, ports_of_key(st, t->key));
-	buf_printf(out, ", %u %s in all%s) on %u %s:", p->of_key[t->place],
-	    text_noun(p->of_key[t->place], "operator", "operators"),
+	if (p->of_key[t->place] > 0) {
+		buf_adds(out, ", ");
+		text_known(
+		    out, p->of_key[t->place], p->more_of_key[t->place], "operator", "operators");
+		buf_adds(out, " in all");
+	}
+	buf_printf(out, "%s) on %u %s:",
 	    p->pinned[t->place] ? "; a TLSA record pins it, which changes first" : "", t->n,
 	    text_noun(t->n, "host", "hosts"));
 	for (uint32_t h = 0; h < t->n && h < NAMES_SHOWN; h++)
@@ -146,6 +151,24 @@ text_task(struct asking *k, const struct plan *p, const struct task *t)
 	if (t->n > NAMES_SHOWN)
 		buf_printf(out, " and %u more (-f json lists all)", t->n - NAMES_SHOWN);
 	buf_adds(out, "\n");
+}
+
+/* copy: hosts are left out, of which nobody knows here when they share nothing any more. */
+static void
+text_holder(struct buf *out, const struct plan *p, uint32_t holder, bool copy)
+{
+	const struct holder *o = &p->holders[holder];
+
+	text_plain(out, o->name, strlen(o->name), 70);
+	buf_printf(out, ": %u %s, %u %s; ", o->hosts, text_noun(o->hosts, "host", "hosts"),
+	    o->domains, text_noun(o->domains, "domain", "domains"));
+	if (holder == p->nobody)
+		buf_adds(out, "how many operators these are is not known\n");
+	else if (copy)
+		buf_printf(out, "alone it frees these and %u of others here\n", o->freed);
+	else
+		buf_printf(out, "alone it frees these and %u of others, %u %s on sharing\n",
+		    o->freed, o->left, text_noun(o->left, "goes", "go"));
 }
 
 static void
@@ -156,27 +179,26 @@ text_plan(struct asking *k, const struct facts *f)
 
 	plan_make(k, f->c, &p);
 	heading(k, "Repair");
+	buf_printf(out, ": %u shared %s held by ", p.keys, text_noun(p.keys, "key", "keys"));
+	text_known(out, plan_operators(&p), p.more, "operator", "operators");
 	buf_printf(out,
-	    ": %u shared %s at %u %s, %zu %s.  Whoever holds a shared key "
-	    "knows the others' secret, so all of them replace it; were one to keep each key, %u "
-	    "would do, and that one would have to be trusted not to use it.\n",
-	    p.keys, text_noun(p.keys, "key", "keys"), p.nholders,
-	    text_noun(p.nholders, "operator", "operators"), p.n,
-	    text_noun(p.n, "change", "changes"), p.least);
+	    ", %zu %s.  Whoever holds a shared key knows the others' secret, so all of them "
+	    "replace it",
+	    p.n, text_noun(p.n, "change", "changes"));
+	if (!p.more)
+		buf_printf(out,
+		    "; were one to keep each key, %u would do, and that one would have to be "
+		    "trusted not to use it",
+		    p.least);
+	else if (f->c->nothers > 0)
+		buf_adds(out, ", those too that are not in this copy");
+	buf_adds(out, ".\n");
 	for (size_t i = 0; i < p.n; i++) {
 		const struct task *t = &p.v[i];
-		const struct holder *o = &p.holders[t->holder];
 
 		if (i == 0 || t[-1].holder != t->holder ||
-		    p.pinned[t[-1].place] != p.pinned[t->place]) {
-			text_plain(out, o->name, strlen(o->name), 70);
-			buf_printf(out,
-			    ": %u %s, %u %s; alone it frees these and %u of others, %u "
-			    "%s on sharing\n",
-			    o->hosts, text_noun(o->hosts, "host", "hosts"), o->domains,
-			    text_noun(o->domains, "domain", "domains"), o->freed, o->left,
-			    text_noun(o->left, "goes", "go"));
-		}
+		    p.pinned[t[-1].place] != p.pinned[t->place])
+			text_holder(out, &p, t->holder, f->c->nothers > 0);
 		text_task(k, &p, t);
 	}
 	plan_fini(&p);
@@ -227,8 +249,10 @@ text_keys(struct asking *k, const struct study_cluster *c)
 		key_text(out, st, key);
 		buf_printf(out, " %s, port ", key_kind(&st->keys[key]));
 		text_ports(out, ports_of_key(st, key));
-		buf_printf(out, ": %u hosts, %u %s", st->keys[key].nhosts, ases,
-		    text_noun(ases, "AS", "ASes"));
+		buf_printf(out, ": %u %s%s, ", st->keys[key].nhosts,
+		    text_noun(st->keys[key].nhosts, "host", "hosts"),
+		    st->keys[key].of_others ? " and others" : "");
+		text_known(out, ases, c->nin_no_as > 0 || st->keys[key].of_others, "AS", "ASes");
 		if (certs > 0)
 			buf_printf(out, ", %s%u %s", certs > 1 ? "under " : "", certs,
 			    text_noun(certs, "certificate", "certificates"));
@@ -360,8 +384,13 @@ cluster_text(struct asking *k, const struct facts *f)
 
 	snprintf(title, sizeof(title), "Cluster %u", c->id);
 	print_styled(out, k->o->colour, PRINT_BOLD, title);
-	buf_printf(out, ": %u hosts, %u shared %s, %u %s\n", c->hosts.n, c->nshared,
-	    text_noun(c->nshared, "key", "keys"), c->nases, text_noun(c->nases, "AS", "ASes"));
+	buf_printf(out, ": %u %s", c->hosts.n, text_noun(c->hosts.n, "host", "hosts"));
+	if (c->nothers > 0)
+		buf_printf(out, " and %u %s not in this copy", c->nothers,
+		    text_noun(c->nothers, "that is", "that are"));
+	buf_printf(out, ", %u shared %s, ", c->nshared, text_noun(c->nshared, "key", "keys"));
+	text_known(out, c->nases, c->nin_no_as > 0, "AS", "ASes");
+	buf_addc(out, '\n');
 	buf_adds(out, "hosts:");
 	for (uint32_t i = 0; i < c->hosts.n && i < NAMES_SHOWN; i++)
 		buf_printf(out, "%s %s", i > 0 ? "," : "",
@@ -382,11 +411,13 @@ cluster_text(struct asking *k, const struct facts *f)
 	text_list(out, "countries: ", &f->countries);
 	text_list(out, "domains of its names: ", &f->domains);
 	text_certs(out, f);
-	buf_printf(out,
-	    "of all pairs of hosts %.1f %% share a key; %s shares with %u %s; %.0f %% of the "
-	    "hosts share a key with another AS\n",
+	buf_printf(out, "of all pairs of hosts %.1f %% share a key; %s shares with %u %s",
 	    100 * f->density, ip_format(&st->hosts[f->hub].ip, ip), st->hosts[f->hub].nrcs,
-	    text_noun(st->hosts[f->hub].nrcs, "other", "others"), 100.0 * f->across / c->hosts.n);
+	    text_noun(st->hosts[f->hub].nrcs, "other", "others"));
+	if (c->nin_no_as == 0 && c->nothers == 0)
+		buf_printf(out, "; %.0f %% of the hosts share a key with another AS",
+		    100.0 * f->across / c->hosts.n);
+	buf_adds(out, c->nothers > 0 ? " (of the hosts in this copy)\n" : "\n");
 	text_keys(k, c);
 	text_weak(k, c);
 	text_bridges(k, f);
@@ -418,13 +449,16 @@ cluster_csv(struct asking *k, const struct facts *f)
 	print_uint(p, c->id);
 	print_uint(p, c->hosts.n);
 	print_uint(p, c->nshared);
-	print_uint(p, c->nases);
+	print_known(p, c->nases);
 	print_uint(p, f->countries.n);
 	print_uint(p, f->certs.n);
 	print_uint(p, f->trusted);
 	print_uint(p, f->wildcards);
 	print_double(p, f->density, 4);
-	print_double(p, (double)f->across / c->hosts.n, 4);
+	if (c->nin_no_as == 0 && c->nothers == 0)
+		print_double(p, (double)f->across / c->hosts.n, 4);
+	else
+		print_none(p);
 	print_uint(p, hosts);
 	print_uint(p, f->cuts.n - hosts);
 	print_string(p, why_word(f->may_be[0].what));

@@ -271,7 +271,7 @@ clusters(const struct exporting *x, struct row *r)
 		number(r, c->hosts.n);
 		number(r, c->keys.n);
 		number(r, c->nshared);
-		number(r, c->nases);
+		number(r, c->nases > 0 ? (int64_t)c->nases : -1);
 		end(r);
 	}
 }

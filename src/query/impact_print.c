@@ -70,7 +70,7 @@ tell_clusters(struct print *p, struct impact *x)
 		print_uint(p, x->of_cluster[r.v[i]]);
 		print_uint(p, c->hosts.n);
 		print_uint(p, c->nshared);
-		print_uint(p, c->nases);
+		print_known(p, c->nases);
 		print_row(p);
 	}
 	print_table_end(p);

@@ -76,7 +76,7 @@ write_row(struct jsonw *w, const struct kept *k, const struct study *st,
 			continue;
 		}
 		hosts++;
-		ases += as_seen[st->hosts[host].as] == 0;
+		ases += study_as_known(st, st->hosts[host].as) && as_seen[st->hosts[host].as] == 0;
 		as_seen[st->hosts[host].as] = 1;
 	}
 	for (uint32_t i = 0; i < c->hosts.n; i++)

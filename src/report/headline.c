@@ -85,14 +85,19 @@ headline_flags(const struct study *st, const struct match *since)
 	}
 	for (uint32_t i = 0; i < st->nkeys; i++) {
 		const struct study_key *k = &st->keys[i];
-		uint32_t cluster, as;
+		uint32_t cluster, first = STUDY_NONE;
 
 		if (k->nhosts < 2 || !trusted[i])
 			continue;
 		cluster = st->hosts[st->uses[k->uses.at].host].cluster;
-		as = st->hosts[st->uses[k->uses.at].host].as;
 		for (uint32_t u = k->uses.at; u < k->uses.at + k->uses.n; u++) {
-			if (cluster != STUDY_NONE && st->hosts[st->uses[u].host].as != as)
+			uint32_t as = st->hosts[st->uses[u].host].as;
+
+			if (cluster == STUDY_NONE || !study_as_known(st, as))
+				continue;
+			if (first == STUDY_NONE)
+				first = as;
+			if (as != first)
 				flags[cluster] |= HEADLINE_TRUSTED;
 		}
 	}
@@ -224,7 +229,7 @@ put_largest(const struct study *st, const enum why_kind *why, struct buf *b)
 	buf_adds(b, "The largest cluster has ");
 	text_counted(b, c->hosts.n, "host", "hosts");
 	buf_adds(b, " in ");
-	text_counted(b, c->nases, "AS", "ASes");
+	text_known(b, c->nases, c->nin_no_as > 0, "AS", "ASes");
 	buf_adds(b, " with ");
 	text_counted(b, c->nshared, "shared key", "shared keys");
 	buf_printf(b, ": %s", why_name(why[best]));

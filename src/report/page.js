@@ -460,7 +460,7 @@
 			if ($("f-" + f)) $("f-" + f).checked = f === name;
 		$("why").value = why ? why[1] : "";
 		$("port").value = "";
-		$("least").value = 2;
+		$("least").value = $("least").min;
 		$("filters").open = true;
 		search();
 		$("clusters").scrollIntoView({block: "start"});

@@ -231,12 +231,14 @@ put_clusters(const struct page *p, struct buf *b)
 	    "autocomplete=\"off\" spellcheck=\"false\" aria-label=\"Search clusters\" "
 	    "placeholder=\"Address, 192.0.2.0/24, *.example.ie, AS, SHA256:…, cluster number  ( / "
 	    ")\"><details id=\"filters\"><summary>Filters</summary><div class=\"tools\">"
-	    "<label>hosts at least <input type=\"number\" id=\"least\" min=\"2\" value=\"2\">"
-	    "</label>"
-	    "<label>shared on <select id=\"port\"><option value=\"\">any "
-	    "port</option></select></label>"
-	    "<label>it may be <select id=\"why\"><option "
-	    "value=\"\">anything</option></select></label>");
+	    "<label>hosts at least ");
+	/* A copy may have one host of a cluster. */
+	buf_printf(b, "<input type=\"number\" id=\"least\" min=\"%d\" value=\"%d\"></label>",
+	    p->study->nothers > 0 ? 1 : 2, p->study->nothers > 0 ? 1 : 2);
+	buf_adds(b, "<label>shared on <select id=\"port\"><option value=\"\">any "
+		    "port</option></select></label>"
+		    "<label>it may be <select id=\"why\"><option "
+		    "value=\"\">anything</option></select></label>");
 	put_check(b, "f-ases", "two or more ASes");
 	put_check(b, "f-trusted", "a trusted certificate’s key in another AS");
 	put_check(b, "f-weak", "weak keys");

@@ -104,6 +104,7 @@ struct tasks {
 	uint32_t pinned; /* shared keys that TLSA records pin */
 	uint32_t operators[NAMED]; /* ASes with the most hosts */
 	uint32_t noperators;
+	uint32_t nall; /* ASes, the unknown one included */
 };
 
 /* Each AS that has hosts with a shared key replaces it on all of them. */
@@ -117,8 +118,10 @@ count_tasks(struct repair *r, uint32_t number, struct tasks *t)
 	for (uint32_t i = 0; i < c->hosts.n; i++) {
 		uint32_t as = st->hosts[study_member(st, c, i)].as;
 
-		if (r->met_cluster[as] != number + 1)
+		if (r->met_cluster[as] != number + 1) {
 			r->hosts[as] = r->keys[as] = 0;
+			t->nall++;
+		}
 		r->met_cluster[as] = number + 1;
 		r->hosts[as]++;
 	}
@@ -175,8 +178,8 @@ put_plan(struct repair *r, uint32_t number, struct buf *b)
 	text_counted(b, t.changes, "change", "changes");
 	buf_adds(b, ": ");
 	text_counted(b, c->nshared, "shared key", "shared keys");
-	buf_adds(b, " at ");
-	text_counted(b, c->nases, "operator", "operators");
+	buf_adds(b, " held by ");
+	text_known(b, c->nases, c->nin_no_as > 0, "operator", "operators");
 	if (t.pinned > 0) {
 		buf_adds(b, "; <span class=\"weak\">");
 		text_counted(b, t.pinned, "key", "keys");
@@ -191,9 +194,14 @@ put_plan(struct repair *r, uint32_t number, struct buf *b)
 		buf_adds(b, " on ");
 		text_counted(b, r->hosts[t.operators[i]], "host", "hosts");
 	}
-	if (c->nases > t.noperators) {
+	if (t.nall > t.noperators) {
 		buf_adds(b, "<br>and ");
-		text_counted(b, c->nases - t.noperators, "more operator", "more operators");
+		text_counted(b, t.nall - t.noperators, "more operator", "more operators");
+	}
+	if (c->nothers > 0) {
+		buf_adds(b, "<br>and those of ");
+		text_counted(b, c->nothers, "host that is not", "hosts that are not");
+		buf_adds(b, " in this copy");
 	}
 }
 

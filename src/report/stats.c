@@ -43,7 +43,7 @@ overview(struct tables *ts, const struct study *st, const struct runinfo *run)
 {
 	static const char *const columns[] = { "value", NULL };
 	struct table *t = tables_add(ts, "overview", "Overview", "figure", columns);
-	uint64_t clustered = 0, shared = 0, largest = 0, multi = 0;
+	uint64_t clustered = 0, shared = 0, largest = 0, multi = 0, in_as = 0;
 	struct totals all = count_totals(st);
 
 	for (uint32_t i = 0; i < st->nclusters; i++) {
@@ -53,9 +53,10 @@ overview(struct tables *ts, const struct study *st, const struct runinfo *run)
 		if (c->hosts.n > largest)
 			largest = c->hosts.n;
 		multi += c->nases > 1;
+		in_as += c->nases > 0;
 	}
 	for (uint32_t i = 0; i < st->nkeys; i++)
-		shared += st->keys[i].nhosts > 1;
+		shared += study_key_shared(&st->keys[i]);
 	maybe_count(t, "addresses to probe", run->targets);
 	maybe_count(t, "addresses probed", run->probed);
 	maybe_count(t, "listeners on port 25", run->hits);
@@ -80,7 +81,8 @@ overview(struct tables *ts, const struct study *st, const struct runinfo *run)
 	else
 		table_row(t, "share of host/ports with such a key");
 	maybe_count(t, "clusters", st->nclusters);
-	maybe_count(t, "clusters over two or more ASes", multi);
+	maybe_count(t, "clusters over two or more ASes",
+	    in_as > 0 || st->nclusters == 0 ? multi : RUNINFO_UNKNOWN);
 	maybe_count(t, "hosts in clusters", clustered);
 	if (stats_has_outside(st))
 		row_share(table_row(t, "share of hosts in clusters"), 0, clustered, all.hosts);

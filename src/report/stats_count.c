@@ -162,7 +162,7 @@ stats_port_is_reused(const struct study *st, uint32_t grab)
 	const struct study_host *h = &st->hosts[g->host];
 
 	for (uint32_t i = grab; i < h->grabs.at + h->grabs.n && st->grabs[i].port == g->port; i++) {
-		if (st->keys[st->grabs[i].key].nhosts > 1)
+		if (study_key_shared(&st->keys[st->grabs[i].key]))
 			return true;
 	}
 	return false;

@@ -32,7 +32,7 @@ stats_ports(struct tables *ts, const struct study *st, const struct runinfo *run
 		stats_count_key_ports(&p, st, &st->keys[i]);
 		for (int row = 0; row < NPORTS; row++) {
 			n[row][1] += p.hosts[row] > 0;
-			n[row][2] += p.hosts[row] > 0 && st->keys[i].nhosts > 1;
+			n[row][2] += p.hosts[row] > 0 && study_key_shared(&st->keys[i]);
 		}
 	}
 	for (uint32_t i = 0; stats_next_port(st, &i); i++) {

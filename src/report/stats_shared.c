@@ -326,7 +326,7 @@ count_ases(const struct study *st, const uint32_t *clusters, size_t n)
 		for (uint32_t h = 0; h < c->hosts.n; h++) {
 			uint32_t as = st->hosts[study_member(st, c, h)].as;
 
-			ases += !seen[as];
+			ases += study_as_known(st, as) && !seen[as];
 			seen[as] = true;
 		}
 	}
@@ -354,7 +354,7 @@ stats_cluster_row(struct row *r, const struct study *st, const uint32_t *cluster
 {
 	struct cluster_counts sum = { 0 };
 	uint64_t hosts = 0, shared = 0, keys = 0;
-	uint32_t largest = clusters[0];
+	uint32_t largest = clusters[0], ases;
 	bool trust;
 
 	for (size_t i = 0; i < n; i++) {
@@ -369,7 +369,9 @@ stats_cluster_row(struct row *r, const struct study *st, const uint32_t *cluster
 			largest = clusters[i];
 	}
 	row_count(r, 0, hosts);
-	row_count(r, 1, n == 1 ? st->clusters[largest].nases : count_ases(st, clusters, n));
+	ases = n == 1 ? st->clusters[largest].nases : count_ases(st, clusters, n);
+	if (ases > 0)
+		row_count(r, 1, ases);
 	row_count(r, 2, shared);
 	row_count(r, 3, keys);
 	row_count(r, 4, sum.ports);
@@ -434,7 +436,7 @@ key_owners(const struct study *st, const struct study_key *k, uint32_t *hosts, u
 		if (st->uses[i].host == last)
 			continue;
 		last = st->uses[i].host;
-		n += hosts[as]++ == 0;
+		n += hosts[as]++ == 0 && study_as_known(st, as);
 		if (*most == STUDY_NONE || hosts[as] > hosts[*most])
 			*most = as;
 	}
@@ -467,7 +469,8 @@ key_row(struct table *t, const struct study *st, const struct study_key *k, uint
 	r->alarm = k->ssh && k->tls;
 	if ((cluster = st->hosts[st->uses[k->uses.at].host].cluster) != STUDY_NONE)
 		row_count(r, 4, st->clusters[cluster].id);
-	row_count(r, 5, nases);
+	if (nases > 0)
+		row_count(r, 5, nases);
 	buf_clear(&b);
 	as_label(&b, st, &st->ases[most]);
 	row_text(r, 6, "%s", b.data);

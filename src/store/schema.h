@@ -44,7 +44,7 @@ static const char store_tables[] =
     "  answers TEXT, at TEXT, ms INTEGER);"
     "CREATE TABLE clusters ("
     "  id INTEGER PRIMARY KEY, size INTEGER NOT NULL, keys INTEGER NOT NULL,"
-    "  shared_keys INTEGER NOT NULL, ases INTEGER NOT NULL, may_be TEXT NOT NULL,"
+    "  shared_keys INTEGER NOT NULL, ases INTEGER, may_be TEXT NOT NULL,"
     "  evidence_for TEXT NOT NULL, evidence_against TEXT NOT NULL, smelly INTEGER NOT NULL);"
     "CREATE TABLE cluster_keys ("
     "  cluster INTEGER NOT NULL REFERENCES clusters, key INTEGER NOT NULL REFERENCES keys,"

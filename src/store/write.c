@@ -463,7 +463,7 @@ put_clusters(struct insert *r, const struct study *st, struct explainer *explain
 		insert_int(r, c->hosts.n);
 		insert_int(r, c->keys.n);
 		insert_int(r, c->nshared);
-		insert_int(r, c->nases);
+		put_known(r, c->nases > 0 ? (int64_t)c->nases : -1);
 		put_may_be(r, st, explainer, i);
 		insert_row(r);
 	}

@@ -136,7 +136,7 @@ by_cluster_number(const void *pa, const void *pb)
 	return a->cluster < b->cluster ? -1 : a->cluster > b->cluster;
 }
 
-/* By cluster, one of each. */
+/* By cluster, one of each; their clusters and keys know of them. */
 static void
 order_others(struct study *st)
 {
@@ -151,6 +151,13 @@ order_others(struct study *st)
 			st->others[n++] = st->others[i];
 	}
 	st->nothers = n;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct study_others *o = &st->others[i];
+
+		st->clusters[o->cluster].nothers = o->hosts;
+		for (uint32_t k = o->keys.at; k < o->keys.at + o->keys.n; k++)
+			st->keys[st->others_keys[k].key].of_others = true;
+	}
 }
 
 static int
@@ -160,6 +167,8 @@ by_sharing(const void *pa, const void *pb, void *arg)
 	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
 	const struct study_key *x = &st->keys[a], *y = &st->keys[b];
 
+	if (study_key_shared(x) != study_key_shared(y))
+		return study_key_shared(x) ? -1 : 1;
 	if (x->nhosts != y->nhosts)
 		return x->nhosts > y->nhosts ? -1 : 1;
 	/* First hosts, then first appearance, which is what numbers tell. */
@@ -188,7 +197,7 @@ list_keys(struct study *st)
 					continue;
 				last[key] = i + 1;
 				st->cluster_keys[n++] = key;
-				c->nshared += st->keys[key].nhosts > 1;
+				c->nshared += study_key_shared(&st->keys[key]);
 			}
 		}
 		c->keys.n = n - c->keys.at;
@@ -217,10 +226,20 @@ count_ases(struct study *st)
 
 		for (uint32_t k = 0; k < c->hosts.n; k++) {
 			uint32_t as = st->hosts[study_member(st, c, k)].as;
+			bool known = study_as_known(st, as);
 
-			c->nases += last[as] != i + 1;
+			c->nin_no_as += !known;
+			c->nases += known && last[as] != i + 1;
 			last[as] = i + 1;
 		}
+	}
+	/* A copy keeps whole ASes: those of others are others. */
+	for (uint32_t i = 0; i < st->nothers; i++) {
+		const struct study_others *o = &st->others[i];
+		struct study_cluster *c = &st->clusters[o->cluster];
+
+		c->nases += o->ases;
+		c->nin_no_as += o->ases == 0 ? o->hosts : 0;
 	}
 	free(last);
 }

@@ -19,20 +19,37 @@ typedef unsigned (*rule_fn)(const struct traits *t, struct buf *pro, struct buf 
 static void
 say_several_ases(const struct traits *t, struct buf *contra)
 {
-	if (t->nases > 1)
-		buf_printf(contra, "They lie in %u ASes. ", t->nases);
+	if (t->nases < 2)
+		return;
+	buf_adds(contra, "They lie in ");
+	text_known(contra, t->nases, t->some_no_as, "AS", "ASes");
+	buf_adds(contra, ". ");
+}
+
+/* What one machine or one operator would need, and nobody knows. */
+static void
+say_unknown(const struct traits *t, struct buf *contra)
+{
+	if (t->some_no_as && t->nases < 2)
+		buf_adds(contra, "It is not known in which ASes they lie. ");
+	if (t->nothers > 0)
+		buf_printf(contra, "%u more %s of the cluster %s not in this copy. ", t->nothers,
+		    text_noun(t->nothers, "host", "hosts"), text_noun(t->nothers, "is", "are"));
 }
 
 static unsigned
 multihomed(const struct traits *t, struct buf *pro, struct buf *contra)
 {
+	/* One small network is in one AS, mostly. */
+	bool together = t->nothers == 0 && (t->in_one_as || (t->nases < 2 && t->same_net));
 	unsigned score = 0;
 
-	if (t->with_ssh == t->nhosts && t->ssh_keys == 1 && t->nases == 1) {
+	if (t->with_ssh == t->nhosts && t->ssh_keys == 1 && together) {
 		score = 25;
-		buf_adds(pro, "Every address shows the same SSH host key and all lie in one AS. ");
+		buf_printf(pro, "Every address shows the same SSH host key%s. ",
+		    t->in_one_as ? " and all lie in one AS" : "");
 	}
-	if (t->same_keys && t->nases == 1) {
+	if (t->same_keys && together) {
 		score += 30;
 		buf_adds(pro, "Every address shows the same full set of keys on the same ports. ");
 	}
@@ -76,9 +93,11 @@ cloned(const struct traits *t, struct buf *pro, struct buf *contra)
 	}
 	if (t->nases > 1) {
 		score += 10;
-		buf_printf(pro, "They lie in %u ASes, so it is not one machine. ", t->nases);
+		buf_adds(pro, "They lie in ");
+		text_known(pro, t->nases, t->some_no_as, "AS", "ASes");
+		buf_adds(pro, ", so it is not one machine. ");
 	}
-	if (t->same_keys && t->nases == 1) {
+	if (t->same_keys && t->nases < 2 && t->nothers == 0) {
 		score = score > 30 ? score - 30 : 1;
 		buf_adds(contra, "All keys are equal, not only the SSH host key. ");
 	}
@@ -118,18 +137,17 @@ vendor(const struct traits *t, struct buf *pro, struct buf *contra)
 	unsigned score = 0;
 
 	if (t->tls_ports > 0 && t->self_signed * 5 > t->tls_ports * 4 && t->nases > 1 &&
-	    t->tls_shared * 2 > t->nhosts) {
+	    t->tls_shared * 2 > t->nhosts && t->nothers == 0) {
 		score = 60;
 		buf_printf(pro,
-		    "One self-signed certificate's key on %u hosts in %u ASes: the default key of "
-		    "a "
-		    "product or a mail appliance does so. ",
-		    t->tls_shared, t->nases);
+		    "One self-signed certificate's key on %u hosts in %s%u ASes: the default key "
+		    "of a product or a mail appliance does so. ",
+		    t->tls_shared, t->some_no_as ? "at least " : "", t->nases);
 	}
 	if (t->vendor * 2 > t->nhosts && (score > 0 || t->nases > 1)) {
 		score += 25;
-		buf_printf(
-		    pro, "%u hosts speak of \"%s\" or the like. ", t->vendor, t->vendor_word);
+		buf_printf(pro, "%u %s of \"%s\" or the like. ", t->vendor,
+		    text_noun(t->vendor, "host speaks", "hosts speak"), t->vendor_word);
 	}
 	if (score > 0 && t->trusted > 0)
 		buf_printf(contra, "%u of its certificates %s trusted by browsers. ", t->trusted,
@@ -142,19 +160,21 @@ service(const struct traits *t, struct buf *pro, struct buf *contra)
 {
 	unsigned score;
 
-	if (t->tls_shared * 2 <= t->nhosts)
+	if (t->tls_shared * 2 <= t->nhosts || t->tls_shared < 2)
 		return 0;
 	score = 20;
-	if (t->nases == 1)
-		buf_printf(pro,
-		    "One TLS key on %u of %u hosts of one AS: the front ends of one service do "
-		    "so. ",
-		    t->tls_shared, t->nhosts);
-	else
-		buf_printf(pro,
-		    "One TLS key on %u of %u hosts in %u ASes: a service with servers in several "
-		    "networks does so, or a key that was copied. ",
-		    t->tls_shared, t->nhosts, t->nases);
+	buf_printf(pro, "One TLS key on %u of %u hosts", t->tls_shared, t->nhosts);
+	if (t->nases > 1) {
+		if (t->nothers == 0) {
+			buf_adds(pro, " in ");
+			text_known(pro, t->nases, t->some_no_as, "AS", "ASes");
+		}
+		buf_adds(pro, ": a service with servers in several networks does so, or a key that "
+			      "was copied. ");
+	} else {
+		buf_printf(pro, "%s: the front ends of one service do so. ",
+		    t->in_one_as ? " of one AS" : "");
+	}
 	if (t->cert_hosts * 5 >= t->nhosts * 4 && t->cert_hosts > 1) {
 		score += 20;
 		buf_printf(pro, "%u of them show the same certificate. ", t->cert_hosts);
@@ -187,6 +207,14 @@ static unsigned
 mixed(const struct traits *t, struct buf *pro, struct buf *contra)
 {
 	(void)contra;
+	if (t->nothers > 0) {
+		buf_printf(pro,
+		    "%u more %s of the cluster %s not in this copy, so what ties them is not "
+		    "known. ",
+		    t->nothers, text_noun(t->nothers, "host", "hosts"),
+		    text_noun(t->nothers, "is", "are"));
+		return 5;
+	}
 	buf_printf(pro, "No single key explains it: the most used one stands on %u of %u hosts. ",
 	    t->ssh_shared > t->tls_shared ? t->ssh_shared : t->tls_shared, t->nhosts);
 	return 5;
@@ -252,6 +280,8 @@ explain(const struct traits *t, struct explanation out[NWHYS], bool *smelly)
 			score = 0;
 		else
 			score = rules[i].rule(t, &pro, &contra);
+		if (score > 0 && i != WHY_MIXED)
+			say_unknown(t, &contra);
 		if (score > 0)
 			out[n++] = (struct explanation){ (enum why_kind)i,
 				score > 100 ? 100 : score, sentences(&pro), sentences(&contra) };

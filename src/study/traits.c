@@ -279,6 +279,9 @@ find_traits(const struct study *st, const struct study_cluster *c)
 {
 	struct traits t = { .nhosts = c->hosts.n,
 		.nases = c->nases,
+		.in_one_as = c->nases == 1 && c->nin_no_as == 0,
+		.some_no_as = c->nin_no_as > 0,
+		.nothers = c->nothers,
 		.ssh_top = STUDY_NONE,
 		.tls_top = STUDY_NONE,
 		.same_keys = true,

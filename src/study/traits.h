@@ -11,7 +11,11 @@ struct study_cluster;
 #define DOMAINS_MAX 64 /* that are counted */
 
 struct traits {
-	uint32_t nhosts, nases;
+	uint32_t nhosts;
+	uint32_t nases; /* that are known */
+	bool in_one_as; /* of every host an AS is known, and it is the same one */
+	bool some_no_as; /* of some host no AS is known */
+	uint32_t nothers; /* hosts that the study leaves out */
 	uint32_t with_ssh, without_ssh;
 	uint32_t ssh_keys; /* distinct keys on SSH ports */
 	uint32_t ssh_shared; /* hosts of the most used one */

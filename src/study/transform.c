@@ -437,7 +437,7 @@ add_others_key(struct adding *a, uint32_t key)
 	}
 }
 
-/* Count the hosts of a cluster that are left out, and their ASes; returns one that is not, plus one, or 0. */
+/* Count the hosts of a cluster that are left out, and their ASes that are known; returns one that is not, plus one, or 0. */
 static uint32_t
 count_left_out(
     const struct adding *a, uint32_t cluster, uint32_t *seen, uint32_t *hosts, uint32_t *ases)
@@ -453,7 +453,7 @@ count_left_out(
 			first = first == 0 ? a->hosts[host] : first;
 		} else if (a->map->whole_clusters) {
 			++*hosts;
-			*ases += seen[as] != cluster + 1;
+			*ases += study_as_known(st, as) && seen[as] != cluster + 1;
 			seen[as] = cluster + 1;
 		}
 	}

@@ -12,7 +12,7 @@
 #include "survey/explain.h"
 #include "survey/study_builder.h"
 
-/* A host of the one cluster that each test makes. */
+/* A host of the one cluster that each test makes; asn 0: nobody knows its AS. */
 static uint32_t
 add_host(struct study_builder *b, const char *address, uint32_t asn)
 {
@@ -22,7 +22,7 @@ add_host(struct study_builder *b, const char *address, uint32_t asn)
 	assert_true(ip_parse(address, strlen(address), &ip));
 	h = study_builder_address(b, &ip);
 	study_builder_host(b, h)->record = study_builder_nhosts(b);
-	study_builder_host(b, h)->as = study_builder_as(b, asn, "a network", 9);
+	study_builder_host(b, h)->as = study_builder_as(b, asn, "a network", asn != 0 ? 9 : 0);
 	return h;
 }
 
@@ -465,6 +465,74 @@ test_mixed(void **state)
 	told_fini(&t);
 }
 
+/* Of hosts whose ASes nobody knows, nothing is said that would need them. */
+static void
+test_unknown_ases(void **state)
+{
+	static const char *const apart[] = { "198.18.0.1", "203.0.113.9", "192.0.2.77" };
+	struct study_builder *b = study_builder_new();
+	struct told t;
+	char ip[32];
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		add_key(b, add_host(b, apart[i], 0), 22, "ssh", NULL, NULL);
+	explain(&t, b);
+	assert_int_equal(t.st->clusters[0].nases, 0);
+	is_silent(&t, WHY_MULTIHOMED);
+	is_first(&t, WHY_CLONED, "3 of 3 hosts show one SSH host key",
+	    "It is not known in which ASes they lie.");
+	assert_false(t.smelly);
+	told_fini(&t);
+	/* A gap in the database of ASes makes no second AS; neighbours may be one machine. */
+	b = study_builder_new();
+	for (unsigned i = 0; i < 2; i++)
+		add_key(b, add_host(b, address(0, i + 1, ip), i == 0 ? 64500 : 0), 22, "ssh", NULL,
+		    NULL);
+	explain(&t, b);
+	assert_int_equal(t.st->clusters[0].nases, 1);
+	assert_int_equal(t.st->clusters[0].nin_no_as, 1);
+	is_first(&t, WHY_MULTIHOMED, "Every address shows the same SSH host key. ",
+	    "It is not known in which ASes they lie.");
+	assert_null(strstr(t.v[0].pro, "one AS"));
+	assert_false(t.smelly);
+	told_fini(&t);
+	/* Two that are known are two, whatever the third is. */
+	b = study_builder_new();
+	for (unsigned i = 0; i < 3; i++)
+		add_key(b, add_host(b, address(i, 1, ip), i < 2 ? 64500 + i : 0), 22, "ssh", NULL,
+		    NULL);
+	explain(&t, b);
+	is_first(&t, WHY_CLONED, "They lie in at least 2 ASes, so it is not one machine.", NULL);
+	assert_true(t.smelly);
+	told_fini(&t);
+}
+
+/* What hosts that a copy leaves out show is not known: a host left of a cluster is not one machine. */
+static void
+test_others(void **state)
+{
+	struct study_builder *b = study_builder_new();
+	uint32_t host = add_host(b, "192.0.2.1", 64500);
+	uint8_t fp[KEY_LEN] = "ssh";
+	struct told t;
+
+	(void)state;
+	add_key(b, host, 22, "ssh", NULL, NULL);
+	study_builder_others(b, host, 11, 4);
+	study_builder_others_key(
+	    b, study_builder_key(b, fp, KEY_SSH_HOST), (uint8_t)port_index(22));
+	explain(&t, b);
+	assert_int_equal(t.st->clusters[0].nases, 5);
+	assert_int_equal(t.st->clusters[0].nshared, 1);
+	is_silent(&t, WHY_MULTIHOMED);
+	is_first(&t, WHY_MIXED,
+	    "11 more hosts of the cluster are not in this copy, so what ties them is not known.",
+	    NULL);
+	assert_true(t.smelly);
+	told_fini(&t);
+}
+
 /* Every rule has a test above, and a name of its own. */
 static void
 test_words(void **state)
@@ -490,6 +558,8 @@ main(void)
 		cmocka_unit_test(test_service),
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_mixed),
+		cmocka_unit_test(test_unknown_ases),
+		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_words),
 	};
 

@@ -169,6 +169,12 @@ def test_keep_as(tmp):
         equal("rows of others", rows, [("192.0.2.1", 3, 2, "22"), ("192.0.2.2", 1, 1, "25")])
         keys = query(copy, "SELECT k.fp, o.port FROM others_keys o JOIN keys k ON k.id = o.key ORDER BY o.port")
         equal("keys that others show, too", keys, [(fp("shared"), 22), (fp("two"), 25)])
+        # What the owner has to do about keys that others hold, too.
+        c = subprocess.run([SURVEY, "cluster", copy, str(hosts["192.0.2.1"]["clusternum"]), "--repair", "-f", "json"], capture_output=True, check=True)
+        c = json.loads(c.stdout)
+        equal("a cluster of others", (c["size"], c["hosts_not_in_copy"], c["shared_keys"], c["smelly"]), (1, 3, 1, True))
+        equal("its repair", (c["repair"]["keys"], c["repair"]["more_operators"], [t["hosts"] for t in c["repair"]["tasks"]]), (1, True, [["192.0.2.1"]]))
+        equal("not one machine", "multi-homed" in [x["what"] for x in c["may_be"]], False)
         equal("who is alone", (hosts["192.0.2.9"]["clusternum"], hosts["192.0.2.1"]["clusternum"] > 0), (0, True))
         if command == "analyze":  # without pictures
             continue

@@ -65,13 +65,15 @@ def tls(word, cn="mx.example.ie", serial="12345678901"):
         "server_certificates": {"certificate": {"parsed": cert}}}}}}}}
 
 
-def run(folder, hosts):
-    """hosts: {ip: {port: (kind, word)}}; every host in an AS of its own third byte."""
+def run(folder, hosts, ases=True):
+    """hosts: {ip: {port: (kind, word)}}; every host in an AS of its own third byte, or in none that is known."""
     folder.mkdir()
     with open(folder / "records.fresh", "w") as f:
         for ip, ports in hosts.items():
             record = {"ip": ip, "writer": "survey", "autonomous_system": {"asn": 64500 + int(ip.split(".")[2]), "name": f"Net {ip.split('.')[2]}"},
                       "location": {"country_code": "IE"}}
+            if not ases:
+                del record["autonomous_system"]
             record.update(ports)
             f.write(json.dumps(record) + "\n")
     survey("analyze", folder, "--country", "XX")
@@ -140,6 +142,7 @@ def test_cluster(tmp):
           sorted([(fp("k1"), "192.0.2.1"), (fp("k1"), "192.0.2.2")] +
                  [(fp(k), f"192.0.2.{i}") for k in ("k2", "k3") for i in (2, 3)]))
     check_plan(tmp)
+    check_unknown_ases(tmp)
     # Equal SSH keys, different TLS keys: a cloned image, whatever the number of ASes.
     r = run(tmp / "image", {f"192.0.2.{i}": {"p22": ssh("image"), "p25": tls(f"own{i}")} for i in range(1, 5)})
     equal("cloned image", ask("cluster", r, 1)["may_be"][0]["what"], "cloned-image")
@@ -165,8 +168,11 @@ def check_plan(tmp):
     for by, want in (("as", {"AS64502 Net 2": 4, "AS64503 Net 3": 2}), ("domain", {"alpha.ie": 2, "beta.ie": 1, "gamma.ie": 2, "no domain": 1})):
         p = plans[by]
         equal(f"holders by {by}", {h["operator"]: h["hosts"] for h in p["alone"]}, want)
-        equal(f"figures by {by}", (p["keys"], p["operators"], p["changes"], p["least"]), (2, len(want), len(want) + 1, len(want) - 1))
-        equal(f"operators of a key by {by}", {t["key"]: t["operators_of_key"] for t in p["tasks"]}, {fp("k1"): len(want), fp("shared"): 1})
+        # Who has no domain may be several operators.
+        known = len(want) - ("no domain" in want)
+        equal(f"figures by {by}", (p["keys"], p["operators"], p["more_operators"], p["changes"], p["least"]),
+              (2, known, known < len(want), len(want) + 1, None if known < len(want) else len(want) - 1))
+        equal(f"operators of a key by {by}", {t["key"]: t["operators_of_key"] for t in p["tasks"]}, {fp("k1"): known, fp("shared"): 1})
         # The one with most hosts first, and each host of a key in just one task.
         counts = [want[t["operator"]] for t in p["tasks"]]
         equal(f"order by {by}", counts, sorted(counts, reverse=True))
@@ -176,14 +182,34 @@ def check_plan(tmp):
     alone = {h["operator"]: (h["domains"], h["others_freed"], h["still_sharing"]) for by in plans for h in plans[by]["alone"]}
     equal("what changing only one's own keys achieves", alone,
           {"AS64502 Net 2": (2, 0, 2), "AS64503 Net 3": (1, 0, 4), "alpha.ie": (1, 0, 4), "beta.ie": (1, 0, 5), "gamma.ie": (1, 0, 4),
-           "no domain": (0, 0, 5)})
+           "no domain": (0, None, None)})
     rows = list(csv.DictReader(io.StringIO(survey("cluster", r, 1, "--repair", "--by", "domain", "-f", "csv"))))
     equal("rows by domain", sorted((x["operator"], x["key"], x["ip"]) for x in rows),
           sorted((t["operator"], t["key"], ip) for t in plans["domain"]["tasks"] for ip in t["hosts"]))
     text = survey("cluster", r, 1, "--repair", "--by", "domain")
-    for words in ("2 shared keys at 4 operators, 5 changes", "3 would do", "alpha.ie: 2 hosts, 1 domain;", "no domain: 1 host, 0 domains;"):
+    for words in ("2 shared keys held by at least 3 operators, 5 changes", "alpha.ie: 2 hosts, 1 domain;", "no domain: 1 host, 0 domains; how many"):
         if words not in text:
             sys.exit(f"the plan lacks {words!r}: {text}")
+    text = survey("cluster", r, 1, "--repair")
+    for words in ("2 shared keys held by 2 operators, 3 changes", "1 would do"):
+        if words not in text:
+            sys.exit(f"the plan by AS lacks {words!r}: {text}")
+
+
+def check_unknown_ases(tmp):
+    """Hosts whose ASes nobody knows are not in one AS, and not in several."""
+    r = run(tmp / "no-as", {f"192.0.{i}.1": {"p22": ssh("k"), "p25": tls("t")} for i in range(1, 4)}, ases=False)
+    c = ask("cluster", r, 1, "--repair")
+    equal("what it may be", [x["what"] for x in c["may_be"] if "AS" in x["for"]], [])
+    equal("across ASes", (c["share_across_ases"], c["keys_over_several_ases"], c["smelly"]), (None, 0, False))
+    equal("operators", (c["repair"]["operators"], c["repair"]["more_operators"], c["repair"]["least"]), (0, True, None))
+    text = survey("cluster", r, 1, "--repair")
+    for words in ("unknown ASes", "held by unknown operators", "It is not known in which ASes they lie."):
+        if words not in text:
+            sys.exit(f"{words!r} is missing: {text}")
+    equal("stats", [x["value"] for x in csv.DictReader(io.StringIO(survey("stats", r, "-t", "overview", "-f", "csv"))) if x["figure"].startswith("clusters over")], [""])
+    rows = subprocess.run(["sqlite3", r / "survey.db", "SELECT ases IS NULL FROM clusters"], capture_output=True, text=True, check=True).stdout
+    equal("survey.db", rows.split(), ["1"])
 
 
 def check_verdict(folder, told):
