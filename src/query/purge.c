@@ -319,6 +319,10 @@ make(struct purge *p)
 		return EXIT_FAILED;
 	}
 	purge_study(p);
+	if (purge_notes(p) == -1) {
+		log_error("%s: the notes of notify and recheck: %s", p->dir, strerror(errno));
+		return EXIT_FAILED;
+	}
 	if (mailfile_open(p->made, NULL, &p->after->mail) == -1)
 		return EXIT_FAILED;
 	if (take_dodgy(p) == -1)
@@ -344,7 +348,7 @@ purge(struct purge *p)
 	purge_find(p);
 	if ((rc = make(p)) != 0)
 		return rc;
-	if (p->o->hosts != NULL && p->hosts_gone + p->lines_gone == 0) {
+	if (p->o->hosts != NULL && p->hosts_gone + p->lines_gone + p->lines_changed == 0) {
 		log_info("%s holds nothing of these addresses: it stays as it is", p->dir);
 	} else {
 		if (rundir_install(p->made, p->dir, always) == -1) {

@@ -26,9 +26,11 @@ struct purge {
 	uint64_t refused_gone; /* of these, lines that were no records */
 	uint64_t kept_lines;
 	uint64_t lines_gone; /* of all files */
+	uint64_t lines_changed; /* that stayed without what went */
 	uint64_t hosts_gone;
 	uint64_t foreign; /* files that survey did not make, left as they are */
 	bool had_weak, had_graphs, had_report;
+	bool had_told, had_asked; /* notes that purge_notes() makes anew */
 	unsigned formats; /* of pictures: enum graph_format */
 	struct outfile run_json;
 	struct outfile *files[1];
@@ -46,5 +48,18 @@ uint64_t purge_renumber(const struct purge *p, uint64_t record);
  * 0, or -1 with errno set and p->bad.
  */
 int purge_files(struct purge *p);
+
+/* What becomes of a line. */
+enum purge_line { PURGE_STAYS, PURGE_CHANGED, PURGE_GOES };
+/* Gets a line, ended by a NUL byte; with PURGE_CHANGED, to holds what takes its place. */
+typedef enum purge_line (*purge_line_fn)(const char *line, size_t len, struct buf *to, void *arg);
+/* Make a text of the directory anew, line by line.  Returns 0, or -1 with errno set. */
+int purge_lines(struct purge *p, const char *name, purge_line_fn edit, void *arg);
+
+/*
+ * purge_notes.c: whom notify told and recheck asked, once the study is without who goes.  Returns 0,
+ * or -1 with errno set.
+ */
+int purge_notes(struct purge *p);
 
 #endif

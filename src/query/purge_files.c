@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "survey/beneath.h"
+#include "survey/buf.h"
 #include "survey/dnsfile.h"
 #include "survey/file.h"
 #include "survey/graph.h"
@@ -71,14 +72,15 @@ keep_file(struct purge *p, const char *name)
 	return rc;
 }
 
-/* The lines of a text that speak of nobody who goes. */
-static int
-filter_lines(struct purge *p, const char *name)
+int
+purge_lines(struct purge *p, const char *name, purge_line_fn edit, void *arg)
 {
 	int fd = open_ours(p, name), error = 0;
+	enum purge_line what;
 	enum lines_got got;
 	struct lines lines;
 	struct outfile out;
+	struct buf to;
 	char *line;
 	size_t len;
 
@@ -89,17 +91,24 @@ filter_lines(struct purge *p, const char *name)
 		return -1;
 	}
 	lines_init(&lines, LINE_MAX_BYTES);
+	buf_init(&to);
 	while (error == 0 && (got = lines_read(&lines, fd, &line, &len)) != LINES_END) {
 		if (got == LINES_ERROR) {
 			error = errno;
-		} else if (got == LINES_TOO_LONG || traces_in(&p->traces, line, len)) {
-			p->lines_gone++;
-		} else {
-			(void)fwrite(line, 1, len, out.f);
-			if (putc('\n', out.f) == EOF || ferror(out.f))
-				error = errno;
+			break;
 		}
+		buf_clear(&to);
+		what = got == LINES_TOO_LONG ? PURGE_GOES : edit(line, len, &to, arg);
+		p->lines_gone += what == PURGE_GOES;
+		p->lines_changed += what == PURGE_CHANGED;
+		if (what == PURGE_GOES)
+			continue;
+		(void)fwrite(what == PURGE_CHANGED ? to.data : line, 1,
+		    what == PURGE_CHANGED ? to.len : len, out.f);
+		if (putc('\n', out.f) == EOF || ferror(out.f))
+			error = errno;
 	}
+	buf_fini(&to);
 	lines_fini(&lines);
 	close(fd);
 	if (error == 0)
@@ -107,6 +116,22 @@ filter_lines(struct purge *p, const char *name)
 	outfile_abort(&out);
 	errno = error;
 	return -1;
+}
+
+static enum purge_line
+line_of_nobody(const char *line, size_t len, struct buf *to, void *arg)
+{
+	const struct purge *p = arg;
+
+	(void)to;
+	return traces_in(&p->traces, line, len) ? PURGE_GOES : PURGE_STAYS;
+}
+
+/* The lines of a text that speak of nobody who goes. */
+static int
+filter_lines(struct purge *p, const char *name)
+{
+	return purge_lines(p, name, line_of_nobody, p);
 }
 
 struct filtering {
@@ -241,6 +266,8 @@ filter_answer(struct purge *p, const struct answer *from, struct answers *kept)
 		a.outcome = DNS_NODATA; /* as in the study */
 	if (a.ede_text != NULL && traces_in(&p->traces, a.ede_text, strlen(a.ede_text)))
 		a.ede_text = NULL;
+	p->lines_changed += a.naddrs < from->naddrs || a.nnames < from->nnames ||
+			    a.ncnames < from->ncnames || a.ede_text != from->ede_text;
 	answers_put(kept, &a);
 	free(names);
 	free(addrs);
@@ -310,6 +337,14 @@ personal_file(struct purge *p, const char *path)
 	}
 	if (strcmp(path, "anonymise.key") == 0 || p->o->records)
 		return keep_file(p, path);
+	if (p->o->hosts != NULL && strcmp(path, NOTIFIED_FILE) == 0) {
+		p->had_told = true;
+		return 0;
+	}
+	if (p->o->hosts != NULL && strcmp(path, RECHECKED_FILE) == 0) {
+		p->had_asked = true;
+		return 0;
+	}
 	if (strcmp(path, DOMAINS_FILE) == 0 && p->o->names)
 		return 0; /* without their answers they tell nothing */
 	if (strcmp(path, "dns.ndjson") != 0)

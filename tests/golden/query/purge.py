@@ -50,10 +50,10 @@ def ssh_fp(word):
     return "SHA256:" + base64.b64encode(bytes.fromhex(fp(word))).decode().rstrip("=")
 
 
-def record(ip, *keys, name=None, country="IE"):
+def record(ip, *keys, name=None, country="IE", asn=64500):
     """keys: of ports 22 and 25; name: in the banner and the certificate."""
     r = {"ip": ip, "writer": "survey", "time": "2026-06-01T10:00:00Z", "location": {"country_code": country},
-         "autonomous_system": {"asn": 64500, "name": "Test Net"}}
+         "autonomous_system": {"asn": asn, "name": "Test Net"}}
     if keys:
         r["p22"] = {"data": {"ssh": {"status": "success", "result": {"key_exchange": {"server_host_key": {
             "algorithm": "ssh-ed25519", "fingerprint_sha256": fp(keys[0])}}}}}}
@@ -211,6 +211,48 @@ def test_host(tmp):
     equal("no other directory is left", [p.name for p in tmp.iterdir() if "purge-" in p.name], [])
 
 
+def test_notes(tmp):
+    """Whom notify told, when clusters go, fall apart and get other numbers; and whom recheck asked."""
+    folder = tmp / "run"
+    folder.mkdir()
+    # Cluster 4 is held together by 192.0.2.7.
+    hosts = [(1, 64501, "a"), (2, 64501, "a"), (3, 64502, "b"), (4, 64502, "b"), (5, 64777, "c"), (6, 64502, "c"), (7, 64504, "d", "e"),
+             (8, 64503, "d"), (9, 64503, "d"), (10, 64502, "x10", "e"), (11, 64505, "x11", "e")]
+    (folder / "records.fresh").write_text("".join(record(f"192.0.2.{i}", *keys, asn=asn, name="mx.example.ie") for i, asn, *keys in hosts))
+    survey("analyze", folder, "--country", "XX")
+    told, asked = folder / "notified.ndjson", folder / "rechecked.ndjson"
+    (tmp / "nets").write_text("192.0.2.0/24\n")
+    survey("notify", folder, "-o", tmp / "told")
+    survey("notify", folder, "-o", tmp / "told.nets", "--cidr", tmp / "nets")
+    survey("report", folder)
+
+    def clusters():
+        return {n["constituency"]: n["clusters"] for n in map(json.loads, told.read_text().splitlines()[:-1])}
+
+    with told.open("a") as f:
+        f.write("not a note\n")
+    equal("told before", clusters(), {"AS64501": [1], "AS64502": [2, 3, 4], "AS64503": [4], "AS64504": [4], "AS64505": [4], "AS64777": [3],
+                                      "networks": [1, 2, 3, 4]})
+    day = json.loads(told.read_text().splitlines()[0])["at"][:10]
+    lines = ['{"at":"2026-06-20T09:00:00Z","hosts":["192.0.2.1","192.0.2.3","192.0.2.70"]}', '{"at":"2026-06-21T09:00:00Z","hosts":["192.0.2.1"]}',
+             '{"at":"2026-06-22T09:00:00Z","hosts":["192.0.2.4"]}', '{"hosts":[]}', 'cut off ["192.0.2.3"']
+    asked.write_text("\n".join(lines) + "\n")
+    survey("purge", folder, "--host", "192.0.2.1,192.0.2.5,192.0.2.7")
+    equal("asked", asked.read_text().splitlines(), [lines[0].replace('"192.0.2.1",', ""), *lines[2:]])
+    # Of an AS, the part in which it has hosts; who was told of nothing but hosts that are gone never was.
+    equal("told", clusters(), {"AS64501": [], "AS64502": [1, 3], "AS64503": [2], "AS64505": [3], "networks": [1, 2, 3]})
+    equal("what is no note stays", told.read_text().splitlines()[-1], "not a note")
+    page = (folder / "report/index.html").read_text()
+    rows = {n: row for n, row in re.findall(r'<a href="#c=(\d)">\d</a></td>(.*?)</tr>', page[page.index('id="t-repair"'):])}
+    for n, who in (("1", ["AS64502"]), ("2", ["AS64503"]), ("3", ["AS64502", "AS64505"])):
+        equal(f"the report on cluster {n}", sorted(re.findall(rf"(AS\d+|networks), {day}", rows[n])), [*who, "networks"])
+    # Nothing but a note, or an answer, tells of them.
+    (folder / "dns.ndjson").write_text(answer("mx.example.ie", "A", "192.0.2.3", "192.0.2.71"))
+    for i in (70, 71):
+        survey("purge", folder, "--host", f"192.0.2.{i}")
+        equal(f"traces of 192.0.2.{i}", search(folder, [f"192.0.2.{i}"]), {})
+
+
 def test_records(tmp):
     folder = make(tmp / "run")
     survey("purge", folder, "--records")
@@ -312,7 +354,7 @@ def test_kill(tmp):
 
 
 with tempfile.TemporaryDirectory() as top:
-    for test in (test_host, test_records, test_names, test_age, test_merge, test_refusals, test_kill):
+    for test in (test_host, test_notes, test_records, test_names, test_age, test_merge, test_refusals, test_kill):
         place = pathlib.Path(top) / test.__name__
         place.mkdir()
         test(place)
