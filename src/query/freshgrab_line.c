@@ -292,7 +292,7 @@ port_of_line(struct slice data, int row, struct buf *out)
 	buf_addc(out, '}');
 }
 
-/* Two grabs of one name cannot be told apart afterwards. */
+/* Grabs whose names end alike: the layout has a place for one of them only. */
 static bool
 is_ambiguous(struct slice grabs)
 {
@@ -313,6 +313,12 @@ is_ambiguous(struct slice grabs)
 			return true;
 	}
 	return false;
+}
+
+static bool
+is_their_place(struct slice name)
+{
+	return slice_is(name, "xssh") || slice_is(name, "tls") || slice_is(name, "http");
 }
 
 enum freshgrab_form
@@ -342,12 +348,14 @@ freshgrab_form(const char *text, size_t len)
 		} else if (is_ambiguous(data)) {
 			return FRESHGRAB_NEITHER;
 		} else {
-			bool any = false;
+			bool any = false, shown = false; /* where the scripts look */
 
-			for (in = slice_members(data.s, data.len); slice_next(&in, &name, &grab);)
+			for (in = slice_members(data.s, data.len); slice_next(&in, &name, &grab);) {
 				any |= is_raw(grab);
-			raw |= any;
-			theirs |= !any;
+				shown |= is_their_place(name) && !is_raw(grab);
+			}
+			raw |= any && !shown;
+			theirs |= !any || shown;
 		}
 	}
 	if (raw + theirs + zgrab2 > 1)

@@ -126,20 +126,73 @@ answered(struct simd_node n, struct simd_node error)
 	return failure(error);
 }
 
-/* The part of a grab's name after its first '-': "rsa" of "ssh-rsa", "" of "ssh". */
 static const char *
-grab_suffix(struct extract *x, struct simd_text name)
+printable(struct extract *x, const char *s, size_t len)
 {
-	const char *dash = memchr(name.s, '-', name.len);
-
-	if (dash == NULL)
-		return "";
-	dash++;
-	for (const char *c = dash; c < name.s + name.len; c++) {
-		if ((unsigned char)*c < 0x21 || *c == 0x7f)
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)s[i] < 0x21 || s[i] == 0x7f)
 			return "other";
 	}
-	return arena_strndup(x->f.a, dash, (size_t)(name.s + name.len - dash));
+	return arena_strndup(x->f.a, s, len);
+}
+
+static bool
+is_taken(const struct extract *x, uint8_t port, const char *grab)
+{
+	for (size_t i = 0; i < x->nmembers; i++) {
+		if (x->members[i].port == port && strcmp(x->members[i].grab, grab) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What no other grab of the port is called. */
+static const char *
+new_name(struct extract *x, uint8_t port, struct simd_text member)
+{
+	const char *dash = memchr(member.s, '-', member.len), *name = "";
+	size_t size;
+	char *text;
+
+	if (dash != NULL)
+		name = printable(x, dash + 1, (size_t)(member.s + member.len - dash - 1));
+	if (!is_taken(x, port, name))
+		return name;
+	name = printable(x, member.s, member.len);
+	if (!is_taken(x, port, name))
+		return name;
+	size = strlen(name) + 12;
+	text = arena_alloc(x->f.a, size);
+	for (unsigned n = 2;; n++) {
+		snprintf(text, size, "%s-%u", name, n);
+		if (!is_taken(x, port, text))
+			return text;
+	}
+}
+
+/*
+ * What a member's grab is called: "rsa" of "ssh-rsa", "" of "ssh", but all of the member's name
+ * where another one of the line is called so.  NULL: the line has no room for more.
+ */
+static const char *
+grab_name(struct extract *x, uint8_t port, struct simd_text member)
+{
+	const char *grab;
+
+	for (size_t i = 0; i < x->nmembers; i++) {
+		const struct grab_member *m = &x->members[i];
+
+		if (m->port == port && m->name.len == member.len &&
+		    memcmp(m->name.s, member.s, member.len) == 0)
+			return m->grab;
+	}
+	if (x->nmembers == HOST_GRABS_MAX) {
+		x->f.counts->note[NOTE_GRABS_OVER_MAX]++;
+		return NULL;
+	}
+	grab = new_name(x, port, member);
+	x->members[x->nmembers++] = (struct grab_member){ member, grab, port };
+	return grab;
 }
 
 /* Members of FreshGrab.py's `data` that lead to a key. */
@@ -161,6 +214,7 @@ take_port(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
 	struct simd_iter it = simd_iterate(data);
 	struct simd_text name;
 	bool raw = false, v1 = false;
+	const char *grab;
 
 	if (simd_type(n) != SIMD_OBJECT) { /* null, or an error text */
 		host_put_outcome(h, port, true, failure(n));
@@ -170,13 +224,16 @@ take_port(struct extract *x, struct host *h, uint8_t port, struct simd_node n)
 		take_grab(x, h, LAYOUT_CENSYS, port, "", n, answered(n, none), TIME_UNKNOWN);
 		return;
 	}
-	while (simd_next(&it, &name, &v)) {
-		if (!is_raw_grab(v)) {
-			v1 |= is_v1_place(name);
+	while (simd_next(&it, &name, &v))
+		v1 |= is_v1_place(name) && !is_raw_grab(v);
+	if (v1) /* the plain grab is FreshGrab.py's */
+		grab_name(x, port, (struct simd_text){ "", 0 });
+	for (it = simd_iterate(data); simd_next(&it, &name, &v);) {
+		if (!is_raw_grab(v))
 			continue;
-		}
 		raw = true;
-		take_raw(x, h, port, grab_suffix(x, name), v);
+		if ((grab = grab_name(x, port, name)) != NULL)
+			take_raw(x, h, port, grab, v);
 	}
 	if (!raw || v1)
 		take_grab(x, h, LAYOUT_V1, port, "", data, answered(data, simd_get(n, "error")),
@@ -284,6 +341,7 @@ take_data(struct extract *x, struct simd_node data)
 	struct simd_node v;
 
 	while (simd_next(&it, &name, &v)) {
+		const char *grab;
 		unsigned number;
 		int port;
 
@@ -292,7 +350,9 @@ take_data(struct extract *x, struct simd_node data)
 		number = module_port(x, name, v);
 		port = port_index(number);
 		if (port >= 0) {
-			take_port_once(x, (uint8_t)port, grab_suffix(x, name), v, FORM_RAW);
+			x->port_seen = true;
+			if ((grab = grab_name(x, (uint8_t)port, name)) != NULL)
+				take_port_once(x, (uint8_t)port, grab, v, FORM_RAW);
 		} else if (number != 0) {
 			x->port_seen = true;
 			take_other_port(x, number, v);

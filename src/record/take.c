@@ -191,6 +191,12 @@ is_certified(struct simd_text algorithm)
 	return algorithm.len >= n && memcmp(algorithm.s + algorithm.len - n, CERTIFIED, n) == 0;
 }
 
+static void
+put_grab(struct extract *x, struct host *h, const struct host_grab *g)
+{
+	x->f.counts->note[NOTE_PORT_REPEATED] += host_put_grab(h, g, x->f.a);
+}
+
 /*
  * A key of type ssh-rsa signs with SHA-1 under that name, with SHA-2 under the names of RFC 8332.
  * What the server offers is its own word, whatever the client asked for.
@@ -252,7 +258,7 @@ take_ssh(struct extract *x, struct host *h, enum layout layout, struct simd_node
 	if (at->offered != NULL)
 		g->sha1_only = only_sha1(g->alg, simd_at(root, at->offered));
 	g->public_key = take_public(x, h, g, &k, root, NULL);
-	host_put_grab(h, g, x->f.a);
+	put_grab(x, h, g);
 	return TAKEN_KEY;
 }
 
@@ -306,7 +312,7 @@ take_der(struct extract *x, struct host *h, const struct layout_tls *at, struct 
 		}
 	}
 	take_handshake(x, at, root, g);
-	host_put_grab(h, g, x->f.a);
+	put_grab(x, h, g);
 	return TAKEN_KEY;
 }
 
@@ -352,7 +358,7 @@ take_tls(struct extract *x, struct host *h, enum layout layout, struct simd_node
 	g->not_after = fact_time(&x->f, simd_get(m[VALIDITY], at->end));
 	take_handshake(x, at, root, g);
 	g->public_key = take_public(x, h, g, &k, root, at->raw);
-	host_put_grab(h, g, x->f.a);
+	put_grab(x, h, g);
 	return TAKEN_KEY;
 }
 

@@ -7,6 +7,13 @@
 #include "facts.h"
 #include "layout.h"
 
+/* A member that holds a grab, and what the grab is called. */
+struct grab_member {
+	struct simd_text name;
+	const char *grab;
+	uint8_t port; /* row of port_table */
+};
+
 /* What one line is turned into, and with what. */
 struct extract {
 	struct facts f;
@@ -16,6 +23,8 @@ struct extract {
 	bool ip_seen;
 	bool port_seen; /* a port that is known, or one that survey does not look at */
 	unsigned port; /* of the whole line; 0: it names none */
+	struct grab_member members[HOST_GRABS_MAX];
+	size_t nmembers;
 };
 
 /* In the header, so that the length of a literal is known when it is compiled. */

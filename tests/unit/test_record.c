@@ -350,6 +350,97 @@ test_several_grabs(void **state)
 	assert_int_equal(f->counts.note[NOTE_PORT_REPEATED], 2);
 }
 
+#define GRAB(name, more, fp) \
+	"\"" name "\":{\"status\":\"success\"," more "\"result\":{" SSH(fp) "}}"
+
+/* "22 =01 22 ssh=02": each grab with its name and its key's last byte. */
+static void
+assert_grabs(const struct host *h, const char *expected)
+{
+	struct buf b;
+
+	buf_init(&b);
+	for (uint32_t i = 0; i < h->ngrabs; i++)
+		buf_printf(&b, "%s%u %s=%02x", i > 0 ? ", " : "", port_table[h->grabs[i].port].port,
+		    h->grabs[i].grab, h->grabs[i].fp[31]);
+	buf_addc(&b, '\0');
+	assert_string_equal(b.data, expected);
+	buf_fini(&b);
+}
+
+/* ZGrab2's modules have any name: no grab gives way to one that is called otherwise. */
+static void
+test_free_names(void **state)
+{
+	static const struct {
+		const char *members, *grabs;
+		unsigned repeated;
+	} v[] = {
+		{ "\"data\":{" GRAB("ssh_ed25519", "\"port\":22,", FP1) "," GRAB(
+		      "ssh_rsa", "\"port\":22,", FP2) "}",
+		    "22 =01, 22 ssh_rsa=02", 0 },
+		{ "\"p22\":{\"data\":{" GRAB("one", "", FP1) "," GRAB("two", "", FP2) "}}",
+		    "22 =01, 22 two=02", 0 },
+		{ "\"data\":{" GRAB("a-x", "\"port\":22,", FP1) "," GRAB(
+		      "b-x", "\"port\":22,", FP2) "," GRAB("p22", "", FP2) "}",
+		    "22 =02, 22 b-x=02, 22 x=01", 0 },
+		/* All of a name may be what another one is called; a name may be no text to show. */
+		{ "\"data\":{" GRAB("a-b", "\"port\":22,", FP1) "," GRAB("p22", "", FP1) "," GRAB(
+		      "b", "\"port\":22,", FP2) "," GRAB("c d", "\"port\":22,", FP2) "," GRAB("e f",
+		      "\"port\":22,", FP2) "}",
+		    "22 =01, 22 b=01, 22 b-2=02, 22 other=02, 22 other-2=02", 0 },
+		/* One name on two ports. */
+		{ "\"data\":{" GRAB("s", "\"port\":22,", FP1) "},\"p25\":{\"data\":{\"s\":" RAW25(
+		      FP2, "") "}}",
+		    "22 =01, 25 =02", 0 },
+		/* FreshGrab.py's key is the plain one, wherever it stands. */
+		{ "\"p22\":{\"data\":{" GRAB("ssh", "", FP1) ",\"xssh\":{" SSH(FP2) "}," GRAB(
+		      "ssh-rsa", "", FP1) "}}",
+		    "22 =02, 22 rsa=01, 22 ssh=01", 0 },
+		/* The same member again is the same grab. */
+		{ "\"data\":{" GRAB("p22", "", FP1) "," GRAB("ssh-rsa", "", FP1) "," GRAB(
+		      "p22", "", FP2) "," GRAB("ssh-rsa", "", FP2) "}",
+		    "22 =02, 22 rsa=02", 2 },
+		{ "\"p22\":{\"data\":{" GRAB("one", "", FP1) "," GRAB("two", "", FP1) "," GRAB(
+		      "one", "", FP2) "}}",
+		    "22 =02, 22 two=01", 1 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		char *line = xasprintf("{\"ip\":\"192.0.2.1\",%s}", v[i].members);
+
+		memset(&f->counts, 0, sizeof(f->counts));
+		assert_int_equal(extract(f, line), REFUSED_NO);
+		assert_grabs(&f->h, v[i].grabs);
+		assert_int_equal(f->counts.note[NOTE_PORT_REPEATED], v[i].repeated);
+		assert_int_equal(
+		    f->counts.taken[0] + f->counts.taken[1], f->h.ngrabs + v[i].repeated);
+		free(line);
+	}
+}
+
+/* A line with more members than grabs are used: the others are counted. */
+static void
+test_many_names(void **state)
+{
+	struct fixture *f = *state;
+	struct buf b;
+
+	buf_init(&b);
+	buf_adds(&b, "{\"ip\":\"192.0.2.1\",\"p22\":{\"data\":{");
+	for (unsigned i = 0; i < HOST_GRABS_MAX + 5; i++)
+		buf_printf(&b, "%s\"m%u\":{\"status\":\"success\",\"result\":{" SSH(FP1) "}}",
+		    i > 0 ? "," : "", i);
+	buf_adds(&b, "}}}");
+	buf_addc(&b, '\0');
+	assert_int_equal(extract(f, b.data), REFUSED_NO);
+	assert_int_equal(f->h.ngrabs, HOST_GRABS_MAX);
+	assert_int_equal(f->counts.note[NOTE_GRABS_OVER_MAX], 5);
+	assert_int_equal(f->counts.note[NOTE_PORT_REPEATED], 0);
+	buf_fini(&b);
+}
+
 static void
 test_unknown_layout(void **state)
 {
@@ -883,6 +974,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_parts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several_grabs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_free_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_layout, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_merges_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_outcomes, setup, teardown),

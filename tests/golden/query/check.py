@@ -580,19 +580,25 @@ def test_export_records(tmp):
         {"ip": "192.0.2.9", "p22": {"data": zgrab("ssh", **host_key("a9"))}},
         {"ip": "192.0.2.9", "p25": {"data": zgrab("smtp", tls=log("m1"))}},  # a line of a second pass
         {"ip": "192.0.2.10", "data": {"p25": zgrab("p25", tls=log("m10"))["p25"], "p22": zgrab("p22", **host_key("a9"))["p22"]}},
-        {"ip": "192.0.2.11", "writer": "FreshGrab.py", "duration": 3.5, "p22": {"data": {"xssh": host_key("a9")}}}]
+        {"ip": "192.0.2.11", "writer": "FreshGrab.py", "duration": 3.5, "p22": {"data": {"xssh": host_key("a9")}}},
+        # Modules of one port whose names tell nothing apart, and a line that is theirs, with a further key.
+        {"ip": "192.0.2.12", "p443": {"data": zgrab("http", response={"request": {"tls_log": log("w12")}})
+                                      | zgrab("tls", **log("submissions"))}},
+        {"ip": "192.0.2.13", "data": {"one": zgrab("p22", **host_key("a13"))["p22"] | {"port": 22},
+                                      "two": zgrab("p22", **host_key("rsa"))["p22"] | {"port": 22}}},
+        {"ip": "192.0.2.14", "writer": "FreshGrab.py", "p22": {"data": {"xssh": host_key("a14")} | zgrab("ssh-rsa", **host_key("rsa"))}}]
     with open(folder / "records.fresh", "w") as f:
         f.writelines(json.dumps(head | r) + "\n" for r in records)
     (folder / "zmap.ips").write_text("".join(f"{ip}\n" for ip in dict.fromkeys(r["ip"] for r in records)) + "203.0.113.1\n")
     survey("analyze", folder, "--country", "IE")
     clusters = json.load(open(folder / "clusters.json"))
     text = said("export", folder, "--studies", tmp / "out")
-    if "no records" in text or "1 host has several records" not in text:
+    if "no records" in text or "3 hosts have several records" not in text:
         sys.exit(f"records of the run: {text}")
     check_studies(folder, tmp / "out", clusters)
     same_again(folder, tmp / "out", tmp / "again", "--country", "IE")
     got = {r["ip"]: r for r in map(json.loads, open(tmp / "out/records.fresh"))}
-    equal("a host a line, in their order", list(got), [f"192.0.2.{i}" for i in range(1, 12)])
+    equal("a host a line, in their order", list(got), [f"192.0.2.{i}" for i in range(1, 15)])
     equal("the scripts' writer", {r["writer"] for r in got.values()}, {"FreshGrab.py"})
     # Where the studies' scripts look.
     one = got["192.0.2.1"]
@@ -606,6 +612,7 @@ def test_export_records(tmp):
     equal("HTTPS", [web(3), web(4), web(5)], [fp("web"), fp("own4"), fp("web")])
     equal("a host certificate's key", got["192.0.2.6"]["p22"]["data"]["xssh"]["key_exchange"]["server_host_key"]["fingerprint_sha256"], fp("certified"))
     equal("what is theirs stays", (got["192.0.2.11"]["duration"], got["192.0.2.3"]["p587"]), (3.5, "grab given up"))
+    equal("and its further key", got["192.0.2.14"], head | records[-1])
     dodgy = studies_reader.check_dodgy(tmp / "out/dodgy.json")
     equal("who takes no part", [(d["ip"], d["reason"]) for d in dodgy.values()], [("192.0.2.8", "no-key")])
     equal("zmap's list", (tmp / "out/zmap.ips").read_text(), (folder / "zmap.ips").read_text())

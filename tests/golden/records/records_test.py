@@ -162,6 +162,26 @@ def case_single_module():
         fail("ports are not named:", words)
 
 
+def case_free_names():
+    """ZGrab2's `multiple` calls its modules as its user likes: each one's key is there, and links hosts."""
+    def web(key):
+        return {"status": "success", "result": {"response": {"request": {"tls_log": {"handshake_log": log({"parsed": leaf(K[key])})}}}}}
+
+    def tls(key):
+        return {"status": "success", "result": {"handshake_log": log({"parsed": leaf(K[key])})}}
+    shared, mine = ["192.0.2.1", "192.0.2.2"], {"192.0.2.1": "b", "192.0.2.2": "c"}
+    for first, second in (("ssh_ed25519", "ssh_rsa"), ("one", "two"), ("x-rsa", "y-rsa"), ("ssh", "ssh-rsa")):
+        r = analyze(text(*({"ip": ip, "data": {first: ssh(S["a"], port=22), second: ssh(S[key], port=22)}} for ip, key in mine.items())))
+        r.check(f"{first}, {second}", {ip: {"p22": [fp(S["a"]), fp(S[key])]} for ip, key in mine.items()}, [shared])
+        equal(f"{first}, {second}: nothing is left out", r.summary["left_out"], {})
+    for line in (lambda ip, key: {"ip": ip, "data": {"http": web("a") | {"port": 443}, "tls": tls(key) | {"port": 443}}},
+                 lambda ip, key: {"ip": ip, "p443": {"data": {"http": web("a"), "tls": tls(key)}}},
+                 lambda ip, key: {"ip": ip, "p443": {"data": {"http-tls13": tls(key), "tls-tls13": web("a")}}}):
+        r = analyze(text(*(line(ip, key) for ip, key in mine.items())))
+        r.check("two modules of a port", {ip: {"p443": [fp(K["a"]), fp(K[key])]} for ip, key in mine.items()}, [shared])
+        equal("two modules of a port: nothing is left out", r.summary["left_out"], {})
+
+
 def case_redirect():
     """A chain's first response is the host's; the last one is a portal's."""
     r = analyze(case_file("redirect"))
