@@ -59,7 +59,8 @@ const struct finding_kind_def finding_kinds[FINDING_NKINDS] = {
 	[FINDING_DSA_KEY] = { "dsa", FINDING_MEDIUM,
 	    "DSA keys are given up: OpenSSH, TLS 1.3 and NIST (FIPS 186-5) accept none." },
 	[FINDING_MULTIPLE] = { "multiple", FINDING_MEDIUM,
-	    "The modulus is equal to another key's up to a factor: one of the two is damaged." },
+	    "The modulus is equal to another key's up to a factor: one of the two is damaged, or "
+	    "was made of the other." },
 	[FINDING_SAME_KEY] = { "same-key", FINDING_MEDIUM,
 	    "The same modulus or point stands under another fingerprint, too, with another "
 	    "exponent "

@@ -9,6 +9,7 @@
 #include "secret.h"
 
 #define KNOWN_BITS 64 /* shorter common factors with a product of known primes are none of these */
+#define PRIME_MAX_BITS 4096 /* no prime of a server's key has more; the test takes its time */
 
 /* A modulus that has a factor in common with something. */
 struct hit {
@@ -156,26 +157,56 @@ group_of_keys(struct weak_run_state *r, const struct hits *h, const struct partn
 	return number;
 }
 
+/* The factor that a modulus has in common with its group; true where that is all but small primes. */
+static bool
+common_factor(
+    const struct weak_run_state *r, const struct modulus *m, const mpz_t factor, mpz_t common)
+{
+	mpz_t n, rest;
+	bool all;
+
+	mpz_roinit_n(n, m->n.d, (mp_size_t)m->n.n);
+	mpz_init(rest);
+	mpz_gcd(common, n, factor);
+	mpz_divexact(rest, n, common);
+	rsa_strip_small(&r->rsa, rest);
+	all = mpz_cmp_ui(rest, 1) == 0;
+	mpz_clear(rest);
+	return all;
+}
+
 /*
- * One hit's part in a group.  Where the common factor is all of the modulus
- * but small primes, it is no factor: the partner is a multiple.
+ * Is a group's factor the whole modulus of one of its keys?  Anyone can publish multiples of other
+ * people's moduli: they factor nothing, unless such a modulus is a prime.
  */
+static bool
+is_modulus(const struct weak_run_state *r, const struct hits *h, const struct partner_group *g)
+{
+	bool all = false;
+	mpz_t common;
+
+	mpz_init(common);
+	for (size_t i = 0; i < g->n && !all; i++)
+		all = common_factor(r, &r->moduli[h->v[g->members[i]].modulus], g->factor, common);
+	mpz_clear(common);
+	return all && (mpz_sizeinbase(g->factor, 2) > PRIME_MAX_BITS ||
+			  mpz_probab_prime_p(g->factor, 1) == 0);
+}
+
+/* One hit's part in a group: a factor, or a number that a modulus is a multiple of. */
 static void
-judge_member(struct weak_run_state *r, const struct hit *h, const mpz_t factor, size_t group)
+judge_member(struct weak_run_state *r, const struct hit *h, const struct partner_group *g,
+    bool multiple, size_t group)
 {
 	const struct modulus *m = &r->moduli[h->modulus];
 	struct finding finding = { .kind = FINDING_SHARED_PRIME, .refs_at = group, .nrefs = 1 };
-	mpz_t n, g, rest;
+	mpz_t common;
 
-	mpz_roinit_n(n, m->n.d, (mp_size_t)m->n.n);
-	mpz_inits(g, rest, NULL);
-	mpz_gcd(g, n, factor);
-	mpz_divexact(rest, n, g);
-	rsa_strip_small(&r->rsa, rest);
-	if (mpz_cmp_ui(rest, 1) == 0)
+	mpz_init(common);
+	if (common_factor(r, m, g->factor, common) || multiple)
 		finding.kind = FINDING_MULTIPLE;
-	find_all(r, m, finding, finding.kind == FINDING_SHARED_PRIME ? g : NULL);
-	mpz_clears(g, rest, NULL);
+	find_all(r, m, finding, finding.kind == FINDING_SHARED_PRIME ? common : NULL);
+	mpz_clear(common);
 }
 
 static enum batch_result
@@ -203,12 +234,14 @@ judge_shared(struct weak_run_state *r, struct hits *h, const struct batch_option
 	for (size_t i = 0; i < groups.n && result == BATCH_OK; i++) {
 		const struct partner_group *g = &groups.groups[i];
 		size_t number;
+		bool multiple;
 
 		if (g->n < 2)
 			continue;
 		number = group_of_keys(r, h, g);
+		multiple = is_modulus(r, h, g);
 		for (size_t j = 0; j < g->n; j++)
-			judge_member(r, &h->v[g->members[j]], g->factor, number);
+			judge_member(r, &h->v[g->members[j]], g, multiple, number);
 	}
 	partner_groups_fini(&groups);
 	free(factors);
