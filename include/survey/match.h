@@ -64,13 +64,19 @@ struct match {
 	 * them: a key of another type is then a change.  Else keys are compared by type.
 	 */
 	bool same_tools;
+	/*
+	 * A study that has hosts of clusters only does not tell whether another host, or a
+	 * key, is there: then nothing is new since a, or nothing is known of what is gone in b.
+	 */
+	bool knows_new, knows_gone;
 	uint32_t *host_b, *host_a; /* by host of a (b): the same address in b (a), or STUDY_NONE */
 	uint32_t *key_b, *key_a; /* likewise by key */
 
-	/* Hosts that take part.  New ones are of b, all others of a. */
+	/* Hosts that take part.  New ones are of b, all others of a.  New and gone ones as far as they are known. */
 	struct match_list new_hosts, gone_hosts, changed;
 	struct match_list rekeyed; /* were in a cluster, and show new keys instead of its keys */
-	struct match_list repaired; /* of these: those that share no key any more */
+	struct match_list
+	    repaired; /* of these: those that share no key any more; all of them if knows_gone */
 	uint64_t kept;
 
 	/* Keys of hosts that take part.  New ones are of b, all others of a. */

@@ -35,8 +35,11 @@ struct query_runs {
 /* Returns 0, or -1 after a message. */
 int query_runs_add(struct query_runs *r, const char *path);
 void query_runs_fini(struct query_runs *r);
-/* The study's tables for SQL, read only; from memory where it has no survey.db.  NULL after a message. */
-struct sqlite3 *query_open(const char *path);
+/*
+ * The study's tables for SQL, read only; from memory where it has no survey.db.  *lacks is
+ * which hosts it tells where it does not tell all, a constant text, or NULL.  NULL after a message.
+ */
+struct sqlite3 *query_open(const char *path, const char **lacks);
 
 /*
  * find: addresses, networks, names, keys, certificates, ASes and clusters.

@@ -54,6 +54,9 @@ enum study_part {
 	STUDY_ALL = 255
 };
 
+/* Copies that are given away: in one for an owner only some hosts stand, as they are. */
+enum study_copy { STUDY_NO_COPY, STUDY_ANONYMISED, STUDY_OF_OWNER };
+
 /* A run of numbers: at, at + 1, … at + n - 1. */
 struct study_span {
 	uint32_t at, n;
@@ -192,6 +195,7 @@ struct study_answer {
 
 struct study {
 	unsigned parts; /* enum study_part: what is there */
+	enum study_copy copy; /* of what study_open() has read */
 	uint64_t bad; /* entries of the source that were left out */
 	uint64_t odd_keys; /* fingerprints of the source that are none */
 

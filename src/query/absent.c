@@ -48,12 +48,19 @@ static const char *const absence_names[NABSENCES] = {
 	[ABSENT_SILENT] = "silent",
 	[ABSENT_UNSURE] = "silent, or not asked",
 	[ABSENT_NOT_ASKED] = "not surveyed",
+	[ABSENT_LEFT_OUT] = "not told",
 };
 
 const char *
 absence_name(enum absence why)
 {
 	return absence_names[why];
+}
+
+bool
+absence_is_of_record(enum absence why)
+{
+	return why == ABSENT_UNTOLD || why == ABSENT_NO_PSEUDONYM || why == ABSENT_NO_RECORD;
 }
 
 /* A regular file, and not what somebody put there instead. */
@@ -474,6 +481,7 @@ absences_reason(struct absences *a, const struct ip *ip, struct buf *out)
 		say_scans(a, out);
 		break;
 	case ABSENT_UNTOLD:
+	case ABSENT_LEFT_OUT:
 	case NABSENCES:
 		buf_adds(out, "not in this study; this directory does not tell which ranges were "
 			      "asked");

@@ -20,11 +20,14 @@ enum absence {
 	ABSENT_SILENT, /* in the target ranges, all of which were asked */
 	ABSENT_UNSURE, /* in the target ranges, of which not all were asked, or nobody knows */
 	ABSENT_NOT_ASKED, /* outside the target ranges */
+	ABSENT_LEFT_OUT, /* the study tells some hosts only; absences_reason() does not know of it */
 	NABSENCES
 };
 
 /* "silent", "blocked", …: for files and tables. */
 const char *absence_name(enum absence why);
+/* Does it follow from the study alone, which lacks the address, and from no list of what was asked? */
+bool absence_is_of_record(enum absence why);
 
 struct absences;
 

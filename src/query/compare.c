@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "survey/command.h"
+#include "survey/log.h"
 #include "survey/mem.h"
 
 #include "absent.h"
@@ -122,6 +123,35 @@ compare_pairs(const struct compare_options *o, struct study *const *studies, str
 	return rc != 0 ? rc : o->changed && changed ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 }
 
+/*
+ * Pseudonyms match nothing but pseudonyms, and an owner's copy lacks all other hosts; but
+ * which of its keys stand elsewhere can be told.
+ */
+static bool
+are_alike(const struct study *a, const struct study *b, bool across)
+{
+	return a->copy == b->copy ||
+	       (across && a->copy != STUDY_ANONYMISED && b->copy != STUDY_ANONYMISED);
+}
+
+static int
+check_copies(const struct compare_options *o, struct study *const *studies)
+{
+	static const char *const what[] = { [STUDY_NO_COPY] = "no copy",
+		[STUDY_ANONYMISED] = "an anonymised copy",
+		[STUDY_OF_OWNER] = "a copy for the owner of some hosts" };
+
+	for (size_t i = 1; i < o->runs->n; i++) {
+		if (are_alike(studies[0], studies[i], o->across))
+			continue;
+		log_error("compare: %s is %s, and %s is %s: compare what is alike",
+		    o->runs->v[0].path, what[studies[0]->copy], o->runs->v[i].path,
+		    what[studies[i]->copy]);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
 int
 query_compare(const struct compare_options *o, struct buf *out)
 {
@@ -133,6 +163,8 @@ query_compare(const struct compare_options *o, struct buf *out)
 		    STUDY_CLUSTERED | STUDY_OTHERS | STUDY_FACTS | STUDY_MAIL, 0);
 		rc = studies[i] != NULL ? 0 : EXIT_FAILED;
 	}
+	if (rc == 0)
+		rc = check_copies(o, studies);
 	if (rc == 0 && o->across)
 		compare_across(o, studies, out);
 	else if (rc == 0)

@@ -160,9 +160,29 @@ note_state(struct buf *out, const struct query_run *r)
 	manifest_fini(&m);
 }
 
+/* What a study does not tell is neither new nor gone. */
+static void
+note_scope(struct comparison *c)
+{
+	if (!c->m.knows_new)
+		buf_printf(&c->notes,
+		    "%s tells only hosts in clusters: which hosts and keys are new is not known\n",
+		    c->run_a->name);
+	if (!c->m.knows_gone)
+		buf_printf(&c->notes,
+		    "%s tells only hosts in clusters: which hosts and keys are gone, and which "
+		    "hosts are repaired, is not known\n",
+		    c->run_b->name);
+	if (c->m.a->copy == STUDY_OF_OWNER)
+		buf_adds(&c->notes,
+		    "these are copies for the owner of some hosts: what only one of them was made "
+		    "for looks new or gone\n");
+}
+
 void
 compare_notes(struct comparison *c)
 {
+	note_scope(c);
 	note_state(&c->notes, c->run_a);
 	note_state(&c->notes, c->run_b);
 	note_runs(c);

@@ -13,6 +13,13 @@
 #define KEYS_SHOWN 3
 #define KEY_SHOWN 8 /* bytes */
 
+/* A list, or NULL where it is not known. */
+static const struct match_list *
+if_known(bool known, const struct match_list *l)
+{
+	return known ? l : NULL;
+}
+
 /* --- JSON ---------------------------------------------------------------- */
 
 static void
@@ -21,6 +28,10 @@ json_hosts(struct jsonw *w, const char *key, const struct study *st, const struc
 	char ip[IP_STRLEN];
 
 	jsonw_key(w, key);
+	if (l == NULL) {
+		jsonw_null(w);
+		return;
+	}
 	jsonw_array(w);
 	for (size_t i = 0; i < l->n; i++)
 		jsonw_string(w, ip_format(&st->hosts[l->v[i]].ip, ip));
@@ -31,6 +42,10 @@ static void
 json_keys(struct jsonw *w, const char *key, const struct study *st, const struct match_list *l)
 {
 	jsonw_key(w, key);
+	if (l == NULL) {
+		jsonw_null(w);
+		return;
+	}
 	jsonw_array(w);
 	for (size_t i = 0; i < l->n; i++) {
 		if (st->keys[l->v[i]].named)
@@ -77,8 +92,8 @@ json_all_hosts(struct jsonw *w, const struct comparison *c)
 
 	jsonw_key(w, "hosts");
 	jsonw_object(w);
-	json_hosts(w, "new", m->b, &m->new_hosts);
-	json_hosts(w, "gone", m->a, &m->gone_hosts);
+	json_hosts(w, "new", m->b, if_known(m->knows_new, &m->new_hosts));
+	json_hosts(w, "gone", m->a, if_known(m->knows_gone, &m->gone_hosts));
 	jsonw_key(w, "gone_reasons");
 	jsonw_object(w);
 	for (size_t i = 0; i < m->gone_hosts.n; i++)
@@ -88,8 +103,18 @@ json_all_hosts(struct jsonw *w, const struct comparison *c)
 	jsonw_member_uint(w, "kept", m->kept);
 	json_hosts(w, "changed", m->a, &m->changed);
 	json_hosts(w, "rekeyed", m->a, &m->rekeyed);
-	json_hosts(w, "repaired", m->a, &m->repaired);
+	json_hosts(w, "repaired", m->a, if_known(m->knows_gone, &m->repaired));
 	jsonw_end_object(w);
+}
+
+static void
+json_count(struct jsonw *w, const char *key, bool known, uint64_t n)
+{
+	jsonw_key(w, key);
+	if (known)
+		jsonw_uint(w, n);
+	else
+		jsonw_null(w);
 }
 
 static void
@@ -99,9 +124,9 @@ json_all_keys(struct jsonw *w, const struct match *m)
 
 	jsonw_key(w, "keys");
 	jsonw_object(w);
-	json_keys(w, "new", m->b, &m->new_keys);
-	jsonw_member_uint(w, "new_of_other_type", m->new_of_other_type);
-	json_keys(w, "gone", m->a, &m->gone_keys);
+	json_keys(w, "new", m->b, if_known(m->knows_new, &m->new_keys));
+	json_count(w, "new_of_other_type", m->knows_new, m->new_of_other_type);
+	json_keys(w, "gone", m->a, if_known(m->knows_gone, &m->gone_keys));
 	jsonw_member_uint(w, "kept", m->kept_keys);
 	json_keys(w, "spread", m->a, &m->spread);
 	json_keys(w, "shrunk", m->a, &m->shrunk);
@@ -116,8 +141,8 @@ json_all_keys(struct jsonw *w, const struct match *m)
 		snprintf(port, sizeof(port), "%u", port_table[row].port);
 		jsonw_key(w, port);
 		jsonw_object(w);
-		jsonw_member_uint(w, "new", p->new_keys);
-		jsonw_member_uint(w, "gone", p->gone);
+		json_count(w, "new", m->knows_new, p->new_keys);
+		json_count(w, "gone", m->knows_gone, p->gone);
 		jsonw_member_uint(w, "kept", p->kept);
 		jsonw_member_uint(w, "spread", p->spread);
 		jsonw_member_uint(w, "shrunk", p->shrunk);
@@ -189,10 +214,20 @@ compare_json(struct jsonw *w, const struct comparison *c)
 /* --- text ------------------------------------------------------------------ */
 
 static void
+text_unknown(struct buf *out, const char *what)
+{
+	buf_printf(out, "  %-10s        –\n", what);
+}
+
+static void
 text_hosts(struct buf *out, const char *what, const struct study *st, const struct match_list *l)
 {
 	char ip[IP_STRLEN];
 
+	if (l == NULL) {
+		text_unknown(out, what);
+		return;
+	}
 	buf_printf(out, "  %-10s %8zu", what, l->n);
 	for (size_t i = 0; i < l->n && i < SHOWN; i++)
 		buf_printf(
@@ -203,6 +238,10 @@ text_hosts(struct buf *out, const char *what, const struct study *st, const stru
 static void
 text_keys(struct buf *out, const char *what, const struct study *st, const struct match_list *l)
 {
+	if (l == NULL) {
+		text_unknown(out, what);
+		return;
+	}
 	buf_printf(out, "  %-10s %8zu", what, l->n);
 	for (size_t i = 0; i < l->n && i < KEYS_SHOWN; i++) {
 		buf_adds(out, i == 0 ? "  " : ", ");
@@ -317,16 +356,16 @@ text_all(struct buf *out, const struct comparison *c, bool colour)
 
 	buf_printf(out, "%s → %s\n", c->run_a->name, c->run_b->name);
 	heading(out, "hosts that take part", colour);
-	text_hosts(out, "new", m->b, &m->new_hosts);
-	text_hosts(out, "gone", m->a, &m->gone_hosts);
+	text_hosts(out, "new", m->b, if_known(m->knows_new, &m->new_hosts));
+	text_hosts(out, "gone", m->a, if_known(m->knows_gone, &m->gone_hosts));
 	text_reasons(out, c);
 	buf_printf(out, "  %-10s %8llu\n", "kept", (unsigned long long)m->kept);
 	text_hosts(out, "changed", m->a, &m->changed);
 	text_hosts(out, "rekeyed", m->a, &m->rekeyed);
-	text_hosts(out, "repaired", m->a, &m->repaired);
+	text_hosts(out, "repaired", m->a, if_known(m->knows_gone, &m->repaired));
 	heading(out, "keys", colour);
-	text_keys(out, "new", m->b, &m->new_keys);
-	text_keys(out, "gone", m->a, &m->gone_keys);
+	text_keys(out, "new", m->b, if_known(m->knows_new, &m->new_keys));
+	text_keys(out, "gone", m->a, if_known(m->knows_gone, &m->gone_keys));
 	buf_printf(out, "  %-10s %8llu\n", "kept", (unsigned long long)m->kept_keys);
 	text_keys(out, "spread", m->a, &m->spread);
 	text_keys(out, "shrunk", m->a, &m->shrunk);

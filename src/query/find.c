@@ -30,16 +30,23 @@ tell_host(struct finding *f, size_t run, const struct find_query *q, int64_t hos
 static void
 tell_why(struct finding *f, size_t run, const struct find_query *q, struct buf *why)
 {
+	const char *lacks = f->runs[run].lacks;
 	struct absences **a = &f->runs[run].absent;
 	enum absence reason;
 
 	if (q->kind != FIND_ADDRESS) {
-		buf_adds(why, "not in this study");
+		buf_printf(why, "not in this study%s%s", lacks != NULL ? ": " : "",
+		    lacks != NULL ? lacks : "");
 		return;
 	}
 	if (*a == NULL)
 		*a = absences_open(f->o->runs->v[run].path, f->o->nqueries >= LISTS_FROM);
 	reason = absences_reason(*a, &q->ip, why);
+	if (lacks != NULL && absence_is_of_record(reason)) {
+		reason = ABSENT_LEFT_OUT;
+		buf_clear(why);
+		buf_adds(why, lacks);
+	}
 	if (f->o->format != PRINT_JSON)
 		return;
 	jsonw_member_string(&f->w, "reason", absence_name(reason));
@@ -124,7 +131,7 @@ query_find(const struct find_options *o, struct buf *out)
 
 	f.runs = xcalloc(o->runs->n + 1, sizeof(*f.runs));
 	for (size_t i = 0; i < o->runs->n && rc == 0; i++) {
-		if ((f.runs[i].db = query_open(o->runs->v[i].path)) == NULL)
+		if ((f.runs[i].db = query_open(o->runs->v[i].path, &f.runs[i].lacks)) == NULL)
 			rc = -1;
 	}
 	jsonw_init(&f.w, NULL);

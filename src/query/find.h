@@ -66,6 +66,7 @@ struct finding_run {
 	struct sqlite3 *db;
 	struct sqlite3_stmt *statements[NTELL_STATEMENTS]; /* NULL until wanted */
 	struct absences *absent; /* NULL until asked for */
+	const char *lacks; /* which hosts it tells where it does not tell all, or NULL */
 };
 
 /* What is printed, and of what. */

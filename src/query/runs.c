@@ -154,21 +154,42 @@ query_runs_fini(struct query_runs *r)
 	*r = (struct query_runs){ NULL, 0, 0 };
 }
 
+/* A copy for the owner of some hosts: by its file, or as a survey.db by itself by its rows. */
+static bool
+is_of_owner(sqlite3 *db, const char *path)
+{
+	sqlite3_stmt *s = NULL;
+	bool of_owner = holds(path, "others.json") ||
+			(sqlite3_prepare_v2(db, "SELECT 1 FROM others", -1, &s, NULL) ==
+				SQLITE_OK &&
+			    sqlite3_step(s) == SQLITE_ROW);
+
+	sqlite3_finalize(s);
+	return of_owner;
+}
+
 sqlite3 *
-query_open(const char *path)
+query_open(const char *path, const char **lacks)
 {
 	char *error = NULL;
 	struct study *st;
 	sqlite3 *db = NULL;
+	bool clustered = false;
 
 	if (store_is_there(path)) {
 		db = store_open(path, &error);
 	} else if ((st = study_open(path, STUDY_ALL, 0)) != NULL) {
+		clustered = (st->parts & STUDY_OTHERS) == 0;
 		db = store_memory(st, &error);
 		study_free(st);
 	}
 	if (error != NULL)
 		log_error("%s", error);
 	free(error);
+	*lacks = NULL;
+	if (db != NULL && is_of_owner(db, path))
+		*lacks = "this copy tells only the hosts that it was made for";
+	else if (clustered)
+		*lacks = "this file tells only hosts in clusters";
 	return db;
 }

@@ -25,6 +25,13 @@ put_count(struct table *t, const char *label, uint64_t n)
 }
 
 static void
+count_if(struct row *r, size_t column, bool known, uint64_t n)
+{
+	if (known)
+		row_count(r, column, n);
+}
+
+static void
 put_table(const struct table *t, struct buf *b)
 {
 	buf_adds(b, "<h3>");
@@ -44,12 +51,13 @@ put_hosts(const struct report_comparison *c, struct buf *b)
 
 	tables_init(&ts);
 	t = tables_add(&ts, "hosts", "Hosts that take part", "host", columns);
-	put_count(t, "new", m->new_hosts.n);
+	count_if(table_row(t, "new"), 0, m->knows_new, m->new_hosts.n);
 	put_count(t, "kept", m->kept);
 	put_count(t, "of these: changed a key", m->changed.n);
 	put_count(t, "of these: has new keys instead of shared ones", m->rekeyed.n);
-	put_count(t, "of these: repaired, shares no key any more", m->repaired.n);
-	put_count(t, "gone", n);
+	count_if(table_row(t, "of these: repaired, shares no key any more"), 0, m->knows_gone,
+	    m->repaired.n);
+	count_if(table_row(t, "gone"), 0, m->knows_gone, n);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t count = match_count_reason(c->gone_why, n, i);
 
@@ -77,16 +85,16 @@ put_keys(const struct match *m, struct buf *b)
 		if (p->new_keys + p->gone + p->kept == 0)
 			continue;
 		r = table_row(t, "%u", port_table[row].port);
-		row_count(r, 0, p->new_keys);
-		row_count(r, 1, p->gone);
+		count_if(r, 0, m->knows_new, p->new_keys);
+		count_if(r, 1, m->knows_gone, p->gone);
 		row_count(r, 2, p->kept);
 		row_count(r, 3, p->spread);
 		row_count(r, 4, p->shrunk);
 		row_count(r, 5, p->moved);
 	}
 	r = table_row(t, "any port");
-	row_count(r, 0, m->new_keys.n);
-	row_count(r, 1, m->gone_keys.n);
+	count_if(r, 0, m->knows_new, m->new_keys.n);
+	count_if(r, 1, m->knows_gone, m->gone_keys.n);
 	row_count(r, 2, m->kept_keys);
 	row_count(r, 3, m->spread.n);
 	row_count(r, 4, m->shrunk.n);

@@ -362,9 +362,12 @@ put_since(const struct page *p, struct buf *b)
 	}
 	if (first)
 		buf_adds(b, "none changed");
-	buf_adds(b, "; ");
-	text_counted(b, m->repaired.n, "host shares", "hosts share");
-	buf_adds(b, " no key any more.");
+	if (m->knows_gone) {
+		buf_adds(b, "; ");
+		text_counted(b, m->repaired.n, "host shares", "hosts share");
+		buf_adds(b, " no key any more");
+	}
+	buf_addc(b, '.');
 	end(b);
 }
 

@@ -262,7 +262,15 @@ report_rundir(const struct report_options *o)
 	if ((t.study = study_open(o->path, STATS_PARTS, 0)) == NULL)
 		return -1;
 	if (o->since != NULL) {
-		if ((earlier = study_open(o->since, STATS_PARTS, 0)) == NULL) {
+		earlier = study_open(o->since, STATS_PARTS, 0);
+		if (earlier != NULL && earlier->copy != t.study->copy) {
+			log_error("--since: %s and %s are not both copies of one kind, or both "
+				  "none: they have no hosts to compare",
+			    o->since, o->path);
+			study_free(earlier);
+			earlier = NULL;
+		}
+		if (earlier == NULL) {
 			study_free(t.study);
 			return -1;
 		}

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "survey/buf.h"
+#include "survey/file.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/publickey.h"
@@ -255,6 +256,22 @@ read_study(sqlite3 *db, const char *file, unsigned parts, uint32_t cluster)
 	return st;
 }
 
+/* An owner's copy has an others.json, its survey.db by itself rows of others or hosts as they are. */
+static enum study_copy
+copy_of(const struct study *st, const char *path)
+{
+	char *others = path_join(path, "others.json");
+	bool of_owner = st->nothers > 0 || access(others, F_OK) == 0;
+	uint32_t aliases = 0;
+
+	free(others);
+	for (uint32_t i = 0; i < st->nhosts; i++)
+		aliases += st->hosts[i].ip.family == IP_ALIAS;
+	if (of_owner || (aliases > 0 && aliases < st->nhosts))
+		return STUDY_OF_OWNER;
+	return aliases > 0 ? STUDY_ANONYMISED : STUDY_NO_COPY;
+}
+
 struct study *
 study_open(const char *path, unsigned parts, uint32_t cluster)
 {
@@ -276,6 +293,8 @@ study_open(const char *path, unsigned parts, uint32_t cluster)
 		log_error("%s", error);
 	else
 		st = study_import(path);
+	if (st != NULL)
+		st->copy = copy_of(st, path);
 	free(error);
 	free(file);
 	return st;

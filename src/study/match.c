@@ -155,7 +155,7 @@ compare_hosts(struct match *m)
 	for (uint32_t i = 0; i < m->b->nhosts; i++) {
 		uint32_t before = m->host_a[i];
 
-		if (match_takes_part(&m->b->hosts[i]) &&
+		if (m->knows_new && match_takes_part(&m->b->hosts[i]) &&
 		    (before == STUDY_NONE || !match_takes_part(&m->a->hosts[before])))
 			match_list_add(&m->new_hosts, i);
 	}
@@ -165,7 +165,8 @@ compare_hosts(struct match *m)
 		if (!match_takes_part(&m->a->hosts[i]))
 			continue;
 		if (now == STUDY_NONE || !match_takes_part(&m->b->hosts[now])) {
-			match_list_add(&m->gone_hosts, i);
+			if (m->knows_gone)
+				match_list_add(&m->gone_hosts, i);
 			continue;
 		}
 		m->kept++;
@@ -246,11 +247,11 @@ compare_on_ports(struct match *m, const struct common *c)
 		if (c->a[row] == 0 && c->b[row] == 0)
 			continue;
 		if (c->a[row] == 0) {
-			p->new_keys++;
+			p->new_keys += m->knows_new;
 			continue;
 		}
 		if (c->b[row] == 0) {
-			p->gone++;
+			p->gone += m->knows_gone;
 			continue;
 		}
 		p->kept++;
@@ -307,8 +308,10 @@ compare_keys(struct match *m)
 	for (uint32_t i = 0; i < m->b->nkeys; i++) {
 		if (!m->b->keys[i].named || !is_shown(m->b, i) || is_shown(m->a, m->key_a[i]))
 			continue;
-		match_list_add(&m->new_keys, i);
-		m->new_of_other_type += is_of_other_type(m, i);
+		if (m->knows_new) {
+			match_list_add(&m->new_keys, i);
+			m->new_of_other_type += is_of_other_type(m, i);
+		}
 		c = (struct common){ .hosts = 0 };
 		count_ports(m->b, &m->b->keys[i].uses, c.b);
 		compare_on_ports(m, &c);
@@ -320,7 +323,8 @@ compare_keys(struct match *m)
 		if (!k->named || !is_shown(m->a, i))
 			continue;
 		if (!is_shown(m->b, now)) {
-			match_list_add(&m->gone_keys, i);
+			if (m->knows_gone)
+				match_list_add(&m->gone_keys, i);
 			c = (struct common){ .hosts = 0 };
 			count_ports(m->a, &k->uses, c.a);
 			compare_on_ports(m, &c);
@@ -563,7 +567,11 @@ have_same_tools(const struct study *a, const struct study *b)
 void
 match_init(struct match *m, const struct study *a, const struct study *b)
 {
-	*m = (struct match){ .a = a, .b = b, .same_tools = have_same_tools(a, b) };
+	*m = (struct match){ .a = a,
+		.b = b,
+		.same_tools = have_same_tools(a, b),
+		.knows_new = (a->parts & STUDY_OTHERS) != 0,
+		.knows_gone = (b->parts & STUDY_OTHERS) != 0 };
 	match_hosts(m);
 	match_keys(m);
 }
