@@ -79,6 +79,7 @@ struct look {
 	const char *digest; /* of the config; NULL: no sample is looked for */
 	const int *dirs;
 	size_t n;
+	size_t ahead; /* of the first ones: their names are of a time that is still to come */
 	int files[LOOK_AT]; /* run.json of each, or -1 */
 	int errors[LOOK_AT];
 };
@@ -124,7 +125,10 @@ glance_at(const struct look *l, size_t i)
 	return g;
 }
 
-/* The first run of that config, or the first of all, and from there the first sample. */
+/*
+ * The first run of that config, or the first of all, and from there the first sample.  A complete
+ * one of a clock that was ahead would stand before all that follow, for years: it is passed over.
+ */
 static int
 find_run(int out, void *arg)
 {
@@ -135,7 +139,8 @@ find_run(int out, void *arg)
 	for (size_t i = 0; i < l->n && rc == 0; i++) {
 		struct glance g = glance_at(l, i);
 
-		if (!found && (l->config_path == NULL || (g.error == 0 && g.same_config))) {
+		if (!found && !(i < l->ahead && g.complete) &&
+		    (l->config_path == NULL || (g.error == 0 && g.same_config))) {
 			found = true;
 			rc = file_write_fd(out, &g, sizeof(g));
 		}
@@ -149,11 +154,10 @@ find_run(int out, void *arg)
 
 /*
  * Look at directories as run.user, who owns them.  Returns 1, 0 when there is no
- * such run, or -1 after a message.
+ * such run, or -1 with *status, an exit_status, after a message.
  */
 static int
-look_at(const char *config_path, const char *digest, const int *dirs, size_t n,
-    const struct identity *id, struct glance g[static NGLANCES])
+look_at(struct look *l, const struct identity *id, struct glance g[static NGLANCES], int *status)
 {
 	const struct isolate_options o = { .id = id,
 		.profile = SANDBOX_PARSE,
@@ -161,22 +165,32 @@ look_at(const char *config_path, const char *digest, const int *dirs, size_t n,
 		.max = NGLANCES * sizeof(*g),
 		.stop = signals_stop(),
 		.open = open_manifests };
-	struct look l = { .config_path = config_path, .digest = digest, .dirs = dirs, .n = n };
 	struct buf answer;
 	char *why;
 	int rc;
 
 	buf_init(&answer);
-	if ((rc = isolate(find_run, &l, &o, &answer, &why)) == -1) {
-		log_error("run.json cannot be looked at: %s", why);
+	if ((rc = isolate(find_run, l, &o, &answer, &why)) == -1) {
+		*status = *signals_stop() != 0 ? EXIT_STOPPED : EXIT_FAILED;
+		if (*status != EXIT_STOPPED)
+			log_error("run.json cannot be looked at: %s", why);
 		free(why);
 	} else if (answer.len == sizeof(*g) || answer.len == NGLANCES * sizeof(*g)) {
 		memcpy(g, answer.data, answer.len);
-		rc = g[FOUND].at < n ? 1 : 0;
-		g[SAMPLE].is_sample = g[SAMPLE].is_sample && g[SAMPLE].at < n;
+		rc = g[FOUND].at < l->n ? 1 : 0;
+		g[SAMPLE].is_sample = g[SAMPLE].is_sample && g[SAMPLE].at < l->n;
 	}
 	buf_fini(&answer);
 	return rc;
+}
+
+/* A moment, in UTC, as names of runs have it. */
+static void
+format_stamp(time_t at, char stamp[static STAMP_LEN + 1])
+{
+	struct tm tm;
+
+	strftime(stamp, STAMP_LEN + 1, "%Y%m%d-%H%M%S", gmtime_r(&at, &tm));
 }
 
 static bool
@@ -221,6 +235,19 @@ run_names(int parent, const char *prefix, size_t *n)
 	return names;
 }
 
+/* How many of the names, the newest first, are of a time after now? */
+static size_t
+count_ahead(char *const *names, size_t n, const char *prefix)
+{
+	char now[STAMP_LEN + 1];
+	size_t ahead = 0;
+
+	format_stamp(time(NULL), now);
+	while (ahead < n && strncmp(names[ahead] + strlen(prefix) + 1, now, STAMP_LEN) > 0)
+		ahead++;
+	return ahead;
+}
+
 /*
  * Is a directory that has no run.json one for a run: empty, or left by one that
  * died before it had a manifest?
@@ -262,12 +289,18 @@ newest_run(struct rundir *d, const struct config *c, const char *prefix, const s
 	char digest[DIGEST_SIZE];
 	size_t n;
 	char **names = run_names(d->parent, prefix, &n), *found = NULL;
+	size_t ahead = count_ahead(names, n, prefix);
 	int dirs[LOOK_AT], got = 0;
 	struct stat st;
 
 	config_digest(c, digest);
 	for (size_t at = 0; at < n && got == 0; at += LOOK_AT) {
 		size_t batch = n - at < LOOK_AT ? n - at : LOOK_AT;
+		struct look l = { .config_path = c->path,
+			.digest = digest,
+			.dirs = dirs,
+			.n = batch,
+			.ahead = ahead > at ? ahead - at : 0 };
 
 		for (size_t i = 0; i < batch; i++)
 			dirs[i] = openat(d->parent, names[at + i],
@@ -276,7 +309,7 @@ newest_run(struct rundir *d, const struct config *c, const char *prefix, const s
 		    fstatat(dirs[0], "run.json", &st, AT_SYMLINK_NOFOLLOW) == -1 &&
 		    errno == ENOENT && is_free(dirs[0]))
 			*unused = xstrdup(names[0]);
-		if ((got = look_at(c->path, digest, dirs, batch, id, g)) == 1) {
+		if ((got = look_at(&l, id, g, rc)) == 1) {
 			found = xstrdup(names[at + g[FOUND].at]);
 			*found_run = g[FOUND];
 		}
@@ -289,8 +322,6 @@ newest_run(struct rundir *d, const struct config *c, const char *prefix, const s
 	for (size_t i = 0; i < n; i++)
 		free(names[i]);
 	free(names);
-	if (got == -1)
-		*rc = EXIT_FAILED;
 	return found;
 }
 
@@ -415,6 +446,8 @@ find_named(struct rundir *d, const char *path, const struct identity *id)
 	char *why;
 	int fd = trust_open(path, id->uid, trust_flags(id), NULL, NULL, &why), got;
 	struct glance glances[NGLANCES] = { { 0 }, { 0 } }, g;
+	struct look l = { .dirs = &fd, .n = 1 };
+	int status = EXIT_FAILED;
 
 	d->path = xstrdup(path);
 	if (fd == -1 && errno == ENOENT) {
@@ -432,11 +465,11 @@ find_named(struct rundir *d, const char *path, const struct identity *id)
 		close(fd);
 		return EXIT_USAGE;
 	}
-	got = look_at(NULL, NULL, &fd, 1, id, glances);
+	got = look_at(&l, id, glances, &status);
 	close(fd);
 	g = glances[FOUND];
 	if (got != 1)
-		return EXIT_FAILED;
+		return status;
 	d->resumed = g.error == 0 && g.began;
 	if (g.error == 0)
 		return check_owner(d, id);
@@ -495,8 +528,10 @@ hold_choice(struct rundir *d, const struct config *c, const struct identity *id)
 		return EXIT_USAGE;
 	}
 	d->choice = openat(d->parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	while (d->choice != -1 && flock(d->choice, LOCK_EX) == -1 && errno == EINTR)
-		;
+	while (d->choice != -1 && flock(d->choice, LOCK_EX) == -1 && errno == EINTR) {
+		if (*signals_stop() != 0)
+			return EXIT_STOPPED;
+	}
 	return 0;
 }
 
@@ -543,16 +578,13 @@ static int
 make_newest(struct rundir *d, const struct identity *id)
 {
 	char *prefix = d->path, *base = strrchr(prefix, '/');
-	time_t now = time(NULL);
-	char stamp[32];
-	struct tm tm;
+	char stamp[STAMP_LEN + 1];
 	int rc = -1;
 
 	if (d->fd != -1)
 		return 0;
 	base = base != NULL ? base + 1 : prefix;
-	gmtime_r(&now, &tm);
-	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
+	format_stamp(time(NULL), stamp);
 	for (int i = 1; i < 1000 && rc == -1; i++) {
 		char *name = i == 1 ? xasprintf("%s-%s", base, stamp)
 				    : xasprintf("%s-%s-%03d", base, stamp, i);

@@ -39,6 +39,7 @@ read_list(const struct survey *s, struct ipset *set, const char *path, bool as_u
 {
 	struct refusals bad = { 0 };
 	char *error = NULL;
+	bool stopped;
 	int rc;
 
 	if (as_user && (rc = identity_assume(&s->id)) != 0)
@@ -46,13 +47,14 @@ read_list(const struct survey *s, struct ipset *set, const char *path, bool as_u
 	rc = iplist_read_set(set, path, &bad, &error);
 	if (as_user)
 		identity_resume(&s->id);
+	stopped = rc == -1 && *signals_stop() != 0; /* while a pipe was waited for */
 	if (aloud)
 		refusals_log(&bad, log_error);
-	if (aloud && rc == -1)
+	if (aloud && rc == -1 && !stopped)
 		log_error("%s", error);
 	refusals_fini(&bad);
 	free(error);
-	return rc == 0 ? 0 : EXIT_USAGE;
+	return rc == 0 ? 0 : stopped ? EXIT_STOPPED : EXIT_USAGE;
 }
 
 static int
@@ -131,7 +133,7 @@ targets_read_lists(struct survey *s)
 			return rc;
 	}
 	if (targets_read_opt_out(s, true) == -1)
-		return EXIT_USAGE;
+		return *signals_stop() != 0 ? EXIT_STOPPED : EXIT_USAGE;
 	if ((rc = read_cidrs(&s->allow, &c->run.targets, "run.targets")) != 0)
 		return rc;
 	for (size_t i = 0; i < c->run.target_files.n; i++) {
@@ -174,8 +176,9 @@ add_database_ranges(struct survey *s, const struct databases *d, struct ipset *s
 	q.asns = c->run.asn;
 	q.nasns = c->run.nasns;
 	if (databases_ranges(d, &q, set, &stats, signals_stop(), &error) == -1) {
-		log_error("%s", error);
-		rc = errno == EINTR ? EXIT_STOPPED : EXIT_USAGE;
+		rc = *signals_stop() != 0 ? EXIT_STOPPED : EXIT_USAGE;
+		if (rc != EXIT_STOPPED)
+			log_error("%s", error);
 	} else if (q.ncountries > 0 && stats.matched == 0) {
 		log_error("the databases have no network of run.countries; are the codes right?");
 		rc = EXIT_USAGE;
