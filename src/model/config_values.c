@@ -117,6 +117,12 @@ value_path(const char *text)
 }
 
 const char *
+value_file(const char *text)
+{
+	return text[0] == '\0' ? "a path" : value_path(text);
+}
+
+const char *
 value_program(const char *text)
 {
 	return text[0] == '\0' || text[0] == '-' || has_control(text)

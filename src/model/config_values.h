@@ -11,7 +11,8 @@ const char *value_country(const char *text);
 const char *value_target(const char *text);
 const char *value_asn(const char *text);
 const char *value_prefix(const char *text);
-const char *value_path(const char *text);
+const char *value_path(const char *text); /* empty: there is none */
+const char *value_file(const char *text);
 const char *value_program(const char *text);
 const char *value_interface(const char *text);
 const char *value_ipv4(const char *text);

@@ -164,7 +164,16 @@ test_errors(void **state)
 		    ":2: unknown key \"adress\" in section upstream; did you mean address?" },
 		{ "scan {\n rate_pps = 0\n}\n",
 		    ":2: scan.rate_pps: 0: expected a number from 1 to 10000000" },
-		{ "scan { rate_pps = many }\n", ":1: " },
+		{ "scan { rate_pps = many }\n",
+		    ":1: scan.rate_pps: \"many\": expected a number from 1 to 10000000" },
+		{ "scan { port = 0x19 }\n", ":1: scan.port: \"0x19\": expected a number" },
+		{ "scan {\n block_files = {a,\n \"\"}\n}\n",
+		    ":3: scan.block_files: \"\": expected a path" },
+		{ "run { target_files = {\"\"} }\n",
+		    ":1: run.target_files: \"\": expected a path" },
+		{ "weak { primes = {\"\"} }\n", ":1: weak.primes: \"\": expected a path" },
+		{ "dns { trust_anchors = {\"\"} }\n", ":1: dns.trust_anchors: \"\": expected" },
+		{ "run { directory = \"\" }\n", ":1: run.directory: \"\": expected a path" },
 		{ "scan { rate_pps = 99999999999999999999 }\n", ":1: " },
 		{ "grab { rate_hosts = nan }\n", ":1: grab.rate_hosts: nan: expected a number" },
 		{ "grab { tls13 = maybe }\n", ":1: " },
@@ -242,6 +251,41 @@ test_errors(void **state)
 	assert_non_null(strstr(messages.data, ":1: scan.rate_pps"));
 	assert_non_null(strstr(messages.data, ":2: scan.port"));
 	assert_non_null(strstr(messages.data, ":3: dns.mode"));
+}
+
+/* A text that is no number is none of a key's values, an empty one included. */
+static void
+test_numbers(void **state)
+{
+	char *dump = NULL, *rest, *row;
+	size_t len, n = 0;
+	FILE *f = open_memstream(&dump, &len);
+	struct config *c;
+
+	(void)state;
+	assert_non_null(f);
+	config_dump(f);
+	fclose(f);
+	for (rest = dump; (row = strsep(&rest, "\n")) != NULL && row[0] != '\0';) {
+		char *name = strsep(&row, "\t"), *key = strchr(name, '.') + 1, text[2][128];
+
+		if (strcmp(strsep(&row, "\t"), "number") != 0)
+			continue;
+		snprintf(text[0], sizeof(text[0]), "%.*s { %s = \"\" }", (int)(key - name) - 1,
+		    name, key);
+		snprintf(text[1], sizeof(text[1]), ":1: %s: \"\": expected a number from ", name);
+		if (read_text(text[0]) != NULL || strstr(messages.data, text[1]) == NULL)
+			fail_msg("%s\n gave: %s\n wanted: %s", text[0], messages.data, text[1]);
+		n++;
+	}
+	assert_true(n > 20);
+	free(dump);
+	/* Zeros before a number make it no octal one. */
+	c = read_text("scan { port = 025 } grab { rate_hosts = 010.5 }");
+	assert_non_null(c);
+	assert_int_equal(c->scan.port, 25);
+	assert_true(c->grab.rate_hosts > 10.4 && c->grab.rate_hosts < 10.6);
+	config_free(c);
 }
 
 static void
@@ -371,6 +415,7 @@ main(void)
 		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_good_values),
+		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_garbage),
 	};
