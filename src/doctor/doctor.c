@@ -409,8 +409,8 @@ check_rereading(struct doctor *d)
 	const char *path = d->c->scan.opt_out_file;
 
 	if (d->id.drop && !user_reads(d, path))
-		doctor_say(d, FINDING_WARN, "opt-outs", "make it readable for that user",
-		    "%s cannot read %s, which SIGHUP would have read again", d->id.name, path);
+		doctor_say(d, FINDING_FAIL, "opt-outs", "make it readable for that user",
+		    "%s cannot read %s, which a run reads again when it changes", d->id.name, path);
 }
 
 static const char *
@@ -554,6 +554,49 @@ check_directory(struct doctor *d)
 	free(dir);
 }
 
+/* Who asks preflight, and of what. */
+struct asked {
+	struct doctor *d;
+	const char *what;
+};
+
+static void
+say_refusal(const char *line, void *arg)
+{
+	const struct asked *a = arg;
+	const char *text = strstr(line, "error: ");
+
+	if (text != NULL)
+		doctor_say(a->d, FINDING_FAIL, a->what, NULL, "%s", text + strlen("error: "));
+}
+
+/* Would a run refuse it? */
+static bool
+ask_preflight(struct doctor *d, const char *what, int (*check)(const struct config *))
+{
+	struct asked a = { d, what };
+	int rc;
+
+	log_set_sink(say_refusal, &a);
+	rc = check(d->c);
+	log_set_sink(NULL, NULL);
+	return rc == 0;
+}
+
+/* What a run needs at its side and at its end. */
+static void
+check_later(struct doctor *d)
+{
+	const struct config *c = d->c;
+	size_t n = c->weak.enable ? c->weak.blocklists.n + c->weak.primes.n : 0;
+
+	if (c->run.metrics_file[0] != '\0' && ask_preflight(d, "metrics", preflight_metrics))
+		doctor_say(d, FINDING_OK, "metrics", NULL, "%s", c->run.metrics_file);
+	if (n > 0 && ask_preflight(d, "weak keys", preflight_weak))
+		doctor_say(d, FINDING_OK, "weak keys", NULL, "%zu %s of known keys and primes", n,
+		    text_noun(n, "file", "files"));
+}
+
 static void
 check_rmem(struct doctor *d)
 {
@@ -624,8 +667,8 @@ doctor(const char *config_path, bool check_probing)
 {
 	static void (*const checks[])(struct doctor *) = { check_privileges, check_network,
 		check_lists, check_trust, check_directory, doctor_plan, drop_privileges, check_zmap,
-		check_tools, check_databases, check_rmem, check_sandbox, doctor_resolvers,
-		doctor_mail };
+		check_tools, check_databases, check_later, check_rmem, check_sandbox,
+		doctor_resolvers, doctor_mail };
 	struct config *c = config_read(config_path);
 	struct doctor d = { .c = c, .was_root = geteuid() == 0, .check_probing = check_probing };
 

@@ -115,6 +115,7 @@ doctor_plan(struct doctor *d)
 	const struct run_options o = { .machines = 1 };
 	struct survey s = { .c = d->c, .o = &o, .id = d->id };
 	struct buf error;
+	int rc;
 
 	buf_init(&error);
 	ipset_init(&s.allow);
@@ -124,12 +125,14 @@ doctor_plan(struct doctor *d)
 	lists_init(&s.lists);
 	s.any_country = config_any_country(d->c);
 	log_set_sink(keep_message, &error);
-	if (targets_read_lists(&s) == 0)
-		(void)targets_make(&s);
+	if ((rc = targets_read_lists(&s)) == 0)
+		(void)targets_make(&s); /* check_databases() tells of databases */
 	log_set_sink(NULL, NULL);
 	buf_adds(&error, "");
 	if (d->c->scan.mode == SCAN_ZMAP)
 		say_range(d, &s, error.data);
+	else if (rc != 0)
+		doctor_say(d, FINDING_FAIL, "lists", "a run would not begin", "%s", error.data);
 	say_limits(d, &s);
 	lists_fini(&s.lists);
 	databases_fini(&s.databases);

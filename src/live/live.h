@@ -106,6 +106,9 @@ survey_resolves(const struct survey *s)
 /* preflight.c: what must be in order before anything is made or sent.  Returns 0 or an exit_status. */
 int preflight_identity(struct survey *s);
 int preflight_check(struct survey *s);
+/* What a run needs later only, looked at as whom we are now.  Return 0 or an exit_status after a message. */
+int preflight_metrics(const struct config *c); /* run.metrics_file */
+int preflight_weak(const struct config *c); /* weak.blocklists, weak.primes */
 /* Does the file give CAP_NET_RAW to whoever executes it (capabilities(7))? */
 bool tool_has_net_raw(const char *path);
 

@@ -14,6 +14,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/tool.h"
+#include "survey/weak.h"
 
 #include "live.h"
 
@@ -177,9 +178,10 @@ check_source(struct survey *s)
 }
 
 /* Its folder is written to as run.user. */
-static int
-check_metrics(const char *path)
+int
+preflight_metrics(const struct config *c)
 {
+	const char *path = c->run.metrics_file;
 	char *dir = path_dir(path);
 	int rc = 0;
 
@@ -190,6 +192,20 @@ check_metrics(const char *path)
 		rc = EXIT_USAGE;
 	}
 	free(dir);
+	return rc;
+}
+
+/* A run does not begin that would be incomplete at its end. */
+int
+preflight_weak(const struct config *c)
+{
+	static const char cure[] = "run.user must be able to read it, or take it out of the config";
+	int rc = 0;
+
+	for (size_t i = 0; i < c->weak.blocklists.n; i++)
+		rc |= check_file("weak.blocklists", weak_list_path(c->weak.blocklists.v[i]), cure);
+	for (size_t i = 0; i < c->weak.primes.n; i++)
+		rc |= check_file("weak.primes", c->weak.primes.v[i], cure);
 	return rc;
 }
 
@@ -209,7 +225,9 @@ check_as_user(struct survey *s)
 	    s->id.drop ? "run.user reads it again when SIGHUP comes, so chmod o+r it (an empty "
 			 "file will do)"
 		       : "an empty file will do");
-	rc |= check_metrics(s->c->run.metrics_file);
+	rc |= preflight_metrics(s->c);
+	if (s->until >= STAGE_WEAK && s->c->weak.enable && !s->o->no_weak)
+		rc |= preflight_weak(s->c);
 	if (s->until >= STAGE_GRAB)
 		rc |= check_tool("grab.zgrab2", s->c->grab.zgrab2, &s->zgrab2);
 	if (survey_resolves(s))

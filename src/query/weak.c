@@ -295,11 +295,13 @@ report_faults(const struct weak_request *o, const struct findings *all)
 		const struct finding_list *l = &all->lists[i];
 
 		if (l->bad > 0)
-			log_warn("list %s: %llu %s", l->name, (unsigned long long)l->bad,
+			log_warn("the list of known keys \"%s\": %llu %s", l->name,
+			    (unsigned long long)l->bad,
 			    text_noun(
 				l->bad, "line is no fingerprint", "lines are no fingerprints"));
 		if (l->error != NULL) {
-			log_warn("list %s is left out: %s", l->name, l->error);
+			log_warn(
+			    "the list of known keys \"%s\" is left out: %s", l->name, l->error);
 			status = EXIT_INCOMPLETE;
 		}
 	}

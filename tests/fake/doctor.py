@@ -192,9 +192,24 @@ def main():
         probing(tmp)
         doctor(tmp, 0, [r'^ok +opt-outs .*/block, 0 ranges'], **dns, scan__opt_out_file='"block"')
         doctor(tmp, 2, [r'^fail +opt-outs .*/nowhere: No such file.*; make it'], **dns, scan__opt_out_file='"nowhere"')
-        for forged in ('203.0.113.77', '0.0.0.0', '224.0.0.1', '127.255.255.255'):
-            doctor(tmp, 2, [rf'^fail +source address .*{re.escape(forged)}: (Cannot assign|Permission)'], **dns,
-                   scan__source_ip=f'"{forged}"')
+        # What a run refuses, or misses at its end.
+        doctor(tmp, 2, [r'^fail +metrics +run\.metrics_file: .*/nowhere: No such file',
+                        r'^fail +weak keys +weak\.blocklists: .*/nowhere: No such file',
+                        r'^fail +weak keys +weak\.primes: .*/nowhere: No such file',
+                        r'^fail +source address .*127\.255\.255\.255: Permission'], **dns,
+               run__metrics_file='"nowhere/survey.prom"', weak__blocklists='{"x=nowhere"}',
+               weak__primes='{"nowhere"}', scan__source_ip='"127.255.255.255"')
+        doctor(tmp, 2, [r'^ok +metrics .*survey\.prom', r'^ok +weak keys +1 file',
+                        r'^fail +lists +scan\.canaries: 127\.0\.0\.1 is in',
+                        r'^fail +source address .*203\.0\.113\.77: Cannot assign'], **dns,
+               run__metrics_file='"survey.prom"', weak__blocklists='{"block"}',
+               scan__canaries='{"127.0.0.1", "127.0.0.2"}', scan__source_ip='"203.0.113.77"')
+        if os.geteuid() == 0:
+            (tmp / 'mine').write_text('')
+            (tmp / 'mine').chmod(0o600)
+            doctor(tmp, 2, [r'^fail +opt-outs .*nobody cannot read .*/mine',
+                            r'^fail +metrics +run\.metrics_file: /root: Permission'], **dns,
+                   scan__opt_out_file='"mine"', run__metrics_file='"/root/survey.prom"')
         doctor(tmp, 2, [r'^fail +contact +research\.example is nobody'], **dns,
                grab__user_agent='"survey/1.0 (+https://research.example/scan)"')
         doctor(tmp, 0, [r'^warn +rates +20000 packets and 10 hosts.*--yes-fast'], **dns,
