@@ -338,6 +338,20 @@ collect_open(struct collect *c)
 	return -1;
 }
 
+/* What zmap's output was cut off at is no line: half an address may be another one. */
+static int
+cut_half_line(const char *path)
+{
+	struct spool sp;
+
+	if (access(path, F_OK) == -1)
+		return 0; /* spool_open() would make it */
+	if (spool_open(&sp, path, NULL) == -1)
+		return -1;
+	spool_close(&sp);
+	return 0;
+}
+
 /* Hits that were spooled by zmap's shards but did not reach zmap.ips. */
 static int
 recover_spooled_hits(struct collect *c)
@@ -345,8 +359,10 @@ recover_spooled_hits(struct collect *c)
 	for (size_t i = 0; i < c->s->m.nshards; i++) {
 		char *name = xasprintf("shard-%03u.ips", c->s->m.shards[i].number);
 		char *path = path_join(c->s->scan_dir, name);
-		int rc = each_address(c, path, collect_hit);
+		int rc = cut_half_line(path);
 
+		if (rc == 0)
+			rc = each_address(c, path, collect_hit);
 		if (rc == -1)
 			log_error("%s: %s", path, strerror(errno));
 		free(name);

@@ -129,6 +129,10 @@ def shards():
         done = [s for s in scan["shards"] if s["state"] == "done"]
         started = max(s["attempts"] for s in run.manifest()["scan"]["shards"])
         need(started == 1, "a shard was started twice")
+        # A line that was cut off is no host, though it reads like one.
+        half = next(ip for ip in (f"198.18.10.{n}" for n in range(1, 10)) if ip not in EXPECTED["hits"])
+        with (run.dir / f"scan/shard-{done[0]['number']:03d}.ips").open("a") as f:
+            f.write(half)
         cut = time.time()
         run.settings["scan"]["rate_pps"] = 500
         run.write(run.settings)
