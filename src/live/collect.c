@@ -293,7 +293,6 @@ reread_opt_out(struct collect *c)
 		log_error("%s: no host is asked any more until it can be read; mend it, or stop "
 			  "survey (it goes on later)",
 		    path);
-	hold_apply(c);
 }
 
 /* Whoever changes the file (survey optout) need not know which surveys run, nor where. */
@@ -308,8 +307,10 @@ on_opt_out_timer(uv_timer_t *t)
 		return; /* what was read is in force; SIGHUP would have it missed */
 	if (c->opt_out_unknown || now.st_ino != seen->st_ino || now.st_size != seen->st_size ||
 	    now.st_mtim.tv_sec != seen->st_mtim.tv_sec ||
-	    now.st_mtim.tv_nsec != seen->st_mtim.tv_nsec)
+	    now.st_mtim.tv_nsec != seen->st_mtim.tv_nsec) {
 		reread_opt_out(c);
+		hold_apply(c);
+	}
 }
 
 /* Hosts in flight have so long to finish. */
@@ -341,6 +342,7 @@ on_signal(uv_signal_t *h, int sig)
 
 	if (sig == SIGHUP) {
 		reread_opt_out(c);
+		hold_apply(c);
 		return;
 	}
 	log_info(
@@ -426,7 +428,10 @@ start_progress(struct collect *c)
 	uv_timer_start(&c->show, on_show, show_ms, show_ms);
 }
 
-/* From here on the loop takes signals; what came before is not forgotten. */
+/*
+ * From here on the loop takes signals; what came before is not forgotten.  Whether anything may be
+ * sent is not known yet.
+ */
 static void
 start_signals(struct collect *c)
 {

@@ -16,6 +16,8 @@ hold_apply(struct collect *c)
 {
 	bool deaf = c->hold.watch.paused;
 
+	if (c->s->stopped || c->cut_short || c->error != 0)
+		return; /* whatever may be sent now, nothing is begun any more */
 	if (c->scan != NULL && !c->scan_done)
 		scan_pause(c->scan, c->is_quiet || deaf);
 	if (c->grab != NULL && !c->grab_done)

@@ -593,22 +593,52 @@ def read_or_eof(fd):
         return b""
 
 
+def signalled_early(run, sig):
+    """A survey that has had a signal while it read its list, which is a pipe; its list ends after that."""
+    opted_out = run.top / "opt-out"
+    opted_out.write_text("# nobody\n")
+    opted_out.chmod(0o644)
+    run.settings["scan"].update(mode="list", list="-", opt_out_file=str(opted_out), source_ip="198.19.0.2")
+    run.write(run.settings)
+    read, write = os.pipe()
+    p = subprocess.Popen([SURVEY, "run", str(run.conf), "--until", "grab"], stdin=read, stdout=run.log,
+                         stderr=run.log)
+    os.write(write, "".join(f"{ip}\n" for ip in TARGETS).encode())
+    wait_for(lambda: struct.unpack("i", fcntl.ioctl(read, termios.FIONREAD, bytes(4)))[0] == 0 or
+             p.poll() is not None, "the list to be read")
+    os.close(read)
+    p.send_signal(sig)
+    os.close(write)
+    return p
+
+
 def quiet():
-    """Within quiet hours nothing is sent, be the hosts found or listed."""
+    """Within quiet hours nothing is sent, be the hosts found or listed, nor after an early signal to end."""
+    with Run() as run, Wire() as wire:
+        seen, tool = run.top / "seen", run.top / "zgrab2"
+        seen.mkdir()
+        seen.chmod(0o777)
+        tool.write_text(f'#!/bin/sh\n[ "$1" != multiple ] || : >{seen}/started\nexec {shutil.which("zgrab2")} "$@"\n')
+        tool.chmod(0o755)
+        run.settings["grab"]["zgrab2"] = str(tool)
+        need(signalled_early(run, signal.SIGTERM).wait(30) == 130, run.output()[-2000:])
+        need((run.dir / "zmap.ips").read_text().split() == TARGETS, "it had not read the list: this shows nothing")
+        need(not list(seen.iterdir()) and not wire.syns(), "zgrab2 was started after SIGTERM")
     now = time.time()
     hours = time.strftime("%H:%M", time.localtime(now - 120)) + "-" + \
         time.strftime("%H:%M", time.localtime(now + 600))
-    for mode in ("zmap", "list"):
-        with Run(scan={"quiet_hours": hours, "mode": mode}) as run, Wire() as wire:
+    for mode in ("zmap", "list", "early"):
+        with Run(scan={"quiet_hours": hours, "mode": mode if mode == "zmap" else "list"}) as run, Wire() as wire:
             listing = run.top / "list"
             listing.write_text("".join(f"{ip}\n" for ip in TARGETS))
             listing.chmod(0o644)
             if mode == "list":
                 run.settings["scan"]["list"] = str(listing)
                 run.write(run.settings)
-            p = run.start()
+            p = run.start() if mode != "early" else signalled_early(run, signal.SIGHUP)
             wait_for(lambda: (run.top / "runs/latest/zmap.ips").exists(), "the run")
             time.sleep(4)
+            need(mode != "early" or "read again" in run.output(), "SIGHUP was not seen: this shows nothing")
             p.send_signal(signal.SIGINT)
             need(p.wait(30) == 130, f"exit status {p.returncode}")
             need(not wire.syns(), f"sent in quiet hours, {mode}: {wire.syns()[:3]}")
