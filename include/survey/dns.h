@@ -92,6 +92,9 @@ size_t dns_pending(const struct dns *d);
  */
 void dns_drain(struct dns *d);
 
+/* Ask nothing for a while: questions wait, those on their way are still answered. */
+void dns_hold(struct dns *d, bool hold);
+
 /*
  * Stop resolver and client, sync and close the file, then free d and call
  * closed() from the loop.  Questions without an answer are dropped: the next

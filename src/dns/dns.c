@@ -50,7 +50,8 @@ struct dns {
 	struct dnsfile *file;
 	uv_timer_t timer;
 	uv_fs_t sync;
-	bool syncing, dirty, draining, closing, failed, engine_open, resolver_open, timer_open;
+	bool syncing, dirty, held, draining, closing, failed, engine_open, resolver_open,
+	    timer_open;
 	uint64_t synced_ms;
 
 	struct zones zones;
@@ -289,6 +290,14 @@ dns_drain(struct dns *d)
 		dns_engine_set_silence(d->engine, SILENCE_MS);
 }
 
+void
+dns_hold(struct dns *d, bool hold)
+{
+	d->held = hold;
+	if (d->engine != NULL)
+		dns_engine_hold(d->engine, hold);
+}
+
 /* ---- the resolver ---- */
 
 static void
@@ -310,6 +319,7 @@ on_ready(const struct dns_engine_config *cfg, void *arg)
 	d->engine_open = true;
 	d->ready_ms = d->answered_ms = uv_now(d->loop);
 	dns_engine_set_silence(d->engine, d->draining ? SILENCE_MS : 0);
+	dns_engine_hold(d->engine, d->held);
 	while ((a = TAILQ_FIRST(&d->waiting)) != NULL) {
 		TAILQ_REMOVE(&d->waiting, a, wait_link);
 		dns_engine_ask(d->engine, a->name, a->type, on_answer, a);

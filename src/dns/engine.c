@@ -144,6 +144,8 @@ pump(struct dns_engine *e)
 {
 	size_t sent = 0, n;
 
+	if (e->held)
+		return false;
 	if (e->down) {
 		if (uv_now(e->loop) >= e->probe_ms && e->nfresh == 0 && !TAILQ_EMPTY(&e->ready)) {
 			e->probed_ms = uv_now(e->loop);
@@ -315,7 +317,8 @@ on_tick(uv_timer_t *t)
 		engine_leave_fresh(e, q);
 	if (e->down && e->probed_ms != 0 && now - e->probed_ms >= LISTENS_MS)
 		engine_go_up(e);
-	if (e->cfg.silence_ms != 0 && e->pending > 0 && now - e->heard_ms >= engine_patience(e))
+	if (e->cfg.silence_ms != 0 && e->pending > 0 && !e->held &&
+	    now - e->heard_ms >= engine_patience(e))
 		engine_give_up(e);
 	if (e->pending == 0)
 		uv_timer_stop(&e->timer);
@@ -440,6 +443,14 @@ dns_engine_set_silence(struct dns_engine *e, uint64_t silence_ms)
 {
 	e->cfg.silence_ms = silence_ms;
 	e->heard_ms = uv_now(e->loop);
+}
+
+void
+dns_engine_hold(struct dns_engine *e, bool hold)
+{
+	if (e->held && !hold)
+		e->heard_ms = uv_now(e->loop); /* there was nothing to be heard */
+	e->held = hold;
 }
 
 const struct dns_engine_stats *

@@ -90,6 +90,8 @@ void dns_engine_ask(
 bool dns_is_bogus(enum dns_outcome outcome, int ede);
 /* Change dns_engine_config.silence_ms. */
 void dns_engine_set_silence(struct dns_engine *e, uint64_t silence_ms);
+/* Send nothing for a while: what is asked waits, what is on its way is still answered. */
+void dns_engine_hold(struct dns_engine *e, bool hold);
 const struct dns_engine_stats *dns_engine_stats(struct dns_engine *e);
 
 #endif

@@ -62,7 +62,7 @@ struct dns_engine {
 	uv_prepare_t prepare;
 	uv_idle_t idle; /* active while a burst is left to send */
 	unsigned nhandles; /* and whatever else has to be gone before e */
-	bool closing;
+	bool closing, held; /* held: nothing is sent for a while */
 	void (*closed)(void *arg);
 	void *closed_arg;
 

@@ -60,7 +60,7 @@ engine_pump_tcp(struct dns_engine *e)
 {
 	struct question *q;
 
-	while (e->ntcp < TCP_MAX && (q = TAILQ_FIRST(&e->tcp_wait)) != NULL)
+	while (!e->held && e->ntcp < TCP_MAX && (q = TAILQ_FIRST(&e->tcp_wait)) != NULL)
 		tcp_start(e, q);
 }
 

@@ -232,7 +232,7 @@ on_grab_done(int error, void *arg)
 		scan_stop(c->scan);
 	/* After a stop the drain is bounded: what is not answered now, the next run asks. */
 	if (c->resolve != NULL && !c->dns_done) {
-		if (over(c))
+		if (over(c) || c->error != 0)
 			resolve_stop(c->resolve);
 		else
 			resolve_finish(c->resolve);

@@ -47,6 +47,8 @@ collect_disk_error(struct collect *c, const char *path, int error)
 		scan_stop(c->scan);
 	if (c->grab != NULL && !c->grab_done)
 		grab_stop(c->grab, 0);
+	else if (c->resolve != NULL && !c->dns_done)
+		resolve_stop(c->resolve);
 }
 
 static void

@@ -22,6 +22,8 @@ hold_apply(struct collect *c)
 		scan_pause(c->scan, c->is_quiet || deaf);
 	if (c->grab != NULL && !c->grab_done)
 		grab_pause(c->grab, c->is_quiet || c->opt_out_unknown || deaf);
+	if (c->resolve != NULL && !c->dns_done)
+		resolve_hold(c->resolve, c->is_quiet || deaf);
 	if (c->hold.canaries != NULL)
 		canaries_pause(c->hold.canaries, c->is_quiet);
 }

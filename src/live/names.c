@@ -170,6 +170,13 @@ resolve_finish(struct resolve *r)
 }
 
 void
+resolve_hold(struct resolve *r, bool hold)
+{
+	if (!r->closing)
+		dns_hold(r->dns, hold);
+}
+
+void
 resolve_stop(struct resolve *r)
 {
 	close_dns(r);

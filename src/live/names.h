@@ -21,6 +21,8 @@ struct resolve *resolve_new(
 void resolve_record(struct resolve *r, const char *line, size_t len);
 /* No more records will come. */
 void resolve_finish(struct resolve *r);
+/* Ask nothing for a while; questions wait. */
+void resolve_hold(struct resolve *r, bool hold);
 /* Give up what is still open. */
 void resolve_stop(struct resolve *r);
 void resolve_counts(const struct resolve *r, uint64_t *asked, uint64_t *answered, uint64_t *failed);

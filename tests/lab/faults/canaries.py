@@ -197,7 +197,7 @@ def tail(stop=False):
             listing.chmod(0o644)
             run.settings["scan"]["list"] = str(listing)
             run.write(run.settings)
-            p = run.start()
+            p = run.start(until="dns")
             wait_for(lambda: len(unheard(run)[0]) > 3, "some records")
             with Filtered() as filtered:
                 wait_for(lambda: status(run)[0] == 3 or p.poll() is not None, "the run to pause")
@@ -208,11 +208,12 @@ def tail(stop=False):
                     need(p.wait(60) == 130, f"exit status {p.returncode}")
                 filtered.end()
             if stop:
-                p = run.start()
+                p = run.start(until="dns")
             need(p.wait(120) == 0, f"exit status {p.returncode}\n{run.output()[-2000:]}")
             need(unheard(run) == (TARGETS, []), f"not asked again: {unheard(run)}")
             m = run.manifest()
             need(m["state_text"] is None and m["scan"]["canaries"]["pauses"] > 0, f"{m}")
+            need(m["stages"]["dns"]["state"] == "done" and m["counts"]["dns_asked"] > 0, "names were left out")
             lines = len(run.records())
             run.finish("--force")
             need(len(run.records()) == lines, "hosts were asked again although a canary had answered")

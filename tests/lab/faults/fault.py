@@ -642,6 +642,29 @@ def quiet():
             p.send_signal(signal.SIGINT)
             need(p.wait(30) == 130, f"exit status {p.returncode}")
             need(not wire.syns(), f"sent in quiet hours, {mode}: {wire.syns()[:3]}")
+    with Run(scan={"mode": "list", "source_ip": "198.19.0.2"}) as run:  # nor is a name asked
+        listing = run.top / "list"
+        listing.write_text("".join(f"{ip}\n" for ip in TARGETS[:6]))
+        listing.chmod(0o644)
+        run.settings["scan"]["list"] = str(listing)
+        run.write(run.settings)
+        run.finish()
+        run.settings["scan"]["quiet_hours"] = hours
+        run.write(run.settings)
+        with Wire() as wire:
+            p = run.start("--force", until="dns")
+            wait_for(lambda: p.poll() is not None or run.manifest()["counts"]["dns_asked"] > 0, "names to wait")
+            time.sleep(2)
+            need(p.poll() is None, f"it ended with {p.returncode} in quiet hours\n{run.output()[-2000:]}")
+            p.send_signal(signal.SIGINT)
+            need(p.wait(30) == 130, f"exit status {p.returncode}")
+            sent = [(dst, port) for _, out, _, dst, port, _ in wire.packets if out]
+            need(not sent, f"sent in quiet hours: {sent[:3]}")
+            del run.settings["scan"]["quiet_hours"]
+            run.write(run.settings)
+            run.finish("--force", until="dns")
+            counts = run.manifest()["counts"]
+            need(counts["dns_answered"] == counts["dns_asked"] > 0, f"{counts}")
     with Run(scan={"quiet_hours": "00:05-24:00", "cooldown_s": 600}) as run, Wire() as wire:
         text = run.finish(status=2)  # five minutes a day
         need("leaves 5m" in text and "takes 10m" in text and "1407 addresses" in text, f"not said:\n{text}")
