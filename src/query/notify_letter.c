@@ -25,18 +25,18 @@ const char *const notify_fields[] = { "constituency", "network", "asn", "as_name
 	"reply_to", "opt_out", "run", "first_day", "last_day", "since", "n_hosts", "n_hosts_is_one",
 	"n_hosts_sharing", "n_hosts_sharing_is_one", "n_hosts_sharing_with_others",
 	"n_hosts_sharing_with_others_is_one", "n_hosts_weak", "n_hosts_weak_is_one", "n_keys",
-	"n_keys_is_one", "n_shared", "n_shared_is_one", "n_weak", "n_weak_is_one", "n_other_hosts",
-	"n_other_hosts_is_one", "n_repaired", "n_repaired_is_one", "n_silent", "n_silent_is_one",
-	"repaired_list", "silent_list", "ssh", "openssh", "dropbear", "tls", "mail", "postfix",
-	"exim", "dovecot", "other_mail", "web", "nginx", "apache", "sections", "new", "changed",
-	"open", "host_list", "address", "name", "port_list", "key_list", "n_more_keys",
-	"n_more_keys_is_one", "place_list", "n_more_hosts", "n_more_hosts_is_one", "name_fits",
-	"n_pictures", "n_pictures_is_one", "ports", "ports_is_one", "port", "service", "is_ssh",
-	"key_type", "fingerprint", "severity", "severity_text", "first_seen", "last_seen",
-	"n_own_hosts", "n_own_hosts_is_one", "own_shared", "n_other_operators",
-	"n_other_operators_is_one", "finding_list", "weak_list", "kind", "text", "picture_list",
-	"picture", "cluster", "n_mail_domains", "n_mail_domains_is_one", "pinned", "tlsa_mismatch",
-	NULL };
+	"n_keys_is_one", "n_shared", "n_shared_is_one", "n_weak", "n_weak_is_one", "n_broken",
+	"n_broken_is_one", "sha1_only", "n_other_hosts", "n_other_hosts_is_one", "n_repaired",
+	"n_repaired_is_one", "n_silent", "n_silent_is_one", "repaired_list", "silent_list", "ssh",
+	"openssh", "dropbear", "tls", "mail", "postfix", "exim", "dovecot", "other_mail", "web",
+	"nginx", "apache", "sections", "new", "changed", "open", "host_list", "address", "name",
+	"port_list", "key_list", "n_more_keys", "n_more_keys_is_one", "place_list", "n_more_hosts",
+	"n_more_hosts_is_one", "name_fits", "n_pictures", "n_pictures_is_one", "ports",
+	"ports_is_one", "port", "service", "is_ssh", "key_type", "fingerprint", "severity",
+	"severity_text", "first_seen", "last_seen", "n_own_hosts", "n_own_hosts_is_one",
+	"own_shared", "n_other_operators", "n_other_operators_is_one", "finding_list", "weak_list",
+	"kind", "text", "picture_list", "picture", "cluster", "n_mail_domains",
+	"n_mail_domains_is_one", "pinned", "tlsa_mismatch", NULL };
 
 /* ---- the texts ---- */
 
@@ -301,7 +301,11 @@ put_constituency(json_object *o, const struct notifying *x)
 		buf_adds(&network, notify_word(&x->words, WORD_YOUR_NETWORKS));
 	else
 		buf_printf(&network, "%s%s%s", c->name, as.len > 0 ? " " : "", as.data);
-	letter_text(o, "constituency", c->kind == BY_AS && c->asn == 0 ? unknown : c->name);
+	/* What has no name of its own has the word. */
+	letter_text(o, "constituency",
+	    c->kind == BY_AS && c->asn == 0 ? unknown
+	    : c->kind == BY_NETWORKS	    ? network.data
+					    : c->name);
 	letter_buf(o, "network", &network);
 	letter_put(
 	    o, "asn", c->kind == BY_AS && c->asn != 0 ? json_object_new_int64(c->asn) : NULL);
@@ -352,17 +356,39 @@ put_hosts(json_object *o, struct notifying *x)
 	letter_count(o, "n_hosts_weak", k.weak);
 }
 
+/* Keys that are weak; of these, broken ones, as which anybody can pose. */
+static void
+put_weak(json_object *o, const struct notifying *x)
+{
+	const struct study *st = x->n.st;
+	uint32_t weak = 0, broken = 0;
+	bool sha1_only = false;
+
+	for (uint32_t i = 0; i < x->view.nkeys; i++) {
+		uint32_t worst = x->n.worst[x->view.keys[i]];
+
+		if (worst == STUDY_NONE)
+			continue;
+		weak++;
+		broken += finding_kinds[st->findings->findings[worst].kind].severity ==
+			  FINDING_CRITICAL;
+		for (uint32_t f = worst; f != STUDY_NONE; f = x->n.next_finding[f])
+			sha1_only |= st->findings->findings[f].kind == FINDING_SHA1_ONLY;
+	}
+	letter_count(o, "n_weak", weak);
+	letter_count(o, "n_broken", broken);
+	letter_flag(o, "sha1_only", sha1_only);
+}
+
 static json_object *
 letter_object(struct notifying *x, bool by_host)
 {
 	const struct constituency *c = x->view.c;
 	json_object *o = json_object_new_object(), *list;
-	uint32_t shared = 0, weak = 0, others;
+	uint32_t shared = 0, others;
 
 	for (uint32_t i = 0; i < x->view.nkeys; i++)
 		shared += x->n.st->keys[x->view.keys[i]].nhosts > 1;
-	for (uint32_t i = 0; i < x->view.nkeys; i++)
-		weak += x->n.worst[x->view.keys[i]] != STUDY_NONE;
 	put_constituency(o, x);
 	letter_text(o, "reply_to", x->o->reply_to);
 	letter_text(o, "opt_out", x->o->opt_out);
@@ -373,7 +399,7 @@ letter_object(struct notifying *x, bool by_host)
 	put_hosts(o, x);
 	letter_count(o, "n_keys", x->view.nkeys);
 	letter_count(o, "n_shared", shared);
-	letter_count(o, "n_weak", weak);
+	put_weak(o, x);
 	letter_count(o, "n_mail_domains", notify_domains(x, c));
 	letter_count(o, "n_repaired", c->repaired.n);
 	letter_count(o, "n_silent", c->silent.n);

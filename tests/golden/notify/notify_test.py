@@ -199,6 +199,8 @@ def test_folders(tmp):
                        for e in rows(out / "networks/events.csv")},
           {("192.0.2.1", "22", 0, 0), ("192.0.2.2", "22", 0, 0), ("192.0.2.2", "25", 0, 0), ("192.0.2.3", "22", 0, 0),
            ("192.0.2.3", "25", 0, 0), ("2001:db8::4", "22", 0, 0)})
+    m = mail(out / "networks/letter.txt")
+    check(m["Subject"].endswith(" of your networks") and m.get_content().startswith("Dear operators,"), f"a letter to networks: {m}")
     survey("notify", r, "-o", out, "--domain", "example.ie", "--domain", "*.example.net", "--draft")
     equal("domains", {p.name: sorted({e["source.ip"] for e in rows(p / "events.csv")}) for p in out.iterdir() if p.is_dir()},
           {"domain-example.ie": ["192.0.2.1", "192.0.2.2"], "domain-_.example.net": ["192.0.2.3"]})
@@ -263,7 +265,9 @@ def test_since(tmp):
     for heading, ip in (("New since then:", "192.0.2.1"), ("With another key than then", "192.0.2.4"), ("Still as they were:", "192.0.2.1")):
         part = text.split(heading, 1)[1]
         check(ip in part.split("\n\n", 2)[1], f"{heading!r} is not followed by {ip}: {part[:200]}")
-    check("Thank you: 1 of your hosts" in text and "1 of them did not answer" in text, f"repaired and silent hosts: {text}")
+    text = " ".join(text.split())
+    check("Thank you: 1 of your hosts that had such keys then has keys of its own now. "
+          "1 host that had such keys then did not answer this time." in text, f"repaired and silent hosts: {text}")
     page = (out / "AS64501/letter.html").read_text(encoding="utf-8")
     check("<code>192.0.2.2</code>" in page and "<code>192.0.2.3</code>" in page, "repaired and silent hosts of the page")
     survey("notify", b, "-o", out, "--since", tmp / "nothing", status=2)
@@ -388,17 +392,20 @@ NUMBERS = ("n_hosts", "n_hosts_sharing", "n_hosts_sharing_with_others", "n_hosts
 SENTENCES = {
     "en": (("1 host in your network uses SSH or TLS keys that other machines use, too.", "{} hosts in your network use SSH or TLS keys that other machines use, too."),
            ("1 of these hosts shares a key with machines of other operators.", "{} of these hosts share a key with machines of other operators."),
-           "Machines of other operators are among them.", "1 key on {} of your hosts is weak."),
+           "Machines of other operators are among them.", "1 key on {} of your hosts is weak.",
+           "It is broken: others can pose as the machine without having been on it."),
     "de": (("1 Host in Ihrem Netz verwendet SSH- oder TLS-Schlüssel, die auch auf anderen Rechnern liegen.",
             "{} Hosts in Ihrem Netz verwenden SSH- oder TLS-Schlüssel, die auch auf anderen Rechnern liegen."),
            ("1 dieser Hosts hat einen Schlüssel mit Rechnern anderer Betreiber gemeinsam.",
             "{} dieser Hosts haben einen Schlüssel mit Rechnern anderer Betreiber gemeinsam."),
-           "Darunter sind Rechner anderer Betreiber.", "1 Schlüssel auf {} Ihrer Hosts ist schwach."),
+           "Darunter sind Rechner anderer Betreiber.", "1 Schlüssel auf {} Ihrer Hosts ist schwach.",
+           "Er ist gebrochen: Andere können sich als der Rechner ausgeben, ohne je auf ihm gewesen zu sein."),
     "fr": (("1 machine de votre réseau utilise des clés SSH ou TLS que d’autres machines utilisent aussi.",
             "{} machines de votre réseau utilisent des clés SSH ou TLS que d’autres machines utilisent aussi."),
            ("1 de ces machines a une clé en commun avec des machines d’autres exploitants.",
             "{} de ces machines ont une clé en commun avec des machines d’autres exploitants."),
-           "Des machines d’autres exploitants en font partie.", "1 clé sur {} de vos machines est faible.")}
+           "Des machines d’autres exploitants en font partie.", "1 clé sur {} de vos machines est faible.",
+           "Elle est cassée : d’autres peuvent se faire passer pour la machine sans jamais y avoir accédé.")}
 
 
 def test_numbers(tmp):
@@ -412,6 +419,9 @@ def test_numbers(tmp):
     hosts += [Host("192.0.2.7", 64501, p22=weak(64501)), Host("192.0.2.8", 64501, p25=tls("alone"))]
     hosts += [Host(f"192.0.3.{i}", 64503, p22=weak(64503), p25=tls("out")) for i in (1, 2)]
     hosts += [Host(f"192.0.4.{i}", 64504, p22=ssh("all")) for i in (1, 2)]
+    sha1 = made_weak.ssh(made_weak.prime("p65505", 1024) * made_weak.prime("q65505", 1024), 65537)     # its private key is nobody's but its owner's
+    hosts.append(Host("192.0.5.1", 64505, p22={"data": {"ssh": {"status": "success", "result": {
+        "server_key_exchange": {"host_key_algorithms": ["ssh-rsa"]}, "key_exchange": {"server_host_key": sha1}}}}}))
     r, out, t = run(tmp / "run", hosts), tmp / "out", tmp / "templates"
     t.mkdir()
     fields = " ".join(f"{{{{{n}}}}}" for n in NUMBERS)
@@ -426,22 +436,25 @@ def test_numbers(tmp):
     for asn in {h.asn for h in hosts}:
         own = [h for h in hosts if h.asn == asn]
         sharing = {h for h in own for k in shows[h] if len(k) > 1}
-        bad = {h for h in own if asn in (64501, 64503) and h.ports.get("p22") == weak(asn)}
+        bad = {h for h in own if asn == 64505 or asn in (64501, 64503) and h.ports.get("p22") == weak(asn)}
         want[f"AS{asn}"] = (len(sharing | bad), len(sharing), len({h for h in own for k in shows[h] if {x.asn for x in k} != {asn}}), len(bad))
-    equal("what is counted", want, {"AS64501": (6, 5, 1, 1), "AS64502": (1, 1, 1, 0), "AS64503": (2, 2, 2, 2), "AS64504": (2, 2, 0, 0)})
+    equal("what is counted", want, {"AS64501": (6, 5, 1, 1), "AS64502": (1, 1, 1, 0), "AS64503": (2, 2, 2, 2), "AS64504": (2, 2, 0, 0), "AS64505": (1, 0, 0, 1)})
     survey("notify", r, "-o", out, "--lang", "ga", "--templates", t, "--draft")
     for ending in ("txt", "html"):
         equal(f"numbers of letter.{ending}", {p.parent.name: tuple(map(int, p.read_text(encoding="utf-8").split()[-4:])) for p in out.glob(f"*/letter.{ending}")}, want)
-    for lang, (uses, share, among, weak_keys) in SENTENCES.items():
+    for lang, (uses, share, among, weak_keys, broken) in SENTENCES.items():
         survey("notify", r, "-o", out, "--lang", lang, "--draft")
-        every = {w.format(n) for n in range(1, 7) for w in (*uses, *share, among, weak_keys)}
+        every = {w.format(n) for n in range(1, 7) for w in (*uses, *share, among, weak_keys, broken)}
         for folder, (_, sharing, others, bad) in want.items():
-            said = {uses[sharing > 1].format(sharing)} | ({weak_keys.format(bad)} if bad else set())
+            said = ({uses[sharing > 1].format(sharing)} if sharing else set()) | ({weak_keys.format(bad)} if bad else set())
+            if bad and folder != "AS64505":
+                said.add(broken)
             if others:
                 said.add(share[others > 1].format(others) if sharing > 1 else among)
             for ending in ("txt", "html"):
                 text = " ".join(re.sub("<[^>]*>", "", (out / folder / f"letter.{ending}").read_text(encoding="utf-8")).split())
                 equal(f"{lang} {folder}/letter.{ending}", {sentence for sentence in every if sentence in text}, said)
+                equal(f"{lang} {folder}/letter.{ending}: a server to be updated", "rsa-sha2-256" in text, folder == "AS64505")
 
 
 def documented_fields():
@@ -538,7 +551,8 @@ def test_steps(tmp):
              64508: (pair(64508, p22=ssh("s8"), p443=web("w8", "Apache/2.4.62 (Debian)")), {"openssh", "apache"}),
              64509: (pair(64509, p443=web("w9")), {"nginx", "apache"}),
              64510: (pair(64510, p25=tls("many", banner=GREETINGS["postfix"]), p993=tls("many", banner=GREETINGS["dovecot"])),
-                     {"postfix", "dovecot"})}
+                     {"postfix", "dovecot"}),
+             64511: (pair(64511, p25=of["postfix"], p443=web("w11", "nginx/1.22.1")), {"postfix", "nginx"})}
     hosts = [h for v, _ in cases.values() for h in v]
     # A host of the first network runs Exim, too, with a key that nobody else has.
     hosts.append(Host("192.0.1.3", 64501, p25=tls("alone", banner=GREETINGS["exim"]), p143=of["dovecot"]))
@@ -556,6 +570,13 @@ def test_steps(tmp):
             Page(page)
             wide = [line for line in raw.splitlines() if len(line) > 72 and not re.fullmatch(r" +[0-9a-f]{64}", line)]
             check(not wide and "opt_out" not in raw + page, f"{lang} AS{asn}: {wide}")
+            # What is seen from outside is asked from outside, on the ports that the letter may tell of.
+            for where in (raw, html.unescape(page)):
+                equal(f"checks of {lang} AS{asn}", {p: len(re.findall(rf"HOST:{p}\b", where)) for p in (25, 443, 465, 995)} | {
+                    "ssh": where.count("ssh-keyscan HOST")}, {p: int(f"p{p}" == "p443" and asn in (64507, 64508, 64509, 64511) or
+                                                                     p != 443 and asn not in (64507, 64508, 64509)) for p in (25, 443, 465, 995)} |
+                      {"ssh": int(asn in (64507, 64508))})
+                check("ssh_host_ed25519_key.pub" not in where, f"{lang} AS{asn} looks at a file of the host")
             lines = [line[4:] for line in raw.split("\n- ", 1)[1].splitlines() if line.startswith("    ")]
             equal(f"commands of {lang} AS{asn}", lines, commands.setdefault(asn, lines))
             # What one may copy is the same in both.
