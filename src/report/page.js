@@ -264,7 +264,7 @@
 	}
 
 	function drawFacts(h) {
-		const cell = make("td", {class: "wide"});
+		const cell = make("td");
 		for (const f of D.hosts.facts[h])
 			cell.append(make("span", {class: "name"}, make("b", {}, f[0] + " "), f.slice(1).filter(x => x).join(", ")));
 		return cell;
@@ -311,12 +311,12 @@
 		const order = Array.from({length: c.hosts}, (_, i) => c.host0 + i);
 		const first = order.findIndex(h => D.hosts.ip[h] === wanted);
 		if (first > 0) order.unshift(order.splice(first, 1)[0]);
-		return pagedTable("cluster-" + c.id + "-hosts", "Hosts", [["#", "n"], ["address", ""], ["AS", "wide"], ["keys on ports", ""],
-			["names", ""], ["ports", "wide"]], c.hosts, i => {
+		return pagedTable("cluster-" + c.id + "-hosts", "Hosts", [["#", "n"], ["address", ""], ["AS", ""], ["keys on ports", ""],
+			["names", ""], ["ports", ""]], c.hosts, i => {
 			const h = order[i];
 			const ip = D.hosts.ip[h] === wanted ? make("mark", {}, D.hosts.ip[h]) : D.hosts.ip[h];
 			return make("tr", {}, number(h - c.host0 + 1), make("td", {class: "mono"}, make("span", {class: "name ip"}, ip)),
-				make("td", {class: "wide"}, make("span", {class: "name"}, asName(D.hosts.as[h]))),
+				make("td", {}, make("span", {class: "name"}, asName(D.hosts.as[h]))),
 				drawKeys(c, h), drawNames(h, c.hosts <= 4), drawFacts(h));
 		}, 50);
 	}

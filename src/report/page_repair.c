@@ -228,22 +228,23 @@ put_row(struct repair *r, uint32_t number, struct buf *b)
 	const struct study_cluster *c = &r->st->clusters[number];
 	struct buf why;
 
-	buf_printf(b, "<tr><td class=\"n\"><a href=\"#c=%u\">%u</a></td>", c->id, c->id);
+	buf_printf(b, "<tr><td class=\"n\" data-head=\"cluster\"><a href=\"#c=%u\">%u</a></td>",
+	    c->id, c->id);
 	if (impact_has_domains(r->impact)) {
-		buf_adds(b, "<td class=\"n\">");
+		buf_adds(b, "<td class=\"n\" data-head=\"mail domains\">");
 		text_count(b, r->impact->of_cluster[number]);
 		buf_adds(b, "</td>");
 	}
-	buf_adds(b, "<td class=\"n\">");
+	buf_adds(b, "<td class=\"n\" data-head=\"hosts\">");
 	text_count(b, c->hosts.n);
-	buf_adds(b, "</td><td class=\"wide\">");
+	buf_adds(b, "</td><td data-head=\"it may be\">");
 	buf_init(&why);
 	buf_printf(b, "<b>%s</b> ", why_name(why_cluster(r->st, number, &why)));
 	page_text(b, why.len > 0 ? why.data : "", 600);
 	buf_fini(&why);
-	buf_adds(b, "</td><td class=\"wide\">");
+	buf_adds(b, "</td><td data-head=\"repair\">");
 	put_plan(r, number, b);
-	buf_adds(b, "</td><td>");
+	buf_adds(b, "</td><td data-head=\"who was told\">");
 	put_told(r, number, b);
 	buf_adds(b, "</td></tr>\n");
 }
@@ -294,13 +295,13 @@ put_table(struct repair *r, const uint32_t *order, uint32_t n, struct buf *b)
 {
 	buf_adds(b, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
 		    "aria-label=\"What to repair first\">"
-		    "<table class=\"fold\" id=\"t-repair\" data-rows=\"12\"><thead><tr>"
+		    "<table class=\"fold stack\" id=\"t-repair\" data-rows=\"12\"><thead><tr>"
 		    "<th scope=\"col\" class=\"n\">cluster</th>");
 	if (impact_has_domains(r->impact))
 		buf_adds(b, "<th scope=\"col\" class=\"n\">mail domains</th>");
 	buf_adds(b, "<th scope=\"col\" class=\"n\">hosts</th>"
-		    "<th scope=\"col\" class=\"wide\">it may be</th>"
-		    "<th scope=\"col\" class=\"wide\">repair</th>"
+		    "<th scope=\"col\">it may be</th>"
+		    "<th scope=\"col\">repair</th>"
 		    "<th scope=\"col\">who was told</th></tr></thead><tbody>\n");
 	for (uint32_t i = 0; i < n; i++)
 		put_row(r, order[i], b);
@@ -353,7 +354,7 @@ page_repair(const struct page *p, struct buf *b)
 	buf_adds(b, "<section id=\"repair\">\n<h2>What to repair first</h2>\n"
 		    "<p class=\"what\">Whoever holds a shared key knows the secret of all others "
 		    "that hold it, so each of them makes a new one on every host. "
-		    "<code>survey cluster N --repair</code> lists the hosts of each change, "
+		    "<code>survey cluster RUNDIR N --repair</code> lists the hosts of each change, "
 		    "<code>survey notify</code> writes to the owners.</p>\n");
 	put_impact(r.impact, b);
 	if (shown > 0)
@@ -361,7 +362,7 @@ page_repair(const struct page *p, struct buf *b)
 	else
 		buf_adds(b, "<p class=\"missing\">There is no cluster.</p>\n");
 	if (shown < st->nclusters)
-		buf_printf(b, "<p class=\"note\">%u more: survey cluster --all.</p>\n",
+		buf_printf(b, "<p class=\"note\">%u more: survey cluster RUNDIR --all.</p>\n",
 		    st->nclusters - shown);
 	buf_adds(b, "</section>\n");
 	repair_fini(&r);

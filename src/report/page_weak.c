@@ -37,7 +37,7 @@ put_places(const struct study *st, const struct study_key *k, struct buf *b)
 		text_count(b, k->uses.n - WEAK_PLACES);
 		buf_adds(b, " more</span>");
 	}
-	buf_adds(b, "</td><td class=\"n\">");
+	buf_adds(b, "</td><td class=\"n\" data-head=\"cluster\">");
 	if (cluster != STUDY_NONE)
 		buf_printf(b, "<a href=\"#c=%u\">%u</a>", st->clusters[cluster].id,
 		    st->clusters[cluster].id);
@@ -65,7 +65,7 @@ put_finding(const struct study *st, size_t number, struct buf *b)
 		buf_printf(b, "%02x", k->fp[i]);
 	buf_adds(b, "</span></td>");
 	put_places(st, k, b);
-	buf_adds(b, "<td class=\"wide\"><span class=\"name\">");
+	buf_adds(b, "<td><span class=\"name\">");
 	buf_init(&evidence);
 	study_evidence(st, number, &evidence);
 	page_text(b, evidence.data, 900);
@@ -106,15 +106,16 @@ page_weak(const struct page *p, struct buf *b)
 	if (!page_has_weak(p))
 		return;
 	shown = all->nfindings < WEAK_MAX ? all->nfindings : WEAK_MAX;
-	buf_adds(b, "<section id=\"weak\">\n<h2>Weak keys</h2>\n<p>Whoever shows a key with a "
-		    "critical finding can be "
-		    "impersonated, or listened to, by others than those who share it.</p>\n"
-		    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Weak keys\">"
-		    "<table class=\"fold\" id=\"t-weak-keys\" data-rows=\"12\"><thead><tr><th "
-		    "scope=\"col\">severity</th>"
-		    "<th scope=\"col\">finding</th><th scope=\"col\">key</th>"
-		    "<th scope=\"col\">where</th><th scope=\"col\" class=\"n\">cluster</th>"
-		    "<th scope=\"col\" class=\"wide\">evidence</th></tr></thead><tbody>\n");
+	buf_adds(b,
+	    "<section id=\"weak\">\n<h2>Weak keys</h2>\n<p>Whoever shows a key with a "
+	    "critical finding can be "
+	    "impersonated, or listened to, by others than those who share it.</p>\n"
+	    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Weak keys\">"
+	    "<table class=\"fold stack\" id=\"t-weak-keys\" data-rows=\"12\"><thead><tr><th "
+	    "scope=\"col\">severity</th>"
+	    "<th scope=\"col\">finding</th><th scope=\"col\">key</th>"
+	    "<th scope=\"col\">where</th><th scope=\"col\" class=\"n\">cluster</th>"
+	    "<th scope=\"col\">evidence</th></tr></thead><tbody>\n");
 	for (size_t i = 0; i < shown; i++)
 		put_finding(p->study, i, b);
 	buf_adds(b, "</tbody></table></div>\n");

@@ -520,6 +520,16 @@ class Report(unittest.TestCase):
                         ".filter(e => e.offsetWidth > 0).map(e => e.getBoundingClientRect().right)")
         self.assertEqual(len(cells), 4)
         self.assertLessEqual(max(cells), width[1], "what a cluster is can be read without scrolling")
+        # What to repair: all of it is there, below each other and with its column's name.
+        cells = self.js("return [...document.querySelectorAll('#t-repair tbody tr:not([hidden]) td')].map(e => {"
+                        "const r = e.getBoundingClientRect(), head = getComputedStyle(e, '::before').content;"
+                        "return [head.replace(/\"/g, '').trim(), e.innerText.trim(), r.left, r.right, r.width, r.height]})")
+        heads = ["cluster", "hosts", "it may be", "repair", "who was told"]
+        self.assertEqual([c[0] for c in cells], heads * (len(cells) // len(heads)))
+        for head, text, left, right, wide, high in cells:
+            self.assertTrue(text and left >= 0 and right <= width[1] and wide > 0 and high > 0, f"{head}: {text!r} {left} {right}")
+            if head == "repair":
+                self.assertRegex(text, r"^\d+ changes?: ")
         texts = self.js("return [...document.querySelectorAll('.charts text')]"
                         ".map(e => e.getBoundingClientRect().height)")
         self.assertGreater(min(texts), 7, "the charts can be read")
