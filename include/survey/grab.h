@@ -81,6 +81,9 @@ void grab_repeat_flights(struct grab *g);
 int64_t grab_oldest(const struct grab *g);
 /* Queue some ports of a host for the second pass. */
 void grab_add_second(struct grab *g, const struct ip *ip, uint32_t ports);
+/* How many hosts are noted for the second pass; and to forget those that came after the first n. */
+size_t grab_second(const struct grab *g);
+void grab_cut_second(struct grab *g, size_t n);
 /* No more hosts will come: on_done() when all have been grabbed. */
 void grab_finish(struct grab *g);
 /* Feed nothing more; hosts in flight have drain_ms to finish. on_done() follows. */

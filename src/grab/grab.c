@@ -713,6 +713,19 @@ grab_add_second(struct grab *g, const struct ip *ip, uint32_t ports)
 		remember_second(g, ip, ports & mine);
 }
 
+size_t
+grab_second(const struct grab *g)
+{
+	return g->nsecond;
+}
+
+void
+grab_cut_second(struct grab *g, size_t n)
+{
+	if (g->nsecond > n)
+		g->nsecond = n;
+}
+
 void
 grab_finish(struct grab *g)
 {

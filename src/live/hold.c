@@ -112,6 +112,8 @@ ask_recent_again(struct collect *c)
 		return 0;
 	h->asked_since = time(NULL);
 	grab_repeat_flights(c->grab);
+	grab_cut_second(c->grab, h->second); /* they may do better now */
+	h->second_asked = h->second;
 	for (size_t i = 0; i < n; i++)
 		grab_add(c->grab, &c->hosts.ip[h->recent[i]]);
 	return n;
@@ -124,8 +126,11 @@ on_asking(void *arg)
 
 	c->hold.nasked = c->hold.nrecent;
 	c->s->m.canaries.asked = c->hold.asked_since = time(NULL);
-	if (grabbing(c) && grab_oldest(c->grab) != 0)
-		c->hold.asked_since = grab_oldest(c->grab);
+	if (grabbing(c)) {
+		c->hold.second_asked = grab_second(c->grab);
+		if (grab_oldest(c->grab) != 0)
+			c->hold.asked_since = grab_oldest(c->grab);
+	}
 	return c->scan != NULL ? scan_mark(c->scan) : 0;
 }
 
@@ -176,6 +181,7 @@ on_asked(unsigned answered, uint64_t mark, void *arg)
 	if (h->nrecent > 0)
 		memmove(h->recent, h->recent + h->nasked, h->nrecent * sizeof(*h->recent));
 	h->nasked = 0;
+	h->second = h->second_asked;
 	if (grabbing(c))
 		unheard_since(m, h->asked_since);
 	if (advice == WATCH_RESUME)
@@ -322,8 +328,10 @@ hold_start(struct collect *c)
 	m->paused_since = 0;
 	if (s->ncanaries == 0)
 		return;
-	if (grabbing(c))
+	if (grabbing(c)) {
 		unheard_since(m, time(NULL));
+		c->hold.second = grab_second(c->grab);
+	}
 	c->hold.canaries = canaries_new(
 	    &s->loop, &(struct canaries_options){ .ip = s->canaries,
 			  .n = s->ncanaries,

@@ -21,6 +21,7 @@ struct hold {
 	size_t nrecent, cap, nasked; /* nasked of them came before the round that goes on now */
 	int64_t
 	    asked_since; /* what was asked before has its record, and came before that round, too */
+	size_t second, second_asked; /* hosts noted for the second pass by then; at that round */
 	bool confirming; /* a round was asked for because the hosts are at their end */
 };
 
