@@ -13,17 +13,39 @@ struct entry {
 };
 
 static int
+compare_numbers(struct octets a, struct octets b)
+{
+	if (a.len != b.len)
+		return a.len < b.len ? -1 : 1;
+	return a.len > 0 ? memcmp(a.data, b.data, a.len) : 0;
+}
+
+/* A DSA value is a key only together with its group. */
+static int
+compare_groups(const struct public_key *a, const struct public_key *b)
+{
+	int c = compare_numbers(octets_minimal(a->modulus), octets_minimal(b->modulus));
+
+	if (c == 0)
+		c = compare_numbers(octets_minimal(a->exponent), octets_minimal(b->exponent));
+	if (c == 0)
+		c = compare_numbers(octets_minimal(a->generator), octets_minimal(b->generator));
+	return c;
+}
+
+static int
 compare(const struct weak_run_state *r, const struct entry *a, const struct entry *b)
 {
-	const struct octets *x = &r->number[a->key], *y = &r->number[b->key];
+	int c;
 
 	if (a->type != b->type)
 		return a->type < b->type ? -1 : 1;
 	if (a->curve != b->curve)
 		return a->curve < b->curve ? -1 : 1;
-	if (x->len != y->len)
-		return x->len < y->len ? -1 : 1;
-	return memcmp(x->data, y->data, x->len);
+	c = compare_numbers(r->number[a->key], r->number[b->key]);
+	if (c == 0 && a->type == PUBLIC_DSA)
+		c = compare_groups(&run_key(r, a->key)->key, &run_key(r, b->key)->key);
+	return c;
 }
 
 static int
@@ -62,10 +84,40 @@ judge(struct weak_run_state *r, const struct entry *e, size_t n)
 	free(keys);
 }
 
+/*
+ * Keys by number: true of those that anyone can make of another's number without its private
+ * key, as the checks of single keys have found.
+ */
+static bool *
+find_made_up(const struct weak_run_state *r)
+{
+	static const uint32_t kinds = UINT32_C(1) << FINDING_EXPONENT_ONE |
+				      UINT32_C(1) << FINDING_BAD_EXPONENT |
+				      UINT32_C(1) << FINDING_BAD_GROUP;
+	bool *made_up = xcalloc((size_t)r->all + 1, sizeof(*made_up));
+
+	for (unsigned i = 0; i < r->threads; i++) {
+		for (size_t j = 0; j < r->found[i].n; j++) {
+			const struct finding *f = &r->found[i].v[j];
+
+			if ((kinds >> f->kind & 1) != 0)
+				made_up[f->key] = true;
+		}
+	}
+	for (uint32_t key = 0; key < r->all; key++) {
+		const struct public_key *k = &run_key(r, key)->key;
+
+		if (k->type == PUBLIC_RSA && octets_minimal(k->exponent).len == 0)
+			made_up[key] = true;
+	}
+	return made_up;
+}
+
 void
 run_same(struct weak_run_state *r)
 {
 	struct entry *e = xcalloc(r->all + 1, sizeof(*e));
+	bool *made_up = find_made_up(r);
 	size_t n = 0, first = 0;
 
 	for (uint32_t key = 0; key < r->all; key++) {
@@ -74,7 +126,7 @@ run_same(struct weak_run_state *r)
 					    ? curve_find(&r->curves, k->key.curve)
 					    : NULL;
 
-		if (r->number[key].len == 0)
+		if (r->number[key].len == 0 || made_up[key])
 			continue;
 		e[n++] = (struct entry){ key, (uint8_t)k->key.type,
 			c != NULL ? (uint16_t)(c - r->curves.curves + 1) : 0 };
@@ -88,5 +140,6 @@ run_same(struct weak_run_state *r)
 			first = i;
 		}
 	}
+	free(made_up);
 	free(e);
 }

@@ -13,16 +13,6 @@
 #define CHUNK 64 /* keys that a thread takes at a time */
 #define SMALL_CURVE_BITS 224 /* NIST SP 800-57: 112 bits of strength */
 
-static struct octets
-minimal(struct octets b)
-{
-	while (b.len > 0 && b.data[0] == 0) {
-		b.data++;
-		b.len--;
-	}
-	return b;
-}
-
 static size_t
 bit_length(struct octets minimal)
 {
@@ -119,7 +109,7 @@ check_rsa(struct worker *w, uint32_t key, const struct weak_key *k)
 	static const uint32_t factored = UINT32_C(1) << FINDING_SQUARE |
 					 UINT32_C(1) << FINDING_CLOSE_PRIMES |
 					 UINT32_C(1) << FINDING_SMALL_PRIVATE;
-	struct octets n = minimal(k->key.modulus), e = minimal(k->key.exponent);
+	struct octets n = octets_minimal(k->key.modulus), e = octets_minimal(k->key.exponent);
 	uint32_t kinds;
 
 	if (bit_length(n) < 2) {
@@ -180,7 +170,7 @@ check_ed25519(struct worker *w, uint32_t key, const struct weak_key *k)
 	}
 	checked(w, key, CHECK_ED25519);
 	/* Equal bytes are an equal key, on the curve or not; of EC keys only x is compared. */
-	w->r->number[key] = minimal(k->key.point);
+	w->r->number[key] = octets_minimal(k->key.point);
 	result = curve_check_ed25519(&w->r->curves, k->key.point);
 	if (result == POINT_OFF_CURVE)
 		find(w, key, FINDING_OFF_CURVE);
@@ -198,8 +188,8 @@ check_dsa(struct worker *w, uint32_t key, const struct weak_key *k)
 		skip(w, key, FINDING_SKIP_NO_NUMBER);
 		return;
 	}
-	if (bit_length(minimal(k->key.modulus)) > DSA_MAX_BITS ||
-	    bit_length(minimal(k->key.exponent)) > DSA_MAX_ORDER_BITS ||
+	if (bit_length(octets_minimal(k->key.modulus)) > DSA_MAX_BITS ||
+	    bit_length(octets_minimal(k->key.exponent)) > DSA_MAX_ORDER_BITS ||
 	    k->key.point.len > k->key.modulus.len || k->key.generator.len > k->key.modulus.len) {
 		skip(w, key, FINDING_SKIP_TOO_LONG);
 		return;
@@ -212,7 +202,7 @@ check_dsa(struct worker *w, uint32_t key, const struct weak_key *k)
 	kinds = dsa_check(w->p, w->e, w->g, w->n);
 	find_kinds(w, key, kinds);
 	if ((kinds & (UINT32_C(1) << FINDING_OFF_GROUP | UINT32_C(1) << FINDING_SMALL_ORDER)) == 0)
-		w->r->number[key] = minimal(k->key.point);
+		w->r->number[key] = octets_minimal(k->key.point);
 }
 
 static void

@@ -1040,6 +1040,69 @@ test_same_key(void **state)
 	keys_free(s);
 }
 
+/* A key that anyone can make of another's modulus or value says nothing of the other. */
+static void
+test_made_up(void **state)
+{
+	struct keys *s = keys_new();
+	uint32_t rsa = add_good(s), again, one, even, above, none, dsa, twin, forged, other_group;
+	mpz_t p, q, g, y, a;
+
+	(void)state;
+	mpz_inits(p, q, g, y, a, NULL);
+	get_modulus(s, rsa, a);
+	one = add_rsa(s, a, 1);
+	even = add_rsa(s, a, 65538);
+	above = add_rsa(s, a, 3);
+	mpz_add_ui(a, a, 2);
+	s->k[above].key.exponent = number(s, a);
+	none = add_rsa(s, a, 3);
+	s->k[none].key.modulus = s->k[rsa].key.modulus;
+	s->k[none].key.exponent = (struct octets){ NULL, 0 };
+	s->k[one].kind = s->k[none].kind = KEY_SSH_HOST;
+
+	/* The victim's y has order 2 modulo the odd part of y² − 1. */
+	prime(q, 160);
+	mpz_nextprime(q, q);
+	dsa_modulus(p, q, 1024);
+	dsa_element(g, p, q);
+	mpz_powm_ui(y, g, 7654321, p);
+	dsa = add_dsa(s, p, q, g, y);
+	mpz_mul(p, y, y);
+	mpz_sub_ui(p, p, 1);
+	mpz_tdiv_q_2exp(p, p, mpz_scan1(p, 0));
+	mpz_set_ui(q, 2);
+	forged = add_dsa(s, p, q, y, y);
+	run(s);
+	NO_KINDS(s, rsa);
+	KINDS(s, one, FINDING_EXPONENT_ONE);
+	KINDS(s, even, FINDING_BAD_EXPONENT);
+	KINDS(s, above, FINDING_BAD_EXPONENT);
+	NO_KINDS(s, none);
+	KINDS(s, dsa, FINDING_DSA_KEY);
+	assert_true(find(s, forged, FINDING_BAD_GROUP) != NULL);
+	assert_true(find(s, forged, FINDING_SAME_KEY) == NULL);
+
+	/* Beside these the true ones are still found; another generator makes another key. */
+	get_modulus(s, rsa, a);
+	again = add_rsa(s, a, 3);
+	twin = add_dsa(s, p, q, g, y);
+	s->k[twin].key = s->k[dsa].key;
+	other_group = add_dsa(s, p, q, g, y);
+	s->k[other_group].key = s->k[dsa].key;
+	s->k[other_group].key.generator = s->k[dsa].key.point;
+	run(s);
+	KINDS(s, rsa, FINDING_SAME_KEY);
+	KINDS(s, again, FINDING_SAME_KEY);
+	KINDS(s, dsa, FINDING_DSA_KEY, FINDING_SAME_KEY);
+	KINDS(s, twin, FINDING_DSA_KEY, FINDING_SAME_KEY);
+	KINDS(s, other_group, FINDING_DSA_KEY);
+	assert_true(is_partner(s, find(s, dsa, FINDING_SAME_KEY), twin));
+	assert_false(is_partner(s, find(s, dsa, FINDING_SAME_KEY), other_group));
+	mpz_clears(p, q, g, y, a, NULL);
+	keys_free(s);
+}
+
 /* Everything that is no key: counted and named, never found weak. */
 static void
 test_bad_input(void **state)
@@ -1475,6 +1538,7 @@ main(void)
 		cmocka_unit_test(test_dsa_groups),
 		cmocka_unit_test(test_signatures),
 		cmocka_unit_test(test_same_key),
+		cmocka_unit_test(test_made_up),
 		cmocka_unit_test(test_bad_input),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_primes),

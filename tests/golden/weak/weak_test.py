@@ -149,6 +149,13 @@ class Planted:
         key = m.tls(3 * prime("mulp") * prime("mulq"))
         self.want[fp(key)] = {"multiple", "small-factor"}
         self.records.host(tls=key)
+        # Made of the moduli of others, who are not the worse for it.
+        key = m.ssh(prime("u0") * prime("v0"), 1)
+        self.want[fp(key)] = {"exponent-one"}
+        self.records.host(key)
+        for p, q in (("u1", "v1"), ("u2", "v2")):
+            self.want[fp(m.tls(prime(p) * prime(q)))] = {"multiple"}
+        self.records.host(tls=rsa(prime("u1") * prime("v1"), prime("u2") * prime("v2"), {"multiple"}))
         # Known by a prime, and by a list.
         self.known = prime("known")
         self.known_key = rsa(self.known, prime("k"), set())
@@ -249,8 +256,8 @@ def case_findings(tmp):
         partners = db.execute("SELECT p.fp FROM finding_partners x JOIN keys k ON k.id = x.key JOIN keys p ON p.id = x.partner "
                               "WHERE k.fp = ?", (fp(planted.a),)).fetchall()
         equal("partners of a", partners, [(fp(planted.b),)])
-        triangle = db.execute("SELECT count(*), count(DISTINCT partner) FROM finding_partners GROUP BY finding "
-                              "HAVING count(*) = 2").fetchall()
+        triangle = db.execute("SELECT count(*), count(DISTINCT partner) FROM finding_partners x JOIN findings f ON f.id = x.finding "
+                              "WHERE f.kind = 'shared-prime' GROUP BY f.id HAVING count(*) = 2").fetchall()
         equal("triangle", triangle, [(2, 2)] * 3)
         equal("hosts of weak_hosts", {r[0] for r in db.execute("SELECT ip FROM weak_hosts WHERE kind = 'shared-prime' "
               "AND port = 22")}, set(planted.hosts_a))
