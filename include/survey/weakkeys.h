@@ -22,7 +22,7 @@ struct weak_request {
 	size_t nlists;
 	const char *const *primes; /* files or folders; none: where install-deps.sh puts them */
 	size_t nprimes;
-	const char *factors; /* a new file for the primes that are found, or NULL */
+	const char *factors; /* a new file for factors of moduli, or NULL */
 	bool costs; /* tell what each part has cost */
 	/* Print the findings to standard output. */
 	bool print;

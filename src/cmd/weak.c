@@ -27,7 +27,7 @@ static const struct command_option options[] = {
 	    "memory for batch GCD, as in 4G (default: half of the machine's)" },
 	[THREADS] = { "threads", 'j', "N", "threads (default: one a processor)" },
 	[PRIMES] = { "primes", 0, "FILE",
-	    "write the primes that are found into a new file: private keys!", ARG_NEW_FILE },
+	    "write the factors that are found into a new file: private keys!", ARG_NEW_FILE },
 	[COSTS] = { "costs", 0, NULL, "tell what each part has cost" },
 	[NO_SANDBOX] = NO_SANDBOX_OPTION,
 	{ NULL },

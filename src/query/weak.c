@@ -169,7 +169,7 @@ open_factors(struct weak_job *j)
 	j->factors = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (j->factors == -1) {
 		log_error("%s: %s%s", path, strerror(errno),
-		    errno == EEXIST ? "; primes are written into a new file only" : "");
+		    errno == EEXIST ? "; factors are written into a new file only" : "");
 		return -1;
 	}
 	if (file_write_fd(j->factors, FACTORS_HEAD, strlen(FACTORS_HEAD)) == -1)
