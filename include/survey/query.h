@@ -157,6 +157,7 @@ struct recheck_options {
 	const uint32_t *clusters, *asns;
 	size_t nclusters, nasns;
 	const char *notify; /* a directory of notify, or NULL */
+	const char *result; /* a directory for it, which may be there; or NULL */
 	bool again; /* also those that were asked within a day */
 	enum print_format format;
 	bool colour;
@@ -168,10 +169,16 @@ struct recheck_hosts {
 	uint32_t recent; /* left out: asked within a day */
 };
 
-/* Who is to be asked.  Returns 0, or an exit_status after a message.  Free hosts->v. */
+/*
+ * Who is to be asked, with those whom an unfinished recheck in o->result has asked: it tells of them, too, and
+ * asks them no more.  Returns 0, or an exit_status after a message.  Free hosts->v.
+ */
 int recheck_choose(const struct recheck_options *o, struct recheck_hosts *hosts);
-/* Note in the run's directory that they were asked.  Returns 0, or -1 after a message. */
-int recheck_note(const struct recheck_options *o, const struct recheck_hosts *hosts);
+/*
+ * Note in the run's directory whom the result has asked since a time, and where the result is.  Returns 0, or
+ * -1 after a message.
+ */
+int recheck_note(const struct recheck_options *o, int64_t since);
 /*
  * What has become of their keys, as the run in the directory now found it.  Returns 0, 3 when
  * something is still open, 1 after a message.

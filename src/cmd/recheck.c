@@ -62,6 +62,7 @@ struct request {
 	uint32_t *clusters, *asns;
 	size_t cap_clusters, cap_asns;
 	const char *config, *output;
+	int64_t began;
 	bool no_sandbox;
 };
 
@@ -172,10 +173,15 @@ end_of(pid_t child)
 static int
 choose_in_child(const struct request *r, int out)
 {
-	const char *const read[] = { r->o.path, r->o.notify, NULL };
+	const char *read[4] = { r->o.path };
 	struct recheck_hosts hosts;
+	size_t n = 1;
 	int rc;
 
+	if (r->o.notify != NULL)
+		read[n++] = r->o.notify;
+	if (r->o.result != NULL && access(r->o.result, F_OK) == 0)
+		read[n++] = r->o.result;
 	if (confine(r->no_sandbox, read, NULL, NULL) == -1)
 		return EXIT_FAILED;
 	if ((rc = recheck_choose(&r->o, &hosts)) != 0)
@@ -222,16 +228,21 @@ choose(const struct request *r, struct recheck_hosts *hosts)
 	return rc;
 }
 
-/* In a child that has waited for the run's exit status: the note, and what is told. */
+/*
+ * In a child that has waited for the run's exit status: the note, and what is told.  A run that was killed,
+ * and told none, has asked hosts, too.
+ */
 static int
 tell_in_child(const struct request *r, const struct recheck_hosts *hosts, int in)
 {
 	const char *const read[] = { r->o.path, r->output, NULL };
 	const char *const write[] = { r->o.path, NULL };
+	static const int for_the_run[] = { SIGINT, SIGTERM, SIGHUP };
 	struct buf b, out;
-	int rc = EXIT_FAILED, run = EXIT_USAGE;
+	int rc = EXIT_FAILED, run = EXIT_FAILED;
 
-	signal(SIGINT, SIG_IGN); /* it is for the run */
+	for (size_t i = 0; i < sizeof(for_the_run) / sizeof(for_the_run[0]); i++)
+		signal(for_the_run[i], SIG_IGN);
 	buf_init(&b);
 	buf_init(&out);
 	while (b.len < sizeof(run) && read_some(in, &b, sizeof(run) - b.len) > 0)
@@ -239,8 +250,8 @@ tell_in_child(const struct request *r, const struct recheck_hosts *hosts, int in
 	if (b.len == sizeof(run))
 		memcpy(&run, b.data, sizeof(run));
 	/* With EXIT_USAGE nothing was sent. */
-	if (run == EXIT_USAGE || confine(r->no_sandbox, read, write, NULL) == -1 ||
-	    recheck_note(&r->o, hosts) == -1)
+	if (run == EXIT_USAGE || access(r->output, F_OK) == -1 ||
+	    confine(r->no_sandbox, read, write, NULL) == -1 || recheck_note(&r->o, r->began) == -1)
 		goto end;
 	if (run == EXIT_COMPLETE || run == EXIT_INCOMPLETE) {
 		rc = recheck_tell(&r->o, hosts, r->output, &out);
@@ -304,9 +315,11 @@ run(struct request *r)
 {
 	struct recheck_hosts hosts = { .n = 0 };
 	char *output = r->output != NULL ? xstrdup(r->output) : default_output(r->o.path);
-	int rc = choose(r, &hosts);
+	int rc;
 
-	r->output = output;
+	r->output = r->o.result = output;
+	r->began = time(NULL);
+	rc = choose(r, &hosts);
 	if (rc == 0 && hosts.n == 0) {
 		log_error(hosts.recent > 0 ? "recheck: all of these hosts were asked within a day; "
 					     "--again asks them anyway"

@@ -526,7 +526,9 @@ print_summary(const struct survey *s, int rc)
 		    (unsigned long long)n->second_pass, text_noun(n->second_pass, "host", "hosts"),
 		    (unsigned long long)n->second_pass_gained,
 		    text_noun(n->second_pass_gained, "port", "ports"));
-	if (rc != 0)
+	if (rc != 0 && s->o->nhosts > 0)
+		log_info("to continue: the same recheck with -o %s", s->dir.shown);
+	else if (rc != 0)
 		log_info("to continue: survey run %s%s%s", s->c->path,
 		    s->o->directory != NULL ? " --dir " : "",
 		    s->o->directory != NULL ? s->dir.shown : "");

@@ -15,12 +15,14 @@
 #include "survey/jsonw.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/record.h"
 #include "survey/rfc3339.h"
 #include "survey/rundir.h"
 
 #include "notify.h"
 
 #define DAY_S 86400
+#define RECORDS "records.fresh" /* of a run that may go on: not packed */
 #define MARKER_MAX (64 << 20) /* bytes of a notify.json */
 #define PARTS (STUDY_CLUSTERED | STUDY_OTHERS | STUDY_FACTS | STUDY_OUTCOMES | STUDY_FINDINGS)
 
@@ -132,6 +134,68 @@ read_recent(const char *dir, struct recheck_hosts *recent)
 		fclose(f);
 }
 
+struct asked {
+	struct recheck_hosts *hosts;
+	int64_t since;
+};
+
+static int
+take_asked(const struct record_line *line, void *arg)
+{
+	const struct asked *a = arg;
+
+	if (line->host != NULL &&
+	    (line->host->time == TIME_UNKNOWN || line->host->time >= a->since))
+		put(a->hosts, &line->host->ip);
+	return 0;
+}
+
+/* Whom a run in the directory has asked since a time: they have a record.  Returns 0, or -1 after a message. */
+static int
+read_asked(const char *dir, int64_t since, struct recheck_hosts *hosts)
+{
+	int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1, rc = 0;
+	struct asked a = { .hosts = hosts, .since = since };
+	struct record_options o = { .threads = 1 };
+	struct record_counts counts = { 0 };
+	char *path, *error = NULL;
+
+	if (at != -1)
+		fd = beneath_open(at, RECORDS, O_RDONLY, 0);
+	if (fd != -1) {
+		path = xasprintf("/proc/self/fd/%d", fd);
+		rc = record_read(path, &o, take_asked, &a, &counts, &error);
+		rc = rc == RECORD_NO_RECORDS ? 0 : rc; /* nobody has answered yet */
+		if (rc != 0)
+			log_error(
+			    "%s/%s: %s", dir, RECORDS, error != NULL ? error : strerror(errno));
+		free(path);
+		free(error);
+		close(fd);
+	} else if (errno != ENOENT) {
+		log_error("%s/%s: %s", dir, RECORDS, strerror(errno));
+		rc = -1;
+	}
+	if (at != -1)
+		close(at);
+	sort(hosts);
+	return rc == 0 ? 0 : -1;
+}
+
+/* Those whom the recheck has asked that goes on there. */
+static int
+read_own(const char *dir, struct recheck_hosts *own)
+{
+	struct manifest m;
+	bool goes_on;
+
+	if (dir == NULL || manifest_read(&m, dir) == -1)
+		return 0;
+	goes_on = m.state != RUN_COMPLETE && m.state != RUN_INCOMPLETE;
+	manifest_fini(&m);
+	return goes_on ? read_asked(dir, INT64_MIN, own) : 0;
+}
+
 static bool
 lists(const uint32_t *v, size_t n, uint32_t number)
 {
@@ -172,7 +236,7 @@ check_clusters(const struct recheck_options *o, const struct study *st)
 int
 recheck_choose(const struct recheck_options *o, struct recheck_hosts *hosts)
 {
-	struct recheck_hosts told = { .n = 0 }, recent = { .n = 0 };
+	struct recheck_hosts told = { .n = 0 }, recent = { .n = 0 }, own = { .n = 0 };
 	struct study *st = NULL;
 	struct notices n;
 	int rc;
@@ -184,14 +248,17 @@ recheck_choose(const struct recheck_options *o, struct recheck_hosts *hosts)
 		free(told.v);
 		return EXIT_FAILED;
 	}
-	if ((rc = check_clusters(o, st)) == 0) {
-		if (!o->again)
-			read_recent(o->path, &recent);
+	rc = check_clusters(o, st);
+	if (rc == 0 && !o->again) {
+		read_recent(o->path, &recent);
+		rc = read_own(o->result, &own) == 0 ? 0 : EXIT_FAILED;
+	}
+	if (rc == 0) {
 		notices_find(&n, st, NULL);
 		for (uint32_t i = 0; i < st->nhosts; i++) {
 			if (n.of_host[i].n == 0 || !is_wanted(o, st, i, &told))
 				continue;
-			if (has(&recent, &st->hosts[i].ip))
+			if (has(&recent, &st->hosts[i].ip) && !has(&own, &st->hosts[i].ip))
 				hosts->recent++;
 			else
 				put(hosts, &st->hosts[i].ip);
@@ -202,11 +269,12 @@ recheck_choose(const struct recheck_options *o, struct recheck_hosts *hosts)
 	study_free(st);
 	free(told.v);
 	free(recent.v);
+	free(own.v);
 	return rc;
 }
 
-int
-recheck_note(const struct recheck_options *o, const struct recheck_hosts *hosts)
+static int
+append_note(const struct recheck_options *o, const struct recheck_hosts *hosts)
 {
 	int at = open(o->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1, rc = -1;
 	char text[TIME_SIZE], ip[IP_STRLEN];
@@ -233,6 +301,20 @@ recheck_note(const struct recheck_options *o, const struct recheck_hosts *hosts)
 	if (at != -1)
 		close(at);
 	jsonw_fini(&w);
+	return rc;
+}
+
+int
+recheck_note(const struct recheck_options *o, int64_t since)
+{
+	struct recheck_hosts asked = { .n = 0 };
+	int rc = read_asked(o->result, since, &asked);
+
+	if (asked.n > 0) {
+		rc = append_note(o, &asked) == 0 ? rc : -1;
+		rundir_note_derived(o->path, "recheck", o->result);
+	}
+	free(asked.v);
 	return rc;
 }
 

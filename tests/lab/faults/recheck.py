@@ -7,6 +7,7 @@ all packets is silent, and open; root works as the owner of the run.
 
 import json
 import os
+import signal
 import subprocess
 import time
 
@@ -83,8 +84,10 @@ def check(run, old, new, servers):
     index = (out / "told again/index.csv").read_text(encoding="utf-8")
     need((out / "told again").is_dir() and index.count("\n") >= 2, f"notify --since: {index}")
     # Once a day, and with --again once more.
-    text = survey("recheck", first, "--config", conf, "--cluster", "1", "-o", out / "third", status=3)[1]
-    need("within a day" in text and not (out / "third").exists(), f"asked twice in {time.time() - began:.0f} s: {text}")
+    text, _ = survey("recheck", first, "--config", conf, "--cluster", "1", "-o", out / "second", "-f", "json", status=3)
+    result = json.loads(text)
+    need(([(k["ip"], k["state"]) for k in result["keys"]], result["asked_within_a_day"]) == ([(HOSTS[4], "not asked")], 4),
+         f"asked twice in {time.time() - began:.0f} s: {text}")
     for ip in HOSTS[2:4]:
         stop(servers[ip])
         servers[ip] = serve(run.top, ip, new[0])
@@ -95,8 +98,43 @@ def check(run, old, new, servers):
     wait_for(lambda: listening(HOSTS[4]), "the last new sshd")
     text, _ = survey("recheck", first, "--config", conf, "--cluster", "1", "-o", out / "third", "--again")
     need(text.count("replaced") >= 5 and "still there" in text, f"all are repaired: {text}")
+    check_stopped(run, first, out)
     check_blocked(run, first, out)
     check_silent(first, conf, out)
+
+
+def check_stopped(run, first, out):
+    """Stopped by a signal to all of its processes, it notes whom it has asked and nobody else, and goes on in the same directory."""
+    grab = run.settings["grab"]
+    run.settings["grab"] = {**grab, "rate_hosts": 1}
+    run.write(run.settings)
+    notes = first / "rechecked.ndjson"
+    for number in (signal.SIGINT, signal.SIGTERM):
+        result, before = out / f"stopped-{number}", notes.read_text(encoding="utf-8")
+        notes.write_text("", encoding="utf-8")      # as if the last one had been yesterday
+        args = [SURVEY, "recheck", first, "--config", run.conf, "--cluster", "1", "-o", result]
+        with subprocess.Popen([*NOBODY, *args], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True) as p:
+            records = result / "records.fresh"
+            wait_for(lambda f=records: f.exists() and f.stat().st_size > 0, "the first record")
+            os.killpg(p.pid, number)
+            said = p.communicate(timeout=120)[1]
+        asked = {json.loads(line)["ip"] for line in records.read_text(encoding="utf-8").splitlines()}
+        noted = [set(json.loads(line)["hosts"]) for line in notes.read_text(encoding="utf-8").splitlines()]
+        need(noted == [asked] and asked, f"asked {asked}, noted {noted}\n{said}")
+        need(p.returncode == 0 or f"the same recheck with -o {result}" in said, f"how it goes on: {said}")
+        need(any(d["what"] == "recheck" and d["path"] == str(result.resolve())
+                 for d in json.loads((first / "run.json").read_text(encoding="utf-8"))["derived"]), "purge would not name it")
+        if p.returncode == 0:       # it was fast
+            continue
+        text, _ = survey(*args[1:], "-f", "json")
+        need(sorted(k["ip"] for k in json.loads(text)["keys"]) == HOSTS, f"what the second session tells: {text}")
+        again = [json.loads(line)["ip"] for line in records.read_text(encoding="utf-8").splitlines()]
+        need(sorted(again) == HOSTS, f"each is asked once: {again}")
+        noted = [set(json.loads(line)["hosts"]) for line in notes.read_text(encoding="utf-8").splitlines()]
+        need(noted[0] == asked and noted[0] | noted[1] == set(HOSTS), f"noted: {noted}")      # seconds may meet
+        notes.write_text(before, encoding="utf-8")
+    run.settings["grab"] = grab
+    run.write(run.settings)
 
 
 def check_blocked(run, first, out):
