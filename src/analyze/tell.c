@@ -4,7 +4,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "survey/command.h"
 #include "survey/file.h"
 #include "survey/jsonw.h"
 #include "survey/log.h"

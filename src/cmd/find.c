@@ -2,12 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "survey/argv.h"
 #include "survey/buf.h"
 #include "survey/log.h"
-#include "survey/mem.h"
 #include "survey/query.h"
 
 #include "confine.h"

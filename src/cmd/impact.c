@@ -9,7 +9,6 @@
 #include "survey/dns.h"
 #include "survey/file.h"
 #include "survey/log.h"
-#include "survey/mem.h"
 #include "survey/query.h"
 #include "survey/rundir.h"
 #include "survey/sandbox.h"

@@ -1,9 +1,7 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "survey/config.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/newdir.h"

@@ -1,5 +1,5 @@
-#include <dirent.h>
 #include <errno.h>
+#include <dirent.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>

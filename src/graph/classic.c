@@ -1,5 +1,4 @@
 /* Pure: the classic picture, a node a host. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

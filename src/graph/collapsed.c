@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "survey/mem.h"
-#include "survey/port.h"
 #include "survey/text.h"
 
 #include "collapse.h"

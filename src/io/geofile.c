@@ -1,6 +1,5 @@
 /* MMDB files: opened, and looked at before anything in them is trusted. */
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <idn2.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -11,7 +11,6 @@
 #include <png.h>
 
 #include "survey/buf.h"
-#include "survey/mem.h"
 #include "survey/picture.h"
 #include "survey/text.h"
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "survey/file.h"
-#include "survey/hex.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/rfc3339.h"

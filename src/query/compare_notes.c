@@ -4,8 +4,6 @@
 #include <string.h>
 
 #include "survey/config.h"
-#include "survey/file.h"
-#include "survey/mem.h"
 #include "survey/rfc3339.h"
 #include "survey/rundir.h"
 #include "survey/text.h"

@@ -1,13 +1,10 @@
 /* survey export: which hosts, and in which format. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "survey/buf.h"
 #include "survey/command.h"
 #include "survey/escape.h"
-#include "survey/file.h"
-#include "survey/log.h"
 #include "survey/mem.h"
 
 #include "export.h"

@@ -6,7 +6,6 @@
  * status: `survey analyze` reads both, so that the same study comes of it.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "survey/escape.h"
 #include "survey/hex.h"

@@ -12,7 +12,6 @@
 #include "survey/log.h"
 #include "survey/mailask.h"
 #include "survey/mailfile.h"
-#include "survey/mem.h"
 #include "survey/query.h"
 #include "survey/rundir.h"
 #include "survey/signals.h"

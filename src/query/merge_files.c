@@ -9,7 +9,6 @@
 #include "survey/dnsfile.h"
 #include "survey/file.h"
 #include "survey/jsonw.h"
-#include "survey/log.h"
 #include "survey/mem.h"
 
 #include "merge.h"

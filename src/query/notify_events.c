@@ -6,7 +6,6 @@
 #include "survey/file.h"
 #include "survey/finding.h"
 #include "survey/jsonw.h"
-#include "survey/mem.h"
 #include "survey/print.h"
 #include "survey/rfc3339.h"
 #include "survey/text.h"

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "survey/buf.h"
-#include "survey/file.h"
 #include "survey/mem.h"
 #include "survey/picture.h"
 #include "survey/text.h"

@@ -17,9 +17,7 @@
 #include "survey/mem.h"
 #include "survey/pack.h"
 #include "survey/record.h"
-#include "survey/rfc3339.h"
 
-#include "dodgy.h"
 #include "purge.h"
 
 #define LINE_MAX_BYTES ((size_t)1 << 30)

@@ -6,7 +6,6 @@
 #include "survey/buf.h"
 #include "survey/finding.h"
 #include "survey/jsonw.h"
-#include "survey/mem.h"
 #include "survey/publickey.h"
 
 #include "weak_json.h"

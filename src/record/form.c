@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "survey/filekind.h"
-#include "survey/ip.h"
 #include "survey/jsontext.h"
 
 #include "form.h"

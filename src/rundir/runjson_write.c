@@ -7,7 +7,6 @@
 #include "survey/buf.h"
 #include "survey/file.h"
 #include "survey/jsonw.h"
-#include "survey/mem.h"
 #include "survey/rfc3339.h"
 #include "survey/rundir.h"
 

@@ -6,7 +6,6 @@
 #include "survey/hex.h"
 #include "survey/mem.h"
 #include "survey/publickey.h"
-#include "survey/store.h"
 #include "survey/study_builder.h"
 
 #include "rows.h"

@@ -1,5 +1,4 @@
 /* Taking up hosts, keys, certificates and names; finish.c makes the study of them. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

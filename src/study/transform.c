@@ -1,5 +1,4 @@
 /* Pure. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "survey/mem.h"
 #include "survey/parallel.h"
 
 #include "secret.h"
