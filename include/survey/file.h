@@ -99,6 +99,12 @@ int file_remove_tree_at(int at, const char *name); /* of the one called name in 
 int file_sync_dir(const char *path);
 /* a/b, or b when b is absolute or a is empty; the caller frees. */
 char *path_join(const char *a, const char *b);
+/* Is it a directory, or a link to one? */
+bool file_is_dir(const char *path);
+/* Is there anything of that name in dir? */
+bool file_is_in(const char *dir, const char *name);
+/* path when it is a directory, else the one that it is in; the caller frees. */
+char *path_folder(const char *path);
 /* path, or the nearest directory above it that is there; the caller frees. */
 char *path_existing(const char *path);
 /* Everything before the last slash, "." when there is none; the caller frees. */

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "survey/analyze.h"
@@ -60,14 +59,6 @@ analyze_defaults(struct analyze_options *o)
 }
 
 static bool
-is_directory(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static bool
 is_readable(const char *path)
 {
 	return access(path, R_OK) == 0;
@@ -85,14 +76,6 @@ existing(const char *dir, const char *name)
 	return NULL;
 }
 
-static const char *
-base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
-}
-
 static int
 find_input(struct analysis *a)
 {
@@ -106,7 +89,7 @@ find_input(struct analysis *a)
 			return EXIT_USAGE;
 		}
 		a->records = xstrdup("-");
-	} else if (is_directory(o->input)) {
+	} else if (file_is_dir(o->input)) {
 		a->rundir = o->input;
 		if ((a->records = rundir_records(o->input)) == NULL) {
 			log_error("%s: no records.fresh in this directory, so there is nothing to "
@@ -124,7 +107,7 @@ find_input(struct analysis *a)
 		a->dir = xstrdup(o->output);
 	else
 		a->dir = a->rundir != NULL ? xstrdup(a->rundir)
-					   : xasprintf("%s.survey", base_name(a->records));
+					   : xasprintf("%s.survey", path_last(a->records));
 	if (o->dns_file != NULL) {
 		a->dns_file = xstrdup(o->dns_file);
 		if (!is_readable(a->dns_file)) {
@@ -206,7 +189,7 @@ open_geo(struct analysis *a)
 
 	if (src.database == NULL && a->rundir != NULL) {
 		dir = path_join(a->rundir, "geo");
-		src.database = is_directory(dir) ? dir : NULL;
+		src.database = file_is_dir(dir) ? dir : NULL;
 	}
 	if (src.database != NULL && (a->geo = geo_source_open(&src, &stats, &error)) == NULL &&
 	    dir == NULL) { /* records of a run have their own country and AS */
@@ -248,7 +231,7 @@ read_records(struct analysis *a)
 	char *error = NULL;
 	int rc;
 
-	in->source = strcmp(a->records, "-") == 0 ? "-" : base_name(a->records);
+	in->source = path_last(a->records);
 	in->countries = (const char *const *)a->countries;
 	in->ncountries = a->any_country ? 0 : a->ncountries;
 	in->geo = a->geo;

@@ -629,6 +629,30 @@ path_last(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
+bool
+file_is_dir(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool
+file_is_in(const char *dir, const char *name)
+{
+	char *path = path_join(dir, name);
+	bool there = access(path, F_OK) == 0;
+
+	free(path);
+	return there;
+}
+
+char *
+path_folder(const char *path)
+{
+	return file_is_dir(path) ? xstrdup(path) : path_dir(path);
+}
+
 char *
 path_existing(const char *path)
 {

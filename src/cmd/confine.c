@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "survey/argv.h"
@@ -12,14 +11,6 @@
 #include "survey/sandbox.h"
 
 #include "confine.h"
-
-char *
-confine_place(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? xstrdup(path) : path_dir(path);
-}
 
 int
 confine_make(const char *dir)
@@ -67,7 +58,7 @@ confine(bool off, const char *const *read, const char *const *write, const char 
 int
 confine_drawing(bool off, const char *path, const char *also, const char *output, const char *made)
 {
-	char *place = confine_place(path), *pictures = path_join(place, "graphs");
+	char *place = path_folder(path), *pictures = path_join(place, "graphs");
 	const char *const read[] = { path, pictures, also, NULL };
 	const char *const target[] = { made != NULL ? output : NULL, NULL };
 	const char *write[4] = { NULL };

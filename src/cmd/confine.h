@@ -28,9 +28,6 @@ int confine(bool off, const char *const *read, const char *const *write, const c
 int confine_drawing(
     bool off, const char *path, const char *also, const char *output, const char *made);
 
-/* The directory that path is, or that it is in; the caller frees. */
-char *confine_place(const char *path);
-
 /* Make a directory and its parents.  Returns 0, or -1 after a message. */
 int confine_make(const char *dir);
 

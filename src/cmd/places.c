@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "survey/file.h"
@@ -45,7 +44,6 @@ fini(struct paths *p)
 static void
 note(struct places *p, enum argument kind, const char *text)
 {
-	struct stat st;
 
 	if (strcmp(text, "-") == 0) {
 		p->lone = p->lone || kind == ARG_RECORDS;
@@ -57,12 +55,8 @@ note(struct places *p, enum argument kind, const char *text)
 	case ARG_RUNDIR:
 	case ARG_OWN_RUN:
 	case ARG_STUDY:
-		if (stat(text, &st) == 0 && S_ISDIR(st.st_mode)) {
-			add(&p->read, xstrdup(text));
-		} else {
-			add(&p->read, path_dir(text));
-			p->lone = p->lone || kind == ARG_RECORDS;
-		}
+		add(&p->read, path_folder(text));
+		p->lone = p->lone || (kind == ARG_RECORDS && !file_is_dir(text));
 		break;
 	case ARG_CONF:
 	case ARG_FILE:

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "survey/file.h"
 #include "survey/graph.h"
 #include "survey/log.h"
 #include "survey/mem.h"
@@ -79,7 +80,7 @@ before_report(int argc, char **argv)
 static int
 show(const struct report_options *o)
 {
-	char *dir = o->output != NULL ? xstrdup(o->output) : confine_place(o->path);
+	char *dir = o->output != NULL ? xstrdup(o->output) : path_folder(o->path);
 	int rc = handover_report(dir);
 
 	free(dir);

@@ -318,14 +318,6 @@ look_into(struct files *f, const char *dir, bool csv_only)
 	free(mmdb);
 }
 
-static bool
-is_folder(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 static void
 files_fini(struct files *f)
 {
@@ -517,7 +509,7 @@ geo_input_find(struct geo_input *in, const struct geo_source *src, enum geo_kind
 			if (src->csv_files[i] != NULL)
 				look_at(f, src->csv_files[i], true);
 		}
-	} else if (is_folder(path)) {
+	} else if (file_is_dir(path)) {
 		look_into(f, path, csv_only);
 	} else {
 		look_at(f, path, csv_only);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -378,16 +377,9 @@ write_legend(const struct task *t)
 static char *
 picture_dir(const struct graph_options *o)
 {
-	struct stat sb;
-	char *base, *dir;
+	char *base = o->output != NULL ? xstrdup(o->output) : path_folder(o->path);
+	char *dir = path_join(base, "graphs");
 
-	if (o->output != NULL)
-		base = xstrdup(o->output);
-	else if (stat(o->path, &sb) == 0 && S_ISDIR(sb.st_mode))
-		base = xstrdup(o->path);
-	else
-		base = path_dir(o->path);
-	dir = path_join(base, "graphs");
 	free(base);
 	if (file_mkdirs(dir, 0700) == -1) {
 		log_error("cannot make %s: %s", dir, strerror(errno));

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "survey/escape.h"
+#include "survey/hex.h"
 #include "survey/mem.h"
 #include "survey/print.h"
 #include "survey/text.h"
@@ -262,8 +263,7 @@ print_hex(struct print *p, const uint8_t *bytes, size_t len)
 	struct buf digits;
 
 	buf_init(&digits);
-	for (size_t i = 0; i < len; i++)
-		buf_printf(&digits, "%02x", bytes[i]);
+	hex_add(&digits, bytes, len);
 	print_text(p, digits.data, digits.len);
 	buf_fini(&digits);
 }

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cairo.h>
@@ -27,12 +26,11 @@ static bool
 usable(const char *dir)
 {
 	char *path = xstrdup(dir), *slash;
-	struct stat sb;
 	bool ok;
 
 	while (access(path, F_OK) == -1 && (slash = strrchr(path, '/')) != NULL && slash != path)
 		*slash = '\0';
-	ok = access(path, W_OK) == 0 && stat(path, &sb) == 0 && S_ISDIR(sb.st_mode);
+	ok = access(path, W_OK) == 0 && file_is_dir(path);
 	free(path);
 	return ok;
 }

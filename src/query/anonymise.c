@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "survey/anonymise.h"
 #include "survey/buf.h"
@@ -150,7 +149,6 @@ anonymise_rundir(const struct anonymise_options *o)
 	uint32_t *host_of = NULL, missing;
 	struct newdir target;
 	const char *made = o->made;
-	struct stat sb;
 	struct buf words;
 	char *dir = NULL;
 	int rc = -1;
@@ -159,7 +157,7 @@ anonymise_rundir(const struct anonymise_options *o)
 	if (newdir_resume(&target, o->output, made, MARKER) == -1 ||
 	    (st = study_open(o->path, STUDY_ALL, 0)) == NULL)
 		goto out;
-	dir = stat(o->path, &sb) == 0 && S_ISDIR(sb.st_mode) ? xstrdup(o->path) : path_dir(o->path);
+	dir = path_folder(o->path);
 	if ((missing = kept_missing(&kept, st)) != 0) {
 		log_error("--keep-as: no host of AS%u takes part in %s", missing, o->path);
 		rc = ANONYMISE_USAGE;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "survey/file.h"
+#include "survey/hex.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/rfc3339.h"
@@ -127,13 +128,6 @@ put_hosts(struct filling *f, int64_t pair, const struct comparison *c)
 	sqlite3_finalize(s);
 }
 
-static void
-hex_text(const uint8_t *fp, char text[static 2 * KEY_LEN + 1])
-{
-	for (size_t i = 0; i < KEY_LEN; i++)
-		snprintf(text + 2 * i, 3, "%02x", fp[i]);
-}
-
 static int64_t
 hosts_of(const struct study *st, uint32_t key)
 {
@@ -157,7 +151,7 @@ put_keys(struct filling *f, int64_t pair, const struct match *m)
 		for (size_t i = 0; i < lists[k].l->n; i++) {
 			uint32_t key = lists[k].l->v[i];
 
-			hex_text((of_b ? m->b : m->a)->keys[key].fp, fp);
+			hex_format((of_b ? m->b : m->a)->keys[key].fp, KEY_LEN, fp);
 			put(f, s, "issii", pair, fp, lists[k].change,
 			    hosts_of(m->a, of_b ? m->key_a[key] : key),
 			    hosts_of(m->b, of_b ? key : m->key_b[key]));
@@ -194,7 +188,7 @@ put_keys_of(struct filling *f, sqlite3_stmt *s, const char *what, const struct s
 	for (size_t i = 0; i < l->n; i++) {
 		if (!st->keys[l->v[i]].named)
 			continue;
-		hex_text(st->keys[l->v[i]].fp, fp);
+		hex_format(st->keys[l->v[i]].fp, KEY_LEN, fp);
 		put(f, s, "iss", f->changes, fp, what);
 	}
 }

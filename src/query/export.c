@@ -5,6 +5,7 @@
 #include "survey/buf.h"
 #include "survey/command.h"
 #include "survey/escape.h"
+#include "survey/hex.h"
 #include "survey/mem.h"
 
 #include "export.h"
@@ -109,10 +110,10 @@ graphml_key(struct buf *out, const struct study *st, uint32_t i)
 
 	buf_printf(
 	    out, "<node id=\"k%u\"><data key=\"kind\">key</data><data key=\"label\">", i + 1);
-	if (!k->named)
+	if (k->named)
+		hex_add(out, k->fp, KEY_LEN);
+	else
 		buf_printf(out, "key %u", i + 1);
-	for (size_t b = 0; b < KEY_LEN && k->named; b++)
-		buf_printf(out, "%02x", k->fp[b]);
 	buf_printf(out,
 	    "</data><data key=\"protocol\">%s</data><data key=\"hosts\">%u</data></node>\n",
 	    k->ssh && k->tls ? "ssh+tls"

@@ -8,6 +8,7 @@
 #include "survey/buf.h"
 #include "survey/escape.h"
 #include "survey/file.h"
+#include "survey/hex.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/publickey.h"
@@ -65,8 +66,8 @@ static void
 hex(struct row *r, const uint8_t *p, bool known)
 {
 	next(r);
-	for (size_t i = 0; i < KEY_LEN && known; i++)
-		buf_printf(r->out, "%02x", p[i]);
+	if (known)
+		hex_add(r->out, p, KEY_LEN);
 }
 
 static void

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "survey/buf.h"
+#include "survey/hex.h"
 #include "survey/mem.h"
 #include "survey/picture.h"
 #include "survey/text.h"
@@ -131,8 +132,7 @@ key_text(struct picture *s, const struct part *p, uint32_t i, const struct study
 	struct buf b;
 
 	buf_init(&b);
-	for (size_t h = 0; h < 4; h++)
-		buf_printf(&b, "%02x", st->keys[p->keys[i]].fp[h]);
+	hex_add(&b, st->keys[p->keys[i]].fp, 4);
 	buf_adds(&b, "\xe2\x80\xa6 ");
 	for (uint8_t row = 0; row < NPORTS; row++) {
 		if ((p->ports[i] >> row & 1) == 0)

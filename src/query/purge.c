@@ -34,16 +34,6 @@ what_goes(const struct purge_options *o)
 
 /* ---- before ---- */
 
-static bool
-is_there(const char *dir, const char *name)
-{
-	char *path = path_join(dir, name);
-	bool there = access(path, F_OK) == 0;
-
-	free(path);
-	return there;
-}
-
 /* What a purge that was killed has left: what it was making, or what it had replaced. */
 static void
 sweep(const char *dir)
@@ -111,7 +101,7 @@ purge_begin(const char *path, char **made, int *lock)
 static int
 open_directory(struct purge *p)
 {
-	if (is_there(p->dir, "ANONYMISED")) {
+	if (file_is_in(p->dir, "ANONYMISED")) {
 		log_error("%s is an anonymised copy: make it anew from the purged run", p->dir);
 		return EXIT_USAGE;
 	}
@@ -146,7 +136,7 @@ take_dodgy(struct purge *p)
 		if (st->hosts[i].out != OUT_NONE)
 			hosts[n++] = now[i] != 0 ? now[i] - 1 : STUDY_NONE;
 	}
-	p->no_dodgy = !is_there(p->dir, "dodgy.json");
+	p->no_dodgy = !file_is_in(p->dir, "dodgy.json");
 	rc = raw_lines_open(&p->raw, p->made);
 	if (rc == 0 && !p->no_dodgy && p->o->hosts != NULL)
 		rc = dodgy_entries(&p->raw, p->dir, hosts, n);

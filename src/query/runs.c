@@ -18,20 +18,10 @@
 #include "survey/store.h"
 
 static bool
-holds(const char *dir, const char *name)
-{
-	char *path = path_join(dir, name);
-	bool there = access(path, F_OK) == 0;
-
-	free(path);
-	return there;
-}
-
-static bool
 is_study(const char *dir)
 {
-	return holds(dir, STORE_FILE) || holds(dir, "clusters.json") ||
-	       holds(dir, "collisions.json");
+	return file_is_in(dir, STORE_FILE) || file_is_in(dir, "clusters.json") ||
+	       file_is_in(dir, "collisions.json");
 }
 
 static char *
@@ -159,7 +149,7 @@ static bool
 is_of_owner(sqlite3 *db, const char *path)
 {
 	sqlite3_stmt *s = NULL;
-	bool of_owner = holds(path, "others.json") ||
+	bool of_owner = file_is_in(path, "others.json") ||
 			(sqlite3_prepare_v2(db, "SELECT 1 FROM others", -1, &s, NULL) ==
 				SQLITE_OK &&
 			    sqlite3_step(s) == SQLITE_ROW);

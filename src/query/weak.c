@@ -11,6 +11,7 @@
 #include "survey/config.h"
 #include "survey/file.h"
 #include "survey/finding.h"
+#include "survey/hex.h"
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/print.h"
@@ -183,10 +184,9 @@ take_factors(uint32_t key, const char *p, const char *q, void *arg)
 	struct weak_job *j = arg;
 	size_t size = 2 * KEY_LEN + strlen(p) + strlen(q) + 4;
 	char *line = xmalloc(size);
-	size_t len = 0;
+	size_t len = 2 * KEY_LEN;
 
-	for (size_t i = 0; i < KEY_LEN; i++)
-		len += (size_t)snprintf(line + len, size - len, "%02x", j->keys[key].fp[i]);
+	hex_format(j->keys[key].fp, KEY_LEN, line);
 	len += (size_t)snprintf(line + len, size - len, " %s %s\n", p, q);
 	if (j->factors_error == 0 && file_write_fd(j->factors, line, len) == -1)
 		j->factors_error = errno;
@@ -361,8 +361,7 @@ print_finding(struct print *p, const struct study *st, const struct finding *f)
 	print_style(p, styles[kind->severity]);
 	put(p, finding_severity_name(kind->severity));
 	put(p, kind->name);
-	for (size_t i = 0; i < KEY_LEN; i++)
-		snprintf(fp + 2 * i, 3, "%02x", k->fp[i]);
+	hex_format(k->fp, KEY_LEN, fp);
 	put(p, fp);
 	put(p, k->kind == KEY_SSH_HOST ? "ssh" : "tls");
 	if (k->public_key == PUBLIC_OK)

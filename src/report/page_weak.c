@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "survey/finding.h"
+#include "survey/hex.h"
 #include "survey/publickey.h"
 #include "survey/text.h"
 
@@ -61,8 +62,7 @@ put_finding(const struct study *st, size_t number, struct buf *b)
 	if (k->bits > 0)
 		buf_printf(b, " %u", k->bits);
 	buf_adds(b, " <span class=\"fp name mono\">");
-	for (size_t i = 0; i < sizeof(k->fp); i++)
-		buf_printf(b, "%02x", k->fp[i]);
+	hex_add(b, k->fp, KEY_LEN);
 	buf_adds(b, "</span></td>");
 	put_places(st, k, b);
 	buf_adds(b, "<td><span class=\"name\">");

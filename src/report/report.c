@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "survey/buf.h"
@@ -252,7 +251,6 @@ int
 report_rundir(const struct report_options *o)
 {
 	struct task t = { .dir = NULL };
-	struct stat sb;
 	char *base, *own;
 	struct study *earlier = NULL;
 	struct match since;
@@ -278,7 +276,7 @@ report_rundir(const struct report_options *o)
 		t.since = &since;
 		t.since_name = path_last(o->since);
 	}
-	own = stat(o->path, &sb) == 0 && S_ISDIR(sb.st_mode) ? xstrdup(o->path) : path_dir(o->path);
+	own = path_folder(o->path);
 	base = o->output != NULL ? xstrdup(o->output) : xstrdup(own);
 	t.dir = path_join(base, "report");
 	t.own = own;

@@ -18,10 +18,7 @@
 char *
 store_db_path(const char *path)
 {
-	struct stat sb;
-
-	return stat(path, &sb) == 0 && S_ISDIR(sb.st_mode) ? path_join(path, STORE_FILE)
-							   : xstrdup(path);
+	return file_is_dir(path) ? path_join(path, STORE_FILE) : xstrdup(path);
 }
 
 static int

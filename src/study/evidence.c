@@ -1,16 +1,10 @@
 /* Pure: what speaks for a finding. */
 #include "survey/buf.h"
 #include "survey/finding.h"
+#include "survey/hex.h"
 #include "survey/study.h"
 
 #define PARTNERS 8 /* that are named */
-
-static void
-put_fingerprint(const struct study_key *k, struct buf *out)
-{
-	for (size_t i = 0; i < sizeof(k->fp); i++)
-		buf_printf(out, "%02x", k->fp[i]);
-}
 
 static void
 put_list(const struct findings *all, const struct finding *f, struct buf *out)
@@ -47,7 +41,7 @@ study_evidence(const struct study *st, size_t number, struct buf *out)
 			if (key == f->key)
 				continue;
 			buf_adds(out, named++ == 0 ? " Partners: " : ", ");
-			put_fingerprint(&st->keys[key], out);
+			hex_add(out, st->keys[key].fp, KEY_LEN);
 		}
 	}
 	if (partners > named)
