@@ -112,6 +112,7 @@ struct host {
 const char *host_name_key(const struct host_name *n, char key[static HOST_KEY_SIZE]);
 /* "no-key", "wrong-country", "no-country" */
 const char *host_out_name(enum host_out out);
+extern const char *const host_out_words[HOST_NOUTS]; /* all of them; "" for OUT_NONE */
 
 /*
  * Building.  The arrays grow in the arena a, or on the heap when it is NULL

@@ -41,6 +41,11 @@ struct octets {
 	size_t len;
 };
 
+/* A big-endian number without its leading zeros. */
+struct octets octets_minimal(struct octets number);
+/* How many bits such a minimal number has; 0 for 0. */
+size_t octets_bits(struct octets minimal);
+
 struct public_key {
 	enum public_type type;
 	uint32_t bits; /* of the modulus, the field or the prime; 0 unknown */
@@ -66,7 +71,9 @@ bool public_key_spki(struct octets certificate, struct octets *spki);
 
 /* "rsa", "ec", "ed25519", "ed448", "dsa", "unknown" */
 const char *public_type_name(enum public_type type);
+extern const char *const public_type_words[NPUBLIC_TYPES];
 /* "ok", "absent", "mismatch", "malformed" */
 const char *public_result_name(enum public_result result);
+extern const char *const public_result_words[NPUBLIC_RESULTS];
 
 #endif

@@ -71,5 +71,6 @@ void verdict_host(struct verdict *v, const struct answers *t, const struct ip *i
 
 const char *name_verdict_name(enum name_verdict verdict);
 const char *host_verdict_name(enum host_verdict verdict);
+extern const char *const host_verdict_words[HOST_NVERDICTS];
 
 #endif

@@ -30,12 +30,12 @@ host_name_key(const struct host_name *n, char key[static HOST_KEY_SIZE])
 	return key;
 }
 
+const char *const host_out_words[HOST_NOUTS] = { "", "no-key", "wrong-country", "no-country" };
+
 const char *
 host_out_name(enum host_out out)
 {
-	static const char *const name[HOST_NOUTS] = { "", "no-key", "wrong-country", "no-country" };
-
-	return name[out];
+	return host_out_words[out];
 }
 
 static int

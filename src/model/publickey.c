@@ -76,22 +76,21 @@ static const struct edwards {
 };
 #define NEDWARDS (sizeof(edwards) / sizeof(edwards[0]))
 
+const char *const public_type_words[NPUBLIC_TYPES] = { "unknown", "rsa", "ec", "ed25519", "ed448",
+	"dsa" };
+const char *const public_result_words[NPUBLIC_RESULTS] = { "ok", "absent", "mismatch",
+	"malformed" };
+
 const char *
 public_type_name(enum public_type type)
 {
-	static const char *const name[NPUBLIC_TYPES] = { "unknown", "rsa", "ec", "ed25519", "ed448",
-		"dsa" };
-
-	return name[type];
+	return public_type_words[type];
 }
 
 const char *
 public_result_name(enum public_result result)
 {
-	static const char *const name[NPUBLIC_RESULTS] = { "ok", "absent", "mismatch",
-		"malformed" };
-
-	return name[result];
+	return public_result_words[result];
 }
 
 /* ---- octets ---- */
@@ -108,9 +107,8 @@ equal(struct octets a, struct octets b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
-/* Without leading zeros. */
-static struct octets
-minimal(struct octets o)
+struct octets
+octets_minimal(struct octets o)
 {
 	while (o.len > 0 && o.data[0] == 0) {
 		o.data++;
@@ -119,10 +117,10 @@ minimal(struct octets o)
 	return o;
 }
 
-static uint32_t
-bit_length(struct octets minimal)
+size_t
+octets_bits(struct octets minimal)
 {
-	uint32_t bits = (uint32_t)minimal.len * 8;
+	size_t bits = minimal.len * 8;
 
 	if (minimal.len == 0)
 		return 0;
@@ -279,7 +277,7 @@ static void
 put_rsa(struct decode *d, struct octets n, struct octets e)
 {
 	*d->out = (struct public_key){
-		.type = PUBLIC_RSA, .bits = bit_length(n), .modulus = n, .exponent = e
+		.type = PUBLIC_RSA, .bits = (uint32_t)octets_bits(n), .modulus = n, .exponent = e
 	};
 }
 
@@ -292,7 +290,7 @@ decode_rsa(struct decode *d, const struct host_public *given)
 
 	if (!decode_base64(given->modulus, d->a, &n) || !decode_decimal(given->exponent, d->a, &e))
 		return PUBLIC_MALFORMED;
-	n = minimal(n);
+	n = octets_minimal(n);
 	if (n.len == 0)
 		return PUBLIC_MALFORMED;
 	if (d->kind == KEY_SSH_HOST) {
@@ -453,7 +451,7 @@ der_read_unsigned(struct octets *from, struct octets *n)
 {
 	if (!der_read(from, DER_INTEGER, n, NULL) || n->len == 0 || (n->data[0] & 0x80) != 0)
 		return false;
-	*n = minimal(*n);
+	*n = octets_minimal(*n);
 	return true;
 }
 
@@ -517,7 +515,7 @@ static enum public_result
 read_dsa(struct decode *d, struct octets p, struct octets q, struct octets g, struct octets y)
 {
 	*d->out = (struct public_key){ .type = PUBLIC_DSA,
-		.bits = bit_length(p),
+		.bits = (uint32_t)octets_bits(p),
 		.modulus = p,
 		.exponent = q,
 		.point = y,
@@ -594,7 +592,7 @@ ssh_read_unsigned(struct octets *from, struct octets *n)
 {
 	if (!ssh_read(from, n) || (n->len > 0 && (n->data[0] & 0x80) != 0))
 		return false;
-	*n = minimal(*n);
+	*n = octets_minimal(*n);
 	return true;
 }
 

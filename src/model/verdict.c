@@ -13,7 +13,7 @@ static const char *const name_words[NAME_NVERDICTS] = {
 	[NAME_UNKNOWN] = "unknown",
 };
 
-static const char *const host_words[HOST_NVERDICTS] = {
+const char *const host_verdict_words[HOST_NVERDICTS] = {
 	[HOST_GOOD] = "good",
 	[HOST_BAD] = "bad",
 	[HOST_UNKNOWN] = "unknown",
@@ -29,7 +29,7 @@ name_verdict_name(enum name_verdict verdict)
 const char *
 host_verdict_name(enum host_verdict verdict)
 {
-	return host_words[verdict];
+	return host_verdict_words[verdict];
 }
 
 void

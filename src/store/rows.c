@@ -173,30 +173,10 @@ static int
 word_of(const char *const *words, int n, const char *t, size_t len)
 {
 	for (int i = 0; i < n; i++) {
-		if (words[i] != NULL && strlen(words[i]) == len && memcmp(words[i], t, len) == 0)
+		if (strlen(words[i]) == len && memcmp(words[i], t, len) == 0)
 			return i;
 	}
 	return -1;
-}
-
-static int
-out_of(const char *t, size_t len)
-{
-	static const char *words[HOST_NOUTS];
-
-	for (int i = OUT_NONE + 1; i < HOST_NOUTS; i++)
-		words[i] = host_out_name((enum host_out)i);
-	return word_of(words, HOST_NOUTS, t, len);
-}
-
-static int
-host_verdict_of(const char *t, size_t len)
-{
-	const char *words[HOST_NVERDICTS];
-
-	for (int i = 0; i < HOST_NVERDICTS; i++)
-		words[i] = host_verdict_name((enum host_verdict)i);
-	return word_of(words, HOST_NVERDICTS, t, len);
 }
 
 /* Hosts of one cluster belong together, whatever their keys say. */
@@ -243,11 +223,11 @@ read_host(struct reading *r, sqlite3_stmt *s)
 	h->time = column_time(s, 8);
 	t = column_text(s, 9, &len);
 	if (len > 0) {
-		v = out_of(t, len);
+		v = word_of(host_out_words, HOST_NOUTS, t, len);
 		h->out = (uint8_t)(v > 0 ? v : OUT_NO_KEY);
 	}
 	t = column_text(s, 11, &len);
-	v = host_verdict_of(t, len);
+	v = word_of(host_verdict_words, HOST_NVERDICTS, t, len);
 	h->verdict = (uint8_t)(v >= 0 ? v : HOST_NONE);
 	h->rdns = text_number(r, s, 12);
 	h->ptr = ids_find(&r->answers, sqlite3_column_int64(s, 13));
@@ -259,26 +239,6 @@ read_host(struct reading *r, sqlite3_stmt *s)
 	if (sqlite3_column_int64(s, 14) > 0)
 		h->run = column_u32(s, 14) - 1;
 	join_cluster(r, sqlite3_column_int64(s, 10), number);
-}
-
-static int
-public_result_of(const char *t, size_t len)
-{
-	const char *words[NPUBLIC_RESULTS];
-
-	for (int i = 0; i < NPUBLIC_RESULTS; i++)
-		words[i] = public_result_name((enum public_result)i);
-	return word_of(words, NPUBLIC_RESULTS, t, len);
-}
-
-static int
-public_type_of(const char *t, size_t len)
-{
-	const char *words[NPUBLIC_TYPES];
-
-	for (int i = 0; i < NPUBLIC_TYPES; i++)
-		words[i] = public_type_name((enum public_type)i);
-	return word_of(words, NPUBLIC_TYPES, t, len);
 }
 
 void
@@ -302,10 +262,10 @@ read_key(struct reading *r, sqlite3_stmt *s)
 	}
 	k = study_builder_key_facts(r->b, number);
 	t = column_text(s, 3, &len);
-	v = public_result_of(t, len);
+	v = word_of(public_result_words, NPUBLIC_RESULTS, t, len);
 	k->public_key = (uint8_t)(v >= 0 ? v : PUBLIC_ABSENT);
 	t = column_text(s, 4, &len);
-	v = public_type_of(t, len);
+	v = word_of(public_type_words, NPUBLIC_TYPES, t, len);
 	k->type = (uint8_t)(v >= 0 ? v : PUBLIC_UNKNOWN);
 	k->bits = column_u32(s, 5);
 	k->curve = curve;

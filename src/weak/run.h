@@ -67,17 +67,6 @@ run_stopped(const struct weak_run_state *r)
 	return r->o->stop != NULL && *r->o->stop != 0;
 }
 
-/* A number in the fewest bytes. */
-static inline struct octets
-octets_minimal(struct octets b)
-{
-	while (b.len > 0 && b.data[0] == 0) {
-		b.data++;
-		b.len--;
-	}
-	return b;
-}
-
 /*
  * Tables, lists, primes and, for all but fuzzers, the planted keys.  keys, n, o, threads and
  * out are set by the caller.

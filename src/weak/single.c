@@ -13,18 +13,6 @@
 #define CHUNK 64 /* keys that a thread takes at a time */
 #define SMALL_CURVE_BITS 224 /* NIST SP 800-57: 112 bits of strength */
 
-static size_t
-bit_length(struct octets minimal)
-{
-	size_t bits = minimal.len * 8;
-
-	if (minimal.len == 0)
-		return 0;
-	for (unsigned top = minimal.data[0]; (top & 0x80) == 0; top <<= 1)
-		bits--;
-	return bits;
-}
-
 void
 run_find(struct found *f, struct finding finding)
 {
@@ -112,11 +100,11 @@ check_rsa(struct worker *w, uint32_t key, const struct weak_key *k)
 	struct octets n = octets_minimal(k->key.modulus), e = octets_minimal(k->key.exponent);
 	uint32_t kinds;
 
-	if (bit_length(n) < 2) {
+	if (octets_bits(n) < 2) {
 		skip(w, key, FINDING_SKIP_NO_NUMBER);
 		return;
 	}
-	if (bit_length(n) > WEAK_MAX_BITS) {
+	if (octets_bits(n) > WEAK_MAX_BITS) {
 		skip(w, key, FINDING_SKIP_TOO_LONG);
 		return;
 	}
@@ -188,8 +176,8 @@ check_dsa(struct worker *w, uint32_t key, const struct weak_key *k)
 		skip(w, key, FINDING_SKIP_NO_NUMBER);
 		return;
 	}
-	if (bit_length(octets_minimal(k->key.modulus)) > DSA_MAX_BITS ||
-	    bit_length(octets_minimal(k->key.exponent)) > DSA_MAX_ORDER_BITS ||
+	if (octets_bits(octets_minimal(k->key.modulus)) > DSA_MAX_BITS ||
+	    octets_bits(octets_minimal(k->key.exponent)) > DSA_MAX_ORDER_BITS ||
 	    k->key.point.len > k->key.modulus.len || k->key.generator.len > k->key.modulus.len) {
 		skip(w, key, FINDING_SKIP_TOO_LONG);
 		return;
