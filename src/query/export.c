@@ -6,6 +6,7 @@
 #include "survey/command.h"
 #include "survey/escape.h"
 #include "survey/hex.h"
+#include "survey/log.h"
 #include "survey/mem.h"
 
 #include "export.h"
