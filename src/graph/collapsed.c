@@ -138,7 +138,7 @@ ports_of(const struct collapse *x, const struct group *g)
 }
 
 static void
-group_tip(struct draw_node *n, const struct collapse *x, const struct group *g)
+group_tip(struct draw_node *n, const struct collapse *x, const struct group *g, uint32_t nweak)
 {
 	struct buf tip;
 
@@ -148,6 +148,9 @@ group_tip(struct draw_node *n, const struct collapse *x, const struct group *g)
 		buf_adds(&tip, "several ASes");
 	else
 		drawing_as_name(&tip, x->st, g->as, 60);
+	if (nweak > 0)
+		buf_printf(&tip, "\n%u of them %s a weak key of %s own", nweak,
+		    text_noun(nweak, "shows", "show"), text_noun(nweak, "its", "their"));
 	for (uint32_t i = 0; i < g->nhosts && i < TIP_HOSTS; i++) {
 		buf_adds(&tip, "\n");
 		drawing_ip(&tip, x->st, collapse_host(x, x->order[g->order0 + i]));
@@ -162,6 +165,7 @@ static void
 draw_group(struct drawing *d, const struct collapse *x, struct group *g, uint32_t largest)
 {
 	struct draw_node *n = drawing_node(d, NODE_GROUP);
+	uint32_t nweak = 0;
 	struct buf tip;
 
 	g->node = (uint32_t)d->nnodes - 1;
@@ -173,8 +177,8 @@ draw_group(struct drawing *d, const struct collapse *x, struct group *g, uint32_
 	if (g->nhosts == 1 && drawing_others(x->st, n))
 		return;
 	for (uint32_t i = 0; i < g->nhosts; i++)
-		n->weak |= drawing_is_weak(
-		    d, x->st, collapse_host(x, x->order[g->order0 + i]), true);
+		nweak += drawing_is_weak(d, x->st, collapse_host(x, x->order[g->order0 + i]), true);
+	n->weak = nweak > 0;
 	if (x->step->hosts_each)
 		snprintf(n->label, sizeof(n->label), "%u", x->order[g->order0] + 1);
 	else if (!x->step->port_groups && has_twin(x, g))
@@ -183,7 +187,7 @@ draw_group(struct drawing *d, const struct collapse *x, struct group *g, uint32_
 		drawing_name_grey(d, x->st, n);
 	if (g->nhosts > 1) {
 		count_label(n, g->nhosts);
-		group_tip(n, x, g);
+		group_tip(n, x, g, nweak);
 		return;
 	}
 	buf_init(&tip);

@@ -116,13 +116,15 @@ symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 	struct as_style grey = { 0xf2f2f2, 0x888888, 1, { 3, 1.5 } };
 	struct as_style of_several = palette_mixed(), not_named = palette_others();
 	bool keys = false, weak_keys = false, weak = false, several = false, rest = false,
-	     rest_keys = false, mixed = false, others = false;
+	     rest_keys = false, mixed = false, others = false, weak_several = false;
 	struct shape *p;
 
 	for (size_t i = 0; i < d->nnodes; i++) {
 		keys |= d->nodes[i].kind == NODE_KEY && !d->nodes[i].weak;
 		weak_keys |= d->nodes[i].kind == NODE_KEY && d->nodes[i].weak;
 		weak |= d->nodes[i].kind != NODE_KEY && d->nodes[i].weak;
+		weak_several |= d->nodes[i].kind == NODE_GROUP && d->nodes[i].weak &&
+				d->nodes[i].nhosts > 1;
 		several |= d->nodes[i].kind == NODE_GROUP && d->nodes[i].nhosts > 1;
 		rest |= d->nodes[i].kind == NODE_REST && d->nodes[i].nhosts > 0;
 		rest_keys |= d->nodes[i].kind == NODE_REST && d->nodes[i].nhosts == 0;
@@ -146,7 +148,9 @@ symbol_rows(struct picture *s, const struct drawing *d, double x, double y)
 	if (weak) {
 		foot_weak_mark(s, x + 17, y - 3.4);
 		picture_text(s, x + 42, y, 9.5, INK,
-		    d->level == DRAW_CLASSIC ? "shows a weak key" : "shows a weak key of its own");
+		    d->level == DRAW_CLASSIC ? "shows a weak key"
+		    : weak_several	     ? "a host in it shows a weak key of its own"
+					     : "shows a weak key of its own");
 		y += ROW;
 	}
 	if (several)

@@ -97,17 +97,14 @@ chart_bars(struct picture *p, const struct table *t, const char *title, size_t m
 {
 	size_t n = t->nrows < max ? t->nrows : max;
 	double room = 0, y, x0, full;
-	uint64_t most = 0, rest = 0;
+	uint64_t most = 0;
 	struct buf b;
 
 	*p = (struct picture){ 0 };
-	for (size_t i = 0; i < t->nrows; i++) {
+	for (size_t i = 0; i < n; i++) {
 		uint64_t total = row_total(&t->rows[i]);
 
-		if (i >= n)
-			rest += total;
-		else if (total > most)
-			most = total;
+		most = total > most ? total : most;
 	}
 	if (most == 0)
 		return false;
@@ -134,10 +131,10 @@ chart_bars(struct picture *p, const struct table *t, const char *title, size_t m
 		picture_text(p, x0 + w + 6, y + BAR - 4, 9.5, PICTURE_SOFT, b.data);
 		y += BAR_STEP;
 	}
-	if (rest > 0) {
+	/* No sum of them: what is in one row may be in another, too. */
+	if (n < t->nrows) {
 		buf_clear(&b);
-		buf_printf(&b, "%zu further rows with ", t->nrows - n);
-		text_count(&b, rest);
+		text_counted(&b, t->nrows - n, "further row", "further rows");
 		picture_text(p, x0, y + 8, 9, PICTURE_SOFT, b.data);
 		y += BAR_STEP - 4;
 	}

@@ -836,6 +836,46 @@ test_weak_keys_are_marked(void **state)
 	study_free(st);
 }
 
+/* Of hosts that are one node, it is told how many show a weak key of their own. */
+static void
+test_weak_hosts_of_a_group_are_counted(void **state)
+{
+	struct study_builder *b = study_builder_new();
+	bool weak[4] = { false };
+	struct draw_colours colours;
+	struct study *st;
+	struct drawing d;
+	int marked = 0, own = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t h = add_host(b, i, 64500, "A");
+
+		add_key(b, h, 25, "shared", 0);
+		add_key(b, h, 443, "own", i);
+	}
+	st = finish(b);
+	assert_int_equal(st->nkeys, 4);
+	for (uint32_t i = 0; i < st->nkeys; i++)
+		weak[i] = st->keys[i].nhosts == 1 && own++ < 2;
+	draw_colours_init(&colours, st);
+	colours.weak = weak;
+	drawing_init(&d, st, &colours, 0, DRAW_COLLAPSED);
+	for (size_t i = 0; i < d.nnodes; i++) {
+		if (d.nodes[i].kind != NODE_GROUP)
+			continue;
+		assert_true(d.nodes[i].weak);
+		assert_non_null(
+		    strstr(d.nodes[i].tip, "\n2 of them show a weak key of their own\n"));
+		marked++;
+	}
+	assert_int_equal(marked, 1);
+	drawing_fini(&d);
+	colours.weak = NULL;
+	draw_colours_fini(&colours);
+	study_free(st);
+}
+
 int
 main(void)
 {
@@ -861,6 +901,7 @@ main(void)
 		cmocka_unit_test(test_greys_are_named),
 		cmocka_unit_test(test_note_on_pairs_of_ports),
 		cmocka_unit_test(test_weak_keys_are_marked),
+		cmocka_unit_test(test_weak_hosts_of_a_group_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
