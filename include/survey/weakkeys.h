@@ -14,6 +14,7 @@ struct argv;
 
 struct weak_request {
 	const char *path; /* a run directory, or an analyze -o directory */
+	const char *name; /* of the directory in messages; NULL: path */
 	const char *command; /* for messages: "weak" */
 	bool locked; /* the caller holds its lock */
 	unsigned threads; /* 0: one a processor */

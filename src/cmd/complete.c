@@ -23,6 +23,7 @@
 #include "survey/foreign.h"
 #include "survey/mem.h"
 #include "survey/store.h"
+#include "survey/text.h"
 
 #include "commands.h"
 
@@ -101,7 +102,7 @@ offer_cluster(const struct completion *k, unsigned long long id, unsigned long l
 	char number[32], meaning[32];
 
 	snprintf(number, sizeof(number), "%llu", id);
-	snprintf(meaning, sizeof(meaning), "%llu hosts", size);
+	snprintf(meaning, sizeof(meaning), "%llu %s", size, text_noun(size, "host", "hosts"));
 	offer_item(k, number, meaning);
 }
 

@@ -70,17 +70,18 @@ output_counts_json(struct jsonw *w, const struct study *st, const struct output_
 void
 output_counts_log(const struct study *st, const struct output_counts *c)
 {
-	log_info("%u hosts: %llu take part, %llu without a key, %llu outside the country, %llu of "
+	log_info("%u %s: %llu %s part, %llu without a key, %llu outside the country, %llu of "
 		 "unknown country",
-	    st->nhosts, (unsigned long long)c->hosts[OUT_NONE],
+	    st->nhosts, text_noun(st->nhosts, "host", "hosts"),
+	    (unsigned long long)c->hosts[OUT_NONE], text_noun(c->hosts[OUT_NONE], "takes", "take"),
 	    (unsigned long long)c->hosts[OUT_NO_KEY],
 	    (unsigned long long)c->hosts[OUT_WRONG_COUNTRY],
 	    (unsigned long long)c->hosts[OUT_NO_COUNTRY]);
-	log_info("%llu %s; %u %s with %u hosts; names: %llu %s good, %llu bad, %llu unknown, "
+	log_info("%llu %s; %u %s with %u %s; names: %llu %s good, %llu bad, %llu unknown, "
 		 "%llu without one",
 	    (unsigned long long)c->keys, text_noun(c->keys, "key", "keys"), st->nclusters,
 	    text_noun(st->nclusters, "cluster", "clusters"), st->nmembers,
-	    (unsigned long long)c->verdicts[HOST_GOOD],
+	    text_noun(st->nmembers, "host", "hosts"), (unsigned long long)c->verdicts[HOST_GOOD],
 	    text_noun(c->verdicts[HOST_GOOD], "host", "hosts"),
 	    (unsigned long long)c->verdicts[HOST_BAD],
 	    (unsigned long long)c->verdicts[HOST_UNKNOWN],

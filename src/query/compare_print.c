@@ -257,8 +257,8 @@ text_ids(
 	if (l->n == 0)
 		buf_adds(out, "–");
 	for (size_t i = 0; i < l->n && i < SHOWN; i++) {
-		buf_printf(out, "%s%u (%u hosts", i > 0 ? ", " : "", st->clusters[l->v[i]].id,
-		    st->clusters[l->v[i]].hosts.n);
+		buf_printf(out, "%s%u (", i > 0 ? ", " : "", st->clusters[l->v[i]].id);
+		text_counted(out, st->clusters[l->v[i]].hosts.n, "host", "hosts");
 		if (x != NULL && x->of_cluster[l->v[i]] > 0) {
 			buf_adds(out, ", ");
 			impact_text(out, x->of_cluster[l->v[i]]);

@@ -498,8 +498,9 @@ find_text_host(struct finding *f, size_t run, int64_t host)
 	else if (sqlite3_column_type(s, 5) == SQLITE_NULL)
 		buf_adds(out, "  in no cluster: nobody else shows a key of it\n");
 	else
-		buf_printf(out, "  cluster %lld of %lld hosts; shares keys with %lld of them\n",
+		buf_printf(out, "  cluster %lld of %lld %s; shares keys with %lld of them\n",
 		    (long long)sqlite3_column_int64(s, 5), (long long)sqlite3_column_int64(s, 6),
+		    text_noun((unsigned long long)sqlite3_column_int64(s, 6), "host", "hosts"),
 		    (long long)sqlite3_column_int64(s, 7));
 	if (f->o->runs->n > 1 && sqlite3_column_type(s, 5) != SQLITE_NULL) {
 		const struct query_run *since = clustered_since(f, run, text_of(s, 0));

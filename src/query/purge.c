@@ -221,6 +221,7 @@ make_derived(struct purge *p)
 
 	if (p->had_weak) {
 		weak.path = p->made;
+		weak.name = p->dir;
 		weak.locked = true;
 		weak.stop = p->o->stop;
 		rc = weak_rundir(&weak);

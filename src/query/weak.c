@@ -318,6 +318,7 @@ report(const struct weak_job *j)
 {
 	const struct findings *all = j->st->findings;
 	uint64_t count[FINDING_NSEVERITIES] = { 0 };
+	const char *name = j->o->name != NULL ? j->o->name : j->o->path;
 	struct buf b;
 
 	for (size_t i = 0; i < all->nfindings; i++)
@@ -330,9 +331,9 @@ report(const struct weak_job *j)
 	buf_printf(&b, " %s", text_noun(all->nfindings, "finding", "findings"));
 	tell_unchecked(all, &b);
 	if (count[FINDING_CRITICAL] + count[FINDING_HIGH] > 0)
-		log_warn("%s (%s/%s)", b.data, j->o->path, FINDINGS_FILE);
+		log_warn("%s (%s/%s)", b.data, name, FINDINGS_FILE);
 	else
-		log_info("%s (%s/%s)", b.data, j->o->path, FINDINGS_FILE);
+		log_info("%s (%s/%s)", b.data, name, FINDINGS_FILE);
 	buf_fini(&b);
 	if (j->o->costs)
 		report_costs(&j->costs);

@@ -168,6 +168,7 @@ put_picture(const char *graphs, const struct study *st, uint32_t cluster, const 
 {
 	uint32_t id = st->clusters[cluster].id;
 	char *path = xasprintf("%s/cluster-%u.svg", graphs, id);
+	uint32_t nhosts = st->clusters[cluster].hosts.n;
 	size_t len = 0;
 	char *svg = file_read(path, PICTURE_MAX, &len);
 
@@ -176,9 +177,9 @@ put_picture(const char *graphs, const struct study *st, uint32_t cluster, const 
 	    picture_svg_is(svg, len, study_cluster_digest(st, cluster))) {
 		*room -= len;
 		buf_printf(b,
-		    "<img alt=\"Cluster %u, %u hosts\" loading=\"lazy\" "
+		    "<img alt=\"Cluster %u, %u %s\" loading=\"lazy\" "
 		    "src=\"data:image/svg+xml;base64,",
-		    id, st->clusters[cluster].hosts.n);
+		    id, nhosts, text_noun(nhosts, "host", "hosts"));
 		put_svg(svg, len, b);
 		buf_adds(b, "\">");
 	} else {
@@ -186,8 +187,8 @@ put_picture(const char *graphs, const struct study *st, uint32_t cluster, const 
 	}
 	buf_adds(b, "<figcaption>");
 	page_text(b, run, NAME_CHARS);
-	buf_printf(
-	    b, ": cluster %u, %u hosts</figcaption></figure>\n", id, st->clusters[cluster].hosts.n);
+	buf_printf(b, ": cluster %u, %u %s</figcaption></figure>\n", id, nhosts,
+	    text_noun(nhosts, "host", "hosts"));
 	free(svg);
 	free(path);
 }

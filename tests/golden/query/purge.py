@@ -182,6 +182,7 @@ def test_host(tmp):
     said = survey("purge", folder, "--host", "192.0.2.7,2001:db8::7", "--host", "192.0.2.99/32", "--why", "asked for it")
     equal("traces", search(folder, TRACES), {})
     equal("what others have is there", sorted(search(folder, STAY)), sorted(STAY))
+    equal("the directory that is gone is not named", (".purge-" in said, f"({folder}/weak.json)" in said), (False, True))
     has("the copy and the notes are named", said, "run-copy", "1 file that survey did not make stays as it was")
     equal("notes", (folder / "notes.txt").read_text(), "mine\n")
     run = json.loads((folder / "run.json").read_text())
