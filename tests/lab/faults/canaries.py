@@ -178,20 +178,26 @@ def middle():
         os.waitpid(canaries, 0)
 
 
+def ended(record):
+    """How port 25 of a record ended; None where it was not asked, as in the second pass of other ports."""
+    port = record.get("p25")
+    return port["data"]["smtp"]["status"] if isinstance(port, dict) else port
+
+
 def unheard(run):
-    """Hosts by their last line, and those of them for which nobody answered on port 25."""
+    """Hosts, and those of them for which nobody answered when port 25 was asked last."""
     path = run.dir / "records.fresh"
     lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-    last = {r["ip"]: r["p25"]["data"]["smtp"]["status"] for r in map(json.loads, lines)}
-    return sorted(last), sorted(ip for ip, ended in last.items() if ended == "connection-timeout")
+    last = {r["ip"]: ended(r) for r in map(json.loads, lines) if ended(r) is not None}
+    return sorted(last), sorted(ip for ip, how in last.items() if how == "connection-timeout")
 
 
 def tail(stop=False):
     """Port 25 is filtered while the last hosts are asked: the run does not end before they are asked again."""
     canaries = in_tgt(greet)
     try:
-        with Run(scan={"mode": "list", "canaries": CANARIES, "canary_interval_s": 3,
-                       "source_ip": "198.19.0.2"}, grab={"second_pass": True}) as run:
+        with Run(scan={"mode": "list", "canaries": CANARIES, "canary_interval_s": 5,
+                       "source_ip": "198.19.0.2"}, grab={"second_pass": True, "rate_hosts": 12}) as run:
             listing = run.top / "list"
             listing.write_text("".join(f"{ip}\n" for ip in TARGETS))
             listing.chmod(0o644)
@@ -213,9 +219,9 @@ def tail(stop=False):
             need(unheard(run) == (TARGETS, []), f"not asked again: {unheard(run)}")
             fine = set()
             for r in run.records():  # the second pass is for those that did not answer when they were repeated
-                ended = r.get("p25", {}).get("data", {}).get("smtp", {}).get("status")
-                need("pass" not in r or ended is None or r["ip"] not in fine, f"asked for nothing: {r['ip']}")
-                (fine.add if ended == "success" else fine.discard)(r["ip"])
+                if ended(r) is not None:
+                    need("pass" not in r or r["ip"] not in fine, f"asked for nothing: {r['ip']}")
+                    (fine.add if ended(r) == "success" else fine.discard)(r["ip"])
             m = run.manifest()
             need(m["state_text"] is None and m["scan"]["canaries"]["pauses"] > 0, f"{m}")
             need(m["stages"]["dns"]["state"] == "done" and m["counts"]["dns_asked"] > 0, "names were left out")
