@@ -70,6 +70,7 @@ struct gather {
 	size_t cap_hosts, cap_parent, cap_slots, cap_facts, cap_names, cap_uses, cap_cut;
 	uint32_t *links; /* by slot: union-find of those linked by a key without a fingerprint */
 	bool any_facts, any_names, all_hosts;
+	bool torn; /* a text was not whole */
 	bool any_pairs,
 	    any_clusters; /* collisions.json and its like: a partner; a cluster's number */
 	uint64_t bad, odd_keys;

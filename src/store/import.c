@@ -120,6 +120,18 @@ unmap(struct mapped *m)
 		munmap((void *)(uintptr_t)m->text, m->len);
 }
 
+/* Who has lost hosts has lost clusters, and may not know it. */
+static int
+refuse_torn(const struct gather *im, const char *path)
+{
+	if (!im->torn)
+		return 0;
+	log_error("%s is not whole: its array does not end, and without the rest there are other "
+		  "clusters",
+	    path);
+	return -1;
+}
+
 /* Read a file of the directory; as map_file(). */
 static int
 read_file(struct gather *im, const char *dir, const char *name,
@@ -129,8 +141,10 @@ read_file(struct gather *im, const char *dir, const char *name,
 	struct mapped m;
 	int rc = map_file(&m, path);
 
-	if (rc == 1)
+	if (rc == 1) {
 		reader(im, m.text, m.len);
+		rc = refuse_torn(im, path) == -1 ? -1 : 1;
+	}
 	unmap(&m);
 	free(path);
 	return rc;
@@ -239,6 +253,8 @@ read_lone(struct gather *im, const char *path)
 	rc = is_collisions(&m, im) ? 0 : -1;
 	if (rc == -1)
 		tell_lone(path, &m, im);
+	else
+		rc = refuse_torn(im, path);
 	unmap(&m);
 	return rc;
 }

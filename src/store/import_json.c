@@ -20,18 +20,19 @@
 #define MAX_ELEMENT ((size_t)1 << 31) /* bytes of one object of a file */
 
 /*
- * Call each() with every object of the JSON array in text, whatever the white
+ * Call each() with every object of the JSON array in text, or of lines, whatever the white
  * space between them; a trailing comma, as old files have it, does not
- * matter.  What is no object or does not parse is counted as bad.  One
- * object is in memory at a time.
+ * matter.  What is no object or does not parse is counted as bad, and im->torn tells that
+ * the text ends within the array or one of its objects.  One object is in memory at a time.
  */
 static void
-each_object(struct gather *im, const char *text, size_t len,
+each_object(struct gather *im, const char *text, size_t len, bool array,
     void (*each)(struct gather *, struct simd_node))
 {
 	struct simd_parser *p = simd_parser_new(MAX_ELEMENT);
 	struct simd_node node;
 	size_t start = 0, depth = 0;
+	bool open = array; /* within the array, or before it */
 
 	for (size_t i = 0; i < len; i++) {
 		switch (text[i]) {
@@ -40,6 +41,11 @@ each_object(struct gather *im, const char *text, size_t len,
 				if (text[i] == '\\')
 					i++;
 			}
+			break;
+		case '[':
+		case ']':
+			if (depth == 0)
+				open = text[i] == '[';
 			break;
 		case '{':
 			if (depth++ == 0)
@@ -57,7 +63,8 @@ each_object(struct gather *im, const char *text, size_t len,
 			break;
 		}
 	}
-	im->bad += depth > 0; /* torn off */
+	im->bad += depth > 0;
+	im->torn |= depth > 0 || open;
 	simd_parser_free(p);
 }
 
@@ -205,7 +212,7 @@ read_cluster(struct gather *im, struct simd_node c)
 void
 gather_clusters(struct gather *im, const char *text, size_t len)
 {
-	each_object(im, text, len, read_cluster);
+	each_object(im, text, len, true, read_cluster);
 }
 
 static bool
@@ -370,7 +377,7 @@ read_verdict(struct gather *im, struct simd_node v)
 void
 gather_verdicts(struct gather *im, const char *text, size_t len)
 {
-	each_object(im, text, len, read_verdict);
+	each_object(im, text, len, false, read_verdict);
 }
 
 /* analysis.pNN */
@@ -452,7 +459,7 @@ read_entry(struct gather *im, struct simd_node e)
 void
 gather_hosts(struct gather *im, const char *text, size_t len)
 {
-	each_object(im, text, len, read_entry);
+	each_object(im, text, len, true, read_entry);
 }
 
 /* Hosts of one number whose pairs were cut are in one cluster. */
@@ -577,11 +584,11 @@ take_links(struct gather *im)
 void
 gather_collisions(struct gather *im, const char *text, size_t len)
 {
-	each_object(im, text, len, read_pairs);
+	each_object(im, text, len, true, read_pairs);
 	if (im->nhosts > UINT32_MAX / NPORTS)
 		return; /* a file of terabytes */
 	im->links = unionfind_new(im->nhosts * NPORTS);
-	each_object(im, text, len, find_links);
+	each_object(im, text, len, true, find_links);
 	take_links(im);
 	free(im->links);
 	im->links = NULL;

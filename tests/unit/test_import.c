@@ -162,10 +162,22 @@ test_torn_file(void **state)
 	struct study *st;
 
 	(void)state;
+	READ(im, gather_clusters, "[{\"id\":1}, {\"note\":\"] }\"}\n]\n");
+	assert_false(im->torn);
+	READ(im, gather_verdicts, "{\"ip\":\"198.18.0.1\"}\n");
+	READ(im, gather_verdicts, "");
+	assert_false(im->torn);
+	READ(im, gather_clusters, "[{\"id\":1},\n");
+	assert_true(im->torn);
+	im->torn = false;
+	READ(im, gather_clusters, "");
+	assert_true(im->torn);
+	im->torn = false;
 	READ(im, gather_clusters, "[{\"id\":1,\"hosts\":[{\"ip\":\"198.18.0.1\"}");
+	assert_true(im->torn);
 	st = finish(im);
 	assert_int_equal(st->nclusters, 0);
-	assert_int_equal(st->bad, 1);
+	assert_int_equal(st->bad, 2); /* a cluster without an id, half a cluster */
 	study_free(st);
 }
 

@@ -66,6 +66,24 @@ def check_compare(tmp, whole, later):
     equal("all hosts", ask("compare", whole, every)["hosts"]["repaired"], ["192.0.2.3"])
 
 
+def check_cut(tmp, whole):
+    """A file that was cut tells other clusters than the whole one, wherever the cut is."""
+    for name in ("collisions.json", "clusters.json", "all-key-fingerprints.json"):
+        text = (whole / name).read_text()
+        between = text.index(",\n", 10) + 2
+        for n in (0, 1, between - 2, between - 1, between, between + 40, len(text) - 2):
+            folder = alone(whole, tmp / f"cut {name} {n}", *([name] if name == "collisions.json" else {name, "clusters.json"}))
+            (folder / name).write_text(text[:n])
+            has(f"{name} cut at {n}", said("stats", folder, status=1), f"{name} is not whole")
+            if name == "collisions.json" and n > between:
+                has(f"{name} cut at {n}", said("stats", folder / name, status=1), f"{name} is not whole")
+    # A comma behind the last one, as files of earlier programs have it, and no newline at the end.
+    for i, end in enumerate((",\n]\n", "\n]", " ]")):
+        folder = alone(whole, tmp / f"whole {i}", "collisions.json")
+        (folder / "collisions.json").write_text((whole / "collisions.json").read_text().rstrip().removesuffix("]").rstrip() + end)
+        survey("stats", folder)
+
+
 def check_copies(tmp, whole):
     kept, plain = tmp / "kept", tmp / "plain"
     survey("graph", whole, "--anonymise", "--keep-as", 64503, "-o", kept, "-f", "dot")
@@ -106,6 +124,7 @@ def main():
         later = run(tmp / "later", hosts | {"192.0.2.3": {"p22": ssh("new")}})
         equal("repaired", ask("compare", whole, later)["hosts"]["repaired"], ["192.0.2.3"])
         check_compare(tmp, whole, later)
+        check_cut(tmp, whole)
         check_find(tmp, whole, check_copies(tmp, whole))
     print("what is not told is not known")
 
