@@ -24,7 +24,11 @@ struct sqlite3;
 struct query_run {
 	char *path;
 	char *name; /* for people: the path's last part */
-	int64_t began; /* of run.json, or TIME_UNKNOWN */
+	/*
+	 * When what it tells was so: the run's begin, else the scan date, the first grab, the
+	 * time of run.json; or TIME_UNKNOWN.
+	 */
+	int64_t began;
 };
 
 struct query_runs {
@@ -34,6 +38,8 @@ struct query_runs {
 
 /* Returns 0, or -1 after a message. */
 int query_runs_add(struct query_runs *r, const char *path);
+/* Put all in order of time, if the time of each is known. */
+void query_runs_sort(struct query_runs *r);
 void query_runs_fini(struct query_runs *r);
 /*
  * The study's tables for SQL, read only; from memory where it has no survey.db.  *lacks is

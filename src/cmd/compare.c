@@ -64,6 +64,11 @@ cmd_compare(int argc, char **argv)
 	if (opt != COMMAND_END)
 		return command_ended(opt);
 	buf_init(&out);
+	if (o.across && (o.output != NULL || o.changed || o.quiet)) {
+		log_error("compare: --across tells what countries have in common, which "
+			  "--output, --changed and --quiet have nothing of");
+		goto out;
+	}
 	if ((o.output != NULL && confine_make(o.output) == -1) ||
 	    query_confine((const char *const *)argv + a.at, (unsigned)(argc - a.at), o.output,
 		no_sandbox) == -1)

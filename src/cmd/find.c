@@ -1,16 +1,21 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "survey/argv.h"
 #include "survey/buf.h"
+#include "survey/lines.h"
 #include "survey/log.h"
 #include "survey/query.h"
 
 #include "confine.h"
 #include "commands.h"
 #include "queries.h"
+
+#define QUERY_MAX ((size_t)1 << 20) /* bytes */
 
 enum { FORMAT, INPUT, NO_SANDBOX };
 
@@ -43,32 +48,36 @@ const struct command command_find = {
 static int
 read_queries(struct argv *q, const char *path)
 {
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	char *line = NULL;
-	size_t cap = 0;
-	int rc = 0;
+	int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	enum lines_got got = LINES_ERROR;
+	struct lines lines;
+	char *line;
+	size_t len;
 
-	if (f == NULL) {
-		log_error("find: %s: %s", path, strerror(errno));
-		return -1;
-	}
-	while (getline(&line, &cap, f) != -1) {
-		size_t len = strcspn(line, "\r\n");
-
+	lines_init(&lines, QUERY_MAX);
+	while (fd != -1 && (got = lines_read(&lines, fd, &line, &len)) != LINES_END) {
+		if (got == LINES_TOO_LONG)
+			errno = EMSGSIZE;
+		if (got != LINES_LINE)
+			break;
 		while (len > 0 && (line[len - 1] == ' ' || line[len - 1] == '\t'))
-			len--;
-		line[len] = '\0';
+			line[--len] = '\0';
 		if (len > 0 && line[0] != '#')
 			argv_add(q, line + strspn(line, " \t"), NULL);
 	}
-	if (ferror(f)) {
+	if (got != LINES_END)
 		log_error("find: %s: %s", path, strerror(errno));
-		rc = -1;
-	}
-	free(line);
-	if (f != stdin)
-		fclose(f);
-	return rc;
+	lines_fini(&lines);
+	if (fd != -1 && fd != STDIN_FILENO)
+		close(fd);
+	return got == LINES_END ? 0 : -1;
+}
+
+/* A variable that is not set would name every host, by a part of its AS's name. */
+static bool
+is_blank(const char *query)
+{
+	return query[strspn(query, " \t\r\n")] == '\0';
 }
 
 static int
@@ -94,8 +103,15 @@ cmd_find(int argc, char **argv)
 	if (opt != COMMAND_END)
 		return command_ended(opt);
 	buf_init(&out);
-	for (unsigned i = 0; i < a.counts[1]; i++)
-		argv_add(&q, argv[argc - (int)a.counts[1] + (int)i], NULL);
+	for (unsigned i = 0; i < a.counts[1]; i++) {
+		const char *query = argv[argc - (int)a.counts[1] + (int)i];
+
+		if (is_blank(query)) {
+			log_error("find: a query is empty");
+			goto out;
+		}
+		argv_add(&q, query, NULL);
+	}
 	if ((input != NULL && read_queries(&q, input) == -1) ||
 	    query_confine((const char *const *)argv + a.at, a.counts[0], NULL, no_sandbox) == -1)
 		goto out;
@@ -107,6 +123,7 @@ cmd_find(int argc, char **argv)
 		log_error("find: nothing to look for; see survey find --help");
 		goto out;
 	}
+	query_runs_sort(&runs);
 	o.runs = &runs;
 	o.queries = (const char *const *)q.v;
 	o.nqueries = q.n;

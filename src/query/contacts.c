@@ -1,16 +1,21 @@
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "survey/csvline.h"
+#include "survey/lines.h"
 #include "survey/mem.h"
 #include "survey/name.h"
 
 #include "contacts.h"
 
 #define CELLS 16 /* of a line */
+#define LINE_MAX_BYTES ((size_t)1 << 20)
 #define LOCAL_MAX 64 /* RFC 5321, 4.5.3.1 */
 #define KEY_SIZE (NAME_SIZE + IP_STRLEN)
 
@@ -200,32 +205,37 @@ take_line(struct contacts *c, char *line, unsigned long number)
 int
 contacts_read(struct contacts *c, const char *path)
 {
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	unsigned long number = 0;
-	char *line = NULL, *copy;
+	int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	enum lines_got got;
+	struct lines lines;
+	char *line, *copy;
 	const char *why;
-	size_t cap = 0;
-	ssize_t len;
-	int rc;
+	size_t len;
+	int saved;
 
-	if (f == NULL)
+	if (fd == -1)
 		return -1;
-	while ((len = getline(&line, &cap, f)) != -1) {
-		number++;
-		if (line[strspn(line, " \t\r\n")] == '\0' || line[0] == '#')
+	lines_init(&lines, LINE_MAX_BYTES);
+	while ((got = lines_read(&lines, fd, &line, &len)) != LINES_END && got != LINES_ERROR) {
+		if (got == LINES_TOO_LONG) {
+			refusals_add(&c->bad, path, lines.number, "", 0, "it is too long");
 			continue;
-		copy = xstrndup(line, strcspn(line, "\r\n"));
-		why = strlen(line) != (size_t)len ? "it holds a NUL byte"
-						  : take_line(c, line, number);
+		}
+		if ((strspn(line, " \t\r") == len) || line[0] == '#')
+			continue;
+		copy = xstrndup(line, strcspn(line, "\r"));
+		why = strlen(line) != len ? "it holds a NUL byte"
+					  : take_line(c, line, lines.number);
 		if (why != NULL)
-			refusals_add(&c->bad, path, number, copy, strlen(copy), why);
+			refusals_add(&c->bad, path, lines.number, copy, strlen(copy), why);
 		free(copy);
 	}
-	rc = ferror(f) ? -1 : 0;
-	free(line);
-	if (f != stdin)
-		fclose(f);
-	return rc;
+	saved = errno;
+	lines_fini(&lines);
+	if (fd != STDIN_FILENO)
+		close(fd);
+	errno = saved;
+	return got == LINES_END ? 0 : -1;
 }
 
 const char *

@@ -97,16 +97,23 @@ static int
 one_query(struct finding *f, const char *text)
 {
 	struct find_hosts hosts = { NULL, 0, 0 };
-	struct find_query q;
+	struct find_query q, second;
 	bool any = false;
 	int rc = 0;
 
 	find_understand(&q, text);
+	second = q;
+	second.kind = q.second;
 	for (size_t run = 0; run < f->o->runs->n; run++) {
+		bool first;
+
 		if ((rc = find_list(f->runs[run].db, &q, &hosts)) == -1)
 			break;
+		first = hosts.n > 0 || !q.has_second;
+		if (!first && (rc = find_list(f->runs[run].db, &second, &hosts)) == -1)
+			break;
 		any = any || hosts.n > 0;
-		one_run(f, run, &q, &hosts);
+		one_run(f, run, first || hosts.n == 0 ? &q : &second, &hosts);
 	}
 	f->nfound += any;
 	free(q.value);

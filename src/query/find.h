@@ -21,6 +21,7 @@ enum find_kind {
 	FIND_CLUSTER,
 	FIND_FINGERPRINT, /* hex of a key, of a certificate, or a serial number as openssl prints it */
 	FIND_SERIAL, /* digits: a serial number, or hex */
+	FIND_ONLY_SERIAL, /* a serial number, no part of a fingerprint */
 	FIND_NAME,
 	FIND_GLOB,
 	FIND_AS_NAME
@@ -29,10 +30,13 @@ enum find_kind {
 struct find_query {
 	const char *text;
 	enum find_kind kind;
+	bool has_second;
+	enum find_kind second; /* what it means in a study in which nothing is of the first kind */
 	struct ip ip;
 	struct cidr cidr;
 	long long number;
 	char *value; /* what the statement looks for */
+	unsigned base; /* of a serial number: 10, 16, or 0 for either */
 };
 
 void find_understand(struct find_query *q, const char *text);

@@ -16,11 +16,12 @@
 
 #include "find.h"
 
+#define FINGERPRINT_DIGITS 8 /* of one, at least */
 #define HEX_DIGITS 64 /* of a fingerprint, and of a serial number in hexadecimal, at most */
 #define SERIAL_DIGITS 80 /* of HEX_DIGITS in decimal: 78 and the NUL */
 
 static const char *const kind_names[] = { "address", "network", "as", "cluster", "key", "serial",
-	"name", "name", "as" };
+	"serial", "name", "name", "as" };
 
 const char *
 find_kind_name(enum find_kind kind)
@@ -30,20 +31,20 @@ find_kind_name(enum find_kind kind)
 
 /* What openssl(1) prints before a number: "sha256 Fingerprint=", "serial=". */
 static const char *
-without_label(const char *s)
+without_label(const char *s, const char *label)
 {
-	static const char *const labels[] = { "sha256 fingerprint=", "serial=" };
-
-	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
-		if (strncasecmp(s, labels[i], strlen(labels[i])) == 0)
-			return s + strlen(labels[i]);
-	}
-	return s;
+	return strncasecmp(s, label, strlen(label)) == 0 ? s + strlen(label) : s;
 }
 
-/* Without the colons of openssl's print; NULL when it is no hex of 8 to 64 digits. */
+static bool
+is_decimal(const char *s)
+{
+	return *s != '\0' && s[strspn(s, "0123456789")] == '\0';
+}
+
+/* Without the colons of openssl's print; NULL when it is no hex of that many to HEX_DIGITS digits. */
 static char *
-fingerprint_digits(const char *s)
+hex_digits(const char *s, size_t least)
 {
 	char digits[HEX_DIGITS + 1];
 	size_t n = 0;
@@ -57,7 +58,39 @@ fingerprint_digits(const char *s)
 			return NULL;
 		digits[n++] = (char)tolower((unsigned char)*s);
 	}
-	return n >= 8 ? xstrndup(digits, n) : NULL;
+	return n >= least ? xstrndup(digits, n) : NULL;
+}
+
+/* A serial number that can be nothing else: behind its label, or too short for a fingerprint. */
+static bool
+serial_parse(struct find_query *q, const char *text)
+{
+	const char *s = without_label(text, "serial=");
+	bool labelled = s != text, hex = strncasecmp(s, "0x", 2) == 0;
+
+	if (!labelled && strlen(hex ? s + 2 : s) >= FINGERPRINT_DIGITS)
+		return false;
+	if (labelled || hex)
+		q->value = hex_digits(s, 1);
+	q->base = hex ? 16 : 0;
+	if (q->value == NULL && is_decimal(s)) {
+		q->value = xstrdup(s);
+		q->base = 10;
+		q->second = FIND_AS_NAME;
+		q->has_second = !labelled;
+	}
+	return q->value != NULL;
+}
+
+/* CA:97:81:12:CA:1B:BD:CA is an address, and a serial number of 8 bytes as openssl prints it. */
+static char *
+eight_bytes(const char *s)
+{
+	for (size_t i = 0; i < 23; i++) {
+		if (i % 3 == 2 ? s[i] != ':' : !isxdigit((unsigned char)s[i]))
+			return NULL;
+	}
+	return s[23] == '\0' ? hex_digits(s, 16) : NULL;
 }
 
 /* "SHA256:…" as ssh-keygen prints it, as hex. */
@@ -159,13 +192,15 @@ reversed_pattern(const char *text)
 void
 find_understand(struct find_query *q, const char *text)
 {
-	const char *number = without_label(text);
 	char normal[NAME_SIZE];
 	long long n;
 
 	*q = (struct find_query){ .text = text, .kind = FIND_AS_NAME };
 	if (address_parse(text, &q->ip)) {
 		q->kind = FIND_ADDRESS;
+		q->value = eight_bytes(text);
+		q->second = FIND_ONLY_SERIAL;
+		q->has_second = q->value != NULL;
 	} else if (network_parse(text, &q->cidr)) {
 		q->kind = FIND_NETWORK;
 	} else if (strncasecmp(text, "cluster:", 8) == 0 && is_number(text + 8, &n)) {
@@ -176,10 +211,13 @@ find_understand(struct find_query *q, const char *text)
 		q->number = n;
 	} else if ((q->value = ssh_digits(text)) != NULL) { /* NOLINT(bugprone-branch-clone) */
 		q->kind = FIND_FINGERPRINT;
-	} else if (strlen(text) >= 8 && strspn(text, "0123456789") == strlen(text)) {
+	} else if (serial_parse(q, text)) {
+		q->kind = FIND_ONLY_SERIAL;
+	} else if (is_decimal(text)) {
 		q->kind = FIND_SERIAL;
 		q->value = xstrdup(text);
-	} else if ((q->value = fingerprint_digits(number)) != NULL) {
+	} else if ((q->value = hex_digits(
+			without_label(text, "sha256 fingerprint="), FINGERPRINT_DIGITS)) != NULL) {
 		q->kind = FIND_FINGERPRINT;
 	} else if (strpbrk(text, "*?") != NULL) {
 		q->kind = FIND_GLOB;
@@ -191,13 +229,16 @@ find_understand(struct find_query *q, const char *text)
 	}
 }
 
+#define SERIAL_HOSTS                                                                \
+	" p.host FROM certs c JOIN host_ports p ON p.key = c.key AND p.cert = c.id" \
+	" WHERE c.serial IN (:serial, :decimal) ORDER BY 1"
+
 #define KEY_HOSTS                                                                                \
 	"SELECT host FROM host_ports WHERE key IN"                                               \
 	" (SELECT id FROM keys WHERE fp >= :value AND fp < :above)"                              \
 	" UNION SELECT p.host FROM certs c JOIN host_ports p ON p.key = c.key AND p.cert = c.id" \
 	" WHERE c.sha256 >= :value AND c.sha256 < :above"                                        \
-	" UNION SELECT p.host FROM certs c JOIN host_ports p ON p.key = c.key AND p.cert = c.id" \
-	" WHERE c.serial IN (:serial, :value) ORDER BY 1"
+	" UNION SELECT" SERIAL_HOSTS
 
 #define NAME_HOSTS "name_texts t JOIN host_names n ON n.name = t.id WHERE"
 
@@ -208,6 +249,7 @@ static const char *const statements[] = {
 	[FIND_CLUSTER] = "SELECT id FROM hosts WHERE cluster = :number ORDER BY id",
 	[FIND_FINGERPRINT] = KEY_HOSTS,
 	[FIND_SERIAL] = KEY_HOSTS,
+	[FIND_ONLY_SERIAL] = "SELECT DISTINCT" SERIAL_HOSTS,
 	[FIND_NAME] = "SELECT DISTINCT host FROM " NAME_HOSTS " t.reversed = :value ORDER BY 1",
 	/* A certificate's own "*.example.ie" stands as example.ie among the reversed names. */
 	[FIND_GLOB] = "SELECT host FROM " NAME_HOSTS " t.reversed GLOB :value"
@@ -393,10 +435,24 @@ base_of_pattern(const struct find_query *q)
 	return reversed(q->text + 2);
 }
 
+/* A serial number in one base or both; what is not bound is NULL, which equals nothing. */
+static void
+bind_serial(sqlite3_stmt *s, const struct find_query *q)
+{
+	char serial[SERIAL_DIGITS];
+
+	if (q->base != 16)
+		bind_text(s, ":decimal", q->value);
+	if (q->base != 10 && strlen(q->value) <= HEX_DIGITS) {
+		decimal_of_hex(q->value, serial);
+		bind_text(s, ":serial", serial);
+	}
+}
+
 static void
 bind_values(sqlite3_stmt *s, const struct find_query *q)
 {
-	char ip[IP_STRLEN], serial[SERIAL_DIGITS], *text;
+	char ip[IP_STRLEN], *text;
 
 	switch (q->kind) {
 	case FIND_ADDRESS:
@@ -412,10 +468,10 @@ bind_values(sqlite3_stmt *s, const struct find_query *q)
 		text = xasprintf("%sg", q->value); /* behind all other digits */
 		bind_text(s, ":above", text);
 		free(text);
-		if (strlen(q->value) <= HEX_DIGITS) { /* else NULL, which equals nothing */
-			decimal_of_hex(q->value, serial);
-			bind_text(s, ":serial", serial);
-		}
+		bind_serial(s, q);
+		break;
+	case FIND_ONLY_SERIAL:
+		bind_serial(s, q);
 		break;
 	case FIND_GLOB:
 		bind_text(s, ":value", q->value);

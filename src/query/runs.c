@@ -36,15 +36,52 @@ last_part(const char *path)
 	return xstrndup(path + start, end - start);
 }
 
+/* The one value of a statement as a time. */
+static int64_t
+ask_time(sqlite3 *db, const char *sql)
+{
+	int64_t t = TIME_UNKNOWN;
+	sqlite3_stmt *s = NULL;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) == SQLITE_TEXT)
+		t = time_parse(
+		    (const char *)sqlite3_column_text(s, 0), (size_t)sqlite3_column_bytes(s, 0));
+	sqlite3_finalize(s);
+	return t;
+}
+
+/* What survey.db knows of it: records may be analysed years after they were made. */
+static int64_t
+began_of_store(const char *path)
+{
+	static const char *const statements[] = { "SELECT min(began) FROM runs",
+		"SELECT min(scan_date) FROM runs", "SELECT min(time) FROM host_ports",
+		"SELECT min(time) FROM hosts" };
+	int64_t began = TIME_UNKNOWN;
+	char *error = NULL;
+	sqlite3 *db;
+
+	if (!store_is_there(path) || (db = store_open(path, &error)) == NULL) {
+		free(error);
+		return TIME_UNKNOWN;
+	}
+	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]) && began == TIME_UNKNOWN;
+	     i++)
+		began = ask_time(db, statements[i]);
+	sqlite3_close(db);
+	return began;
+}
+
 static void
 add_one(struct query_runs *r, const char *path)
 {
 	struct query_run run = {
-		.path = xstrdup(path), .name = last_part(path), .began = TIME_UNKNOWN
+		.path = xstrdup(path), .name = last_part(path), .began = began_of_store(path)
 	};
 	struct manifest m;
 
-	if (manifest_read(&m, path) == 0) {
+	if (run.began == TIME_UNKNOWN && manifest_read(&m, path) == 0) {
 		run.began = m.created != 0 ? m.created : TIME_UNKNOWN;
 		manifest_fini(&m);
 	}
@@ -67,6 +104,17 @@ by_time(const void *pa, const void *pb)
 	if (a->began != b->began)
 		return a->began < b->began ? -1 : 1;
 	return strcmp(a->path, b->path);
+}
+
+void
+query_runs_sort(struct query_runs *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->v[i].began == TIME_UNKNOWN)
+			return;
+	}
+	if (r->n > 1)
+		qsort(r->v, r->n, sizeof(*r->v), by_time);
 }
 
 /* Is a survey at work there, or is one to go on?  Results that no survey made are finished. */

@@ -714,7 +714,7 @@ def test_contacts(tmp):
     equal("letters", {p.parent.name: mail(p)["To"] for p in out.glob("*/letter.txt")},
           {"AS64501": "noc@one.example, abuse@one.example", "AS64502": "wide@example.ie", "AS64503": "wide@example.ie", "no-as": None})
     check("example" not in (r / "notified.ndjson").read_text(encoding="utf-8"), "addresses of people among the notes")
-    file.write_text("example.net,hostmaster@example.net\n", encoding="utf-8")
+    file.write_text("\ufeffexample.net,hostmaster@example.net\r\n", encoding="utf-8", newline="")
     survey("notify", r, "-o", out, "--contacts", file, "--draft")
     equal("by domain", {e["source.ip"] for p in out.glob("*/events.csv") for e in rows(p) if e["source.abuse_contact"]}, {"192.0.2.3"})
     # Lines that cannot be used.

@@ -273,6 +273,10 @@ def test_find(tmp):
           [("192.0.2.1", "22"), ("192.0.2.1", "25"), ("192.0.2.2", "22"), ("192.0.2.2", "25")])
     equal("queries from a file", len(json.loads(survey("find", r, "-i", "-", "-f", "json", text="# two\n192.0.2.1\n\nAS64507\n"))), 2)
     survey("find", r, status=2)
+    equal("after a byte order mark", [len(q["hosts"]) for q in json.loads(survey("find", r, "-i", "-", "-f", "json", text="\ufeff192.0.2.1\r\nAS64507"))], [1, 1])
+    for query in ("", " ", "\t"):
+        if "empty" not in said("find", r, "192.0.2.1", query, status=2):
+            sys.exit(f"find {query!r} does not say what is wrong")
     # Behind "--" stand queries, whatever lies in the working directory.
     equal("behind --", [q["query"] for q in json.loads(survey("find", "-f", "json", r, "--", "192.0.2.1"))], ["192.0.2.1"])
     survey("find", tmp / "nowhere", "192.0.2.1", status=2)
@@ -280,7 +284,8 @@ def test_find(tmp):
 
 def check_serials(tmp):
     """Serial numbers of every length: RFC 5280 has 20 bytes at most, whoever makes a certificate has not."""
-    serials = [str(2 ** 256 - 1), "9" * 67, "9" * 100]
+    spelt = "CA:97:81:12:CA:1B:BD:CA"
+    serials = [str(2 ** 256 - 1), "9" * 67, "9" * 100, "4660", str(int(spelt.replace(":", ""), 16))]
     r = run(tmp / "serials", {f"192.0.2.{i}": {"p25": tls(f"s{i}", serial=s)} for i, s in enumerate(serials, 1)})
 
     def found(query):
@@ -289,8 +294,42 @@ def check_serials(tmp):
     for i, s in enumerate(serials, 1):
         equal(f"serial {s}", found(s), [i])
     equal("in hexadecimal", found("f" * 64), [1])
+    for query in ("4660", "serial=1234", "serial=0x1234", "0x1234", "serial=4660", "SERIAL=12:34"):
+        equal(query, found(query), [4])
+    equal("bytes that are an address, too", (found(spelt), found(f"serial={spelt}"), found(spelt.replace(":", ""))), ([5], [5], [5]))
+    # What is short is a serial number before it is a part of a name, and never the beginning of a fingerprint.
+    equal("part of an AS's name", found("2"), [1, 2, 3, 4, 5])
+    for query in ("0x4660", "1234", "serial=" + fp("s1")[:8], "0x" + fp("s1")[:4], "serial=99"):
+        survey("find", r, query, status=1)
+    equal("kinds", [ask("find", r, q, status=s)[0]["kind"] for q, s in (("4660", 0), ("2", 0), ("1234", 1), (spelt, 0), ("CA::1", 1))],
+          ["serial", "as", "serial", "serial", "address"])
     for n in (64, 65, 66, 68, 80, 1000, 100000):
         survey("find", r, "-i", "-", text="9" * n + "\n", status=1)
+
+
+def test_times(tmp):
+    """The time of a run is that of its scan, not of its analysis."""
+    def records(day, *more):
+        folder = tmp / day
+        with open(tmp / "records.ndjson", "w") as f:
+            for i in (1, 2):
+                grab = ssh("k")["data"] | {"time": day + "T10:00:00Z"}
+                grab["ssh"]["timestamp"] = day + "T10:00:00Z"
+                f.write(json.dumps({"ip": f"192.0.2.{i}", "data": grab}) + "\n")
+        survey("analyze", tmp / "records.ndjson", "-o", folder, "--no-weak", *more)
+        return folder
+    (tmp / "runs").mkdir()
+    new = records("2026-06-01").rename(tmp / "runs/new")
+    old = records("2025-01-10").rename(tmp / "runs/old")
+    dated = records("2026-06-02", "--scan-date", "2024-03-04T00:00:00Z").rename(tmp / "runs/dated")
+    equal("order of a directory", [line for line in survey("compare", tmp / "runs").splitlines() if line.split()[1:2] == ["→"]],
+          ["dated → old", "old → new"])
+    began = {c[side]["path"].split("/")[-1]: c[side]["began"] for c in ask("compare", tmp / "runs") for side in "ab"}
+    equal("began", {k: v[:10] for k, v in began.items()}, {"dated": "2024-03-04", "old": "2025-01-10", "new": "2026-06-01"})
+    for given in ((tmp / "runs",), (new, old, dated)):
+        since = [q["hosts"][0]["in_a_cluster_since"] for q in ask("find", *given, "192.0.2.1")]
+        equal("in a cluster since", [s[:10] for s in since], ["2024-03-04"] * 3)
+    equal("runs as they are given", ask("compare", new, old)["a"]["path"], str(new))
 
 
 def test_compare(tmp):
@@ -377,6 +416,10 @@ def test_compare(tmp):
     across = ask("compare", "--across", x, y)
     equal("what a key joins", [(k["hosts"], k["keys"], [(p["cluster"], p["ip"]) for p in k["parts"]]) for k in across["clusters"]],
           [(2, 1, [(None, "192.0.2.1"), (None, "198.51.100.1")])])
+    for option in ("--changed", "-q", "-o"):
+        if "--across" not in said("compare", "--across", option, *([tmp / "no"] if option == "-o" else []), x, y, status=2):
+            sys.exit(f"compare --across {option}")
+    equal("nothing is made", (tmp / "no").exists(), False)
     equal("across", [(k["fp"], [r["hosts"] for r in k["runs"]]) for k in across["keys"]], [(fp("both"), [1, 1])])
 
 
@@ -707,7 +750,7 @@ def test_stats(tmp):
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         tmp = pathlib.Path(tmp)
-        for test in (test_find, test_cluster, test_study, test_compare, test_export, test_export_records, test_wrong_files,
+        for test in (test_find, test_times, test_cluster, test_study, test_compare, test_export, test_export_records, test_wrong_files,
                      test_stats):
             (tmp / test.__name__).mkdir()
             test(tmp / test.__name__)
