@@ -127,12 +127,18 @@ def shards_over(run):
         return 0
 
 
+def ended(record):
+    """How port 25 of a record ended; None where it was not asked, as in the second pass of other ports."""
+    port = record.get("p25")
+    return port["data"]["smtp"]["status"] if isinstance(port, dict) else port
+
+
 def middle():
     """Port 25 is filtered in the middle of a run: it waits, repeats, and finds every host."""
     canaries = in_tgt(greet)
     try:
         with Run(scan={"shards": 6, "rate_pps": 400, "canaries": CANARIES, "canary_interval_s": 1,
-                       "source_ip": "198.19.0.2"}) as run, Wire() as wire, \
+                       "source_ip": "198.19.0.2"}, grab={"second_pass": True}) as run, Wire() as wire, \
                 socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
             systemd.bind(str(run.top / "notify"))
             (run.top / "notify").chmod(0o666)
@@ -166,6 +172,11 @@ def middle():
             need(all(s["state"] == "done" for s in m["scan"]["shards"]), f"{m['scan']['shards']}")
             need(any(s["attempts"] > 1 for s in m["scan"]["shards"]), "no shard was repeated")
             need(sorted({r["ip"] for r in run.records()}) == TARGETS, "the final set of hosts")
+            fine = set()
+            for r in run.records():  # the second pass is for those that did not answer when they were repeated
+                if ended(r) is not None:
+                    need("pass" not in r or r["ip"] not in fine, f"asked for nothing: {r['ip']}")
+                    (fine.add if ended(r) == "success" else fine.discard)(r["ip"])
             hits = (run.dir / "zmap.ips").read_text().split()
             need(sorted(hits) == sorted(EXPECTED["hits"]), "zmap.ips")
             need("canaries answer: going on" in run.output(), run.output()[-2000:])
@@ -176,12 +187,6 @@ def middle():
     finally:
         os.kill(canaries, signal.SIGKILL)
         os.waitpid(canaries, 0)
-
-
-def ended(record):
-    """How port 25 of a record ended; None where it was not asked, as in the second pass of other ports."""
-    port = record.get("p25")
-    return port["data"]["smtp"]["status"] if isinstance(port, dict) else port
 
 
 def unheard(run):
@@ -197,7 +202,7 @@ def tail(stop=False):
     canaries = in_tgt(greet)
     try:
         with Run(scan={"mode": "list", "canaries": CANARIES, "canary_interval_s": 5,
-                       "source_ip": "198.19.0.2"}, grab={"second_pass": True, "rate_hosts": 12}) as run:
+                       "source_ip": "198.19.0.2"}, grab={"rate_hosts": 12}) as run:
             listing = run.top / "list"
             listing.write_text("".join(f"{ip}\n" for ip in TARGETS))
             listing.chmod(0o644)
@@ -217,11 +222,6 @@ def tail(stop=False):
                 p = run.start(until="dns")
             need(p.wait(120) == 0, f"exit status {p.returncode}\n{run.output()[-2000:]}")
             need(unheard(run) == (TARGETS, []), f"not asked again: {unheard(run)}")
-            fine = set()
-            for r in run.records():  # the second pass is for those that did not answer when they were repeated
-                if ended(r) is not None:
-                    need("pass" not in r or r["ip"] not in fine, f"asked for nothing: {r['ip']}")
-                    (fine.add if ended(r) == "success" else fine.discard)(r["ip"])
             m = run.manifest()
             need(m["state_text"] is None and m["scan"]["canaries"]["pauses"] > 0, f"{m}")
             need(m["stages"]["dns"]["state"] == "done" and m["counts"]["dns_asked"] > 0, "names were left out")
