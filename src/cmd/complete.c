@@ -22,6 +22,7 @@
 #include "survey/file.h"
 #include "survey/foreign.h"
 #include "survey/mem.h"
+#include "survey/order.h"
 #include "survey/store.h"
 #include "survey/text.h"
 
@@ -204,12 +205,6 @@ is_plain(const char *name)
 	return true;
 }
 
-static int
-by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Run directories, and files that hold a study, where the word points to; what to do when there are none. */
 static void
 offer_runs(const struct completion *k, bool files, const char *otherwise)
@@ -240,7 +235,7 @@ offer_runs(const struct completion *k, bool files, const char *otherwise)
 		closedir(d);
 	puts(n > 0 ? ":paths" : otherwise);
 	if (n > 0)
-		qsort(found, n, sizeof(*found), by_text);
+		qsort(found, n, sizeof(*found), order_text);
 	for (size_t i = 0; i < n; i++) {
 		offer(k, k->value, before, found[i], NULL);
 		free(found[i]);

@@ -13,6 +13,7 @@
 #include "survey/lines.h"
 #include "survey/mem.h"
 #include "survey/name.h"
+#include "survey/order.h"
 #include "survey/rfc3339.h"
 #include "survey/simd.h"
 
@@ -88,18 +89,6 @@ plain_string(struct simd_node v)
 	return t.s != NULL && memchr(t.s, '\0', t.len) == NULL ? t.s : NULL;
 }
 
-static int
-ip_cmp_void(const void *a, const void *b)
-{
-	return ip_cmp(a, b);
-}
-
-static int
-string_cmp_void(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The strings of an array, borrowed, at text[*n] and on; false when one is no plain string. */
 static bool
 get_strings(struct simd_node array, const char ***text, size_t *cap, size_t *n)
@@ -126,7 +115,7 @@ parse_addrs(const char **text, size_t n, struct answer *a, struct ip *addrs)
 	for (size_t i = 0; i < n; i++)
 		if (!ip_parse(text[i], strlen(text[i]), &addrs[i]))
 			return false;
-	qsort(addrs, n, sizeof(*addrs), ip_cmp_void);
+	qsort(addrs, n, sizeof(*addrs), order_ip);
 	for (size_t i = 0; i < n; i++)
 		if (k == 0 || ip_cmp(&addrs[i], &addrs[k - 1]) != 0)
 			addrs[k++] = addrs[i];
@@ -221,7 +210,7 @@ parse_line(struct line_parser *p, const char *line, size_t len, struct answer *a
 	a->ncnames = all - n;
 	if (!dns_type_has_addresses(a->type)) {
 		if (n > 1)
-			qsort(p->text, n, sizeof(*p->text), string_cmp_void);
+			qsort(p->text, n, sizeof(*p->text), order_text);
 		a->names = p->text;
 		a->nnames = n;
 	} else {

@@ -7,6 +7,7 @@
 #include "survey/escape.h"
 #include "survey/hex.h"
 #include "survey/mem.h"
+#include "survey/order.h"
 #include "wire.h"
 
 #define HEADER 12
@@ -366,18 +367,6 @@ read_ede(struct wire_result *r, const uint8_t *data, size_t len)
 	}
 }
 
-static int
-cmp_ip(const void *a, const void *b)
-{
-	return ip_cmp(a, b);
-}
-
-static int
-cmp_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Offsets become pointers, and lists sorted sets. */
 static void
 settle(struct wire_result *r)
@@ -385,7 +374,7 @@ settle(struct wire_result *r)
 	size_t k = 0;
 
 	if (r->naddrs > 1)
-		qsort(r->addrs, r->naddrs, sizeof(*r->addrs), cmp_ip);
+		qsort(r->addrs, r->naddrs, sizeof(*r->addrs), order_ip);
 	for (size_t i = 0; i < r->naddrs; i++)
 		if (k == 0 || ip_cmp(&r->addrs[i], &r->addrs[k - 1]) != 0)
 			r->addrs[k++] = r->addrs[i];
@@ -394,7 +383,7 @@ settle(struct wire_result *r)
 	for (size_t i = 0; i < r->nnames; i++)
 		r->names[i] = r->text.data + r->at[i];
 	if (r->nnames > 1)
-		qsort(r->names, r->nnames, sizeof(*r->names), cmp_text);
+		qsort(r->names, r->nnames, sizeof(*r->names), order_text);
 	k = 0;
 	for (size_t i = 0; i < r->nnames; i++)
 		if (k == 0 || strcmp(r->names[i], r->names[k - 1]) != 0)

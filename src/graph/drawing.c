@@ -8,6 +8,7 @@
 #include "survey/finding.h"
 #include "survey/hex.h"
 #include "survey/mem.h"
+#include "survey/order.h"
 #include "survey/port.h"
 #include "survey/text.h"
 
@@ -305,14 +306,6 @@ by_count(const void *pa, const void *pb, void *arg)
 	return a->as < b->as ? -1 : a->as > b->as;
 }
 
-static int
-by_as(const void *pa, const void *pb)
-{
-	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-
-	return a < b ? -1 : a > b;
-}
-
 /* Count the cluster's ASes and settle how each looks in this picture. */
 static void
 collect_ases(struct drawing *d, const struct study *st, const struct draw_colours *colours,
@@ -330,7 +323,7 @@ collect_ases(struct drawing *d, const struct study *st, const struct draw_colour
 		else
 			as[nhosts++] = st->hosts[study_member(st, c, i)].as;
 	}
-	qsort(as, nhosts, sizeof *as, by_as);
+	qsort(as, nhosts, sizeof *as, order_u32);
 	for (uint32_t i = 0, j; i < nhosts; i = j) {
 		for (j = i; j < nhosts && as[j] == as[i]; j++)
 			;

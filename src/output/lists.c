@@ -4,6 +4,7 @@
 
 #include "survey/mem.h"
 #include "survey/name.h"
+#include "survey/order.h"
 #include "survey/pretty.h"
 
 #include "writer.h"
@@ -172,14 +173,6 @@ const struct output_kind output_verdicts = {
 	.file = "verdicts.ndjson", .in_copy = true, .host = verdicts_host
 };
 
-static int
-by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* The layout, with its space after the comma, is what the studies' spreadsheets read. */
 static int
 sizes_end(struct writer *o, char **error)
@@ -197,7 +190,7 @@ sizes_end(struct writer *o, char **error)
 		buf_printf(b, "%u, %u\n", st->clusters[k].id, sorted[k]);
 	}
 	o->n = st->nclusters;
-	qsort(sorted, st->nclusters, sizeof(*sorted), by_number);
+	qsort(sorted, st->nclusters, sizeof(*sorted), order_u32);
 	buf_printf(b, "\n\nclustersize,#clusters,collider\n%u,1,n\n", alone);
 	for (uint32_t k = 0; k < st->nclusters;) {
 		uint32_t from = k;

@@ -13,6 +13,7 @@
 #include "survey/log.h"
 #include "survey/mem.h"
 #include "survey/name.h"
+#include "survey/order.h"
 
 #include "find.h"
 
@@ -363,14 +364,6 @@ take_prefix(sqlite3 *db, sqlite3_stmt *s, const struct find_query *q, const char
 	return take_rows(db, s, q, hosts);
 }
 
-static int
-by_number(const void *pa, const void *pb)
-{
-	int64_t a = *(const int64_t *)pa, b = *(const int64_t *)pb;
-
-	return a < b ? -1 : a > b;
-}
-
 /* IPv4: by whole octets; a length between two of them is up to 128 texts. */
 static int
 list_v4(sqlite3 *db, sqlite3_stmt *s, const struct find_query *q, struct find_hosts *hosts)
@@ -422,7 +415,7 @@ list_network(sqlite3 *db, const struct find_query *q, struct find_hosts *hosts)
 		rc = q->cidr.ip.family == 4 ? list_v4(db, s, q, hosts) : list_v6(db, s, q, hosts);
 	sqlite3_finalize(s);
 	if (hosts->n > 1)
-		qsort(hosts->v, hosts->n, sizeof(*hosts->v), by_number);
+		qsort(hosts->v, hosts->n, sizeof(*hosts->v), order_i64);
 	return rc;
 }
 

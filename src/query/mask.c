@@ -4,6 +4,7 @@
 
 #include "survey/buf.h"
 #include "survey/mem.h"
+#include "survey/order.h"
 #include "survey/port.h"
 #include "survey/transform.h"
 
@@ -87,12 +88,6 @@ mask_shows(void *arg, const struct study *st, uint32_t grab)
 	return true;
 }
 
-static int
-by_address(const void *a, const void *b)
-{
-	return ip_cmp(a, b);
-}
-
 /* In answers only addresses of kept hosts stand: those that names have instead are others'. */
 static struct ip
 mask_address(void *arg, const struct study *st, uint32_t host, const struct ip *ip)
@@ -102,7 +97,7 @@ mask_address(void *arg, const struct study *st, uint32_t host, const struct ip *
 	(void)st;
 	if (host == STUDY_NONE) {
 		bool ours = m->naddresses > 0 && bsearch(ip, m->addresses, m->naddresses,
-						     sizeof(*m->addresses), by_address) != NULL;
+						     sizeof(*m->addresses), order_ip) != NULL;
 
 		return ours ? *ip : (struct ip){ .family = 0 };
 	}
@@ -277,7 +272,7 @@ choose_hosts(struct mask *m, const struct study *st, const struct kept *kept, bo
 			m->clear[st->grabs[g].key] = true;
 	}
 	if (m->naddresses > 0)
-		qsort(m->addresses, m->naddresses, sizeof(*m->addresses), by_address);
+		qsort(m->addresses, m->naddresses, sizeof(*m->addresses), order_ip);
 	for (uint32_t i = 0; i < st->nhosts; i++) {
 		const struct study_host *h = &st->hosts[i];
 

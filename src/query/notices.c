@@ -4,6 +4,7 @@
 
 #include "survey/finding.h"
 #include "survey/mem.h"
+#include "survey/order.h"
 
 #include "notify.h"
 
@@ -335,14 +336,6 @@ enter_apart(struct view *v, uint32_t host)
 	}
 }
 
-static int
-by_number(const void *pa, const void *pb)
-{
-	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-
-	return a < b ? -1 : a > b;
-}
-
 void
 view_of(struct view *v, struct constituency *c)
 {
@@ -353,7 +346,7 @@ view_of(struct view *v, struct constituency *c)
 	for (size_t i = 0; i < c->napart; i++)
 		enter_apart(v, c->apart[i]);
 	if (v->nclusters > 1)
-		qsort(v->clusters, v->nclusters, sizeof(*v->clusters), by_number);
+		qsort(v->clusters, v->nclusters, sizeof(*v->clusters), order_u32);
 }
 
 /*

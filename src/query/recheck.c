@@ -15,6 +15,7 @@
 #include "survey/jsonw.h"
 #include "survey/log.h"
 #include "survey/mem.h"
+#include "survey/order.h"
 #include "survey/record.h"
 #include "survey/rfc3339.h"
 #include "survey/rundir.h"
@@ -40,16 +41,10 @@ put(struct recheck_hosts *h, const struct ip *ip)
 	h->v[h->n++] = *ip;
 }
 
-static int
-by_address(const void *a, const void *b)
-{
-	return ip_cmp(a, b);
-}
-
 static bool
 has(const struct recheck_hosts *h, const struct ip *ip)
 {
-	return h->n > 0 && bsearch(ip, h->v, h->n, sizeof(*h->v), by_address) != NULL;
+	return h->n > 0 && bsearch(ip, h->v, h->n, sizeof(*h->v), order_ip) != NULL;
 }
 
 /* In order, each once. */
@@ -59,7 +54,7 @@ sort(struct recheck_hosts *h)
 	size_t n = 0;
 
 	if (h->n > 1)
-		qsort(h->v, h->n, sizeof(*h->v), by_address);
+		qsort(h->v, h->n, sizeof(*h->v), order_ip);
 	for (size_t i = 0; i < h->n; i++) {
 		if (n == 0 || ip_cmp(&h->v[n - 1], &h->v[i]) != 0)
 			h->v[n++] = h->v[i];

@@ -6,6 +6,7 @@
 #include "survey/explain.h"
 #include "survey/hex.h"
 #include "survey/mem.h"
+#include "survey/order.h"
 #include "survey/port.h"
 #include "survey/text.h"
 
@@ -14,14 +15,6 @@
 
 #define TOP_ROWS 20
 #define AS_NAME_CHARS 200
-
-static int
-by_number(const void *pa, const void *pb)
-{
-	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-
-	return a < b ? -1 : a > b;
-}
 
 void
 stats_sizes(struct tables *ts, const struct study *st)
@@ -35,7 +28,7 @@ stats_sizes(struct tables *ts, const struct study *st)
 	t->counts = true;
 	for (uint32_t i = 0; i < st->nclusters; i++)
 		all += size[i] = st->clusters[i].hosts.n;
-	qsort(size, st->nclusters, sizeof(*size), by_number);
+	qsort(size, st->nclusters, sizeof(*size), order_u32);
 	for (uint32_t i = 0, k; i < st->nclusters; i = k) {
 		struct row *r = table_row(t, "%u", size[i]);
 
@@ -199,7 +192,7 @@ by_as_hosts(const void *pa, const void *pb, void *arg)
 		return a->nclustered > b->nclustered ? -1 : 1;
 	if (a->nhosts != b->nhosts)
 		return a->nhosts > b->nhosts ? -1 : 1;
-	return by_number(pa, pb);
+	return order_u32(pa, pb);
 }
 
 /* The numbers 0 to n in that order; the caller frees. */
@@ -257,7 +250,7 @@ by_cluster_hosts(const void *pa, const void *pb, void *arg)
 	uint32_t a = st->clusters[*(const uint32_t *)pa].hosts.n;
 	uint32_t b = st->clusters[*(const uint32_t *)pb].hosts.n;
 
-	return a != b ? (a > b ? -1 : 1) : by_number(pa, pb);
+	return a != b ? (a > b ? -1 : 1) : order_u32(pa, pb);
 }
 
 static void
@@ -417,10 +410,10 @@ by_key_hosts(const void *pa, const void *pb, void *arg)
 	if (a->nhosts != b->nhosts)
 		return a->nhosts > b->nhosts ? -1 : 1;
 	if (a->nhosts == 0)
-		return by_number(pa, pb);
+		return order_u32(pa, pb);
 	x = st->hosts[st->uses[a->uses.at].host].cluster;
 	y = st->hosts[st->uses[b->uses.at].host].cluster;
-	return x != y ? (x < y ? -1 : 1) : by_number(pa, pb);
+	return x != y ? (x < y ? -1 : 1) : order_u32(pa, pb);
 }
 
 /* Number of ASes whose hosts show the key, and in *most the one with most of them. */

@@ -5,6 +5,7 @@
 #include "survey/buf.h"
 #include "survey/finding.h"
 #include "survey/mem.h"
+#include "survey/order.h"
 
 #include "findings.h"
 #include "insert.h"
@@ -301,14 +302,6 @@ read_finding(struct reading *r, sqlite3_stmt *s)
 	all->findings[all->nfindings++] = f;
 }
 
-static int
-by_number(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* References come by finding, as the findings did. */
 static void
 read_reference(struct reading *r, sqlite3_stmt *s)
@@ -316,7 +309,7 @@ read_reference(struct reading *r, sqlite3_stmt *s)
 	struct findings *all = r->all;
 	int64_t finding = sqlite3_column_int64(s, 0), common = sqlite3_column_int64(s, 1);
 	const int64_t *found = bsearch(
-	    &common, r->commons, all->ngroups, sizeof(*r->commons), by_number);
+	    &common, r->commons, all->ngroups, sizeof(*r->commons), order_i64);
 	struct finding *f;
 
 	while (r->at < all->nfindings && r->ids_of[r->at] < finding)

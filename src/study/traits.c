@@ -6,6 +6,7 @@
 #include "survey/domain.h"
 #include "survey/hashtab.h"
 #include "survey/mem.h"
+#include "survey/order.h"
 #include "survey/study.h"
 
 #include "traits.h"
@@ -133,14 +134,6 @@ add_domain(struct domains *d, const struct study *st, uint32_t text)
 	d->v[d->n++] = xstrdup(domain);
 }
 
-static int
-by_number(const void *pa, const void *pb)
-{
-	uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-
-	return a < b ? -1 : a > b;
-}
-
 /* The number that stands most often among n, and how often; *distinct gets how many differ. */
 static uint32_t
 most_frequent(uint32_t *v, uint32_t n, uint32_t *count, uint32_t *distinct)
@@ -149,7 +142,7 @@ most_frequent(uint32_t *v, uint32_t n, uint32_t *count, uint32_t *distinct)
 
 	*count = *distinct = 0;
 	if (n > 0)
-		qsort(v, n, sizeof(*v), by_number);
+		qsort(v, n, sizeof(*v), order_u32);
 	for (uint32_t i = 0, k; i < n; i = k) {
 		for (k = i; k < n && v[k] == v[i]; k++)
 			;

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include "survey/mem.h"
+#include "survey/order.h"
 #include "survey/parallel.h"
 
 #include "partners.h"
@@ -285,14 +286,6 @@ assign(struct assign *a, size_t first, size_t n, const uint32_t *values, size_t 
 	free(mine);
 }
 
-static int
-by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Members are distinct values so far; now they are the numbers that have these. */
 static void
 expand(struct partner_group *g, const uint32_t *order, const size_t *start)
@@ -307,7 +300,7 @@ expand(struct partner_group *g, const uint32_t *order, const size_t *start)
 		}
 	}
 	if (n > 0)
-		qsort(members, n, sizeof(*members), by_number);
+		qsort(members, n, sizeof(*members), order_u32);
 	free(g->members);
 	g->members = members;
 	g->n = n;
