@@ -1,8 +1,8 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "survey/file.h"
 #include "survey/mem.h"
 #include "survey/raw_lines.h"
 
@@ -32,17 +32,8 @@ raw_lines_close(struct raw_lines *r)
 static int
 flush(struct raw_lines *r)
 {
-	size_t done = 0;
-
-	while (done < r->waiting.len) {
-		ssize_t n = write(r->fd, r->waiting.data + done, r->waiting.len - done);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		done += (size_t)n;
-	}
+	if (file_write_fd(r->fd, r->waiting.data, r->waiting.len) == -1)
+		return -1;
 	r->at += r->waiting.len;
 	buf_clear(&r->waiting);
 	return 0;

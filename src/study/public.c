@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "survey/buf.h"
+#include "survey/file.h"
 #include "survey/publickey.h"
 
 #include "build.h"
@@ -15,18 +16,9 @@
 static int
 spool_flush(struct study_builder *b)
 {
-	size_t done = 0;
-
-	while (done < b->spooled.len) {
-		ssize_t n = write(b->spool, b->spooled.data + done, b->spooled.len - done);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			b->spool_error = n == 0 ? ENOSPC : errno;
-			return -1;
-		}
-		done += (size_t)n;
+	if (file_write_fd(b->spool, b->spooled.data, b->spooled.len) == -1) {
+		b->spool_error = errno;
+		return -1;
 	}
 	b->spool_at += b->spooled.len;
 	buf_clear(&b->spooled);
