@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "survey/buf.h"
+#include "survey/jsontext.h"
 
 #include "secrets.h"
 
@@ -10,50 +11,6 @@ static bool
 is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static size_t
-skip_space(const char *s, size_t i, size_t len)
-{
-	while (i < len && is_space(s[i]))
-		i++;
-	return i;
-}
-
-/* i is at an opening quote; returns the index after the closing one. */
-static size_t
-skip_string(const char *s, size_t i, size_t len)
-{
-	for (i++; i < len && s[i] != '"'; i++) {
-		if (s[i] == '\\')
-			i++;
-	}
-	return i < len ? i + 1 : len;
-}
-
-static size_t
-skip_value(const char *s, size_t i, size_t len)
-{
-	size_t depth = 0;
-
-	while (i < len) {
-		char c = s[i];
-
-		if (c == '"') {
-			i = skip_string(s, i, len);
-			if (depth == 0)
-				return i;
-			continue;
-		}
-		if (depth == 0 && (c == ',' || c == '}' || c == ']'))
-			return i;
-		if (c == '{' || c == '[')
-			depth++;
-		i++;
-		if ((c == '}' || c == ']') && --depth == 0)
-			return i;
-	}
-	return len;
 }
 
 static bool
@@ -72,7 +29,7 @@ is_secret(const char *s, size_t len)
 static size_t
 drop_comma(const char *s, size_t i, size_t len, struct buf *out)
 {
-	size_t next = skip_space(s, i, len);
+	size_t next = jsontext_skip_blanks(s, len, i);
 
 	if (next < len && s[next] == ',')
 		return next + 1;
@@ -95,14 +52,14 @@ secrets_drop(const char *json, size_t len, struct buf *out)
 			i++;
 			continue;
 		}
-		end = skip_string(json, i, len);
-		colon = skip_space(json, end, len);
+		end = jsontext_skip_string(json, len, i);
+		colon = jsontext_skip_blanks(json, len, end);
 		i = end;
 		if (colon >= len || json[colon] != ':' ||
 		    !is_secret(json + start + 1, end - start - 2))
 			continue;
 		buf_add(out, json + from, start - from);
-		i = skip_value(json, skip_space(json, colon + 1, len), len);
+		i = jsontext_skip_value(json, len, jsontext_skip_blanks(json, len, colon + 1));
 		i = from = drop_comma(json, i, len, out);
 	}
 	buf_add(out, json + from, len - from);

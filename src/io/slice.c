@@ -1,62 +1,12 @@
 #include <string.h>
 
+#include "survey/jsontext.h"
 #include "survey/slice.h"
 
 static const char *
 skip_space(const char *p, const char *end)
 {
-	while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
-		p++;
-	return p;
-}
-
-/* p is just past an opening quote; returns just past the closing one, or end. */
-static const char *
-skip_string(const char *p, const char *end)
-{
-	while (p < end) {
-		if (*p == '"')
-			return p + 1;
-		p += *p == '\\' && p + 1 < end ? 2 : 1;
-	}
-	return end;
-}
-
-static const char *
-skip_value(const char *p, const char *end)
-{
-	size_t depth = 0;
-
-	while (p < end) {
-		switch (*p) {
-		case '"':
-			p = skip_string(p + 1, end);
-			break;
-		case '{':
-		case '[':
-			depth++;
-			p++;
-			break;
-		case '}':
-		case ']':
-			if (depth == 0)
-				return p;
-			depth--;
-			p++;
-			break;
-		case ',':
-			if (depth == 0)
-				return p;
-			p++;
-			break;
-		default:
-			p++;
-			continue;
-		}
-		if (depth == 0)
-			return p;
-	}
-	return end;
+	return p + jsontext_skip_blanks(p, (size_t)(end - p), 0);
 }
 
 struct slice_iter
@@ -84,14 +34,14 @@ slice_next(struct slice_iter *it, struct slice *key, struct slice *value)
 	if (p >= end || *p != '"')
 		return false;
 	key->s = p + 1;
-	p = skip_string(p + 1, end);
+	p += jsontext_skip_string(p, (size_t)(end - p), 0);
 	key->len = (size_t)(p - key->s) - (p > key->s ? 1 : 0);
 	p = skip_space(p, end);
 	if (p >= end || *p != ':')
 		return false;
 	p = skip_space(p + 1, end);
 	value->s = p;
-	p = skip_value(p, end);
+	p += jsontext_skip_value(p, (size_t)(end - p), 0);
 	it->p = p;
 	while (p > value->s && (p[-1] == ' ' || p[-1] == '\t' || p[-1] == '\n' || p[-1] == '\r'))
 		p--;
