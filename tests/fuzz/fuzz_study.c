@@ -128,7 +128,7 @@ check(const struct study *st)
 		for (uint32_t k = 0; k < c->keys.n; k++) {
 			const struct study_key *key = &st->keys[study_cluster_key(st, c, k)];
 
-			if (key->uses.n == 0 || (key->nhosts > 1) != (k < c->nshared))
+			if (key->uses.n == 0 || study_key_shared(key) != (k < c->nshared))
 				abort();
 			for (uint32_t u = key->uses.at; u < key->uses.at + key->uses.n; u++) {
 				if (st->hosts[st->uses[u].host].cluster != i)
