@@ -19,11 +19,14 @@ holder_of(struct asking *k, uint32_t host, bool *known)
 	const char *domains[1], *name = study_text_or_empty(k->st, as->name);
 	struct buf b;
 
-	*known = k->o->by_domain ? host_domains(k, h, domains, 1) == 1
-				 : study_as_known(k->st, h->as);
-	if (k->o->by_domain)
-		return *known ? domains[0]
-			      : strpool_put(&k->texts, "no domain", strlen("no domain"));
+	if (k->o->by_domain) {
+		bool found = host_domains(k, h, domains, 1) == 1;
+
+		*known = found;
+		return found ? domains[0]
+			     : strpool_put(&k->texts, "no domain", strlen("no domain"));
+	}
+	*known = study_as_known(k->st, h->as);
 	buf_init(&b);
 	if (as->asn != 0)
 		buf_printf(&b, "AS%u ", as->asn);

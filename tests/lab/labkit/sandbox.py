@@ -198,6 +198,10 @@ class Lab:
             os.close(fd)  # a `down` removed it while we waited
         try:
             yield
+        except BaseException:
+            if self.state() is None:  # cut short before the keeper could clean
+                self.clean()
+            raise
         finally:
             os.close(fd)
 
