@@ -250,6 +250,7 @@ view_init(struct view *v, const struct notices *n)
 	*v = (struct view){ .n = n };
 	v->own = xcalloc((size_t)st->nhosts + 1, sizeof(*v->own));
 	v->own_of_key = xcalloc((size_t)st->nkeys + 1, sizeof(*v->own_of_key));
+	v->others_of_key = xcalloc((size_t)st->nkeys + 1, sizeof(*v->others_of_key));
 	v->last_host = xcalloc((size_t)st->nkeys + 1, sizeof(*v->last_host));
 	v->own_of_cluster = xcalloc((size_t)st->nclusters + 1, sizeof(*v->own_of_cluster));
 	v->stamp = xcalloc((size_t)st->nases + 1, sizeof(*v->stamp));
@@ -262,6 +263,7 @@ view_fini(struct view *v)
 	free(v->keys);
 	free(v->clusters);
 	free(v->own_of_key);
+	free(v->others_of_key);
 	free(v->own_of_cluster);
 	free(v->last_host);
 	free(v->stamp);
@@ -336,6 +338,28 @@ enter_apart(struct view *v, uint32_t host)
 	}
 }
 
+/*
+ * Operators of a key's other hosts.  Where constituencies are ASes, they are counted by subtraction:
+ * to walk over all hosts of a key for each of its ASes would be quadratic.  A few networks or
+ * domains may, once a key.
+ */
+static uint32_t
+count_others(struct view *v, uint32_t key)
+{
+	const struct study *st = v->n->st;
+	const struct study_span *uses = &st->keys[key].uses;
+	uint32_t n = 0;
+
+	if (v->c->kind == BY_AS)
+		return v->n->operators[key] - 1;
+	v->stamped++;
+	for (uint32_t u = uses->at; u < uses->at + uses->n; u++) {
+		if (!v->own[st->uses[u].host])
+			n += count_as(st, st->uses[u].host, v->stamp, v->stamped);
+	}
+	return n;
+}
+
 void
 view_of(struct view *v, struct constituency *c)
 {
@@ -345,32 +369,18 @@ view_of(struct view *v, struct constituency *c)
 		enter_host(v, c->hosts[i]);
 	for (size_t i = 0; i < c->napart; i++)
 		enter_apart(v, c->apart[i]);
+	for (uint32_t i = 0; i < v->nkeys; i++)
+		v->others_of_key[v->keys[i]] = count_others(v, v->keys[i]);
 	if (v->nclusters > 1)
 		qsort(v->clusters, v->nclusters, sizeof(*v->clusters), order_u32);
 }
 
-/*
- * Where constituencies are ASes, others are counted by subtraction: to walk over all
- * hosts of a key for each of its ASes would be quadratic.  A few networks or domains may.
- */
 struct share
-view_key(struct view *v, uint32_t key)
+view_key(const struct view *v, uint32_t key)
 {
-	const struct study *st = v->n->st;
-	const struct study_key *k = &st->keys[key];
-	struct share s = { .own_hosts = v->own_of_key[key] };
-
-	s.other_hosts = k->nhosts - s.own_hosts;
-	if (v->c->kind == BY_AS) {
-		s.other_operators = v->n->operators[key] - 1;
-		return s;
-	}
-	v->stamped++;
-	for (uint32_t u = k->uses.at; u < k->uses.at + k->uses.n; u++) {
-		if (!v->own[st->uses[u].host])
-			s.other_operators += count_as(st, st->uses[u].host, v->stamp, v->stamped);
-	}
-	return s;
+	return (struct share){ .own_hosts = v->own_of_key[key],
+		.other_hosts = v->n->st->keys[key].nhosts - v->own_of_key[key],
+		.other_operators = v->others_of_key[key] };
 }
 
 struct share

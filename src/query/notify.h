@@ -108,8 +108,9 @@ struct view {
 	uint32_t *clusters; /* that own hosts are in, ascending */
 	uint32_t nclusters;
 	uint32_t *own_of_key, *own_of_cluster; /* hosts */
+	uint32_t *others_of_key; /* operators of hosts that are not own */
 	uint32_t *last_host; /* by key: the own host that was counted last, plus one */
-	uint32_t *stamp; /* by AS; see view_key() */
+	uint32_t *stamp; /* by AS: counted in this turn */
 	uint32_t stamped;
 	size_t cap_keys, cap_clusters;
 };
@@ -118,7 +119,7 @@ void view_init(struct view *v, const struct notices *n);
 void view_fini(struct view *v);
 /* Turn to a constituency. */
 void view_of(struct view *v, struct constituency *c);
-struct share view_key(struct view *v, uint32_t key);
+struct share view_key(const struct view *v, uint32_t key); /* an own key */
 struct share view_cluster(struct view *v, uint32_t cluster);
 
 /* What all constituencies have in common. */
