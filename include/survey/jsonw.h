@@ -47,6 +47,7 @@ void jsonw_raw(struct jsonw *w, const char *json, size_t len); /* a value that i
 void jsonw_part(struct jsonw *w, const char *json, size_t len);
 /* A key with its value; NULL is null. */
 void jsonw_member_string(struct jsonw *w, const char *key, const char *s);
+void jsonw_member_known(struct jsonw *w, const char *key, bool known, uint64_t v); /* or null */
 void jsonw_member_uint(struct jsonw *w, const char *key, uint64_t v);
 /* End of a top-level value: a newline, and the next value starts afresh (NDJSON). */
 void jsonw_newline(struct jsonw *w);

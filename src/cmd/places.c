@@ -44,7 +44,6 @@ fini(struct paths *p)
 static void
 note(struct places *p, enum argument kind, const char *text)
 {
-
 	if (strcmp(text, "-") == 0) {
 		p->lone = p->lone || kind == ARG_RECORDS;
 		return;

@@ -246,6 +246,16 @@ jsonw_member_uint(struct jsonw *w, const char *key, uint64_t v)
 }
 
 void
+jsonw_member_known(struct jsonw *w, const char *key, bool known, uint64_t v)
+{
+	jsonw_key(w, key);
+	if (known)
+		jsonw_uint(w, v);
+	else
+		jsonw_null(w);
+}
+
+void
 jsonw_raw(struct jsonw *w, const char *json, size_t len)
 {
 	separate(w);

@@ -70,6 +70,7 @@ struct facts {
 	uint32_t hub; /* host with the most partners */
 	struct bridge *bridges; /* by number of ASes, the most first */
 	size_t nbridges;
+	bool knows_across; /* all hosts are here, and of each the AS is known */
 	uint32_t across; /* hosts that share a key with a host of another AS, both known */
 	double density; /* pairs that share a key, of all pairs */
 };

@@ -276,6 +276,7 @@ facts_find(struct asking *k, uint32_t cluster, struct facts *f)
 	}
 	if (c->hosts.n > 1) /* in a copy for the owner of some hosts there may be one */
 		f->density = pairs / ((double)c->hosts.n * (c->hosts.n - 1));
+	f->knows_across = c->nin_no_as == 0 && c->nothers == 0;
 	find_bridges(k, f);
 	tallies_sort(&f->ases);
 	tallies_sort(&f->countries);

@@ -75,11 +75,8 @@ json_weak_keys(struct asking *k, const struct study_cluster *c)
 static void
 json_domains(struct asking *k, const uint32_t *domains, uint32_t number)
 {
-	jsonw_key(&k->w, "mail_domains");
-	if (domains != NULL)
-		jsonw_uint(&k->w, domains[number]);
-	else
-		jsonw_null(&k->w);
+	jsonw_member_known(
+	    &k->w, "mail_domains", domains != NULL, domains != NULL ? domains[number] : 0);
 }
 
 static void
@@ -194,16 +191,6 @@ json_cuts(struct asking *k, const struct facts *f)
 	jsonw_end_array(w);
 }
 
-static void
-json_known(struct jsonw *w, const char *key, uint64_t n, bool known)
-{
-	jsonw_key(w, key);
-	if (known)
-		jsonw_uint(w, n);
-	else
-		jsonw_null(w);
-}
-
 /* copy: hosts are left out, of which nobody knows here when they share nothing any more. */
 static void
 json_holders(struct jsonw *w, const struct plan *p, bool copy)
@@ -217,8 +204,8 @@ json_holders(struct jsonw *w, const struct plan *p, bool copy)
 		jsonw_member_string(w, "operator", o->name);
 		jsonw_member_uint(w, "hosts", o->hosts);
 		jsonw_member_uint(w, "domains", o->domains);
-		json_known(w, "others_freed", o->freed, i != p->nobody);
-		json_known(w, "still_sharing", o->left, i != p->nobody && !copy);
+		jsonw_member_known(w, "others_freed", i != p->nobody, o->freed);
+		jsonw_member_known(w, "still_sharing", i != p->nobody && !copy, o->left);
 		jsonw_end_object(w);
 	}
 	jsonw_end_array(w);
@@ -240,7 +227,7 @@ json_plan(struct asking *k, const struct facts *f)
 	jsonw_key(w, "more_operators");
 	jsonw_bool(w, p.more);
 	jsonw_member_uint(w, "changes", p.n);
-	json_known(w, "least", p.least, !p.more);
+	jsonw_member_known(w, "least", !p.more, p.least);
 	jsonw_key(w, "tasks");
 	jsonw_array(w);
 	for (size_t i = 0; i < p.n; i++) {
@@ -297,11 +284,8 @@ cluster_json(struct asking *k, const struct facts *f)
 	jsonw_member_uint(w, "hosts_not_in_copy", c->nothers);
 	jsonw_member_uint(w, "shared_keys", c->nshared);
 	json_domains(k, impact_has_domains(k->impact) ? k->impact->of_cluster : NULL, f->number);
-	jsonw_key(w, "hosts_with_tlsa_mismatch");
-	if (k->impact != NULL)
-		jsonw_uint(w, cluster_mismatches(k, c, &mx));
-	else
-		jsonw_null(w);
+	jsonw_member_known(w, "hosts_with_tlsa_mismatch", k->impact != NULL,
+	    k->impact != NULL ? cluster_mismatches(k, c, &mx) : 0);
 	jsonw_key(w, "hosts");
 	jsonw_array(w);
 	for (uint32_t i = 0; i < c->hosts.n; i++)
@@ -322,7 +306,7 @@ cluster_json(struct asking *k, const struct facts *f)
 	jsonw_key(w, "density");
 	jsonw_double(w, f->density, 4);
 	jsonw_key(w, "share_across_ases");
-	if (c->nin_no_as == 0 && c->nothers == 0)
+	if (f->knows_across)
 		jsonw_double(w, (double)f->across / c->hosts.n, 4);
 	else
 		jsonw_null(w);

@@ -414,7 +414,7 @@ cluster_text(struct asking *k, const struct facts *f)
 	buf_printf(out, "of all pairs of hosts %.1f %% share a key; %s shares with %u %s",
 	    100 * f->density, ip_format(&st->hosts[f->hub].ip, ip), st->hosts[f->hub].nrcs,
 	    text_noun(st->hosts[f->hub].nrcs, "other", "others"));
-	if (c->nin_no_as == 0 && c->nothers == 0)
+	if (f->knows_across)
 		buf_printf(out, "; %.0f %% of the hosts share a key with another AS",
 		    100.0 * f->across / c->hosts.n);
 	buf_adds(out, c->nothers > 0 ? " (of the hosts in this copy)\n" : "\n");
@@ -455,7 +455,7 @@ cluster_csv(struct asking *k, const struct facts *f)
 	print_uint(p, f->trusted);
 	print_uint(p, f->wildcards);
 	print_double(p, f->density, 4);
-	if (c->nin_no_as == 0 && c->nothers == 0)
+	if (f->knows_across)
 		print_double(p, (double)f->across / c->hosts.n, 4);
 	else
 		print_none(p);

@@ -155,11 +155,7 @@ cluster_of(const struct study *st, uint32_t key)
 static void
 put_cluster(struct jsonw *w, uint32_t id)
 {
-	jsonw_key(w, "cluster");
-	if (id != 0)
-		jsonw_uint(w, id);
-	else
-		jsonw_null(w);
+	jsonw_member_known(w, "cluster", id != 0, id);
 }
 
 static void

@@ -108,16 +108,6 @@ json_all_hosts(struct jsonw *w, const struct comparison *c)
 }
 
 static void
-json_count(struct jsonw *w, const char *key, bool known, uint64_t n)
-{
-	jsonw_key(w, key);
-	if (known)
-		jsonw_uint(w, n);
-	else
-		jsonw_null(w);
-}
-
-static void
 json_all_keys(struct jsonw *w, const struct match *m)
 {
 	char port[8];
@@ -125,7 +115,7 @@ json_all_keys(struct jsonw *w, const struct match *m)
 	jsonw_key(w, "keys");
 	jsonw_object(w);
 	json_keys(w, "new", m->b, if_known(m->knows_new, &m->new_keys));
-	json_count(w, "new_of_other_type", m->knows_new, m->new_of_other_type);
+	jsonw_member_known(w, "new_of_other_type", m->knows_new, m->new_of_other_type);
 	json_keys(w, "gone", m->a, if_known(m->knows_gone, &m->gone_keys));
 	jsonw_member_uint(w, "kept", m->kept_keys);
 	json_keys(w, "spread", m->a, &m->spread);
@@ -141,8 +131,8 @@ json_all_keys(struct jsonw *w, const struct match *m)
 		snprintf(port, sizeof(port), "%u", port_table[row].port);
 		jsonw_key(w, port);
 		jsonw_object(w);
-		json_count(w, "new", m->knows_new, p->new_keys);
-		json_count(w, "gone", m->knows_gone, p->gone);
+		jsonw_member_known(w, "new", m->knows_new, p->new_keys);
+		jsonw_member_known(w, "gone", m->knows_gone, p->gone);
 		jsonw_member_uint(w, "kept", p->kept);
 		jsonw_member_uint(w, "spread", p->spread);
 		jsonw_member_uint(w, "shrunk", p->shrunk);

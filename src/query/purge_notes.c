@@ -5,6 +5,7 @@
 
 #include "survey/buf.h"
 #include "survey/mem.h"
+#include "survey/order.h"
 
 #include "purge.h"
 
@@ -22,20 +23,14 @@ struct notes {
 };
 
 static int
-compare(uint32_t a, uint32_t b)
-{
-	return (a > b) - (a < b);
-}
-
-static int
 by_move(const void *pa, const void *pb)
 {
 	const struct move *a = pa, *b = pb;
-	int c = compare(a->was, b->was);
+	int c = order_u32(&a->was, &b->was);
 
 	if (c == 0)
-		c = compare(a->asn, b->asn);
-	return c != 0 ? c : compare(a->now, b->now);
+		c = order_u32(&a->asn, &b->asn);
+	return c != 0 ? c : order_u32(&a->now, &b->now);
 }
 
 static void
@@ -108,12 +103,6 @@ has_as(const struct study *st, uint32_t asn)
 	return false;
 }
 
-static int
-by_number(const void *pa, const void *pb)
-{
-	return compare(*(const uint32_t *)pa, *(const uint32_t *)pb);
-}
-
 /*
  * Where the clusters of a line are now; of one that fell apart, for an AS, the parts with hosts of it.  What is
  * no number of a cluster goes.
@@ -137,7 +126,7 @@ moved(const struct notes *n, json_object *clusters, bool is_as, uint32_t asn)
 		}
 	}
 	if (nnow > 1)
-		qsort(now, nnow, sizeof(*now), by_number);
+		qsort(now, nnow, sizeof(*now), order_u32);
 	for (size_t i = 0; i < nnow; i++) {
 		if (i == 0 || now[i] != now[i - 1])
 			json_object_array_add(list, json_object_new_int64(now[i]));

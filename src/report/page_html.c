@@ -223,6 +223,8 @@ put_check(struct buf *b, const char *id, const char *text)
 static void
 put_clusters(const struct page *p, struct buf *b)
 {
+	int least = p->study->nothers > 0 ? 1 : 2; /* a copy may have one host of a cluster */
+
 	buf_adds(b,
 	    "<section id=\"clusters\">\n<h2>Clusters</h2>\n"
 	    "<p class=\"what\">A cluster is hosts linked by equal keys, on any port, directly or "
@@ -232,9 +234,8 @@ put_clusters(const struct page *p, struct buf *b)
 	    "placeholder=\"Address, 192.0.2.0/24, *.example.ie, AS, SHA256:…, cluster number  ( / "
 	    ")\"><details id=\"filters\"><summary>Filters</summary><div class=\"tools\">"
 	    "<label>hosts at least ");
-	/* A copy may have one host of a cluster. */
-	buf_printf(b, "<input type=\"number\" id=\"least\" min=\"%d\" value=\"%d\"></label>",
-	    p->study->nothers > 0 ? 1 : 2, p->study->nothers > 0 ? 1 : 2);
+	buf_printf(b, "<input type=\"number\" id=\"least\" min=\"%d\" value=\"%d\"></label>", least,
+	    least);
 	buf_adds(b, "<label>shared on <select id=\"port\"><option value=\"\">any "
 		    "port</option></select></label>"
 		    "<label>it may be <select id=\"why\"><option "

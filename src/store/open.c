@@ -260,11 +260,9 @@ read_study(sqlite3 *db, const char *file, unsigned parts, uint32_t cluster)
 static enum study_copy
 copy_of(const struct study *st, const char *path)
 {
-	char *others = path_join(path, "others.json");
-	bool of_owner = st->nothers > 0 || access(others, F_OK) == 0;
+	bool of_owner = st->nothers > 0 || file_is_in(path, "others.json");
 	uint32_t aliases = 0;
 
-	free(others);
 	for (uint32_t i = 0; i < st->nhosts; i++)
 		aliases += st->hosts[i].ip.family == IP_ALIAS;
 	if (of_owner || (aliases > 0 && aliases < st->nhosts))
